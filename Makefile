@@ -1,0 +1,111 @@
+# Every way to work on feedback-control. `make` alone lists them; each target first builds the environment it needs, in
+# .venv, from pyproject.toml and constraints.txt. Only Python 3.11, 3.12 or 3.13 and make are asked of the machine.
+
+# The interpreter for .venv; empty: the first of python3.13, 3.12, 3.11 and python3 that will do.
+PYTHON ?=
+# An index beside pip's own to take PyTorch from. Empty: pip's own, which on Linux means the CUDA build (several GB);
+# name PyTorch's index of CPU wheels here for the small one. macOS has only the small one.
+TORCH_INDEX ?=
+# Where the lake, the warehouse, the tickets and the Dagster instance live; empty: .feedback-control in this folder.
+FEEDBACK_HOME ?=
+PYTEST_ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+comma := ,
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+HOME_FOLDER := $(or $(FEEDBACK_HOME),$(CURDIR)/.feedback-control)
+INSTANCE := $(or $(DAGSTER_HOME),$(HOME_FOLDER)/dagster)
+
+# Nothing phones home, and no library looks for a model on a hub.
+export DO_NOT_TRACK := 1
+export DAGSTER_DISABLE_TELEMETRY := 1
+export DBT_SEND_ANONYMOUS_USAGE_STATS := false
+export HF_HUB_DISABLE_TELEMETRY := 1
+export HF_HUB_OFFLINE := 1
+ifneq ($(FEEDBACK_HOME),)
+export FEEDBACK_HOME
+export DAGSTER_HOME := $(INSTANCE)
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types bench dev format clean instance
+
+help: ## List these targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+
+demo: $(VENV)/.ready instance ## Run the loop over a simulated shop, and show what it found
+	@$(BIN)/feedback-control demo
+
+dev: $(VENV)/.ready instance ## Open the Dagster UI on this folder's state
+	@PYTHONWARNINGS='ignore:Function `dev_command` is superseded' $(BIN)/dagster dev
+
+test: $(VENV)/.ready-dev ## Run every test (PYTEST_ARGS="-n 2 -k name" to choose)
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/.ready-dev ## Check style, formatting, the import rules and the SQL
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	@mkdir -p $(VENV)/lint  # sqlfluff compiles through dbt, against an empty home: it never waits for the real warehouse
+	FEEDBACK_HOME=$(CURDIR)/$(VENV)/lint $(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models
+
+types: $(VENV)/.ready-dev ## Check types, strictly
+	$(BIN)/mypy
+
+bench: $(VENV)/.ready-dev ## Measure, and rewrite reports/benchmarks.md
+	@$(BIN)/python benchmarks/run.py
+
+format: $(VENV)/.ready-dev ## Rewrite Python and SQL to the house style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	@mkdir -p $(VENV)/lint
+	FEEDBACK_HOME=$(CURDIR)/$(VENV)/lint $(BIN)/sqlfluff fix --disable-progress-bar dbt_project/models
+
+clean: ## Remove the environment, caches and build outputs; state and tickets stay
+	rm -rf $(VENV) build dist *.egg-info dbt_project/target dbt_project/logs logs
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	@test ! -d .feedback-control || echo "kept: .feedback-control (lake, warehouse, tickets, runs); remove it by hand to start over"
+
+# `dagster dev` reads .env in this folder, so it finds the same instance when started by hand. A DAGSTER_HOME from the
+# environment wins, and so does one that somebody wrote into .env.
+instance:
+	@mkdir -p '$(INSTANCE)'
+	@test -e '$(INSTANCE)/dagster.yaml' || ln -sf '$(CURDIR)/dagster.yaml' '$(INSTANCE)/dagster.yaml'
+	@if ! grep -qs '^DAGSTER_HOME=[^$$]' .env; then \
+	  { grep -sv '^DAGSTER_HOME=' .env; \
+	    printf 'DAGSTER_HOME=$${DAGSTER_HOME:-%s}\n' '$(CURDIR)/.feedback-control/dagster'; } > .env.new; \
+	  mv .env.new .env; \
+	fi
+
+# $(call step,what is being done,command): one line with its seconds; the command's output is shown only if it fails.
+step = @printf '%-62s' '$(1)'; begin=$$(date +%s); \
+  if $(2) > $(VENV)/install.log 2>&1; then echo "$$(( $$(date +%s) - begin )) s"; \
+  else echo 'failed'; tail -n 25 $(VENV)/install.log >&2; echo 'The whole output is in $(VENV)/install.log.' >&2; exit 1; fi
+
+INSTALL := $(PIP) install --constraint constraints.txt
+# pip compiles with one core; afterwards, with all of them, takes half the time. What does not compile is of another Python.
+COMPILE := { $(BIN)/python -m compileall -q -j 0 -x /tests/ $(VENV)/lib || true; }
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	@for candidate in $(or $(PYTHON),python3.13 python3.12 python3.11 python3); do \
+	  "$$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2> /dev/null && found=$$candidate && break; \
+	done; \
+	if [ -z "$$found" ]; then \
+	  echo 'No Python 3.11, 3.12 or 3.13 found (tried $(or $(PYTHON),python3.13 python3.12 python3.11 python3)).' >&2; \
+	  echo 'Install one, or name it: make PYTHON=/path/to/python3 $(MAKECMDGOALS)' >&2; exit 1; \
+	fi; \
+	if ! "$$found" -c 'import ensurepip, venv' 2> /dev/null; then \
+	  echo "$$found cannot make virtual environments. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; \
+	fi; \
+	echo "Building $(VENV) with $$("$$found" --version); the first time takes a few minutes."; \
+	"$$found" -m venv $(VENV)
+	$(call step,1/3 PyTorch,$(INSTALL) --no-compile $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) torch setuptools)
+	$(call step,2/3 Dagster$(comma) dbt$(comma) DuckDB$(comma) polars$(comma) SetFit,$(INSTALL) --no-compile --no-build-isolation --editable '.[ui]')
+	$(call step,3/3 Bytecode$(comma) so that everything starts fast,$(COMPILE))
+	@touch $@
+
+$(VENV)/.ready-dev: $(VENV)/.ready
+	$(call step,Test and lint tools,$(INSTALL) --no-build-isolation --editable '.[ui$(comma)dev]')
+	@touch $@

@@ -1,0 +1,103 @@
+"""The playbook, the dbt models, and the copy that everyone else reads."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from dagster import (
+    AssetExecutionContext,
+    AssetKey,
+    AssetSpec,
+    Config,
+    MaterializeResult,
+    MetadataValue,
+    asset,
+    multi_asset,
+)
+from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
+from pydantic import Field
+
+from dagster_project import display, lake
+from dagster_project.decisioning.explain import queue
+from dagster_project.decisioning.playbook import land_playbook, load_playbook
+from dagster_project.decisioning.warehouse import build_arguments, dbt_environment, publish, read_rows
+from dagster_project.home import parse_instant
+from dagster_project.resources import HomeResource, dbt_project, now
+
+WAREHOUSE_POOL = "warehouse"
+"""Who writes the DuckDB file takes this pool, which holds one."""
+
+
+class AsOf(Config):
+    """The instant a build pretends it is."""
+
+    as_of: str = Field(default="", description="ISO 8601, UTC; empty means now. Nothing known later is read.")
+
+
+class _Translator(DagsterDbtTranslator):
+    """Seeds and models belong to the decisioning stage; dbt's folders show as tags."""
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
+        return "decisioning"
+
+    def get_tags(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, str]:
+        folders = dbt_resource_props.get("fqn", [])[1:-1]
+        return {"dbt_layer": folders[0]} if folders else {}
+
+
+@multi_asset(
+    specs=[
+        AssetSpec(["lake", "playbook_settings"], group_name="decisioning", description="Thresholds of playbook.yml."),
+        AssetSpec(["lake", "playbook_rules"], group_name="decisioning", description="Rules of playbook.yml per issue type."),
+    ]
+)
+def playbook(home: HomeResource) -> Iterator[MaterializeResult[None]]:
+    """The playbook, validated and landed where dbt reads it."""
+    here, loaded = home.home(), load_playbook()
+    land_playbook(here, loaded)
+    for table in ("playbook_settings", "playbook_rules"):
+        yield MaterializeResult(
+            asset_key=["lake", table],
+            metadata={"review by": str(loaded.review_by), "rows": MetadataValue.md(display.preview(lake.scan(here, table), 30))},
+        )
+
+
+@dbt_assets(
+    manifest=dbt_project().manifest_path,
+    project=dbt_project(),
+    dagster_dbt_translator=_Translator(),
+    pool=WAREHOUSE_POOL,
+)
+def warehouse(context: AssetExecutionContext, dbt: DbtCliResource, home: HomeResource, config: AsOf) -> Iterator[Any]:
+    """Build every model and run every data test, as of one instant."""
+    as_of = parse_instant(config.as_of) if config.as_of else now()
+    with dbt_environment(home.home()):
+        yield from dbt.cli(build_arguments(as_of), context=context).stream()
+
+
+@asset(
+    deps=[AssetKey(name) for name in ("out_tickets", "fct_issues", "fct_release_correlation", "fct_issue_lifecycle")],
+    group_name="decisioning",
+    kinds={"duckdb"},
+    pool=WAREHOUSE_POOL,
+)
+def published_warehouse(context: AssetExecutionContext, home: HomeResource) -> MaterializeResult[None]:
+    """The read-only copy for analysts and the automation, swapped atomically, and the outbound rows as JSON Lines."""
+    here = home.home()
+    report = publish(here, progress=context.log.info)
+    columns = ["queue_position", "priority", "issue_id", "product", "issue_title", "verdict", "suspect_version", "summary"]
+    issues = [{name: row[name] for name in columns} for row in queue(here)]
+    activity = read_rows(
+        here,
+        "select strftime(tick, '%Y-%m-%d') as day, sum(feedback_count)::bigint as complaints from fct_issue_activity"
+        " where scope_kind = 'all' and extract(hour from tick) = 0 group by all order by day desc limit 21",
+    )
+    return MaterializeResult(
+        metadata={
+            "open issues": report.issues_open,
+            "tied to a release": report.regressions,
+            "resolved issues": report.issues_resolved,
+            "queue": MetadataValue.md(display.markdown_table(issues) if issues else "Nothing is open."),
+            "complaints a day": MetadataValue.md(display.bar_chart(activity)),
+            "published copy": MetadataValue.path(str(here.published)),
+        }
+    )

@@ -1,0 +1,92 @@
+"""What was decided, for people: the queue of issues and the full reasoning behind one of them.
+
+Everything printed here is a column of a published mart; nothing is computed on the way.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from dagster_project.decisioning.warehouse import read_rows
+from dagster_project.errors import ConfigurationError
+from dagster_project.home import Home
+
+_QUEUE = "select * from fct_issues where status = 'open' or ? order by queue_position nulls last, detected_at desc, issue_id"
+_TERMS = "select * from fct_issue_severity_terms where issue_id = ? order by points desc, term"
+_CANDIDATES = "select * from fct_release_correlation where issue_id = ? order by candidate_rank"
+_STATEMENTS = "select kind, statement from int_issue_statements where issue_id = ? order by position"
+_QUOTES = "select * from int_issue_quotes where issue_id = ? order by quote_rank"
+_LIFECYCLE = "select * from fct_issue_lifecycle where issue_id = ?"
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One issue and everything behind it, each part as rows of its mart."""
+
+    issue: dict[str, Any]
+    severity_terms: list[dict[str, Any]]
+    candidates: list[dict[str, Any]]
+    statements: list[dict[str, Any]]
+    quotes: list[dict[str, Any]]
+    lifecycle: dict[str, Any]
+
+    def as_json(self) -> str:
+        """The same as JSON, under the marts' own column names."""
+        return json.dumps(vars(self), default=str, indent=2, ensure_ascii=False)
+
+    def as_text(self) -> str:
+        """The same as a page for a terminal."""
+        issue = self.issue
+        lines = [f"{issue['issue_id']}  [{issue['priority']}]  {issue['status']}  owner: {issue['owner']}", "", issue["summary"], ""]
+        lines += ["What to do", f"  {issue['recommended_action']}", ""]
+        lines += ["Times (UTC)", f"  began {issue['started_at']:%Y-%m-%d %H:%M}, noticed {issue['detected_at']:%Y-%m-%d %H:%M}"]
+        if issue["resolved_at"]:
+            lines[-1] += f", over {issue['resolved_at']:%Y-%m-%d %H:%M}"
+        if self.lifecycle.get("ticket_url"):
+            lines.append(f"  ticket {self.lifecycle['ticket_url']}")
+        lines += ["", "Evidence"] + [f"  {row['kind']:<9} {row['statement']}" for row in self.statements]
+        lines += ["", f"Severity {issue['severity_score']:.1f} = "]
+        lines += [f"  {row['points']:5.1f} of {row['weight']:3.0f}  {row['term']:<14} {row['meaning']}" for row in self.severity_terms]
+        lines += ["", f"Verdict {issue['verdict']}"]
+        lines += [_candidate_line(row) for row in self.candidates[:5]]
+        if not self.candidates:
+            lines.append("  no release or flag change went out in the 14 days before")
+        if self.quotes:
+            lines += ["", "In customers' words"] + [f"  “{row['text']}” ({_said(row)})" for row in self.quotes]
+        return "\n".join(lines)
+
+
+def queue(home: Home, *, include_resolved: bool = False) -> list[dict[str, Any]]:
+    """The issues in the order in which to act: rows of ``fct_issues``, open ones first."""
+    return read_rows(home, _QUEUE, [include_resolved]).to_dicts()
+
+
+def explain(home: Home, issue_id: str) -> Explanation:
+    """Everything behind one issue; an unambiguous beginning of its id is enough.
+
+    Raises:
+        ConfigurationError: no issue, or more than one, begins with that id.
+    """
+    found = read_rows(home, "select * from fct_issues where issue_id ilike ? || '%' order by issue_id", [issue_id]).to_dicts()
+    if len(found) != 1:
+        known = ", ".join(row["issue_id"] for row in (found or queue(home, include_resolved=True))[:8]) or "none yet"
+        problem = "no issue begins with" if not found else "several issues begin with"
+        raise ConfigurationError(f"{problem} '{issue_id}'; issues: {known}")
+    exact = found[0]["issue_id"]
+    parts = [read_rows(home, query, [exact]).to_dicts() for query in (_TERMS, _CANDIDATES, _STATEMENTS, _QUOTES, _LIFECYCLE)]
+    return Explanation(found[0], parts[0], parts[1], parts[2], parts[3], parts[4][0] if parts[4] else {})
+
+
+def _candidate_line(row: dict[str, Any]) -> str:
+    terms = ", ".join(f"{name} {row[name]:.2f}" for name in ("timing", "version_rate", "version_named", "technical"))
+    against = ", against: sits where the change does not" if row["scope_contradiction"] else ""
+    return f"  {row['confidence']:4.0%}  {row['change_id']} ({terms}{against}) -> {row['verdict']}"
+
+
+def _said(row: dict[str, Any]) -> str:
+    parts = [row["channel"], row["occurred_at"], row["country"], row["app_version"]]
+    if row["rating"] is not None:
+        parts.append(f"{row['rating']} stars" if row["rating"] != 1 else "1 star")
+    return ", ".join(str(part) for part in parts if part)

@@ -1,0 +1,152 @@
+"""The playbook: the reviewed file that says what counts as an issue, how urgent it is, who acts and how.
+
+``playbook.yml`` is validated on load and landed in the lake as two small tables, so that dbt decides by the same file that
+people review: one fact, one place. The taxonomy it refers to is the dbt seed ``taxonomy.csv``.
+"""
+
+from __future__ import annotations
+
+import csv
+from datetime import date
+from pathlib import Path
+from typing import Literal
+
+import polars as pl
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from dagster_project import lake
+from dagster_project.errors import ConfigurationError
+from dagster_project.home import DBT_PROJECT, PLAYBOOK, Home
+
+Priority = Literal["P1", "P2", "P3", "P4"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Detection(_Strict):
+    """When an issue opens and closes; scores are standard deviations above expectation."""
+
+    open_score: float = Field(gt=0)
+    open_score_scoped: float = Field(gt=0)
+    close_score: float = Field(gt=0)
+    min_excess: float = Field(gt=0)
+    quiet_hours: float = Field(ge=24)
+    min_baseline_days: float = Field(ge=1, le=28)
+
+    @model_validator(mode="after")
+    def _opens_above_where_it_closes(self) -> Detection:
+        if not self.close_score < self.open_score <= self.open_score_scoped:
+            raise ValueError("close_score must be below open_score, and open_score_scoped at or above it")
+        return self
+
+
+class Release(_Strict):
+    """From which confidence (0-1) a release is named or cleared, and how many complaints a verdict needs."""
+
+    regression_confidence: float = Field(gt=0, lt=1)
+    no_regression_confidence: float = Field(gt=0, lt=1)
+    min_evidence: int = Field(ge=1)
+
+    @model_validator(mode="after")
+    def _cleared_below_where_named(self) -> Release:
+        if self.no_regression_confidence >= self.regression_confidence:
+            raise ValueError("no_regression_confidence must be below regression_confidence")
+        return self
+
+
+class Thresholds(_Strict):
+    """The severity (0-100) at which each priority starts; anything below P3 is P4."""
+
+    P1: float = Field(ge=0, le=100)
+    P2: float = Field(ge=0, le=100)
+    P3: float = Field(ge=0, le=100)
+
+    @model_validator(mode="after")
+    def _descending(self) -> Thresholds:
+        if not self.P1 > self.P2 > self.P3:
+            raise ValueError("P1 must start above P2, and P2 above P3")
+        return self
+
+
+class Rule(_Strict):
+    """What the playbook says of one issue type; what is left out comes from ``defaults``."""
+
+    ticket_from: Priority | None = None
+    priority_floor: Priority | None = None
+    action_regression: str | None = None
+    action_otherwise: str | None = None
+
+
+class Defaults(_Strict):
+    """The rule of every issue type that has none of its own."""
+
+    ticket_from: Priority
+    priority_floor: Priority
+    action_regression: str
+    action_otherwise: str
+
+
+class Playbook(_Strict):
+    """The whole file."""
+
+    version: int
+    review_by: date
+    detection: Detection
+    release: Release
+    priority: Thresholds
+    defaults: Defaults
+    rules: dict[str, Rule]
+
+    def is_stale(self, today: date) -> bool:
+        """Whether the date by which people were to review it has passed."""
+        return today > self.review_by
+
+
+def issue_types() -> list[str]:
+    """The ids of the taxonomy, in the order of the seed."""
+    with (DBT_PROJECT / "seeds" / "taxonomy.csv").open(encoding="utf-8", newline="") as seed:
+        return [row["issue_type"] for row in csv.DictReader(seed)]
+
+
+def load_playbook(path: Path = PLAYBOOK) -> Playbook:
+    """Read and validate the playbook.
+
+    Raises:
+        ConfigurationError: the file is missing, is not YAML, or a setting is wrong; the message names it.
+    """
+    try:
+        playbook = Playbook.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise ConfigurationError(f"playbook {path} is missing; restore playbook.yml from the repository") from None
+    except yaml.YAMLError as error:
+        raise ConfigurationError(f"playbook {path} is not YAML: {error}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        setting = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise ConfigurationError(f"playbook {path}: {setting}: {first['msg']}") from None
+    unknown = sorted(set(playbook.rules) - set(issue_types()))
+    if unknown:
+        raise ConfigurationError(
+            f"playbook {path}: rules.{unknown[0]} is not an issue type; the taxonomy has {', '.join(issue_types())}"
+        )
+    return playbook
+
+
+def land_playbook(home: Home, playbook: Playbook) -> None:
+    """Write the playbook where dbt reads it: ``lake/playbook_settings`` (one row) and ``lake/playbook_rules``."""
+    settings = {
+        **playbook.detection.model_dump(),
+        **playbook.release.model_dump(),
+        **{f"{name.lower()}_from": value for name, value in playbook.priority.model_dump().items()},
+    }
+    rules = []
+    for issue_type in issue_types():
+        own = playbook.rules.get(issue_type, Rule()).model_dump(exclude_none=True)
+        rules.append({"issue_type": issue_type, **playbook.defaults.model_dump(), **own})
+    columns = ["issue_type", "priority_floor", "ticket_from", "action_regression", "action_otherwise"]
+    floats = {name: float(value) for name, value in settings.items()}
+    lake.replace(home, "playbook_settings", pl.DataFrame([floats]))
+    lake.replace(home, "playbook_rules", pl.DataFrame(rules).select(columns))

@@ -1,0 +1,84 @@
+"""The code location: five stages, one home, two jobs, and what starts them.
+
+``loop`` turns feedback and telemetry into decisions; ``push`` carries decisions out and reports on them. They are apart so
+that nothing leaves until somebody switches the ``queue_changed`` sensor on. Schedule and sensors start switched off.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from types import ModuleType
+
+from dagster import (
+    AssetSelection,
+    DagsterInstance,
+    Definitions,
+    ExecuteInProcessResult,
+    define_asset_job,
+    load_asset_checks_from_modules,
+    load_assets_from_modules,
+)
+from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
+from dagster_dbt import DbtCliResource
+
+from dagster_project.automation import assets as automation_assets
+from dagster_project.automation import checks as automation_checks
+from dagster_project.automation.sensors import queue_changed
+from dagster_project.decisioning import assets as decisioning_assets
+from dagster_project.decisioning import checks as decisioning_checks
+from dagster_project.enrichment import assets as enrichment_assets
+from dagster_project.enrichment import checks as enrichment_checks
+from dagster_project.home import Home
+from dagster_project.ingestion import assets as ingestion_assets
+from dagster_project.ingestion import checks as ingestion_checks
+from dagster_project.ingestion.sensors import new_files
+from dagster_project.measurement import assets as measurement_assets
+from dagster_project.measurement.schedules import every_quarter_hour
+from dagster_project.resources import HomeResource, dbt_project
+
+STAGES: Sequence[ModuleType] = [
+    ingestion_assets,
+    enrichment_assets,
+    decisioning_assets,
+    automation_assets,
+    measurement_assets,
+]
+CHECKS: Sequence[ModuleType] = [ingestion_checks, enrichment_checks, decisioning_checks, automation_checks]
+
+_outward = AssetSelection.groups("automation", "measurement")
+loop = define_asset_job("loop", selection=AssetSelection.all() - _outward, partitions_def=ingestion_assets.DAYS)
+push = define_asset_job("push", selection=_outward)
+
+defs = Definitions(
+    assets=load_assets_from_modules(STAGES),
+    asset_checks=load_asset_checks_from_modules(CHECKS),
+    jobs=[loop, push],
+    schedules=[every_quarter_hour],
+    sensors=[new_files, queue_changed],
+    resources={"home": HomeResource(), "dbt": DbtCliResource(project_dir=dbt_project())},
+)
+
+
+def run_in_dagster(home: Home, *, sources: str, as_of: datetime, days: int = 1) -> list[ExecuteInProcessResult]:
+    """One turn of the loop as Dagster runs, recorded in the home's own instance, in this process.
+
+    The run covers the last ``days`` days of ingestion up to the as-of instant.
+    """
+    last = as_of.date()
+    span = {
+        ASSET_PARTITION_RANGE_START_TAG: max(last - timedelta(days=days - 1), ingestion_assets.DAYS.start.date()).isoformat(),
+        ASSET_PARTITION_RANGE_END_TAG: last.isoformat(),
+    }
+    resources = {"home": HomeResource(root=str(home.root), sources=sources), "dbt": DbtCliResource(project_dir=dbt_project())}
+    pinned = {"ops": {"warehouse": {"config": {"as_of": as_of.isoformat()}}}}
+    results = []
+    with DagsterInstance.from_config(str(home.dagster)) as instance:
+        for job, config, tags in ((loop, pinned, span), (push, {}, {})):
+            definition = defs.resolve_job_def(job.name)
+            results.append(
+                definition.execute_in_process(
+                    run_config=config, instance=instance, tags=tags, resources=resources, raise_on_error=False
+                )
+            )
+            if not results[-1].success:
+                break
+    return results

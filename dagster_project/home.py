@@ -1,0 +1,105 @@
+"""Where one installation keeps its state: every path under ``$FEEDBACK_HOME``, named once.
+
+The lake holds landed Parquet, the warehouse is the DuckDB file that dbt writes, ``published`` is the copy that people
+and the automation read, the ledger records every outbound write. Nothing else in the package spells such a path.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from dagster_project.errors import ConfigurationError
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+DBT_PROJECT = REPOSITORY / "dbt_project"
+PLAYBOOK = REPOSITORY / "playbook.yml"
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folder of one installation; ``Home.locate()`` finds it, the properties name what is inside."""
+
+    root: Path
+
+    @classmethod
+    def locate(cls, root: str | Path | None = None) -> Home:
+        """The given folder, else ``$FEEDBACK_HOME``, else ``.feedback-control`` in the working directory."""
+        chosen = root or os.environ.get("FEEDBACK_HOME") or ".feedback-control"
+        path = Path(chosen).expanduser().absolute()
+        if path.exists() and not path.is_dir():
+            raise ConfigurationError(f"home {path} is a file; give --home a folder")
+        return cls(path)
+
+    @property
+    def lake(self) -> Path:
+        """Landed tables: ``lake/<table>/ingest_date=YYYY-MM-DD/*.parquet``."""
+        return self.root / "lake"
+
+    @property
+    def warehouse(self) -> Path:
+        """The DuckDB file that dbt writes; only dbt opens it."""
+        return self.root / "warehouse.duckdb"
+
+    @property
+    def published(self) -> Path:
+        """The read-only copy of the warehouse, swapped atomically after each build."""
+        return self.root / "published" / "warehouse.duckdb"
+
+    @property
+    def models(self) -> Path:
+        """Trained classifiers, one folder per content hash."""
+        return self.root / "models"
+
+    @property
+    def outbound(self) -> Path:
+        """The outbound rows of the last turn as JSON Lines, byte-equal for equal inputs."""
+        return self.root / "outbound"
+
+    @property
+    def tickets(self) -> Path:
+        """The embedded local tracker: one Markdown file per ticket."""
+        return self.root / "tickets"
+
+    @property
+    def reports(self) -> Path:
+        """Pages for people."""
+        return self.root / "reports"
+
+    def sources(self, chosen: str | Path | None = None) -> Path:
+        """The file that lists the sources: the given one, ``$FEEDBACK_SOURCES``, or ``sources.yml`` in the home.
+
+        Raises:
+            ConfigurationError: there is no such file.
+        """
+        path = Path(chosen or os.environ.get("FEEDBACK_SOURCES") or self.root / "sources.yml").expanduser().absolute()
+        if not path.is_file():
+            raise ConfigurationError(
+                f"no sources at {path}; write one (docs/sources.md shows how), or name it with --sources"
+            )
+        return path
+
+    @property
+    def dagster(self) -> Path:
+        """The Dagster instance (``$DAGSTER_HOME``)."""
+        return self.root / "dagster"
+
+    @property
+    def ledger_url(self) -> str:
+        """SQLAlchemy URL of the ledger; ``$FEEDBACK_LEDGER_URL`` overrides the embedded SQLite file."""
+        return os.environ.get("FEEDBACK_LEDGER_URL") or f"sqlite:///{self.root / 'ledger.sqlite'}"
+
+
+def parse_instant(text: str) -> datetime:
+    """An instant from ISO 8601 text; a bare date is midnight, and a missing offset means UTC.
+
+    Raises:
+        ConfigurationError: the text is not an ISO 8601 date or instant.
+    """
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigurationError(f"'{text}' is not an instant; write 2026-01-31 or 2026-01-31T14:00:00Z") from None
+    return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)

@@ -1,0 +1,82 @@
+"""The lake: append-only Parquet, one folder per table, one sub-folder per day on which rows became known.
+
+Files land atomically (written beside their place, synced, then renamed), under a name given by their content, so
+writing the same rows twice leaves one file. Readers never see a half-written file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+
+from dagster_project.home import Home
+
+INSTANT = pl.Datetime("us", "UTC")
+"""The one timestamp type of the lake."""
+
+_EMPTY_DAY = "ingest_date=1970-01-01"
+
+
+def ensure_table(home: Home, table: str, schema: Mapping[str, pl.DataType | type[pl.DataType]]) -> None:
+    """Make sure the table's folder holds at least an empty, typed file, so that SQL over it always works.
+
+    The file is rewritten when the schema has grown, so a new column is there before its first row.
+    """
+    path = home.lake / table / _EMPTY_DAY / "schema.parquet"
+    wanted = pl.DataFrame(schema=dict(schema))
+    if not path.exists() or pl.read_parquet_schema(path) != wanted.schema:
+        _write_atomically(wanted, path)
+
+
+def append(home: Home, table: str, rows: pl.DataFrame) -> list[Path]:
+    """Append rows (with a ``known_at`` column) to a table; returns the files written, one per day.
+
+    The same rows in any order give the same file names, so repeating an append changes nothing.
+    """
+    written = []
+    rows = rows.sort(rows.columns[0], "known_at", maintain_order=True)
+    for (day,), part in rows.group_by(pl.col("known_at").dt.date(), maintain_order=True):
+        assert isinstance(day, date)
+        fingerprint = hashlib.sha256(part.write_csv().encode()).hexdigest()[:20]
+        path = home.lake / table / f"ingest_date={day.isoformat()}" / f"{fingerprint}.parquet"
+        if not path.exists():
+            _write_atomically(part, path)
+            written.append(path)
+    return written
+
+
+def replace(home: Home, table: str, rows: pl.DataFrame) -> Path:
+    """Make these rows the whole of a small reference table, atomically."""
+    path = home.lake / table / _EMPTY_DAY / "all.parquet"
+    if not path.exists() or not pl.read_parquet(path).equals(rows):
+        _write_atomically(rows, path)
+    return path
+
+
+def scan(home: Home, table: str) -> pl.LazyFrame:
+    """All rows of a table, lazily; the table must exist (``ensure_table``)."""
+    return pl.scan_parquet(
+        home.lake / table / "**" / "*.parquet",
+        hive_partitioning=False,
+        missing_columns="insert",
+        extra_columns="ignore",
+    )
+
+
+def _write_atomically(frame: pl.DataFrame, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
+    os.close(handle)
+    try:
+        frame.write_parquet(temporary, compression="zstd")
+        with open(temporary, "rb") as written:
+            os.fsync(written.fileno())
+        os.replace(temporary, path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)

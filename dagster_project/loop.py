@@ -1,0 +1,55 @@
+"""One turn of the loop in plain Python: land, label, decide, push, report.
+
+The Dagster assets call the same five functions in the same order; the command line, replays and tests call this, which starts
+in a second and needs no instance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from dagster_project.automation.destinations import load_destinations
+from dagster_project.automation.push import PushReport, push
+from dagster_project.decisioning.warehouse import DecisionReport, decide
+from dagster_project.enrichment.labeling import LabelReport, label_new
+from dagster_project.home import Home
+from dagster_project.ingestion.landing import LandingReport, land
+from dagster_project.ingestion.sources import load_sources
+from dagster_project.measurement.report import write_report
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class TurnReport:
+    """What each stage did in one turn; ``pushed`` is None when nothing was to leave."""
+
+    landed: LandingReport
+    labeled: LabelReport
+    decided: DecisionReport
+    pushed: PushReport | None
+    report: Path
+
+
+def turn(
+    home: Home,
+    *,
+    sources: Path,
+    as_of: datetime | None = None,
+    send: bool = True,
+    progress: Progress = lambda _: None,
+) -> TurnReport:
+    """Run every stage once, as of an instant (default: now).
+
+    Raises:
+        FeedbackControlError: a stage could not do its work; what the stages before it did stays done.
+    """
+    now = datetime.now(UTC).replace(microsecond=0)
+    landed = land(home, load_sources(sources), now=now, progress=progress)
+    labeled = label_new(home, progress=progress)
+    decided = decide(home, as_of=as_of or now, progress=progress)
+    pushed = push(home, now=now, destinations=load_destinations(home), progress=progress) if send else None
+    return TurnReport(landed, labeled, decided, pushed, write_report(home))

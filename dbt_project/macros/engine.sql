@@ -1,0 +1,41 @@
+{# Everything that DuckDB and Spark spell differently, and nothing else: the models call these by their meaning. #}
+
+{# Read one lake table, whatever files it has; the first file carries the full schema. #}
+{% macro lake_relation(table) %}{{ return(adapter.dispatch('lake_relation')(table)) }}{% endmacro %}
+
+{% macro duckdb__lake_relation(table) -%}
+    select * from read_parquet('{{ lake_root() }}/{{ table }}/*/*.parquet', union_by_name = true, hive_partitioning = true)
+{%- endmacro %}
+
+{% macro spark__lake_relation(table) -%}
+    select * from parquet.`{{ lake_root() }}/{{ table }}`
+{%- endmacro %}
+
+{# Seconds from one instant to a later one, as a double. #}
+{% macro seconds_between(earlier, later) %}{{ return(adapter.dispatch('seconds_between')(earlier, later)) }}{% endmacro %}
+
+{% macro duckdb__seconds_between(earlier, later) -%}
+    (epoch({{ later }}) - epoch({{ earlier }}))
+{%- endmacro %}
+
+{% macro spark__seconds_between(earlier, later) -%}
+    (cast({{ later }} as double) - cast({{ earlier }} as double))
+{%- endmacro %}
+
+{# One JSON array (text) of objects, in the given order. `fields` maps key -> SQL expression. #}
+{% macro json_list(fields, order_by) %}{{ return(adapter.dispatch('json_list')(fields, order_by)) }}{% endmacro %}
+
+{% macro duckdb__json_list(fields, order_by) -%}
+    cast(to_json(list({ {%- for key, value in fields.items() -%} '{{ key }}': {{ value }}{{ ', ' if not loop.last }}{%- endfor -%} }
+        order by {{ order_by | join(', ') }})) as varchar)
+{%- endmacro %}
+
+{% macro spark__json_list(fields, order_by) -%}
+    to_json(transform(
+        array_sort(collect_list(struct(
+            {%- for column in order_by %}{{ column }} as ord{{ loop.index }}, {% endfor -%}
+            struct({%- for key, value in fields.items() -%} {{ value }} as {{ key }}{{ ', ' if not loop.last }}{%- endfor -%}) as item
+        ))),
+        entry -> entry.item
+    ), map('ignoreNullFields', 'false'))
+{%- endmacro %}

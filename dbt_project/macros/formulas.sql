@@ -1,0 +1,35 @@
+{# The formulas that decide, each in one place with its source. Every one has a unit test with a case computed by hand. #}
+
+{# Expected rate per day from `total` events in `days` days: posterior mean under the Jeffreys prior Gamma(1/2, 0)
+   of a Poisson rate. Never zero, so that a first complaint is not infinitely surprising. #}
+{% macro poisson_rate(total, days) -%}
+    (({{ total }} + 0.5) / cast(greatest({{ days }}, 1) as double))
+{%- endmacro %}
+
+{# How surprising a count is, in standard deviations: Anscombe's variance-stabilised difference (Anscombe 1948),
+   divided by the square root of the over-dispersion (quasi-Poisson; McCullagh & Nelder 1989, section 6.2). #}
+{% macro surprise(observed, expected, dispersion) -%}
+    (2.0 * (sqrt({{ observed }} + 0.375) - sqrt({{ expected }} + 0.375)) / sqrt({{ dispersion }}))
+{%- endmacro %}
+
+{# Over-dispersion of daily counts: variance over mean, shrunk towards 1 (Poisson) by the weight of 14 days, never below 1. #}
+{% macro dispersion(total, total_of_squares, days) -%}
+    greatest(1.0, (14.0 + {{ days }} * (
+        ({{ total_of_squares }} - {{ total }} * {{ total }} / cast(greatest({{ days }}, 1) as double))
+        / cast(greatest({{ days }} - 1, 1) as double)
+    ) / greatest({{ total }} / cast(greatest({{ days }}, 1) as double), 0.05)) / (14.0 + {{ days }}))
+{%- endmacro %}
+
+{# A ratio on a 0-1 scale: 0 at no change or a fall, 1 at eightfold (three doublings) or more. #}
+{% macro doublings(ratio) -%}
+    least(1.0, greatest(0.0, log2(greatest({{ ratio }}, 1.0)) / 3.0))
+{%- endmacro %}
+
+{# A count or an amount on a 0-1 scale, logarithmic, 1 at `full_at` or more. #}
+{% macro log_scale(amount, full_at) -%}
+    least(1.0, ln(1.0 + greatest({{ amount }}, 0.0)) / ln(1.0 + {{ full_at }}))
+{%- endmacro %}
+
+{% macro logistic(x) -%}
+    (1.0 / (1.0 + exp(-({{ x }}))))
+{%- endmacro %}

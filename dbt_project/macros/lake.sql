@@ -1,0 +1,13 @@
+{# The lake's Parquet as plain views in the schema `lake`, so that every engine and every unit test sees ordinary tables. #}
+
+{% macro lake_root() %}{{ return(env_var('FEEDBACK_HOME', '../.feedback-control') ~ '/lake') }}{% endmacro %}
+
+{% macro register_lake() %}
+    {% if execute %}
+        {% do run_query('create schema if not exists lake') %}
+        {% for node in graph.sources.values() if node.source_name == 'lake' %}
+            {% do run_query('create or replace view lake.' ~ node.name ~ ' as ' ~ lake_relation(node.name)) %}
+        {% endfor %}
+    {% endif %}
+    select 1 as lake_registered
+{% endmacro %}

@@ -1,0 +1,22 @@
+{# Instants. Every timestamp in the warehouse is UTC; `as_of()` is the only clock that models read. #}
+
+{% macro as_of() -%}
+    {%- if var('as_of', '') -%} cast('{{ var("as_of") }}' as timestamp) {%- else -%} cast(current_timestamp as timestamp) {%- endif -%}
+{%- endmacro %}
+
+{# The hour that ends at or just after the instant: the tick at which a row known then is first counted. #}
+{% macro tick_of(instant) -%}
+    case
+        when {{ instant }} > date_trunc('hour', {{ instant }}) then date_trunc('hour', {{ instant }}) + interval '1' hour
+        else date_trunc('hour', {{ instant }})
+    end
+{%- endmacro %}
+
+{# When a row enters the counts: when it became known, or, if it arrived more than three days late (a backfill), when it
+   happened; otherwise loading history would look like a storm of complaints today. #}
+{% macro counted_at(happened_at) -%}
+    case
+        when {{ seconds_between(happened_at, 'known_at') }} <= 259200 then known_at
+        else {{ happened_at }}
+    end
+{%- endmacro %}

@@ -1,0 +1,66 @@
+-- Feedback per product, issue type, scope and hour. The scopes are the whole product, each platform and each country;
+-- the issue type '(any)' counts everything said whose topic is known, as the background that a single type is compared with
+-- (an unclear text says nothing of traffic: in a storm it is as likely to be about the storm).
+with feedback as (
+
+    select
+        product,
+        issue_type,
+        platform,
+        country,
+        {{ tick_of('counted_at') }} as tick
+    from {{ ref('fct_feedback') }}
+    where issue_type is not null
+
+),
+
+typed as (
+
+    select
+        feedback.product,
+        feedback.issue_type,
+        feedback.platform,
+        feedback.country,
+        feedback.tick
+    from feedback
+    inner join {{ ref('taxonomy') }} as taxonomy on feedback.issue_type = taxonomy.issue_type
+    where taxonomy.actionable
+
+    union all
+
+    select
+        product,
+        '(any)' as issue_type,
+        platform,
+        country,
+        tick
+    from feedback
+    where issue_type <> 'other'
+
+),
+
+scoped as (
+
+    select product, issue_type, 'all' as scope_kind, 'all' as scope_value, tick from typed
+
+    union all
+
+    select product, issue_type, 'platform' as scope_kind, platform as scope_value, tick from typed
+    where platform is not null
+
+    union all
+
+    select product, issue_type, 'country' as scope_kind, country as scope_value, tick from typed
+    where country is not null
+
+)
+
+select
+    product,
+    issue_type,
+    scope_kind,
+    scope_value,
+    tick,
+    cast(count(*) as bigint) as feedback_count
+from scoped
+group by product, issue_type, scope_kind, scope_value, tick

@@ -1,0 +1,82 @@
+-- Who is affected: distinct customers (unknown ones count one each), their weight by segment, the lifetime value that may
+-- leave with them, and support pressure: tickets and chats a day against the 28 days before.
+with members as (
+
+    select
+        members.issue_id,
+        members.feedback_id,
+        coalesce(members.customer_id, members.feedback_id) as customer_key,
+        lower(coalesce(customers.segment, members.customer_segment)) as segment,
+        cast(customers.lifetime_value as double) as lifetime_value,
+        members.channel in ('support_ticket', 'chat') as is_support
+    from {{ ref('int_issue_feedback') }} as members
+    left join {{ ref('stg_customers') }} as customers on members.customer_id = customers.customer_id
+
+),
+
+-- One row per issue and customer, so that a customer who complains twice is not worth twice as much.
+people as (
+
+    select
+        members.issue_id,
+        members.customer_key,
+        max(coalesce(weights.weight, 0.0)) as segment_weight,
+        max(coalesce(members.lifetime_value, 0.0)) as lifetime_value
+    from members
+    left join {{ ref('segment_weights') }} as weights on members.segment = weights.segment
+    group by members.issue_id, members.customer_key
+
+),
+
+affected as (
+
+    select
+        issue_id,
+        count(*) as customers_affected,
+        avg(cast(segment_weight as double)) as segment_weight,
+        sum(lifetime_value) as lifetime_value
+    from people
+    group by issue_id
+
+),
+
+support_during as (
+
+    select issue_id, sum(case when is_support then 1.0 else 0.0 end) as support_count, count(*) as feedback_count
+    from members
+    group by issue_id
+
+),
+
+support_before as (
+
+    select
+        issues.issue_id,
+        cast(count(feedback.feedback_id) as double) as support_count
+    from {{ ref('int_issues') }} as issues
+    left join {{ ref('fct_feedback') }} as feedback
+        on
+            issues.product = feedback.product
+            and issues.issue_type = feedback.issue_type
+            and feedback.channel in ('support_ticket', 'chat')
+            and feedback.counted_at > issues.first_tick - interval '696' hour
+            and feedback.counted_at <= issues.first_tick - interval '24' hour
+    group by issues.issue_id
+
+)
+
+select
+    issues.issue_id,
+    cast(coalesce(support_during.feedback_count, 0) as bigint) as feedback_count,
+    cast(coalesce(affected.customers_affected, 0) as bigint) as customers_affected,
+    coalesce(affected.segment_weight, 0.0) as segment_weight,
+    coalesce(affected.lifetime_value, 0.0) * taxonomy.churn_probability as churn_value,
+    coalesce(support_during.support_count, 0.0) as support_count,
+    (coalesce(support_during.support_count, 0.0) + 0.5)
+    / greatest(1.0, {{ seconds_between('issues.first_tick', 'issues.ended_at') }} / 86400.0 + 1.0)
+    / ((support_before.support_count + 0.5) / 28.0) as support_ratio
+from {{ ref('int_issues') }} as issues
+inner join {{ ref('taxonomy') }} as taxonomy on issues.issue_type = taxonomy.issue_type
+left join affected on issues.issue_id = affected.issue_id
+left join support_during on issues.issue_id = support_during.issue_id
+left join support_before on issues.issue_id = support_before.issue_id

@@ -1,0 +1,75 @@
+-- Everything known of an issue beside its text, in one row: scope, suspect, technical, business, customers, and how many
+-- independent kinds of signal agree.
+with best_candidate as (
+
+    select * from {{ ref('fct_release_correlation') }}
+    where candidate_rank = 1
+
+),
+
+joined as (
+
+    select
+        issues.*,
+        scope.scope_platform,
+        scope.scope_version,
+        scope.scope_country,
+        scope.scope_feature,
+        customers.feedback_count,
+        customers.customers_affected,
+        customers.segment_weight,
+        customers.churn_value,
+        customers.support_count,
+        customers.support_ratio,
+        technical.errors_during,
+        technical.error_rate_during,
+        technical.error_rate_before,
+        technical.error_ratio,
+        business.conversion_before,
+        business.conversion_during,
+        business.conversion_ratio,
+        business.fall_z,
+        coalesce(business.lost_conversion_value, 0.0) as lost_conversion_value,
+        candidate.change_id as candidate_id,
+        candidate.change_kind as candidate_kind,
+        candidate.version as candidate_version,
+        candidate.confidence as candidate_confidence,
+        candidate.verdict as candidate_verdict,
+        settings.min_evidence
+    from {{ ref('int_issues') }} as issues
+    inner join {{ ref('int_issue_scope') }} as scope on issues.issue_id = scope.issue_id
+    inner join {{ ref('int_issue_customers') }} as customers on issues.issue_id = customers.issue_id
+    left join {{ ref('int_issue_technical') }} as technical on issues.issue_id = technical.issue_id
+    left join {{ ref('int_issue_business') }} as business on issues.issue_id = business.issue_id
+    left join best_candidate as candidate on issues.issue_id = candidate.issue_id
+    cross join {{ ref('stg_playbook_settings') }} as settings
+
+),
+
+judged as (
+
+    select
+        *,
+        case
+            when feedback_count < min_evidence then 'insufficient_data'
+            else coalesce(candidate_verdict, 'no_regression')
+        end as verdict,
+        coalesce(error_ratio >= 1.5 and errors_during >= 20, false) as has_technical,
+        coalesce(conversion_ratio <= 0.9 and fall_z >= 4.0, false) as has_business,
+        coalesce(support_ratio >= 2.0 and support_count >= 5, false) as has_support
+    from joined
+
+)
+
+select
+    *,
+    verdict = 'regression' as has_change,
+    case when verdict = 'regression' then candidate_id end as suspect_release_id,
+    case when verdict = 'regression' then candidate_version end as suspect_version,
+    1
+    + case when has_technical then 1 else 0 end
+    + case when has_business then 1 else 0 end
+    + case when has_support then 1 else 0 end
+    + case when verdict = 'regression' then 1 else 0 end as signals,
+    churn_value + case when has_business then lost_conversion_value else 0.0 end as revenue_at_risk
+from judged

@@ -1,0 +1,23 @@
+-- Which feedback belongs to which issue: same product and type, counted from a day before the first elevated tick to the last.
+select
+    issues.issue_id,
+    feedback.feedback_id,
+    feedback.customer_id,
+    feedback.channel,
+    feedback.customer_segment,
+    feedback.platform,
+    feedback.country,
+    feedback.app_version,
+    feedback.feature,
+    feedback.rating,
+    feedback.confidence,
+    feedback.masked_text,
+    feedback.occurred_at,
+    feedback.counted_at
+from {{ ref('int_issues') }} as issues
+inner join {{ ref('fct_feedback') }} as feedback
+    on
+        issues.product = feedback.product
+        and issues.issue_type = feedback.issue_type
+        and feedback.counted_at > issues.first_tick - interval '24' hour
+        and feedback.counted_at <= issues.ended_at

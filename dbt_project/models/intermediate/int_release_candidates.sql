@@ -1,0 +1,51 @@
+-- Every release and flag change that could have caused each issue: put out in the 14 days before the onset, with a day's
+-- grace because the onset is itself an estimate, and before the issue was noticed.
+with changes as (
+
+    select
+        release_id as change_id,
+        'release' as change_kind,
+        product,
+        version,
+        platform,
+        service,
+        deployed_at as changed_at
+    from {{ ref('stg_releases') }}
+    where lower(environment) in ('production', 'prod', 'live')
+
+    union all
+
+    select
+        flag_key || '@' || substring(cast(changed_at as {{ dbt.type_string() }}), 1, 16) as change_id,
+        'flag' as change_kind,
+        product,
+        cast(null as {{ dbt.type_string() }}) as version,
+        cast(null as {{ dbt.type_string() }}) as platform,
+        cast(null as {{ dbt.type_string() }}) as service,
+        changed_at
+    from {{ ref('stg_flag_changes') }}
+    where lower(environment) in ('production', 'prod', 'live')
+
+)
+
+select
+    issues.issue_id,
+    issues.product,
+    issues.issue_type,
+    issues.started_at,
+    issues.first_tick,
+    issues.ended_at,
+    changes.change_id,
+    changes.change_kind,
+    changes.version,
+    changes.platform,
+    changes.service,
+    changes.changed_at,
+    greatest(0.0, {{ seconds_between('changes.changed_at', 'issues.started_at') }} / 3600.0) as hours_to_onset
+from {{ ref('int_issues') }} as issues
+inner join changes
+    on
+        issues.product = changes.product
+        and changes.changed_at > issues.started_at - interval '336' hour
+        and changes.changed_at <= issues.started_at + interval '24' hour
+        and changes.changed_at < issues.detected_at

@@ -1,0 +1,55 @@
+with feedback as (
+
+    select * from {{ ref('stg_feedback') }}
+
+),
+
+labels as (
+
+    select * from {{ ref('stg_labels') }}
+
+),
+
+joined as (
+
+    select
+        ---------- ids
+        feedback.feedback_id,
+        feedback.customer_id,
+        feedback.order_id,
+        labels.model_version,
+
+        ---------- text
+        feedback.source,
+        feedback.channel,
+        feedback.product,
+        feedback.title,
+        feedback.text,
+        labels.masked_text,
+        labels.issue_type,
+        labels.best_type,
+        labels.runner_up_type,
+        feedback.customer_segment,
+        feedback.country,
+        feedback.platform,
+        feedback.app_version,
+        feedback.feature,
+
+        ---------- numerics
+        cast(feedback.rating as double) as rating,
+        cast(feedback.nps_score as double) as nps_score,
+        cast(labels.confidence as double) as confidence,
+
+        ---------- booleans
+        labels.abstained,
+
+        ---------- timestamps
+        feedback.occurred_at,
+        feedback.known_at,
+        {{ counted_at('occurred_at') }} as counted_at
+    from feedback
+    left join labels on feedback.feedback_id = labels.feedback_id
+
+)
+
+select * from joined

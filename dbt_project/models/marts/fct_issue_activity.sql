@@ -1,0 +1,100 @@
+with baseline as (
+
+    select * from {{ ref('int_baseline') }}
+
+),
+
+exposure as (
+
+    select * from {{ ref('int_exposure') }}
+
+),
+
+-- Exposure: visits of the scope, else of the product; where there is no funnel telemetry, everything else said.
+exposed as (
+
+    select
+        series.*,
+        everything.count_24h - series.count_24h as other_24h,
+        everything.count_72h - series.count_72h as other_72h,
+        greatest(0.0, everything.baseline_total - series.baseline_total) / greatest(series.baseline_days, 1.0) as other_per_day,
+        coalesce(scope_exposure.visits_24h, product_exposure.visits_24h) as visits_24h,
+        coalesce(scope_exposure.visits_72h, product_exposure.visits_72h) as visits_72h,
+        coalesce(scope_exposure.baseline_visits_24h, product_exposure.baseline_visits_24h) as visits_per_day
+    from baseline as series
+    inner join baseline as everything
+        on
+            series.product = everything.product
+            and series.scope_kind = everything.scope_kind
+            and series.scope_value = everything.scope_value
+            and series.tick = everything.tick
+            and everything.issue_type = '(any)'
+    left join exposure as scope_exposure
+        on
+            series.product = scope_exposure.product
+            and series.scope_kind = scope_exposure.scope_kind
+            and series.scope_value = scope_exposure.scope_value
+            and series.tick = scope_exposure.tick
+    left join exposure as product_exposure
+        on
+            series.product = product_exposure.product
+            and product_exposure.scope_kind = 'all'
+            and series.tick = product_exposure.tick
+    where series.issue_type <> '(any)'
+
+),
+
+scaled as (
+
+    select
+        *,
+        {{ poisson_rate('baseline_total', 'baseline_days') }} as rate_per_day,
+        {{ dispersion('baseline_total', 'baseline_squares', 'baseline_days') }} as dispersion,
+        -- Half the visits still leave a day's complaints to come in, hence the floor.
+        case when visits_per_day > 0 then greatest(0.5, visits_24h / visits_per_day) else 1.0 end as visits_ratio,
+        case when visits_per_day > 0 then greatest(0.5, visits_72h / (3.0 * visits_per_day)) else 1.0 end as visits_ratio_72h,
+        case
+            when visits_per_day > 0 then 1.0
+            else greatest(1.0, (other_24h + 1.0) / (other_per_day + 1.0))
+        end as crowd_ratio,
+        case
+            when visits_per_day > 0 then 1.0
+            else greatest(1.0, (other_72h + 1.0) / (3.0 * other_per_day + 1.0))
+        end as crowd_ratio_72h
+    from exposed
+
+),
+
+-- Without visits, a crowd that talks more about everything is the more generous explanation, and the score grants it.
+expectation as (
+
+    select
+        *,
+        rate_per_day * visits_ratio as expected,
+        3.0 * rate_per_day * visits_ratio_72h as expected_72h,
+        rate_per_day * visits_ratio * crowd_ratio as explained,
+        3.0 * rate_per_day * visits_ratio_72h * crowd_ratio_72h as explained_72h
+    from scaled
+
+)
+
+select
+    product,
+    issue_type,
+    scope_kind,
+    scope_value,
+    tick,
+    count_24h as feedback_count,
+    count_72h as feedback_count_72h,
+    cast(coalesce(visits_24h, other_24h) as double) as exposure,
+    case when visits_per_day > 0 then 'visits' else 'other_feedback' end as exposure_kind,
+    cast(baseline_days as double) as baseline_days,
+    cast(dispersion as double) as dispersion,
+    cast(expected as double) as expected,
+    cast(expected_72h as double) as expected_72h,
+    cast(explained as double) as explained,
+    cast(count_24h - expected as double) as excess,
+    cast(count_72h - expected_72h as double) as excess_72h,
+    cast({{ surprise('count_24h', 'explained', 'dispersion') }} as double) as score,
+    cast({{ surprise('count_72h', 'explained_72h', 'dispersion') }} as double) as score_72h
+from expectation

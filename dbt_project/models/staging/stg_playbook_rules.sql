@@ -1,0 +1,14 @@
+-- What playbook.yml says for each issue type, its defaults filled in.
+with source as (
+
+    select * from {{ source('lake', 'playbook_rules') }}
+
+)
+
+select
+    issue_type,
+    priority_floor,
+    ticket_from,
+    action_regression,
+    action_otherwise
+from source

@@ -1,0 +1,21 @@
+-- The thresholds of playbook.yml, landed by decisioning before each build.
+with source as (
+
+    select * from {{ source('lake', 'playbook_settings') }}
+
+)
+
+select
+    open_score,
+    open_score_scoped,
+    close_score,
+    min_excess,
+    quiet_hours,
+    min_baseline_days,
+    regression_confidence,
+    no_regression_confidence,
+    min_evidence,
+    p1_from,
+    p2_from,
+    p3_from
+from source

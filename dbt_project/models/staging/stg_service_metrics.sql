@@ -1,0 +1,37 @@
+-- Requests, errors and latency per service and bucket; a re-sent bucket replaces the older one.
+with source as (
+
+    select * from {{ source('lake', 'service_metrics') }}
+    where cast(known_at as timestamp) <= {{ as_of() }}
+
+),
+
+versions as (
+
+    select
+        *,
+        row_number() over (partition by product, service, bucket_start, platform, country, app_version order by known_at desc, content_hash asc) as version_rank
+    from source
+
+),
+
+renamed as (
+
+    select
+        product,
+        service,
+        platform,
+        country,
+        app_version,
+        requests,
+        errors,
+        latency_p50_ms,
+        latency_p95_ms,
+        cast(bucket_start as timestamp) as bucket_start,
+        cast(known_at as timestamp) as known_at
+    from versions
+    where version_rank = 1
+
+)
+
+select * from renamed
