@@ -47,8 +47,7 @@ lint: $(VENV)/.ready-dev ## Check style, formatting, the import rules and the SQ
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
-	@mkdir -p $(VENV)/lint  # sqlfluff compiles through dbt, against an empty home: it never waits for the real warehouse
-	FEEDBACK_HOME=$(CURDIR)/$(VENV)/lint $(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models
+	$(SQLFLUFF) lint dbt_project/models
 
 types: $(VENV)/.ready-dev ## Check types, strictly
 	$(BIN)/mypy
@@ -59,8 +58,7 @@ bench: $(VENV)/.ready-dev ## Measure, and rewrite reports/benchmarks.md
 format: $(VENV)/.ready-dev ## Rewrite Python and SQL to the house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	@mkdir -p $(VENV)/lint
-	FEEDBACK_HOME=$(CURDIR)/$(VENV)/lint $(BIN)/sqlfluff fix --disable-progress-bar dbt_project/models
+	$(SQLFLUFF) fix dbt_project/models
 
 clean: ## Remove the environment, caches and build outputs; state and tickets stay
 	rm -rf $(VENV) build dist *.egg-info dbt_project/target dbt_project/logs logs
@@ -79,31 +77,41 @@ instance:
 	  mv .env.new .env; \
 	fi
 
+# sqlfluff compiles the models through dbt: against an empty home, so that it never waits for the real warehouse, and into
+# a target folder of its own, so that dbt's cache of the last real build stays.
+LINT := $(CURDIR)/$(VENV)/lint
+SQLFLUFF = mkdir -p '$(LINT)' && FEEDBACK_HOME='$(LINT)' DBT_TARGET_PATH='$(LINT)/target' DBT_LOG_PATH='$(LINT)' \
+   $(BIN)/sqlfluff
+
 # $(call step,what is being done,command): one line with its seconds; the command's output is shown only if it fails.
 step = @printf '%-62s' '$(1)'; begin=$$(date +%s); \
   if $(2) > $(VENV)/install.log 2>&1; then echo "$$(( $$(date +%s) - begin )) s"; \
   else echo 'failed'; tail -n 25 $(VENV)/install.log >&2; echo 'The whole output is in $(VENV)/install.log.' >&2; exit 1; fi
 
+CANDIDATES := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
+SUPPORTED := 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))'
 INSTALL := $(PIP) install --constraint constraints.txt
 # pip compiles with one core; afterwards, with all of them, takes half the time. What does not compile is of another Python.
 COMPILE := { $(BIN)/python -m compileall -q -j 0 -x /tests/ $(VENV)/lib || true; }
 
 $(VENV)/.ready: pyproject.toml constraints.txt
-	@for candidate in $(or $(PYTHON),python3.13 python3.12 python3.11 python3); do \
-	  "$$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2> /dev/null && found=$$candidate && break; \
+	@if $(BIN)/python -c $(SUPPORTED) 2> /dev/null; then exit 0; fi; \
+	for candidate in $(CANDIDATES); do \
+	  if "$$candidate" -c $(SUPPORTED) 2> /dev/null; then found=$$candidate; break; fi; \
 	done; \
 	if [ -z "$$found" ]; then \
-	  echo 'No Python 3.11, 3.12 or 3.13 found (tried $(or $(PYTHON),python3.13 python3.12 python3.11 python3)).' >&2; \
+	  echo 'No Python 3.11, 3.12 or 3.13 found (tried: $(CANDIDATES)).' >&2; \
 	  echo 'Install one, or name it: make PYTHON=/path/to/python3 $(MAKECMDGOALS)' >&2; exit 1; \
 	fi; \
 	if ! "$$found" -c 'import ensurepip, venv' 2> /dev/null; then \
 	  echo "$$found cannot make virtual environments. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; \
 	fi; \
 	echo "Building $(VENV) with $$("$$found" --version); the first time takes a few minutes."; \
-	"$$found" -m venv $(VENV)
-	$(call step,1/3 PyTorch,$(INSTALL) --no-compile $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) torch setuptools)
-	$(call step,2/3 Dagster$(comma) dbt$(comma) DuckDB$(comma) polars$(comma) SetFit,$(INSTALL) --no-compile --no-build-isolation --editable '.[ui]')
-	$(call step,3/3 Bytecode$(comma) so that everything starts fast,$(COMPILE))
+	"$$found" -m venv --clear $(VENV)
+	$(call step,1/4 A recent pip$(comma) which is twice as fast,$(INSTALL) --upgrade pip setuptools)
+	$(call step,2/4 PyTorch,$(INSTALL) --no-compile $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) torch)
+	$(call step,3/4 Dagster$(comma) dbt$(comma) DuckDB$(comma) polars$(comma) SetFit,$(INSTALL) --no-compile --no-build-isolation --editable '.[ui]')
+	$(call step,4/4 Bytecode$(comma) so that everything starts fast,$(COMPILE))
 	@touch $@
 
 $(VENV)/.ready-dev: $(VENV)/.ready

@@ -25,6 +25,8 @@ def tickets(context: AssetExecutionContext, home: HomeResource) -> MaterializeRe
             "rejected": report.rejected,
             "unknown": report.unknown,
             "deferred": report.deferred,
-            "tickets": MetadataValue.md(display.markdown_table([{"ticket": link} for link in report.links]) or "None changed."),
+            "tickets": MetadataValue.md(
+                display.markdown_table([{"ticket": link} for link in report.links]) or "None changed."
+            ),
         }
     )

@@ -4,7 +4,7 @@
 {% macro lake_relation(table) %}{{ return(adapter.dispatch('lake_relation')(table)) }}{% endmacro %}
 
 {% macro duckdb__lake_relation(table) -%}
-    select * from read_parquet('{{ lake_root() }}/{{ table }}/*/*.parquet', union_by_name = true, hive_partitioning = true)
+    select * from read_parquet('{{ lake_root() | replace("'", "''") }}/{{ table }}/*/*.parquet', union_by_name = true, hive_partitioning = true)
 {%- endmacro %}
 
 {% macro spark__lake_relation(table) -%}

@@ -20,14 +20,20 @@
     ) / greatest({{ total }} / cast(greatest({{ days }}, 1) as double), 0.05)) / (14.0 + {{ days }}))
 {%- endmacro %}
 
-{# A ratio on a 0-1 scale: 0 at no change or a fall, 1 at eightfold (three doublings) or more. #}
-{% macro doublings(ratio) -%}
-    least(1.0, greatest(0.0, log2(greatest({{ ratio }}, 1.0)) / 3.0))
+{# A ratio on a 0-1 scale, in doublings: 0 at no change or a fall, 1 at `full_at` times (three doublings) or more. #}
+{% macro doublings(ratio, full_at='8.0') -%}
+    least(1.0, log2(greatest({{ ratio }}, 1.0)) / log2({{ full_at }}))
 {%- endmacro %}
 
 {# A count or an amount on a 0-1 scale, logarithmic, 1 at `full_at` or more. #}
 {% macro log_scale(amount, full_at) -%}
     least(1.0, ln(1.0 + greatest({{ amount }}, 0.0)) / ln(1.0 + {{ full_at }}))
+{%- endmacro %}
+
+{# What a mart shows and what is compared with a threshold: six decimals. The last bits of a sum depend on the order of its
+   rows, and those of exp and ln on the machine, and neither may reach an outbound row. #}
+{% macro rounded(x, digits=6) -%}
+    cast(round({{ x }}, {{ digits }}) as double)
 {%- endmacro %}
 
 {% macro logistic(x) -%}

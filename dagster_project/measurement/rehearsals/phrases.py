@@ -39,13 +39,13 @@ ENGLISH: dict[str, Phrases] = {
         (
             "{Tried|I tried|Have tried} {three|four|five|six|ten} times{, always the same error| with different items| on"
             " wifi and mobile data|, no luck}",
-            "{Everything is|All items are|<item> is} in the cart but {I can't order it|the order never goes out|no order is"
+            "{Everything is|All items are|The <item> is} in the cart but {I can't order it|the order never goes out|no order is"
             " created}",
             "{No confirmation, no order number|No order shows up in my account|The order is never created}",
             "{It worked|Ordering worked|Checkout was} {fine last week|without a problem before|fine in the old version}",
             "{Reinstalled|Cleared the cache|Restarted my phone|Logged out and in again}{, nothing helps| and still the same|,"
             " still cannot order}",
-            "{I wanted to buy|I was about to order|Just wanted} <item>{, now I'll buy it elsewhere| and had to give up|, lost"
+            "{I wanted to buy|I was about to order|Just wanted} the <item>{, now I'll buy it elsewhere| and had to give up|, lost"
             " my patience}",
             "{You are losing customers|How do you want to sell anything|I would love to give you my money} {like this|if"
             " nobody can check out|but the order won't go through}",
@@ -145,9 +145,9 @@ ENGLISH: dict[str, Phrases] = {
     "search_discovery": Phrases(
         (
             "{Search|The search} {finds nothing|shows nothing useful|brings up the wrong things|ignores half of what I type}",
-            "{I search for|Searching for|Looked for} <item> and {get|it shows} {completely different things|phone cases|no"
+            "{I search for|Searching for|Looked for} the <item> and {get|it shows} {completely different things|phone cases|no"
             " results}",
-            "{Can't|Impossible to|I cannot} find {anything|what I am looking for|<item>} {in the app|any more|with this"
+            "{Can't|Impossible to|I cannot} find {anything|what I am looking for|any <item>} {in the app|any more|with this"
             " search}",
             "{The filters|Filter and sorting|The size filter} {are useless|do not filter anything|are ignored by the search}",
             "{Recommendations|The recommendations|Suggestions} {are irrelevant|have nothing to do with me|always show what I"
@@ -192,11 +192,11 @@ ENGLISH: dict[str, Phrases] = {
     ),
     "inventory_availability": Phrases(
         (
-            "<item> {is|has been} out of stock {for weeks|again|in every size|since forever}",
+            "The <item> {is|has been} out of stock {for weeks|again|in every size|since forever}",
             "{Everything I want|Half of the catalogue|My size} is {sold out|not available|out of stock}",
-            "{Shows|It says} 'available' {but|and then} <item> {is sold out|can't be had} {in the shop|after all}",
+            "{Shows|It says} 'available' {but|and then} the <item> {is sold out|can't be had} {in the shop|after all}",
             "{Not available|Unavailable} in {my country|our country|my region}",
-            "{When will|When is} <item> {be back in stock|available again}?",
+            "When will the <item> {be back in stock|be available again}?",
             "{My <device>|My phone} is {not supported|no longer supported}",
         ),
         ("{I have been waiting|Waiting} for {weeks|a month} for a restock", "{The restock alert never came|No date given}"),
@@ -232,10 +232,10 @@ ENGLISH: dict[str, Phrases] = {
     ),
     "product_defect": Phrases(
         (
-            "<item> {broke|fell apart|stopped working} after {two|three|four|ten} {days|weeks|uses}",
-            "{Got|I received|They sent} the wrong {item|size|colour}, {ordered|I had ordered} <item>",
+            "{The|My} <item> {broke|fell apart|stopped working} after {two|three|four|ten} {days|weeks|uses}",
+            "{Got|I received|They sent} the wrong {item|size|colour}, {ordered|I had ordered} the <item>",
             "{Poor|Cheap|Terrible} quality, {the seams come apart|the zip is broken|it wobbles|the plastic cracked}",
-            "<item> {does not turn on|arrived defective|has a scratch|is defective|does not charge}",
+            "{The|My} <item> {does not turn on|arrived defective|has a scratch|is defective|does not charge}",
             "{Colour|Size|Material} {is nothing like the picture|is completely off|does not match the description}",
         ),
         (
@@ -250,7 +250,7 @@ ENGLISH: dict[str, Phrases] = {
             "{The box|The packaging|The carton} {was crushed|was torn open|arrived soaked|was damaged}",
             "{No padding at all|Packed without any padding|Just thrown into a bag}, {a miracle that it survived|everything"
             " rattled around}",
-            "{Far too much|Way too much} {plastic|packaging|cardboard} for {one small item|<item>}",
+            "{Far too much|Way too much} {plastic|packaging|cardboard} for {one small item|the <item>}",
             "{Packaging|The wrapping} {was open|looked used|fell apart} {when it arrived|on arrival|}",
         ),
         ("{The item itself is fine|Luckily nothing broke}", "{As a gift|For a gift} {unusable|embarrassing}"),
@@ -258,7 +258,7 @@ ENGLISH: dict[str, Phrases] = {
     ),
     "pricing_expectation": Phrases(
         (
-            "{Way|Far} too expensive, {same thing costs half elsewhere|I found <item> much cheaper|prices went up again}",
+            "{Way|Far} too expensive, {same thing costs half elsewhere|I found the <item> much cheaper|prices went up again}",
             "{Prices|The prices} {are ridiculous|have doubled|keep rising}",
             "{Too many ads|Ads everywhere|So much advertising} {in the app|between the products|now}",
             "{Advertised|They advertise} {40|50|70} percent off and {it is 5 percent|the price was raised before}",
@@ -283,12 +283,12 @@ ENGLISH: dict[str, Phrases] = {
     ),
     "returns_refunds": Phrases(
         (
-            "{Returned|I returned|Sent back} {<item>|my order|<order>} {three|four|five} weeks ago and {still no refund|no"
+            "{Returned|I returned|Sent back} {the <item>|my order|<order>} {three|four|five} weeks ago and {still no refund|no"
             " refund yet|the refund is missing}",
             "{Where is my refund|When do I get my refund|Still waiting for my refund}[ of <amount>]?",
             "{The return label|Return label} {does not print|is missing|was never sent}",
             "{My return|The return|Exchange} was {refused|rejected|closed} {without a reason|although it was in time}",
-            "{I want to|I would like to|How can I} {return|exchange|send back} <item>",
+            "{I want to|I would like to|I need to} {return|exchange|send back} the <item>",
             "{Only half|Only a part} of {the money|the price} was refunded",
         ),
         ("{It was received|Your warehouse received it} {weeks ago|on the 3rd}", "{It is about|The refund is} <amount>"),
@@ -336,8 +336,8 @@ ENGLISH: dict[str, Phrases] = {
             "{Fast delivery|Quick delivery}, {great quality|well packed|exactly as described|good price}",
             "{Love it|I love this app|Love this shop|Love my new <item>}[, {best shopping app|perfect fit|thank you}]",
             "{Everything|All} {worked perfectly|as expected|went smoothly|was perfect}",
-            "{Very|So|Really} {happy|satisfied|pleased} with {my order|<item>|the service|everything}",
-            "<item> is {great|perfect|beautiful|exactly what I wanted|better than expected}",
+            "{Very|So|Really} {happy|satisfied|pleased} with {my order|the <item>|the service|everything}",
+            "{The|My} <item> is {great|perfect|beautiful|exactly what I wanted|better than expected}",
             "{Support|Customer service|The chat agent} was {friendly|super helpful|quick} and {solved everything|sorted it"
             " out|helped at once}",
             "{Best|My favourite} {shop|shopping app} {ever|by far|on my phone}",
@@ -355,7 +355,7 @@ ENGLISH: dict[str, Phrases] = {
             " companies}?",
             "{Ok|It's ok|Fine|Average|So so|Meh}",
             "{Downloaded it today|Just installed it}, {we'll see|will report back|no opinion yet}",
-            "{Does|Do} {<item> fit a 13 inch laptop|anyone know who makes <item>|you know whether <item> is vegan}?",
+            "{Does the <item> come with a manual|Does anyone know who makes the <item>|Do you know whether the <item> is vegan}?",
             "{My neighbour told me about this app|Saw you on television|My daughter installed this}",
             "{Bought it as a gift|Changed my mind|No longer needed|Ordered two to choose from}",
             "{Who won the raffle|Is the shop on Market Street yours|Are you hiring}?",

@@ -1,6 +1,6 @@
 -- Feedback per product, issue type, scope and hour. The scopes are the whole product, each platform and each country;
--- the issue type '(any)' counts everything said whose topic is known, as the background that a single type is compared with
--- (an unclear text says nothing of traffic: in a storm it is as likely to be about the storm).
+-- the issue type '(any)' counts everything said whose topic is known, as the background that a single type is compared
+-- with (an unclear text says nothing of traffic: in a storm it is as likely to be about the storm).
 with feedback as (
 
     select

@@ -7,13 +7,16 @@ with hourly as (
 
 digits as (
 
-    select n from (values (0), (1), (2), (3), (4), (5), (6), (7), (8)) as numbers (n)
+    select numbers.n from (values (0), (1), (2), (3), (4), (5), (6), (7), (8)) as numbers (n)
 
 ),
 
 hours_ahead as (
 
-    select a.n + 9 * b.n as hours from digits as a cross join digits as b where a.n + 9 * b.n < 72
+    select ones.n + 9 * nines.n as hours
+    from digits as ones
+    cross join digits as nines
+    where ones.n + 9 * nines.n < 72
 
 ),
 

@@ -1,16 +1,23 @@
 -- Episodes: an issue opens when a count is far above expectation (`open_score`), stays open while it is somewhat above
--- (`close_score`), and is over after `quiet_hours` without either. Counts at past ticks never change, so neither does the
--- tick at which an episode was first alarming, which gives the issue its id.
+-- (`close_score`), and is over after `quiet_hours` without either. It began with the rise that led to the first alarm:
+-- back to where nothing was elevated for 12 hours. (Chance alone elevates an hour now and then; going back through
+-- every such hour within `quiet_hours` would put the onset before the release that caused it.) The tick of the first
+-- alarm gives the issue its id: counts at past ticks do not change as time goes on, so neither does the id.
 with activity as (
 
     select
         activity.product,
         activity.issue_type,
+        activity.scope_kind,
         activity.tick,
-        settings.quiet_hours,
         activity.feedback_count,
         activity.expected,
+        activity.excess,
+        activity.excess_72h,
         activity.score,
+        activity.score_72h,
+        settings.quiet_hours,
+        settings.min_excess,
         case
             when activity.scope_kind = 'all' then settings.open_score
             else settings.open_score_scoped
@@ -18,12 +25,7 @@ with activity as (
         case
             when activity.scope_kind = 'all' then settings.close_score
             else settings.open_score_scoped - settings.open_score + settings.close_score
-        end as close_at,
-        settings.min_excess,
-        activity.excess,
-        activity.excess_72h,
-        activity.score_72h,
-        activity.scope_kind
+        end as close_at
     from {{ ref('fct_issue_activity') }} as activity
     cross join {{ ref('stg_playbook_settings') }} as settings
     where activity.baseline_days >= settings.min_baseline_days
@@ -50,7 +52,6 @@ ticks as (
         max(quiet_hours) as quiet_hours,
         max(case when is_alarm then 1 else 0 end) as is_alarm,
         max(score) as score,
-        max(case when scope_kind = 'all' then excess end) as excess,
         max(case when scope_kind = 'all' then feedback_count / expected end) as times_expected
     from flagged
     where is_alarm or is_elevated
@@ -62,13 +63,8 @@ gaps as (
 
     select
         *,
-        case
-            when
-                {{ seconds_between('lag(tick) over (partition by product, issue_type order by tick)', 'tick') }}
-                <= quiet_hours * 3600.0
-                then 0
-            else 1
-        end as starts_episode
+        {{ seconds_between('lag(tick) over (partition by product, issue_type order by tick)', 'tick') }}
+        / 3600.0 as hours_since_last
     from ticks
 
 ),
@@ -77,8 +73,26 @@ numbered as (
 
     select
         *,
-        sum(starts_episode) over (partition by product, issue_type order by tick rows unbounded preceding) as episode_number
+        sum(case when hours_since_last <= quiet_hours then 0 else 1 end) over (
+            partition by product, issue_type
+            order by tick
+            rows unbounded preceding
+        ) as episode_number,
+        sum(case when hours_since_last <= 12.0 then 0 else 1 end) over (
+            partition by product, issue_type
+            order by tick
+            rows unbounded preceding
+        ) as rise_number
     from gaps
+
+),
+
+rises as (
+
+    select
+        *,
+        min(tick) over (partition by product, issue_type, episode_number, rise_number) as rise_start
+    from numbered
 
 ),
 
@@ -88,20 +102,20 @@ episodes as (
         product,
         issue_type,
         episode_number,
-        min(tick) as first_tick,
+        min(case when is_alarm = 1 then rise_start end) as first_tick,
         min(case when is_alarm = 1 then tick end) as detected_at,
         max(tick) as last_tick,
         max(score) as peak_score,
         max(times_expected) as peak_times_expected,
         max(quiet_hours) as quiet_hours
-    from numbered
+    from rises
     group by product, issue_type, episode_number
     having max(is_alarm) = 1
 
 )
 
 select
-    md5(concat_ws('|', product, issue_type, cast(detected_at as {{ dbt.type_string() }}))) as episode_key,
+    md5(concat_ws('|', product, issue_type, {{ as_text('detected_at') }})) as episode_key,
     product,
     issue_type,
     first_tick,

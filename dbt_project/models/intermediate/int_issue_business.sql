@@ -1,22 +1,29 @@
--- Business evidence per issue: conversion of the journey step that its type touches (taxonomy), inside its platform if it has
--- one, since the onset against the 28 days before, and what the lost completions are worth at the average order value.
-with funnel as (
+-- Business evidence per issue: conversion of the journey step that its type touches (taxonomy), inside its platform if
+-- it has one, since the onset against the 28 days before, and what the lost completions are worth at the average order
+-- value.
+with issues as (
+
+    select * from {{ ref('int_issues') }}
+
+),
+
+funnel as (
 
     select
         issues.issue_id,
-        funnel.bucket_start >= issues.started_at as is_during,
         cast(funnel.entered as double) as entered,
-        cast(funnel.completed as double) as completed
-    from {{ ref('int_issues') }} as issues
-    inner join {{ ref('int_issue_scope') }} as scope on issues.issue_id = scope.issue_id
+        cast(funnel.completed as double) as completed,
+        funnel.bucket_start >= issues.started_at as is_during,
+        coalesce(funnel.platform = places.scope_platform, true) as is_in_scope
+    from issues
+    inner join {{ ref('int_issue_scope') }} as places on issues.issue_id = places.issue_id
     inner join {{ ref('taxonomy') }} as taxonomy on issues.issue_type = taxonomy.issue_type
     inner join {{ ref('stg_funnel_metrics') }} as funnel
         on
             issues.product = funnel.product
             and taxonomy.funnel_step = funnel.step
-            and funnel.bucket_start > issues.started_at - interval '672' hour
-            and funnel.bucket_start < issues.ended_at
-            and (scope.scope_platform is null or funnel.platform is null or funnel.platform = scope.scope_platform)
+            and issues.started_at - interval '672' hour < funnel.bucket_start
+            and issues.ended_at > funnel.bucket_start
 
 ),
 
@@ -24,71 +31,104 @@ sums as (
 
     select
         issue_id,
-        coalesce(sum(entered) filter (where is_during), 0.0) as entered_during,
-        coalesce(sum(completed) filter (where is_during), 0.0) as completed_during,
-        coalesce(sum(entered) filter (where not is_during), 0.0) as entered_before,
-        coalesce(sum(completed) filter (where not is_during), 0.0) as completed_before
+        coalesce(sum(entered) filter (where is_during and is_in_scope), 0.0) as entered_during,
+        coalesce(sum(completed) filter (where is_during and is_in_scope), 0.0) as completed_during,
+        coalesce(sum(entered) filter (where not is_during and is_in_scope), 0.0) as entered_before,
+        coalesce(sum(completed) filter (where not is_during and is_in_scope), 0.0) as completed_before,
+        coalesce(sum(completed) filter (where not is_during), 0.0) as completed_before_anywhere
     from funnel
     group by issue_id
 
 ),
 
+-- An order may have several lines.
+orders as (
+
+    select
+        product,
+        order_id,
+        min(ordered_at) as ordered_at,
+        sum(cast(amount as double)) as amount
+    from {{ ref('stg_orders') }}
+    group by product, order_id
+
+),
+
 order_value as (
 
-    select product, avg(cast(amount as double)) as average_order_value
-    from {{ ref('stg_orders') }}
+    select
+        product,
+        avg(amount) as average_order_value
+    from orders
     group by product
 
 ),
 
--- Of those who complete this step, how many end up ordering: later steps lose customers too.
-orders_per_completion as (
+orders_before as (
 
     select
-        sums.issue_id,
-        least(1.0, coalesce(cast(count(orders.order_id) as double), 0.0) / max(sums.completed_before)) as order_share
-    from sums
-    inner join {{ ref('int_issues') }} as issues on sums.issue_id = issues.issue_id
-    inner join {{ ref('int_issue_scope') }} as scope on sums.issue_id = scope.issue_id
-    left join {{ ref('stg_orders') }} as orders
+        issues.issue_id,
+        cast(count(*) as double) as order_count
+    from issues
+    inner join orders
         on
             issues.product = orders.product
-            and orders.ordered_at > issues.started_at - interval '672' hour
-            and orders.ordered_at < issues.started_at
-            and (scope.scope_platform is null or orders.platform is null or orders.platform = scope.scope_platform)
-    where sums.completed_before > 0
-    group by sums.issue_id
+            and issues.started_at - interval '672' hour < orders.ordered_at
+            and issues.started_at > orders.ordered_at
+    group by issues.issue_id
 
 ),
 
 rates as (
 
     select
-        sums.*,
-        (sums.completed_before + 0.5) / (sums.entered_before + 1.0) as conversion_before,
-        (sums.completed_during + 0.5) / (sums.entered_during + 1.0) as conversion_during
+        *,
+        (completed_before + 0.5) / (entered_before + 1.0) as conversion_before,
+        (completed_during + 0.5) / (entered_during + 1.0) as conversion_during
     from sums
-    where sums.entered_before > 0 and sums.entered_during > 0
+    where entered_before > 0 and entered_during > 0
+
+),
+
+-- Of those who complete this step, how many end up ordering: later steps lose customers too. Orders carry no platform,
+-- so both sides of the share count everybody.
+compared as (
+
+    select
+        rates.issue_id,
+        rates.entered_during,
+        rates.entered_before,
+        rates.conversion_before,
+        rates.conversion_during,
+        rates.conversion_during / rates.conversion_before as conversion_ratio,
+        coalesce(order_value.average_order_value, 0.0) as average_order_value,
+        case
+            when rates.completed_before_anywhere > 0
+                then least(1.0, coalesce(orders_before.order_count, 0.0) / rates.completed_before_anywhere)
+            else 0.0
+        end as order_share
+    from rates
+    inner join issues on rates.issue_id = issues.issue_id
+    left join orders_before on rates.issue_id = orders_before.issue_id
+    left join order_value on issues.product = order_value.product
 
 )
 
 select
-    rates.issue_id,
-    rates.entered_during,
-    rates.conversion_before,
-    rates.conversion_during,
-    rates.conversion_during / rates.conversion_before as conversion_ratio,
+    issue_id,
+    entered_during,
+    conversion_before,
+    conversion_during,
+    conversion_ratio,
     -- Two-proportion z statistic; conversion must have fallen beyond chance before it counts as evidence.
-    (rates.conversion_before - rates.conversion_during)
-    / sqrt(
-        rates.conversion_before * (1.0 - least(rates.conversion_before, 0.999))
-        * (1.0 / rates.entered_during + 1.0 / rates.entered_before)
-    ) as fall_z,
-    greatest(0.0, rates.conversion_before - rates.conversion_during)
-    * rates.entered_during
-    * coalesce(orders_per_completion.order_share, 0.0)
-    * coalesce(order_value.average_order_value, 0.0) as lost_conversion_value
-from rates
-inner join {{ ref('int_issues') }} as issues on rates.issue_id = issues.issue_id
-left join orders_per_completion on rates.issue_id = orders_per_completion.issue_id
-left join order_value on issues.product = order_value.product
+    {{ rounded(
+        '(conversion_before - conversion_during)'
+        ~ ' / sqrt(conversion_before * (1.0 - least(conversion_before, 0.999))'
+        ~ ' * (1.0 / entered_during + 1.0 / entered_before))'
+    ) }} as fall_z,
+    order_share,
+    average_order_value,
+    {{ rounded(
+        'greatest(0.0, conversion_before - conversion_during) * entered_during * order_share * average_order_value', 2
+    ) }} as lost_conversion_value
+from compared

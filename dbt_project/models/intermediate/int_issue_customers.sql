@@ -1,5 +1,5 @@
--- Who is affected: distinct customers (unknown ones count one each), their weight by segment, the lifetime value that may
--- leave with them, and support pressure: tickets and chats a day against the 28 days before.
+-- Who is affected: distinct customers (unknown ones count one each), their weight by segment, the lifetime value that
+-- may leave with them, and support pressure: tickets and chats a day against the 28 days before.
 with members as (
 
     select
@@ -42,7 +42,10 @@ affected as (
 
 support_during as (
 
-    select issue_id, sum(case when is_support then 1.0 else 0.0 end) as support_count, count(*) as feedback_count
+    select
+        issue_id,
+        cast(count(*) filter (where is_support) as double) as support_count,
+        count(*) as feedback_count
     from members
     group by issue_id
 
@@ -69,8 +72,8 @@ select
     issues.issue_id,
     cast(coalesce(support_during.feedback_count, 0) as bigint) as feedback_count,
     cast(coalesce(affected.customers_affected, 0) as bigint) as customers_affected,
-    coalesce(affected.segment_weight, 0.0) as segment_weight,
-    coalesce(affected.lifetime_value, 0.0) * taxonomy.churn_probability as churn_value,
+    {{ rounded('coalesce(affected.segment_weight, 0.0)') }} as segment_weight,
+    {{ rounded('coalesce(affected.lifetime_value, 0.0) * taxonomy.churn_probability', 2) }} as churn_value,
     coalesce(support_during.support_count, 0.0) as support_count,
     (coalesce(support_during.support_count, 0.0) + 0.5)
     / greatest(1.0, {{ seconds_between('issues.first_tick', 'issues.ended_at') }} / 86400.0 + 1.0)

@@ -1,5 +1,5 @@
--- Everything known of an issue beside its text, in one row: scope, suspect, technical, business, customers, and how many
--- independent kinds of signal agree.
+-- Everything known of an issue beside its text, in one row: scope, suspect, technical, business, customers, and how
+-- many independent kinds of signal agree.
 with best_candidate as (
 
     select * from {{ ref('fct_release_correlation') }}
@@ -10,11 +10,19 @@ with best_candidate as (
 joined as (
 
     select
-        issues.*,
-        scope.scope_platform,
-        scope.scope_version,
-        scope.scope_country,
-        scope.scope_feature,
+        issues.issue_id,
+        issues.product,
+        issues.issue_type,
+        issues.started_at,
+        issues.detected_at,
+        issues.resolved_at,
+        issues.status,
+        issues.peak_score,
+        issues.peak_times_expected,
+        places.scope_platform,
+        places.scope_version,
+        places.scope_country,
+        places.scope_feature,
         customers.feedback_count,
         customers.customers_affected,
         customers.segment_weight,
@@ -37,7 +45,7 @@ joined as (
         candidate.verdict as candidate_verdict,
         settings.min_evidence
     from {{ ref('int_issues') }} as issues
-    inner join {{ ref('int_issue_scope') }} as scope on issues.issue_id = scope.issue_id
+    inner join {{ ref('int_issue_scope') }} as places on issues.issue_id = places.issue_id
     inner join {{ ref('int_issue_customers') }} as customers on issues.issue_id = customers.issue_id
     left join {{ ref('int_issue_technical') }} as technical on issues.issue_id = technical.issue_id
     left join {{ ref('int_issue_business') }} as business on issues.issue_id = business.issue_id
@@ -71,5 +79,5 @@ select
     + case when has_business then 1 else 0 end
     + case when has_support then 1 else 0 end
     + case when verdict = 'regression' then 1 else 0 end as signals,
-    churn_value + case when has_business then lost_conversion_value else 0.0 end as revenue_at_risk
+    {{ rounded('churn_value + case when has_business then lost_conversion_value else 0.0 end', 2) }} as revenue_at_risk
 from judged

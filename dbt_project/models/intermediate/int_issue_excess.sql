@@ -8,7 +8,7 @@ inner join {{ ref('fct_issue_activity') }} as activity
         issues.product = activity.product
         and issues.issue_type = activity.issue_type
         and activity.scope_kind = 'all'
-        and activity.tick >= issues.first_tick
-        and activity.tick <= issues.ended_at
-        and extract(hour from activity.tick) = extract(hour from issues.detected_at)
+        and issues.first_tick <= activity.tick
+        and issues.ended_at >= activity.tick
+        and extract(hour from issues.detected_at) = extract(hour from activity.tick)
 group by issues.issue_id

@@ -1,4 +1,5 @@
--- Which feedback belongs to which issue: same product and type, counted from a day before the first elevated tick to the last.
+-- Which feedback belongs to which issue: same product and type, counted from a day before the first elevated tick to
+-- the last.
 select
     issues.issue_id,
     feedback.feedback_id,
@@ -19,5 +20,5 @@ inner join {{ ref('fct_feedback') }} as feedback
     on
         issues.product = feedback.product
         and issues.issue_type = feedback.issue_type
-        and feedback.counted_at > issues.first_tick - interval '24' hour
-        and feedback.counted_at <= issues.ended_at
+        and issues.first_tick - interval '24' hour < feedback.counted_at
+        and issues.ended_at >= feedback.counted_at

@@ -1,4 +1,5 @@
--- Up to five quotes per issue, masked, from distinct texts, surest label first: what a person reads to believe the numbers.
+-- Up to five quotes per issue, masked, from distinct texts, surest label first: what a person reads to believe the
+-- numbers.
 with quoted as (
 
     select
@@ -36,7 +37,7 @@ select
     case when length(masked_text) > 400 then substring(masked_text, 1, 399) || '…' else masked_text end as text,
     channel,
     substring(cast(occurred_at as {{ dbt.type_string() }}), 1, 16) as occurred_at,
-    cast(rating as bigint) as rating,
+    cast(round(rating) as bigint) as rating,
     country,
     app_version
 from ranked

@@ -1,6 +1,6 @@
--- Where an issue sits: a platform, country, version or feature that holds three quarters of its feedback or more, and whose
--- odds are at least four times what they are in the background. Background: for versions, other feedback said meanwhile
--- (a new version is everywhere after its release); for the rest, everything said in the 28 days before.
+-- Where an issue sits: a platform, country, version or feature that holds three quarters of its feedback or more, and
+-- whose odds are at least four times what they are in the background. Background: for versions, other feedback said
+-- meanwhile (a new version is everywhere after its release); for the rest, everything said in the 28 days before.
 with members as (
 
     select issue_id, 'platform' as scope_kind, platform as scope_value from {{ ref('int_issue_feedback') }}
@@ -27,21 +27,24 @@ around as (
     inner join {{ ref('fct_feedback') }} as feedback
         on
             issues.product = feedback.product
-            and feedback.counted_at > issues.first_tick - interval '696' hour
-            and feedback.counted_at <= issues.ended_at
+            and issues.first_tick - interval '696' hour < feedback.counted_at
+            and issues.ended_at >= feedback.counted_at
 
 ),
 
 background as (
 
-    select issue_id, 'platform' as scope_kind, platform as scope_value from around where not is_meanwhile
+    select issue_id, 'platform' as scope_kind, platform as scope_value from around
+    where not is_meanwhile
     union all
-    select issue_id, 'country' as scope_kind, country as scope_value from around where not is_meanwhile
+    select issue_id, 'country' as scope_kind, country as scope_value from around
+    where not is_meanwhile
     union all
     select issue_id, 'app_version' as scope_kind, app_version as scope_value from around
     where is_meanwhile and not is_same_type
     union all
-    select issue_id, 'feature' as scope_kind, feature as scope_value from around where not is_meanwhile
+    select issue_id, 'feature' as scope_kind, feature as scope_value from around
+    where not is_meanwhile
 
 ),
 
@@ -88,13 +91,9 @@ compared as (
         member_counts.scope_kind,
         member_counts.scope_value,
         member_counts.inside as feedback_count,
-        member_counts.inside / member_counts.total as share,
-        coalesce(background_counts.inside, 0.0) / coalesce(background_totals.total, 1.0) as background_share,
-        ((member_counts.inside + 0.5) / (member_counts.total - member_counts.inside + 0.5))
-        / (
-            (coalesce(background_counts.inside, 0.0) + 0.5)
-            / (coalesce(background_totals.total, 0.0) - coalesce(background_counts.inside, 0.0) + 0.5)
-        ) as odds_ratio
+        member_counts.total as all_feedback,
+        coalesce(background_counts.inside, 0.0) as background_inside,
+        coalesce(background_totals.total, 0.0) as background_total
     from member_counts
     left join background_counts
         on
@@ -106,9 +105,26 @@ compared as (
             member_counts.issue_id = background_totals.issue_id
             and member_counts.scope_kind = background_totals.scope_kind
 
+),
+
+measured as (
+
+    select
+        issue_id,
+        scope_kind,
+        scope_value,
+        feedback_count,
+        {{ rounded('feedback_count / all_feedback') }} as share,
+        {{ rounded('background_inside / greatest(background_total, 1.0)') }} as background_share,
+        {{ rounded(
+            '((feedback_count + 0.5) / (all_feedback - feedback_count + 0.5))'
+            ~ ' / ((background_inside + 0.5) / (background_total - background_inside + 0.5))'
+        ) }} as odds_ratio
+    from compared
+
 )
 
 select
     *,
     feedback_count >= 5 and share >= 0.75 and odds_ratio >= 4.0 as explains_issue
-from compared
+from measured

@@ -1,4 +1,4 @@
--- The evidence of each issue as sentences with their numbers, for and against, in the order a reader wants them.
+-- The evidence of each issue as statements with their numbers, for and against, in the order a reader wants them.
 with evidence as (
 
     select * from {{ ref('int_issue_evidence') }}
@@ -11,86 +11,111 @@ correlation as (
 
 ),
 
-statements as (
+feedback_statements as (
 
     select
         issue_id,
         1 as position,
         'feedback' as kind,
-        cast(feedback_count as {{ dbt.type_string() }}) || ' complaints, at the peak '
-        || cast(round(coalesce(peak_times_expected, 1.0), 1) as {{ dbt.type_string() }}) || ' times what was expected ('
-        || cast(round(peak_score, 1) as {{ dbt.type_string() }}) || ' standard deviations).' as statement
+        {{ as_text('feedback_count') }} || ' complaints, ' || coalesce(
+            'at the peak ' || {{ decimals('peak_times_expected', 1) }} || ' times what was expected (',
+            'unusually many for one platform or country ('
+        ) || {{ decimals('peak_score', 1) }} || ' standard deviations).' as statement
     from evidence
 
-    union all
+),
+
+technical_statements as (
 
     select
         issue_id,
         2 as position,
         'technical' as kind,
-        'Error rate ' || cast(round(error_rate_during * 100.0, 2) as {{ dbt.type_string() }}) || ' % since the onset, '
-        || cast(round(error_rate_before * 100.0, 2) as {{ dbt.type_string() }}) || ' % before'
+        'Error rate ' || {{ decimals('error_rate_during * 100.0', 2) }} || ' % since the onset, '
+        || {{ decimals('error_rate_before * 100.0', 2) }} || ' % before'
         || case when has_technical then '.' else ': nothing unusual.' end as statement
     from evidence
     where error_ratio is not null
 
-    union all
+),
+
+business_statements as (
 
     select
         issue_id,
         3 as position,
         'business' as kind,
-        'Conversion of this step ' || cast(round(conversion_during * 100.0, 1) as {{ dbt.type_string() }})
-        || ' % since the onset, ' || cast(round(conversion_before * 100.0, 1) as {{ dbt.type_string() }}) || ' % before'
+        'Conversion of this step ' || {{ decimals('conversion_during * 100.0', 1) }} || ' % since the onset, '
+        || {{ decimals('conversion_before * 100.0', 1) }} || ' % before'
         || case when has_business then '.' else ': nothing unusual.' end as statement
     from evidence
     where conversion_ratio is not null
 
-    union all
+),
+
+support_statements as (
 
     select
         issue_id,
         4 as position,
         'support' as kind,
-        cast(cast(round(support_count) as bigint) as {{ dbt.type_string() }}) || ' tickets and chats, '
-        || cast(round(support_ratio, 1) as {{ dbt.type_string() }}) || ' times the usual rate.' as statement
+        {{ whole('support_count') }} || ' tickets and chats, '
+        || {{ decimals('support_ratio', 1) }} || ' times the usual rate.' as statement
     from evidence
     where has_support
 
-    union all
+),
+
+change_statements as (
 
     select
-        correlation.issue_id,
-        4 + cast(correlation.candidate_rank as int) as position,
+        issue_id,
+        4 + cast(candidate_rank as int) as position,
         'change' as kind,
-        correlation.change_id || ' went out ' || substring(cast(correlation.changed_at as {{ dbt.type_string() }}), 1, 16)
+        change_id || ' went out ' || {{ minute_of('changed_at') }}
         || case
-            when correlation.version is null then ''
-            else '; ' || cast(correlation.issue_feedback_naming_version as {{ dbt.type_string() }}) || ' of '
-                || cast(correlation.issue_feedback as {{ dbt.type_string() }}) || ' complaints name it ('
-                || cast(correlation.issue_feedback - correlation.issue_feedback_with_version as {{ dbt.type_string() }})
+            when version is null then ''
+            else
+                '; ' || {{ as_text('issue_feedback_naming_version') }} || ' of ' || {{ as_text('issue_feedback') }}
+                || ' complaints name it (' || {{ as_text('issue_feedback - issue_feedback_with_version') }}
                 || ' name no version)'
                 || coalesce(
-                    '; ' || cast(round(correlation.complaint_rate_on_version * 100.0, 1) as {{ dbt.type_string() }})
+                    '; ' || {{ decimals('complaint_rate_on_version * 100.0', 1) }}
                     || ' % of what is said on it is this complaint, '
-                    || cast(round(correlation.complaint_rate_elsewhere * 100.0, 1) as {{ dbt.type_string() }})
-                    || ' % on other versions', ''
+                    || {{ decimals('complaint_rate_elsewhere * 100.0', 1) }} || ' % on other versions', ''
                 )
         end
         || coalesce(
-            '; error rate ' || cast(round(correlation.error_rate_after * 100.0, 2) as {{ dbt.type_string() }}) || ' % after it, '
-            || cast(round(correlation.error_rate_before * 100.0, 2) as {{ dbt.type_string() }}) || ' % before', ''
+            '; error rate ' || {{ decimals('error_rate_after * 100.0', 2) }} || ' % after it, '
+            || {{ decimals('error_rate_before * 100.0', 2) }} || ' % before', ''
         )
         || case
-            when correlation.scope_contradiction = 1.0 then '; against it: the issue sits where this change does not'
+            when scope_contradiction = 1.0 then '; against it: the issue sits where this change does not'
             else ''
         end
-        || '. Confidence ' || cast(cast(round(correlation.confidence * 100.0) as bigint) as {{ dbt.type_string() }})
-        || ' %: ' || correlation.verdict || '.' as statement
+        || '. Confidence ' || {{ whole('confidence * 100.0') }} || ' %: ' || verdict || '.' as statement
     from correlation
-    where correlation.candidate_rank <= 3
+    where candidate_rank <= 3
+
+),
+
+statements as (
+
+    select * from feedback_statements
+    union all
+    select * from technical_statements
+    union all
+    select * from business_statements
+    union all
+    select * from support_statements
+    union all
+    select * from change_statements
 
 )
 
-select issue_id, position, kind, statement
+select
+    issue_id,
+    position,
+    kind,
+    statement
 from statements

@@ -8,13 +8,13 @@ with metrics as (
         cast(metrics.requests as double) as requests,
         cast(metrics.errors as double) as errors
     from {{ ref('int_issues') }} as issues
-    inner join {{ ref('int_issue_scope') }} as scope on issues.issue_id = scope.issue_id
+    inner join {{ ref('int_issue_scope') }} as places on issues.issue_id = places.issue_id
     inner join {{ ref('stg_service_metrics') }} as metrics
         on
             issues.product = metrics.product
-            and metrics.bucket_start > issues.started_at - interval '672' hour
-            and metrics.bucket_start < issues.ended_at
-            and (scope.scope_platform is null or metrics.platform is null or metrics.platform = scope.scope_platform)
+            and issues.started_at - interval '672' hour < metrics.bucket_start
+            and issues.ended_at > metrics.bucket_start
+            and coalesce(places.scope_platform = metrics.platform, true)
     where exists (
         select 1
         from {{ ref('service_map') }} as service_map

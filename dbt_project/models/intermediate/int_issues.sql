@@ -22,9 +22,9 @@ onset as (
         on
             episodes.product = feedback.product
             and episodes.issue_type = feedback.issue_type
-            and feedback.counted_at > episodes.first_tick - interval '24' hour
-            and feedback.counted_at <= episodes.first_tick
-            and feedback.occurred_at > episodes.first_tick - interval '72' hour
+            and episodes.first_tick - interval '24' hour < feedback.counted_at
+            and episodes.first_tick >= feedback.counted_at
+            and episodes.first_tick - interval '72' hour < feedback.occurred_at
     group by episodes.episode_key
 
 )

@@ -1,5 +1,6 @@
--- Every release and flag change that could have caused each issue: put out in the 14 days before the onset, with a day's
--- grace because the onset is itself an estimate, and before the issue was noticed.
+-- Every release and flag change that could have caused each issue: put out in the 14 days before the onset, with a
+-- day's grace because the onset is itself an estimate, and before the issue was noticed. A flag switched several times
+-- within one minute is one change.
 with changes as (
 
     select
@@ -22,9 +23,10 @@ with changes as (
         cast(null as {{ dbt.type_string() }}) as version,
         cast(null as {{ dbt.type_string() }}) as platform,
         cast(null as {{ dbt.type_string() }}) as service,
-        changed_at
+        min(changed_at) as changed_at
     from {{ ref('stg_flag_changes') }}
     where lower(environment) in ('production', 'prod', 'live')
+    group by product, flag_key || '@' || substring(cast(changed_at as {{ dbt.type_string() }}), 1, 16)
 
 )
 
@@ -46,6 +48,6 @@ from {{ ref('int_issues') }} as issues
 inner join changes
     on
         issues.product = changes.product
-        and changes.changed_at > issues.started_at - interval '336' hour
-        and changes.changed_at <= issues.started_at + interval '24' hour
-        and changes.changed_at < issues.detected_at
+        and issues.started_at - interval '336' hour < changes.changed_at
+        and issues.started_at + interval '24' hour >= changes.changed_at
+        and issues.detected_at > changes.changed_at

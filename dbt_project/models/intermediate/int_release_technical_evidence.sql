@@ -1,12 +1,12 @@
--- What telemetry says of each candidate: the error rate of the services the issue touches, on the candidate's platform and
--- version where the telemetry carries them, after it went out against the 28 days before.
+-- What telemetry says of each candidate: the error rate of the services the issue touches, on the candidate's platform
+-- and version where the telemetry carries them, after it went out against the 28 days before.
 with rows_around as (
 
     select
         candidates.issue_id,
         candidates.change_id,
         metrics.bucket_start >= candidates.changed_at
-        and (candidates.version is null or metrics.app_version is null or metrics.app_version = candidates.version) as is_after,
+        and coalesce(metrics.app_version = candidates.version, true) as is_after,
         metrics.bucket_start < candidates.changed_at as is_before,
         cast(metrics.requests as double) as requests,
         cast(metrics.errors as double) as errors
@@ -14,9 +14,9 @@ with rows_around as (
     inner join {{ ref('stg_service_metrics') }} as metrics
         on
             candidates.product = metrics.product
-            and metrics.bucket_start > candidates.changed_at - interval '672' hour
-            and metrics.bucket_start < candidates.ended_at
-            and (candidates.platform is null or metrics.platform is null or metrics.platform = candidates.platform)
+            and candidates.changed_at - interval '672' hour < metrics.bucket_start
+            and candidates.ended_at > metrics.bucket_start
+            and coalesce(candidates.platform = metrics.platform, true)
     where exists (
         select 1
         from {{ ref('service_map') }} as service_map

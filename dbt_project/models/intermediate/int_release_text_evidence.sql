@@ -1,5 +1,5 @@
--- What the feedback itself says of each candidate release: how much more often feedback that names its version complains
--- than feedback that names another version of the same platform, and how much of the issue names it.
+-- What the feedback itself says of each candidate release: how much more often feedback that names its version
+-- complains than feedback that names another version of the same platform, and how much of the issue names it.
 with candidates as (
 
     select * from {{ ref('int_release_candidates') }}
@@ -17,9 +17,9 @@ around as (
     inner join {{ ref('fct_feedback') }} as feedback
         on
             candidates.product = feedback.product
-            and feedback.counted_at > candidates.changed_at - interval '672' hour
-            and feedback.counted_at <= candidates.ended_at
-            and (candidates.platform is null or feedback.platform is null or feedback.platform = candidates.platform)
+            and candidates.changed_at - interval '672' hour < feedback.counted_at
+            and candidates.ended_at >= feedback.counted_at
+            and coalesce(candidates.platform = feedback.platform, true)
     where candidates.version is not null and feedback.app_version is not null
 
 ),
@@ -47,7 +47,7 @@ named as (
         cast(count(*) filter (where members.app_version = candidates.version) as double) as members_naming,
         cast(count(*) filter (where members.app_version is not null) as double) as members_with_version,
         cast(count(*) filter (where members.platform = candidates.platform) as double) as members_on_platform,
-        cast(count(*) filter (where members.platform is not null) as double) as members_with_platform
+        cast(count(*) filter (where members.platform <> candidates.platform) as double) as members_off_platform
     from candidates
     inner join {{ ref('int_issue_feedback') }} as members on candidates.issue_id = members.issue_id
     group by candidates.issue_id, candidates.change_id
@@ -64,9 +64,10 @@ select
     coalesce(rates.version_complaints, 0.0) as version_complaints,
     (rates.version_complaints + 0.5) / (rates.version_feedback + 1.0) as complaint_rate_on_version,
     (rates.other_complaints + 0.5) / (rates.other_feedback + 1.0) as complaint_rate_elsewhere,
+    -- A change without a platform went everywhere, and feedback without one may come from anywhere.
     case
-        when named.members_with_platform = 0 then 1.0
-        else named.members_on_platform / named.members_with_platform
+        when named.members_on_platform + named.members_off_platform = 0 then 1.0
+        else named.members_on_platform / (named.members_on_platform + named.members_off_platform)
     end as share_on_platform
 from named
 left join rates on named.issue_id = rates.issue_id and named.change_id = rates.change_id

@@ -46,7 +46,7 @@ joined as (
         ---------- timestamps
         feedback.occurred_at,
         feedback.known_at,
-        {{ counted_at('occurred_at') }} as counted_at
+        {{ counted_at('feedback.occurred_at', 'feedback.known_at') }} as counted_at
     from feedback
     left join labels on feedback.feedback_id = labels.feedback_id
 

@@ -10,14 +10,16 @@ exposure as (
 
 ),
 
--- Exposure: visits of the scope, else of the product; where there is no funnel telemetry, everything else said.
+-- Exposure: visits of the scope, else of the product, where the funnel has a baseline of them; else everything else
+-- said.
 exposed as (
 
     select
         series.*,
         everything.count_24h - series.count_24h as other_24h,
         everything.count_72h - series.count_72h as other_72h,
-        greatest(0.0, everything.baseline_total - series.baseline_total) / greatest(series.baseline_days, 1.0) as other_per_day,
+        greatest(0.0, everything.baseline_total - series.baseline_total)
+        / greatest(series.baseline_days, 1.0) as other_per_day,
         coalesce(scope_exposure.visits_24h, product_exposure.visits_24h) as visits_24h,
         coalesce(scope_exposure.visits_72h, product_exposure.visits_72h) as visits_72h,
         coalesce(scope_exposure.baseline_visits_24h, product_exposure.baseline_visits_24h) as visits_per_day
@@ -35,11 +37,13 @@ exposed as (
             and series.scope_kind = scope_exposure.scope_kind
             and series.scope_value = scope_exposure.scope_value
             and series.tick = scope_exposure.tick
+            and scope_exposure.baseline_visits_24h > 0
     left join exposure as product_exposure
         on
             series.product = product_exposure.product
             and product_exposure.scope_kind = 'all'
             and series.tick = product_exposure.tick
+            and product_exposure.baseline_visits_24h > 0
     where series.issue_type <> '(any)'
 
 ),
@@ -51,8 +55,14 @@ scaled as (
         {{ poisson_rate('baseline_total', 'baseline_days') }} as rate_per_day,
         {{ dispersion('baseline_total', 'baseline_squares', 'baseline_days') }} as dispersion,
         -- Half the visits still leave a day's complaints to come in, hence the floor.
-        case when visits_per_day > 0 then greatest(0.5, visits_24h / visits_per_day) else 1.0 end as visits_ratio,
-        case when visits_per_day > 0 then greatest(0.5, visits_72h / (3.0 * visits_per_day)) else 1.0 end as visits_ratio_72h,
+        case
+            when visits_per_day > 0 then greatest(0.5, visits_24h / visits_per_day)
+            else 1.0
+        end as visits_ratio,
+        case
+            when visits_per_day > 0 then greatest(0.5, visits_72h / (3.0 * visits_per_day))
+            else 1.0
+        end as visits_ratio_72h,
         case
             when visits_per_day > 0 then 1.0
             else greatest(1.0, (other_24h + 1.0) / (other_per_day + 1.0))
@@ -89,12 +99,13 @@ select
     cast(coalesce(visits_24h, other_24h) as double) as exposure,
     case when visits_per_day > 0 then 'visits' else 'other_feedback' end as exposure_kind,
     cast(baseline_days as double) as baseline_days,
-    cast(dispersion as double) as dispersion,
-    cast(expected as double) as expected,
-    cast(expected_72h as double) as expected_72h,
-    cast(explained as double) as explained,
-    cast(count_24h - expected as double) as excess,
-    cast(count_72h - expected_72h as double) as excess_72h,
-    cast({{ surprise('count_24h', 'explained', 'dispersion') }} as double) as score,
-    cast({{ surprise('count_72h', 'explained_72h', 'dispersion') }} as double) as score_72h
+    {{ rounded('dispersion') }} as dispersion,
+    {{ rounded('expected') }} as expected,
+    {{ rounded('expected_72h') }} as expected_72h,
+    {{ rounded('explained') }} as explained,
+    {{ rounded('explained_72h') }} as explained_72h,
+    {{ rounded('count_24h - expected') }} as excess,
+    {{ rounded('count_72h - expected_72h') }} as excess_72h,
+    {{ rounded(surprise('count_24h', 'explained', 'dispersion')) }} as score,
+    {{ rounded(surprise('count_72h', 'explained_72h', 'dispersion')) }} as score_72h
 from expectation

@@ -1,4 +1,16 @@
-with weights as (
+with candidates as (
+
+    select * from {{ ref('int_release_candidates') }}
+
+),
+
+settings as (
+
+    select * from {{ ref('stg_playbook_settings') }}
+
+),
+
+weights as (
 
     select
         max(case when term = 'intercept' then weight end) as intercept,
@@ -22,10 +34,9 @@ evidence as (
         candidates.platform,
         candidates.changed_at,
         candidates.hours_to_onset,
-        text_evidence.members,
-        text_evidence.members_naming,
-        text_evidence.members_with_version,
-        text_evidence.version_feedback,
+        cast(coalesce(text_evidence.members, 0) as bigint) as issue_feedback,
+        cast(coalesce(text_evidence.members_naming, 0) as bigint) as issue_feedback_naming_version,
+        cast(coalesce(text_evidence.members_with_version, 0) as bigint) as issue_feedback_with_version,
         text_evidence.complaint_rate_on_version,
         text_evidence.complaint_rate_elsewhere,
         technical.error_rate_after,
@@ -37,18 +48,19 @@ evidence as (
             * least(1.0, text_evidence.version_feedback / 10.0), 0.0
         ) as version_rate,
         coalesce(text_evidence.members_naming / text_evidence.members, 0.0) as version_named,
+        -- Twenty errors make the error rate fully credible.
         coalesce(
             {{ doublings('technical.error_rate_after / technical.error_rate_before') }}
             * least(1.0, technical.errors_after / 20.0), 0.0
         ) as technical,
         case
-            when scope.scope_country is not null then 1.0
-            when scope.scope_platform is not null and candidates.platform <> scope.scope_platform then 1.0
+            when places.scope_country is not null then 1.0
+            when places.scope_platform is not null and candidates.platform <> places.scope_platform then 1.0
             when text_evidence.share_on_platform < 0.3 then 1.0
             else 0.0
         end as scope_contradiction
-    from {{ ref('int_release_candidates') }} as candidates
-    inner join {{ ref('int_issue_scope') }} as scope on candidates.issue_id = scope.issue_id
+    from candidates
+    inner join {{ ref('int_issue_scope') }} as places on candidates.issue_id = places.issue_id
     left join {{ ref('int_release_text_evidence') }} as text_evidence
         on candidates.issue_id = text_evidence.issue_id and candidates.change_id = text_evidence.change_id
     left join {{ ref('int_release_technical_evidence') }} as technical
@@ -56,51 +68,64 @@ evidence as (
 
 ),
 
+-- Rounded before it is compared and ranked, so that what people read is what decided.
 scored as (
 
     select
         evidence.*,
-        {{ logistic(
+        {{ rounded(logistic(
             'weights.intercept + weights.w_timing * evidence.timing + weights.w_version_rate * evidence.version_rate'
             ~ ' + weights.w_version_named * evidence.version_named + weights.w_technical * evidence.technical'
             ~ ' + weights.w_scope_contradiction * evidence.scope_contradiction'
-        ) }} as confidence
+        )) }} as confidence
     from evidence
     cross join weights
+
+),
+
+judged as (
+
+    select
+        scored.*,
+        case
+            when scored.issue_feedback < settings.min_evidence then 'insufficient_data'
+            when scored.scope_contradiction = 1.0 and scored.confidence < settings.regression_confidence
+                then 'no_regression'
+            when scored.confidence <= settings.no_regression_confidence then 'no_regression'
+            when scored.confidence >= settings.regression_confidence then 'regression'
+            else 'inconclusive'
+        end as verdict,
+        row_number() over (
+            partition by scored.issue_id
+            order by scored.confidence desc, scored.changed_at desc, scored.change_id asc
+        ) as candidate_rank
+    from scored
+    cross join settings
 
 )
 
 select
-    scored.issue_id,
-    scored.change_id,
-    scored.change_kind,
-    scored.product,
-    scored.version,
-    scored.platform,
-    scored.changed_at,
-    cast(scored.hours_to_onset as double) as hours_to_onset,
-    cast(coalesce(scored.members, 0) as bigint) as issue_feedback,
-    cast(coalesce(scored.members_naming, 0) as bigint) as issue_feedback_naming_version,
-    cast(coalesce(scored.members_with_version, 0) as bigint) as issue_feedback_with_version,
-    cast(scored.complaint_rate_on_version as double) as complaint_rate_on_version,
-    cast(scored.complaint_rate_elsewhere as double) as complaint_rate_elsewhere,
-    cast(scored.error_rate_after as double) as error_rate_after,
-    cast(scored.error_rate_before as double) as error_rate_before,
-    cast(scored.timing as double) as timing,
-    cast(scored.version_rate as double) as version_rate,
-    cast(scored.version_named as double) as version_named,
-    cast(scored.technical as double) as technical,
-    cast(scored.scope_contradiction as double) as scope_contradiction,
-    cast(scored.confidence as double) as confidence,
-    case
-        when coalesce(scored.members, 0) < settings.min_evidence then 'insufficient_data'
-        when scored.scope_contradiction = 1.0 and scored.confidence < settings.regression_confidence then 'no_regression'
-        when scored.confidence <= settings.no_regression_confidence then 'no_regression'
-        when scored.confidence >= settings.regression_confidence then 'regression'
-        else 'inconclusive'
-    end as verdict,
-    cast(row_number() over (
-        partition by scored.issue_id order by scored.confidence desc, scored.changed_at desc, scored.change_id asc
-    ) as bigint) as candidate_rank
-from scored
-cross join {{ ref('stg_playbook_settings') }} as settings
+    issue_id,
+    change_id,
+    change_kind,
+    product,
+    version,
+    platform,
+    changed_at,
+    {{ rounded('hours_to_onset') }} as hours_to_onset,
+    issue_feedback,
+    issue_feedback_naming_version,
+    issue_feedback_with_version,
+    {{ rounded('complaint_rate_on_version') }} as complaint_rate_on_version,
+    {{ rounded('complaint_rate_elsewhere') }} as complaint_rate_elsewhere,
+    {{ rounded('error_rate_after') }} as error_rate_after,
+    {{ rounded('error_rate_before') }} as error_rate_before,
+    {{ rounded('timing') }} as timing,
+    {{ rounded('version_rate') }} as version_rate,
+    {{ rounded('version_named') }} as version_named,
+    {{ rounded('technical') }} as technical,
+    cast(scope_contradiction as double) as scope_contradiction,
+    confidence,
+    verdict,
+    cast(candidate_rank as bigint) as candidate_rank
+from judged

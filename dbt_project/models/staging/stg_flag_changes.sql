@@ -10,7 +10,10 @@ versions as (
 
     select
         *,
-        row_number() over (partition by flag_key, product, environment, changed_at order by known_at desc, content_hash asc) as version_rank
+        row_number() over (
+            partition by flag_key, product, environment, changed_at
+            order by known_at desc, content_hash asc
+        ) as version_rank
     from source
 
 ),

@@ -1,7 +1,9 @@
--- The newest label of each piece of feedback: relabelling with a new model adds rows, and the last one labelled counts.
+-- The label of each piece of feedback as its text stood at the as-of instant: a corrected text brings a label of its
+-- own (known when the correction was), and of several labels for one text, the last one made counts.
 with source as (
 
     select * from {{ source('lake', 'labels') }}
+    where cast(known_at as timestamp) <= {{ as_of() }}
 
 ),
 
@@ -11,7 +13,7 @@ ranked as (
         *,
         row_number() over (
             partition by feedback_id
-            order by labeled_at desc, model_version asc, text_hash asc
+            order by known_at desc, labeled_at desc, model_version asc, text_hash asc
         ) as label_rank
     from source
 

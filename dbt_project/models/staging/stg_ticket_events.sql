@@ -10,7 +10,10 @@ versions as (
 
     select
         *,
-        row_number() over (partition by event_id order by known_at desc, occurred_at desc) as version_rank
+        row_number() over (
+            partition by event_id
+            order by known_at desc, occurred_at desc, event asc, external_id asc, url asc
+        ) as version_rank
     from source
 
 ),

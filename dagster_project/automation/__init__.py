@@ -1,0 +1,1 @@
+"""What leaves the building: tickets today, through the ledger, each exactly once."""

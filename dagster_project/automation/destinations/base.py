@@ -1,0 +1,212 @@
+"""What a destination is: a tracker that tickets are opened in, updated in and resolved in.
+
+A destination knows one tool and nothing of the ledger. Its methods return the ticket as the tool now has it, or raise
+``DeliveryError`` carrying what is known of the outcome. That outcome is the whole contract with ``push.py``:
+
+    Confirmed   the tool has it
+    Rejected    the tool refused it for good; the reason names the setting or ticket to fix
+    Unknown     it was sent and the answer was lost: it may or may not be there. Never sent again before a look-up
+    NotSent     no connection was made, so it is certainly not there
+    Deferred    the tool asked to wait (rate limit); it is certainly not there
+
+Two rules make exactly-once possible. ``create`` writes with one request, so that its outcome is never half known.
+``update`` and ``resolve`` set state and may be repeated: doing one twice leaves the same ticket as doing it once.
+
+A power that not every tool has is a protocol of its own, checked structurally. To add a destination: one file with a
+class that meets ``TicketDestination``, its settings, and its entry in ``config.py``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from typing import Literal, Protocol, runtime_checkable
+
+from dagster_project.errors import DestinationError
+
+Status = Literal["open", "resolved"]
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """What a destination is asked to hold, ready to send.
+
+    ``note`` is a comment about the change since the last delivery (empty: no comment), ``note_key`` makes it
+    recognisable, and ``reopens`` says that this system resolved the ticket before and takes that back.
+    """
+
+    issue_id: str
+    marker: str
+    title: str
+    body: str
+    status: Status
+    priority: str
+    owner: str
+    labels: tuple[str, ...] = ()
+    note: str = ""
+    note_key: str = ""
+    reopens: bool = False
+
+    @property
+    def content_hash(self) -> str:
+        """Identifies what the ticket says; the note about the change is not part of it."""
+        still = replace(self, note="", note_key="", reopens=False)
+        return hashlib.sha256(still.as_json().encode()).hexdigest()
+
+    def as_json(self) -> str:
+        """The ticket as the ledger keeps it."""
+        return json.dumps(asdict(self), sort_keys=True, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Ticket:
+        """The ticket that ``as_json`` wrote."""
+        fields = json.loads(text)
+        return cls(**{**fields, "labels": tuple(fields["labels"])})
+
+
+@dataclass(frozen=True)
+class ExternalTicket:
+    """A ticket as the tool has it; ``closed`` by whomever."""
+
+    external_id: str
+    url: str
+    title: str
+    body: str
+    closed: bool = False
+
+    def says(self, ticket: Ticket) -> bool:
+        """Whether the tool holds what this ticket says, so that nothing has to be sent."""
+        done = self.closed if ticket.status == "resolved" else not (ticket.reopens and self.closed)
+        return done and self.title == ticket.title and _same_text(self.body, ticket.body)
+
+
+def marker_line(marker: str) -> str:
+    """The marker as it stands in a ticket's body: on a line of its own, invisible when rendered."""
+    return f"<!-- feedback-control:{marker} -->"
+
+
+def carries(body: str, marker: str) -> bool:
+    """Whether a ticket's body carries the marker; text that merely quotes it within a line does not count."""
+    return marker_line(marker) in (line.strip() for line in body.splitlines())
+
+
+def _same_text(one: str, other: str) -> bool:
+    """Equal but for line endings and surrounding space, which some tools change."""
+    return one.strip().splitlines() == other.strip().splitlines()
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """The tool has it."""
+
+    ticket: ExternalTicket
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """Refused for good; ``whole_destination`` when any other ticket would be refused the same way."""
+
+    reason: str
+    whole_destination: bool = False
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """Sent, and the answer was lost."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class NotSent:
+    """Certainly not there: no connection was made."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Deferred:
+    """Certainly not there: the tool asked to wait this long."""
+
+    reason: str
+    wait: timedelta
+
+
+Failure = Rejected | Unknown | NotSent | Deferred
+Outcome = Confirmed | Failure
+
+
+class DeliveryError(DestinationError):
+    """A destination could not confirm; ``outcome`` says what is known."""
+
+    def __init__(self, outcome: Failure) -> None:
+        super().__init__(outcome.reason)
+        self.outcome = outcome
+
+
+def outcome_of(call: Callable[[], ExternalTicket]) -> Outcome:
+    """Make the call and classify what happened.
+
+    Whatever a destination did not foresee counts as unknown: the request may have been sent before the error.
+    """
+    try:
+        return Confirmed(call())
+    except DeliveryError as error:
+        return error.outcome
+    except Exception as error:
+        return Unknown(f"unforeseen {type(error).__name__}: {error}")
+
+
+class TicketDestination(Protocol):
+    """A tracker that tickets are kept in."""
+
+    @property
+    def name(self) -> str:
+        """What the ledger knows it by; unique among the configured destinations."""
+        ...
+
+    @property
+    def settle_seconds(self) -> float:
+        """How long a write may stay invisible to ``find_by_marker``."""
+        ...
+
+    def create(self, ticket: Ticket) -> ExternalTicket:
+        """Open a ticket, with one request."""
+        ...
+
+    def update(self, external_id: str, ticket: Ticket) -> ExternalTicket:
+        """Make the ticket say this, add its note once, and leave what people changed."""
+        ...
+
+    def resolve(self, external_id: str, ticket: Ticket) -> ExternalTicket:
+        """As ``update``, and close it unless somebody already has."""
+        ...
+
+    def find_by_marker(self, marker: str, since: datetime | None = None) -> list[ExternalTicket]:
+        """Every ticket with this marker, oldest first.
+
+        By the strongest read that the tool offers: a listing, not a search index. ``since`` is an instant before which
+        the ticket cannot have been written.
+        """
+        ...
+
+
+@runtime_checkable
+class ReadsTicket(Protocol):
+    """A destination that can read one ticket by its id: cheaper than a listing, when the id is known."""
+
+    def read(self, external_id: str) -> ExternalTicket | None:
+        """The ticket, or None if the tool no longer has it."""
+        ...
+
+
+@runtime_checkable
+class Closeable(Protocol):
+    """A destination that holds connections, to be released after a run; it may be used again."""
+
+    def close(self) -> None:
+        """Release what is held."""
+        ...

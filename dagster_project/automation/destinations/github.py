@@ -1,0 +1,240 @@
+"""GitHub Issues, on github.com or an Enterprise server.
+
+One ticket is one GitHub issue. Opening it is a single POST. Look-ups go through the issue *listing*, by label,
+creator and time, because GitHub's search lags by minutes; where nothing carries our label they go through all issues
+since the write, because GitHub silently drops labels when the token may not set them. Titles, bodies and our own
+labels are kept up to date; other labels, assignees and an issue that somebody closed are left alone.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import httpx
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from dagster_project.automation.destinations.base import (
+    Deferred,
+    DeliveryError,
+    ExternalTicket,
+    Failure,
+    NotSent,
+    Rejected,
+    Ticket,
+    carries,
+    marker_line,
+)
+from dagster_project.automation.destinations.http import HttpTarget, wait_of
+
+_PAGE = 100
+_MOST_PAGES = 1000
+_NUMBERED = re.compile(r"/issues/\d+")
+
+
+class GitHubSettings(BaseModel):
+    """A ``kind: github`` entry of destinations.yml."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["github"]
+    name: str = Field("github", pattern=r"^[a-z0-9][a-z0-9_-]{0,49}$")
+    repository: str = Field(pattern=r"^[\w.-]+/[\w.-]+$")
+    token_env: str = Field("GITHUB_TOKEN", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    base_url: str = "https://api.github.com"
+    label: str = Field("feedback-control", min_length=1, max_length=50, pattern=r"^[^,]+$")
+    creator: str | None = None
+    settle_seconds: float = Field(60, ge=0, le=3600)
+    timeout_seconds: float = Field(20, gt=0, le=25)  # several requests have to fit into the ledger's lease
+    pace_seconds: float = Field(1, ge=0, le=10)
+
+    @field_validator("base_url")
+    @classmethod
+    def _safe_for_a_token(cls, value: str) -> str:
+        url = urlsplit(value)
+        if url.username or url.password:
+            raise ValueError(
+                "must not contain a user or password; the token comes from the variable named by token_env"
+            )
+        local = url.hostname in ("localhost", "127.0.0.1", "::1")
+        if url.scheme != "https" and not (local and url.scheme == "http"):
+            raise ValueError("must begin with https://, because a token is sent there")
+        return value
+
+
+class _Label(BaseModel):
+    name: str = ""
+
+
+class _Issue(BaseModel):
+    number: int
+    html_url: str = Field(pattern=r"^https?://")
+    title: str
+    state: str
+    body: str | None = None
+    labels: list[_Label | str] = []
+    pull_request: dict[str, Any] | None = None
+
+    def label_names(self) -> list[str]:
+        return [label if isinstance(label, str) else label.name for label in self.labels]
+
+    def as_ticket(self) -> ExternalTicket:
+        return ExternalTicket(
+            str(self.number), self.html_url, self.title, self.body or "", closed=self.state == "closed"
+        )
+
+
+class _Comment(BaseModel):
+    body: str | None = None
+
+
+class GitHubIssues:
+    """The issues of one repository as a ticket destination."""
+
+    def __init__(self, settings: GitHubSettings, *, transport: httpx.BaseTransport | None = None) -> None:
+        self._settings = settings
+        self._issues = f"/repos/{settings.repository}/issues"
+        self._http = HttpTarget(
+            base_url=settings.base_url,
+            headers=self._headers,
+            secrets=lambda: [token] if (token := self._token()) else [],
+            refusal=self._refusal,
+            timeout_seconds=settings.timeout_seconds,
+            pace_seconds=settings.pace_seconds,
+            transport=transport,
+        )
+
+    @property
+    def name(self) -> str:
+        """As configured."""
+        return self._settings.name
+
+    @property
+    def settle_seconds(self) -> float:
+        """As configured."""
+        return self._settings.settle_seconds
+
+    def create(self, ticket: Ticket) -> ExternalTicket:
+        """Open the issue, with its labels, in one request."""
+        body = {"title": ticket.title, "body": ticket.body, "labels": [self._settings.label, *ticket.labels]}
+        return self._http.write("POST", self._issues, body, _Issue).as_ticket()
+
+    def update(self, external_id: str, ticket: Ticket) -> ExternalTicket:
+        """Bring title, body and our labels up to date, after a comment where there is something to tell."""
+        return self._set(external_id, ticket)
+
+    def resolve(self, external_id: str, ticket: Ticket) -> ExternalTicket:
+        """The same, and close the issue as completed unless somebody closed it already."""
+        return self._set(external_id, ticket)
+
+    def read(self, external_id: str) -> ExternalTicket | None:
+        """The issue by its number; None if it was deleted or moved away."""
+        try:
+            return self._read(external_id).as_ticket()
+        except DeliveryError as error:
+            if isinstance(error.outcome, Rejected) and not error.outcome.whole_destination:
+                return None
+            raise
+
+    def find_by_marker(self, marker: str, since: datetime | None = None) -> list[ExternalTicket]:
+        """Every issue with the marker, oldest first: among ours by label, else among all that changed since."""
+        params: dict[str, str | int] = {"state": "all", "sort": "created", "direction": "asc"}
+        if self._settings.creator:
+            params["creator"] = self._settings.creator
+        if since:
+            params["since"] = f"{since:%Y-%m-%dT%H:%M:%SZ}"
+        found = self._carrying(marker, {**params, "labels": self._settings.label})
+        return found or (self._carrying(marker, params) if since else [])
+
+    def close(self) -> None:
+        """Let the connections go."""
+        self._http.close()
+
+    def _carrying(self, marker: str, params: dict[str, str | int]) -> list[ExternalTicket]:
+        listed = self._listed(self._issues, _Issue, params)
+        ours = (one for one in listed if one.pull_request is None and carries(one.body or "", marker))
+        return [one.as_ticket() for one in sorted(ours, key=lambda issue: issue.number)]
+
+    def _set(self, number: str, ticket: Ticket) -> ExternalTicket:
+        present = self._read(number)
+        if ticket.note:
+            self._comment_once(number, ticket)
+        kept = [name for name in present.label_names() if not name.startswith("priority: ")]
+        ours = [name for name in (self._settings.label, *ticket.labels) if name not in kept]
+        body: dict[str, Any] = {"title": ticket.title, "body": ticket.body, "labels": kept + ours}
+        if ticket.status == "resolved" and present.state == "open":
+            body |= {"state": "closed", "state_reason": "completed"}
+        if ticket.reopens and present.state == "closed":
+            body |= {"state": "open", "state_reason": "reopened"}
+        return self._http.write("PATCH", f"{self._issues}/{number}", body, _Issue).as_ticket()
+
+    def _comment_once(self, number: str, ticket: Ticket) -> None:
+        comments = f"{self._issues}/{number}/comments"
+        if not any(carries(comment.body or "", ticket.note_key) for comment in self._listed(comments, _Comment, {})):
+            self._http.write("POST", comments, {"body": f"{ticket.note}\n\n{marker_line(ticket.note_key)}"}, _Comment)
+
+    def _read(self, number: str) -> _Issue:
+        return self._http.read(f"{self._issues}/{number}", _Issue)[0]
+
+    def _listed(self, path: str, kind: type[Any], params: dict[str, str | int]) -> Iterator[Any]:
+        for page in range(1, _MOST_PAGES + 1):
+            items, response = self._http.read(path, list[kind], **params, per_page=_PAGE, page=page)  # type: ignore[valid-type]
+            yield from items
+            more = "next" in response.links if "link" in response.headers else len(items) == _PAGE
+            if not more:
+                return
+        raise DeliveryError(NotSent(f"the list at {path} has no end; check base_url"))
+
+    def _token(self) -> str:
+        return os.environ.get(self._settings.token_env, "").strip()
+
+    def _headers(self) -> dict[str, str]:
+        token = self._token()
+        if not token or not token.isascii() or not token.isprintable():
+            wrong = "holds what no token looks like" if token else "is not set"
+            reason = f"environment variable {self._settings.token_env} {wrong}; put a token there that may write issues"
+            raise DeliveryError(Rejected(reason, whole_destination=True))
+        return {
+            "Accept": "application/vnd.github+json",
+            "Authorization": f"Bearer {token}",
+            "User-Agent": "feedback-control",
+            "X-GitHub-Api-Version": "2022-11-28",
+        }
+
+    def _refusal(self, response: httpx.Response) -> Failure | None:
+        """What a 4xx means here; which setting to fix is the useful half of the message."""
+        repository, variable = self._settings.repository, self._settings.token_env
+        said = f"answered {response.status_code} ({self._http.message(response)})"
+        one_issue = bool(_NUMBERED.search(response.request.url.path))
+        match response.status_code:
+            case 401:
+                return Rejected(f"{said}; the token in {variable} is wrong or has expired", whole_destination=True)
+            case 403 if _is_rate_limit(response):
+                return Deferred(f"{said}; rate limit", wait_of(response))
+            case 403:
+                reason = f"{said}; give the token in {variable} the right to write issues of {repository}"
+                return Rejected(reason, whole_destination=not one_issue)
+            case 404 | 410 | 301 if one_issue:
+                return Rejected(f"{said}; the issue was deleted or moved away from {repository}")
+            case 404:
+                reason = f"{said}; there is no repository {repository}, or the token in {variable} may not see it"
+                return Rejected(f"{reason}: check repository and {variable}", whole_destination=True)
+            case 410:
+                reason = f"{said}; issues are switched off in {repository}: enable them, or change repository"
+                return Rejected(reason, whole_destination=True)
+            case 301 | 302 | 307 | 308:
+                reason = f"{said}; {repository} has moved: set repository to its new name"
+                return Rejected(reason, whole_destination=True)
+        return None
+
+
+def _is_rate_limit(response: httpx.Response) -> bool:
+    """Primary limits show in the headers; secondary ones by Retry-After, or only in words."""
+    headers = response.headers
+    return (
+        headers.get("x-ratelimit-remaining") == "0" or "retry-after" in headers or "rate limit" in response.text.lower()
+    )

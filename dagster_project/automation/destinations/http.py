@@ -1,0 +1,161 @@
+"""HTTP as destinations need it: one place that knows which failures leave a write certain and which leave it unknown.
+
+    no connection                        not sent: certainly not there
+    429, or a rate limit by its headers  deferred, for as long as the target asks
+    4xx                                  rejected, in the destination's own words
+    anything after the request left      unknown for a write: timeouts, resets, 5xx, unreadable answers
+
+Reads change nothing, so a failed read is never unknown. Redirects are not followed: a followed write could happen
+twice, and a token would go where nobody configured it. Secrets are cut out of every message.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+import httpx
+from pydantic import TypeAdapter, ValidationError
+
+from dagster_project.automation.destinations.base import Deferred, DeliveryError, Failure, NotSent, Rejected, Unknown
+
+_NO_CONNECTION = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
+_DEFAULT_WAIT = timedelta(minutes=1)
+_LONGEST_WAIT = timedelta(days=1)
+
+T = TypeVar("T")
+
+
+class HttpTarget:
+    """One HTTP API, spoken to one request at a time.
+
+    Args:
+        base_url: where the API starts.
+        headers: made anew for each request; may raise ``DeliveryError``, for example when a token is missing.
+        secrets: what must never show in a message.
+        refusal: what a 4xx answer means to this API; None leaves it to the general rule.
+        timeout_seconds: how long to connect, and how long to wait for each part of an answer.
+        pace_seconds: the least time between two writes.
+        transport: what carries the requests; tests put their own here.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        headers: Callable[[], Mapping[str, str]],
+        secrets: Callable[[], list[str]],
+        refusal: Callable[[httpx.Response], Failure | None],
+        timeout_seconds: float = 20,
+        pace_seconds: float = 0,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self._base_url = base_url.rstrip("/")
+        self._headers, self._secrets, self._refusal = headers, secrets, refusal
+        self._timeout, self._pace, self._transport = timeout_seconds, pace_seconds, transport
+        self._client: httpx.Client | None = None
+        self._exhausted_until = self._next_write = 0.0  # on the monotonic clock
+
+    def read(self, path: str, expected: type[T], **params: str | int) -> tuple[T, httpx.Response]:
+        """GET; the answer as the expected type, and the response for its headers."""
+        return self._request("GET", path, expected, params=params)
+
+    def write(self, method: str, path: str, body: Mapping[str, Any], expected: type[T]) -> T:
+        """POST or PATCH a JSON body; the answer as the expected type."""
+        time.sleep(max(0.0, self._next_write - time.monotonic()))
+        try:
+            return self._request(method, path, expected, json=body)[0]
+        finally:
+            self._next_write = time.monotonic() + self._pace
+
+    def close(self) -> None:
+        """Let the connections go; the next request makes new ones."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def _request(self, method: str, path: str, expected: type[T], **content: Any) -> tuple[T, httpx.Response]:
+        if (left := self._exhausted_until - time.monotonic()) > 0:
+            raise DeliveryError(Deferred("the rate limit is used up", timedelta(seconds=left)))
+        headers = self._headers()
+        lost = NotSent if method == "GET" else Unknown
+        try:
+            response = self._connected().request(method, self._base_url + path, headers=headers, **content)
+        except _NO_CONNECTION as error:
+            reason = (
+                f"no connection to {self._base_url}: {self._clean(error)}; check base_url, the network and the proxy"
+            )
+            raise DeliveryError(NotSent(reason)) from None
+        except httpx.HTTPError as error:
+            raise DeliveryError(lost(f"no answer to {method} {path} ({self._clean(error)})")) from None
+        self._heed_the_limit(response)
+        if not response.is_success:
+            raise DeliveryError(self._failure(response, method, path))
+        try:
+            return TypeAdapter(expected).validate_json(response.content), response
+        except ValidationError:
+            reason = f"{response.status_code} to {method} {path}, but not in the form this API answers"
+            raise DeliveryError(lost(f"answered {reason}; check base_url")) from None
+
+    def _failure(self, response: httpx.Response, method: str, path: str) -> Failure:
+        status = response.status_code
+        said = f"answered {status} to {method} {path}"
+        if status == 429:
+            return Deferred(f"{said}: too many requests", wait_of(response))
+        if status >= 500 or status == 408:
+            return NotSent(said) if method == "GET" else Unknown(said)
+        if specific := self._refusal(response):
+            return specific
+        if response.is_redirect:
+            return Rejected(f"{said}: it has moved; set base_url to where it is now", whole_destination=True)
+        return Rejected(f"{said}: {self.message(response)}")
+
+    def message(self, response: httpx.Response) -> str:
+        """What the target said, short and without secrets."""
+        return self._clean(" ".join(response.text.split())[:300])
+
+    def _clean(self, said: object) -> str:
+        text = str(said) or type(said).__name__
+        for secret in self._secrets():
+            text = text.replace(secret, "***")
+        return text
+
+    def _heed_the_limit(self, response: httpx.Response) -> None:
+        if response.headers.get("x-ratelimit-remaining") == "0" and "x-ratelimit-reset" in response.headers:
+            self._exhausted_until = time.monotonic() + wait_of(response).total_seconds()
+
+    def _connected(self) -> httpx.Client:
+        if self._client is None:
+            timeout = httpx.Timeout(self._timeout, connect=min(self._timeout, 5))
+            self._client = httpx.Client(timeout=timeout, transport=self._transport, follow_redirects=False)
+        return self._client
+
+
+def wait_of(response: httpx.Response) -> timedelta:
+    """How long the target asks to wait, by ``Retry-After`` (seconds or date) or by the reset of its rate limit."""
+    asked, reset = response.headers.get("retry-after", ""), response.headers.get("x-ratelimit-reset", "")
+    there = _date(response.headers.get("date", "")) or datetime.now(UTC)  # the target's clock, where it tells
+    wait = _DEFAULT_WAIT
+    if asked.isdigit():
+        wait = timedelta(seconds=min(int(asked), _LONGEST_WAIT.total_seconds()))
+    elif until := _date(asked):
+        wait = until - there
+    elif reset.isdigit():
+        wait = timedelta(seconds=min(int(reset) - there.timestamp(), _LONGEST_WAIT.total_seconds()))
+    return min(max(wait, timedelta(seconds=1)), _LONGEST_WAIT)
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        return email.utils.parsedate_to_datetime(text).astimezone(UTC) if text else None
+    except ValueError:
+        return None

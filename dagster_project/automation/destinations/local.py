@@ -1,0 +1,254 @@
+"""The embedded tracker: a folder of Markdown files, for teams and demos without an account anywhere.
+
+``FC-7.md`` is one ticket: YAML front matter (status, priority, owner, times), the brief, and a History that only
+grows. A person may change ``status`` and add keys in the front matter, and write below the brief; all of that is
+kept. ``index.md`` lists the tickets. Files are replaced atomically, under a lock that spans processes.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field
+
+from dagster_project.automation import inert
+from dagster_project.automation.destinations.base import (
+    DeliveryError,
+    ExternalTicket,
+    Rejected,
+    Ticket,
+    carries,
+    marker_line,
+)
+
+CLOSED = frozenset({"resolved", "closed", "done", "duplicate", "rejected", "not a bug"})
+"""Values of ``status`` that count as closed; any other word is open."""
+
+_NUMBERED = re.compile(r"FC-(\d+)\.md")
+_FILE = re.compile(r"---\n(?P<matter>.*?\n)---\n(?P<rest>.*)", re.DOTALL)
+_HINT = "<!-- Kept up to date by feedback-control down to History. Change `status` above; write below. -->"
+_HISTORY = "## History"
+
+
+class LocalSettings(BaseModel):
+    """A ``kind: local`` entry of destinations.yml; ``folder`` defaults to the home's ``tickets``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["local"] = "local"
+    name: str = Field("local", pattern=r"^[a-z0-9][a-z0-9_-]{0,49}$")
+    folder: Path | None = None
+
+
+@dataclass(frozen=True)
+class LocalTicket:
+    """One ticket of the folder, as listed."""
+
+    external_id: str
+    status: str
+    priority: str
+    owner: str
+    title: str
+    created: str
+    updated: str
+    path: Path
+
+    @property
+    def closed(self) -> bool:
+        """Whether its status counts as closed."""
+        return self.status.lower() in CLOSED
+
+
+def list_tickets(folder: Path) -> list[LocalTicket]:
+    """The tickets of a folder: open ones first, most urgent first. A file that cannot be read is listed as such."""
+    found = [_listed(path) for path in _ticket_files(folder)]
+    return sorted(found, key=lambda ticket: (ticket.closed, ticket.priority, _number(ticket.path)))
+
+
+class LocalTracker:
+    """A folder of Markdown tickets as a destination; what it writes can be read back at once."""
+
+    settle_seconds = 0.0
+
+    def __init__(self, folder: Path, *, name: str = "local", clock: Callable[[], datetime] | None = None) -> None:
+        self.name = name
+        self._folder = folder
+        self._clock = clock or (lambda: datetime.now(UTC))
+
+    def create(self, ticket: Ticket) -> ExternalTicket:
+        """Write the ticket under the next number."""
+        with self._locked() as sequence:
+            number = max([int(sequence.read_text() or 0), *map(_number, _ticket_files(self._folder))]) + 1
+            sequence.write_text(str(number))  # so that the number of a deleted ticket is not given to another
+            path = self._folder / f"FC-{number}.md"
+            matter = {"status": "open", "created": self._stamp()} | self._matter(ticket)
+            self._write(path, matter, ticket, f"{_HISTORY}\n\n- {self._stamp()}: opened as {ticket.priority}.\n")
+        return _external(path)
+
+    def update(self, external_id: str, ticket: Ticket) -> ExternalTicket:
+        """Replace the brief and our part of the front matter; the note goes into the History."""
+        return self._set(external_id, ticket)
+
+    def resolve(self, external_id: str, ticket: Ticket) -> ExternalTicket:
+        """The same, and set the status to resolved unless a person has closed it their own way."""
+        return self._set(external_id, ticket)
+
+    def read(self, external_id: str) -> ExternalTicket | None:
+        """The ticket by its id; None if its file is gone."""
+        path = self._folder / f"{external_id}.md"
+        return _external(path) if path.exists() else None
+
+    def find_by_marker(self, marker: str, since: datetime | None = None) -> list[ExternalTicket]:
+        """Every ticket with the marker, oldest first; all files are read, so ``since`` saves nothing."""
+        return [_external(path) for path in _ticket_files(self._folder) if carries(_text(path), marker)]
+
+    def _set(self, external_id: str, ticket: Ticket) -> ExternalTicket:
+        path = self._folder / f"{external_id}.md"
+        with self._locked():
+            if not path.exists():
+                raise _rejected(path, "the file is gone; restore it to have the ticket kept up to date")
+            text = _text(path)
+            if not carries(text, ticket.marker):
+                raise _rejected(path, f"it does not carry {marker_line(ticket.marker)}; put that line back")
+            matter, _ = _parsed(path, text)
+            closed = str(matter.get("status", "open")).lower() in CLOSED
+            if ticket.status == "resolved" and not closed:
+                matter["status"] = "resolved"
+            if ticket.reopens and matter.get("status") == "resolved":
+                matter["status"] = "open"
+            below = text.partition(marker_line(ticket.marker))[2].lstrip("\n")
+            self._write(path, matter | self._matter(ticket), ticket, self._with_note(below, ticket.note))
+        return _external(path)
+
+    def _with_note(self, below: str, note: str) -> str:
+        if not note:
+            return below
+        lines = below.splitlines()
+        if _HISTORY not in lines:
+            lines += ["", _HISTORY, ""]
+        end = start = lines.index(_HISTORY) + 1
+        for index in range(start, len(lines)):
+            if lines[index].startswith("#"):
+                break
+            if lines[index].startswith("- "):
+                end = index + 1
+        blank = [""] if end == start else []
+        return "\n".join([*lines[:end], *blank, f"- {self._stamp()}: {note}", *lines[end:]]) + "\n"
+
+    def _matter(self, ticket: Ticket) -> dict[str, Any]:
+        return {
+            "priority": ticket.priority,
+            "owner": ticket.owner,
+            "title": ticket.title,
+            "issue": ticket.issue_id,
+            "labels": list(ticket.labels),
+            "updated": self._stamp(),
+        }
+
+    def _write(self, path: Path, matter: dict[str, Any], ticket: Ticket, below: str) -> None:
+        front = yaml.safe_dump(matter, sort_keys=False, allow_unicode=True, width=200)
+        _replace(path, f"---\n{front}---\n\n{_HINT}\n\n# {ticket.title}\n\n{ticket.body}\n\n{below.rstrip()}\n")
+        _replace(self._folder / "index.md", _index(self._folder))
+
+    def _stamp(self) -> str:
+        return f"{self._clock():%Y-%m-%d %H:%M} UTC"
+
+    @contextmanager
+    def _locked(self) -> Iterator[Path]:
+        sequence = self._folder / ".sequence"
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            handle = sequence.open("a")
+        except OSError as error:
+            reason = f"cannot write to {self._folder} ({error.strerror}); check folder and its rights"
+            raise DeliveryError(Rejected(reason, whole_destination=True)) from None
+        with handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)  # let go when the process ends, however it ends
+            yield sequence
+
+
+def _index(folder: Path) -> str:
+    tickets = list_tickets(folder)
+    still_open = sum(not ticket.closed for ticket in tickets)
+    lines = [f"# Tickets\n\n{still_open} open, {len(tickets) - still_open} closed.\n"]
+    lines += ["| Ticket | Priority | Status | Owner | Title | Updated |", "| --- | --- | --- | --- | --- | --- |"]
+    for ticket in tickets:
+        words = (ticket.priority, ticket.status, ticket.owner, ticket.title, ticket.updated)
+        lines.append(" | ".join([f"| [{ticket.external_id}]({ticket.path.name})", *map(inert.markdown, words)]) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _listed(path: Path) -> LocalTicket:
+    try:
+        matter, _ = _parsed(path, _text(path))
+    except DeliveryError as error:
+        return LocalTicket(path.stem, "unreadable", "", "", str(error), "", "", path)
+
+    def word(name: str) -> str:
+        return str(matter.get(name, ""))
+
+    times = word("created"), word("updated")
+    return LocalTicket(path.stem, word("status"), word("priority"), word("owner"), word("title"), *times, path)
+
+
+def _external(path: Path) -> ExternalTicket:
+    url = path.absolute().as_uri()
+    try:
+        matter, rest = _parsed(path, _text(path))
+    except DeliveryError:
+        return ExternalTicket(path.stem, url, "", "")  # it is there, whatever it says now
+    _, _, after_title = rest.partition(f"# {matter.get('title', '')}\n")
+    lines = after_title.splitlines()
+    end = next((i for i, line in enumerate(lines) if line.startswith("<!-- feedback-control:")), len(lines))
+    closed = str(matter.get("status", "open")).lower() in CLOSED
+    return ExternalTicket(path.stem, url, str(matter.get("title", "")), "\n".join(lines[: end + 1]), closed)
+
+
+def _parsed(path: Path, text: str) -> tuple[dict[str, Any], str]:
+    parts = _FILE.fullmatch(text)
+    try:
+        matter = yaml.safe_load(parts["matter"]) if parts else None
+    except yaml.YAMLError as error:
+        raise _rejected(path, f"the front matter is not YAML ({' '.join(str(error).split())}); mend it") from None
+    if not parts or not isinstance(matter, dict):
+        raise _rejected(path, "there is no front matter between two lines of ---; put it back")
+    return matter, parts["rest"]
+
+
+def _rejected(path: Path, reason: str) -> DeliveryError:
+    return DeliveryError(Rejected(f"{path}: {reason}"))
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace").replace("\r\n", "\n")
+
+
+def _ticket_files(folder: Path) -> list[Path]:
+    return sorted((path for path in folder.glob("FC-*.md") if _NUMBERED.fullmatch(path.name)), key=_number)
+
+
+def _number(path: Path) -> int:
+    return int(path.stem.removeprefix("FC-"))
+
+
+def _replace(path: Path, text: str) -> None:
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)

@@ -1,0 +1,57 @@
+"""Text from outside, made inert: it shows what was written and does nothing else.
+
+Customers, app versions and release names end up in tickets. There, text may ping people (``@name``), link other
+tickets (``#12``), close them, load an image (a tracking pixel), or draw Markdown and HTML that looks like ours. A
+backslash stops Markdown and an entity stops HTML, but trackers look for mentions in the *rendered* text, so those are
+broken with a zero-width space, which no reader sees.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_BREAK = "\N{ZERO WIDTH SPACE}"
+_MARKDOWN = re.compile(r"[\\`*\[\]|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+_STARTS_A_BLOCK = re.compile(r"^(?=[#+=/-])|^(\d+)(?=[.)](?:\s|$))")  # a heading, list or rule; or a bot's /command
+_REACHES_OUT = re.compile(
+    r"""
+    (?<![A-Za-z0-9])@(?=\w)         # a mention; me@example and release@1.2 are none
+    | \#(?=\d)                      # a ticket
+    | (?i:(?<![A-Za-z0-9])gh)(?=-\d)  # GitHub's other spelling of it
+    | :(?=//)                       # a link
+    | (?i:www)(?=\.)                # ... without a scheme
+    """,
+    re.VERBOSE,
+)
+
+
+def one_line(text: str, limit: int = 1000) -> str:
+    """The text on one line, without control or direction-changing characters, cut with an ellipsis at the limit."""
+    kept = "".join(" " if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c for c in text if not _hidden(c))
+    short = " ".join(kept.split())
+    return short if len(short) <= limit else short[: limit - 1].rstrip() + "…"
+
+
+def plain(text: str, limit: int = 1000) -> str:
+    """For a place that is not Markdown, such as a title: one line that reaches nobody."""
+    return _REACHES_OUT.sub(lambda match: match.group() + _BREAK, one_line(text, limit))
+
+
+def markdown(text: str, limit: int = 1000) -> str:
+    """For Markdown: one line that shows exactly this text and reaches nobody."""
+    quiet = plain(text, limit).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    escaped = _MARKDOWN.sub(lambda match: "\\" + match.group(), quiet)
+    return _STARTS_A_BLOCK.sub(lambda match: (match.group(1) or "") + "\\", escaped)
+
+
+def code(text: str, limit: int = 200) -> str:
+    """An identifier as inline code: copied as it is, and searched by no tracker for mentions."""
+    return "`" + one_line(text, limit).replace("`", "'").replace("|", "/") + "`"
+
+
+def _hidden(character: str) -> bool:
+    # Surrogates cannot be written; embeddings, overrides and isolates would reorder the text around them.
+    return (
+        unicodedata.category(character) == "Cs" or character in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+    )

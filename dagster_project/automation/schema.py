@@ -1,0 +1,161 @@
+"""The tables of the ledger, and the engine that reaches them.
+
+``intents`` holds one row per outbound write. The intents of one issue at one destination are numbered: 0 opens the
+ticket, each later one updates or resolves it, and a new number is only given once the one before it is confirmed. So
+the plain unique constraint on (destination, issue_id, sequence) allows one create ever and one open intent at a time,
+on any database. ``attempts`` holds each try at an intent, ``audit`` what happened, in order; both only grow.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    DateTime,
+    Dialect,
+    Engine,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    NullPool,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    create_engine,
+    event,
+    make_url,
+)
+from sqlalchemy.exc import ArgumentError
+
+from dagster_project.errors import ConfigurationError
+
+SCHEMA_VERSION = 1
+BUSY_SECONDS = 30
+
+
+class Instant(TypeDecorator[datetime]):
+    """An instant, always UTC: databases without time zones keep it as UTC, and it comes back aware."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse an instant whose zone is not known, rather than guess."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"the ledger needs instants with a time zone, got {value!r}")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give every instant back in UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+metadata = MetaData()
+
+intents = Table(
+    "intents",
+    metadata,
+    Column("intent_id", String(32), primary_key=True),
+    Column("issue_id", String(200), nullable=False),
+    Column("destination", String(100), nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("action", String(10), nullable=False),
+    Column("state", String(10), nullable=False, index=True),
+    Column("marker", String(32), nullable=False),
+    Column("payload_hash", String(64), nullable=False),
+    Column("payload", Text, nullable=False),  # JSON: the ticket as rendered, text already masked
+    Column("external_id", String(200)),
+    Column("url", String(2000)),
+    Column("reason", Text, nullable=False, default=""),  # of the last outcome, for people
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("not_before", Instant, nullable=False),  # neither sent nor looked up before this
+    Column("lease_until", Instant),  # while sending: when another run may conclude that this one died
+    Column("confirmed_at", Instant),
+    Column("exported_at", Instant),  # when the confirmation reached the lake
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    UniqueConstraint("destination", "issue_id", "sequence", name="one_intent_at_a_time"),
+    CheckConstraint(
+        "(sequence = 0 and action = 'create') or (sequence > 0 and action <> 'create')", name="create_is_first"
+    ),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("attempt_id", Integer, primary_key=True),
+    Column("intent_id", String(32), ForeignKey("intents.intent_id"), nullable=False, index=True),
+    Column("destination", String(100), nullable=False),
+    Column("kind", String(10), nullable=False),  # create, update, resolve, or look_up
+    Column("outcome", String(12), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("hold_until", Instant),  # a rate limit: nothing goes to this destination before
+    Column("at", Instant, nullable=False),
+    Index("attempts_holding", "destination", "hold_until"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("audit_id", Integer, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("actor", String(100), nullable=False),
+    Column("event", String(100), nullable=False),
+    Column("intent_id", String(32), index=True),
+    Column("detail", Text, nullable=False),  # JSON
+)
+
+schema_version = Table(
+    "schema_version",
+    metadata,
+    Column("version", Integer, primary_key=True),
+    Column("born_at", Instant, nullable=False),  # issues detected before may have a ticket that this ledger never saw
+)
+
+
+def connect(url: str) -> Engine:
+    """The engine for a ledger URL; SQLite gets write-ahead logging, a long busy timeout and full durability.
+
+    Raises:
+        ConfigurationError: the URL, or the driver it names, is not usable.
+    """
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() != "sqlite":
+            return create_engine(parsed, pool_pre_ping=True, hide_parameters=True)
+        if parsed.database and parsed.database != ":memory:":
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(parsed, poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True)
+    except (ArgumentError, ImportError, OSError) as error:
+        raise ConfigurationError(
+            f"the ledger cannot be opened ({error});"
+            " set FEEDBACK_LEDGER_URL to an SQLAlchemy URL whose driver is installed"
+        ) from None
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # transactions begin where _begin_sqlite says, not where the driver guesses
+    connection.execute("pragma journal_mode = wal")
+    connection.execute("pragma synchronous = full")  # an intent is durable before it is sent
+    connection.execute("pragma foreign_keys = on")
+
+
+def _begin_sqlite(connection: Any) -> None:
+    # A writer takes its lock at once: upgrading a read lock later fails when two runs do it together.
+    reading = connection.get_execution_options().get("reading", False)
+    connection.exec_driver_sql("begin" if reading else "begin immediate")

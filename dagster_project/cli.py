@@ -1,0 +1,284 @@
+"""The command line: ``feedback-control``.
+
+Every command works on one home (``--home``, ``$FEEDBACK_HOME`` or ``.feedback-control``). ``--json`` prints the marts' columns by
+their own names. Exit codes: 0 fine, 1 failed, 2 bad usage or configuration.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from dagster_project.errors import ConfigurationError, FeedbackControlError
+from dagster_project.home import Home, parse_instant
+
+_PRIORITY_STYLE = {"P1": "bold red", "P2": "red", "P3": "yellow", "P4": "dim"}
+
+
+class _Instant(click.ParamType):
+    """An instant as people write it: ``2026-01-31`` or ``2026-01-31T14:00:00Z``."""
+
+    name = "instant"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        try:
+            return value if isinstance(value, datetime) else parse_instant(value)
+        except ConfigurationError as error:
+            self.fail(str(error), param, ctx)
+
+
+def _reports_errors(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Print a deliberate error as one line and exit with its code; anything else is a bug and keeps its traceback."""
+
+    @wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except FeedbackControlError as error:
+            click.echo(f"error: {error}", err=True)
+            sys.exit(error.exit_code)
+
+    return wrapped
+
+
+def _progress(started: datetime) -> Callable[[str], None]:
+    def show(message: str) -> None:
+        click.echo(f"[{(datetime.now(UTC) - started).total_seconds():6.1f} s] {message}", err=True)
+
+    return show
+
+
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+_sources = click.option("--sources", type=click.Path(path_type=Path), help="The sources.yml to read  [default: HOME/sources.yml].")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--home", type=click.Path(path_type=Path), help="Where state lives  [default: $FEEDBACK_HOME, else .feedback-control].")
+@click.version_option(package_name="feedback-control")
+@click.pass_context
+def main(context: click.Context, home: Path | None) -> None:
+    """Turn what customers complain about into operational fixes.
+
+    \b
+    Start here:
+      feedback-control demo                      a simulated shop, all the way to tickets
+      feedback-control run --sources my.yml      one turn of the loop over your own exports
+      feedback-control issues                    what to act on, most urgent first
+      feedback-control explain ISS-1A2B          why, number by number
+    """
+    try:
+        context.obj = Home.locate(home)
+    except ConfigurationError as error:
+        raise click.UsageError(str(error)) from None
+
+
+@main.command()
+@_sources
+@click.option("--as-of", type=_Instant(), help="Pretend it is this instant: nothing known later is used  [default: now].")
+@click.option("--send/--no-send", default=True, help="Open, update and resolve tickets, or leave them alone.")
+@_json
+@click.pass_obj
+@_reports_errors
+def run(home: Home, sources: Path | None, as_of: datetime | None, send: bool, as_json: bool) -> None:
+    """One turn of the loop: land, label, decide, push, report.
+
+    Rerunning is safe: files already landed are skipped, text already labelled is not labelled again, and an unchanged
+    queue sends nothing.
+    """
+    from dagster_project.loop import turn
+
+    report = turn(home, sources=home.sources(sources), as_of=as_of, send=send, progress=_progress(datetime.now(UTC)))
+    if as_json:
+        click.echo(json.dumps(_plain(report), indent=2, default=str))
+        return
+    for problem in report.landed.problems:
+        click.echo(f"problem: {problem}", err=True)
+    _show_queue(home, include_resolved=False)
+    click.echo(f"report: {report.report}")
+
+
+@main.command()
+@click.option("--all", "include_resolved", is_flag=True, help="Resolved issues too.")
+@_json
+@click.pass_obj
+@_reports_errors
+def issues(home: Home, include_resolved: bool, as_json: bool) -> None:
+    """The queue: what to act on, most urgent first."""
+    from dagster_project.decisioning.explain import queue
+
+    if as_json:
+        click.echo(json.dumps(queue(home, include_resolved=include_resolved), indent=2, default=str, ensure_ascii=False))
+    else:
+        _show_queue(home, include_resolved=include_resolved)
+
+
+@main.command()
+@click.argument("issue_id")
+@_json
+@click.pass_obj
+@_reports_errors
+def explain(home: Home, issue_id: str, as_json: bool) -> None:
+    """Why an issue is an issue: evidence, severity term by term, every candidate release, quotes.
+
+    The beginning of the id is enough while it is unambiguous.
+    """
+    from dagster_project.decisioning.explain import explain as explain_issue
+
+    explanation = explain_issue(home, issue_id)
+    click.echo(explanation.as_json() if as_json else explanation.as_text())
+
+
+@main.command()
+@_json
+@click.pass_obj
+@_reports_errors
+def tickets(home: Home, as_json: bool) -> None:
+    """The tickets in the embedded tracker (HOME/tickets)."""
+    from dagster_project.automation.destinations.local import list_tickets
+
+    found = list_tickets(home.tickets)
+    if as_json:
+        click.echo(json.dumps(_plain(found), indent=2, default=str, ensure_ascii=False))
+        return
+    table = Table("ticket", "priority", "status", "owner", "title", title=f"Tickets in {home.tickets}")
+    for ticket in found:
+        style = _PRIORITY_STYLE.get(ticket.priority, "") if ticket.status == "open" else "dim"
+        table.add_row(ticket.external_id, ticket.priority, ticket.status, ticket.owner, ticket.title, style=style)
+    Console().print(table)
+
+
+@main.command()
+@_sources
+@click.option("--from", "start", type=_Instant(), required=True, help="First as-of instant.")
+@click.option("--to", "end", type=_Instant(), required=True, help="Last as-of instant.")
+@click.option("--every-hours", type=click.IntRange(min=1), default=24, show_default=True, help="Step between instants.")
+@_json
+@click.pass_obj
+@_reports_errors
+def replay(home: Home, sources: Path | None, start: datetime, end: datetime, every_hours: int, as_json: bool) -> None:
+    """Live history again, instant by instant, and tell when each issue was first reported and how it was judged.
+
+    Lands and labels once, then decides as of every step. Nothing is sent.
+    """
+    from dagster_project.replay import replay as replay_history
+
+    steps = replay_history(
+        home,
+        sources=home.sources(sources),
+        start=start,
+        end=end,
+        step=timedelta(hours=every_hours),
+        progress=_progress(datetime.now(UTC)),
+    )
+    for step in steps:
+        for event in step.events:
+            click.echo(json.dumps(vars(event), default=str) if as_json else f"{step.as_of:%Y-%m-%d %H:%M}  {event.line()}")
+
+
+@main.command()
+@click.option("--until", type=_Instant(), help="The demo's present  [default: today, 00:00 UTC].")
+@click.pass_obj
+@_reports_errors
+def demo(home: Home, until: datetime | None) -> None:
+    """A simulated shop with a bad release, a campaign and a shipping delay: eight inputs in, tickets out.
+
+    Writes the shop's exports into HOME/demo, runs the loop over them as Dagster runs (so the UI shows everything), and prints
+    the queue. The shop's story is in dagster_project/measurement/rehearsals.
+    """
+    from dagster_project.measurement.rehearsals.shop import write_shop
+
+    started = datetime.now(UTC)
+    show = _progress(started)
+    present = until or started.replace(hour=0, minute=0, second=0, microsecond=0)
+    show("simulating 56 days of a shop")
+    folder = home.root / "demo"
+    write_shop(folder, until=present)
+    show("running the loop in Dagster (the first time trains the classifier: about two minutes)")
+    _run_in_dagster(home, folder / "sources.yml", present)
+    _show_queue(home, include_resolved=True)
+    click.echo(f"tickets   {home.tickets}")
+    click.echo(f"report    {home.reports / 'closed_loop.html'}")
+    click.echo("look      feedback-control issues | feedback-control explain ISSUE_ID | feedback-control tickets")
+    click.echo("UI        make dev, then open http://127.0.0.1:3000 (assets, runs, checks, sensors)")
+    click.echo(f"done in {(datetime.now(UTC) - started).total_seconds():.0f} s")
+
+
+@main.command()
+@_sources
+@click.pass_obj
+@_reports_errors
+def doctor(home: Home, sources: Path | None) -> None:
+    """Check the installation: versions, sources, playbook, model, warehouse, ledger. Says what to fix."""
+    from dagster_project.doctor import examine
+
+    findings = examine(home, sources)
+    for finding in findings:
+        click.echo(f"{'ok  ' if finding.ok else 'FIX '} {finding.subject:<12} {finding.detail}")
+    if not all(finding.ok for finding in findings):
+        sys.exit(1)
+
+
+def _run_in_dagster(home: Home, sources: Path, as_of: datetime) -> None:
+    import logging
+    import os
+    import shutil
+
+    from dagster_project.home import REPOSITORY
+
+    home.dagster.mkdir(parents=True, exist_ok=True)
+    if not (home.dagster / "dagster.yaml").exists():
+        shutil.copy(REPOSITORY / "dagster.yaml", home.dagster / "dagster.yaml")
+    os.environ["FEEDBACK_HOME"] = str(home.root)
+    os.environ["DAGSTER_HOME"] = str(home.dagster)
+    logging.getLogger("dagster").setLevel(logging.WARNING)
+    from dagster_project.definitions import run_in_dagster
+
+    results = run_in_dagster(home, sources=str(sources), as_of=as_of, days=56)
+    failed = [event for result in results for event in result.all_events if event.is_step_failure]
+    if failed:
+        raise FeedbackControlError(f"the Dagster run failed in {failed[0].step_key}: {failed[0].step_failure_data.error_display_string}")
+
+
+def _show_queue(home: Home, *, include_resolved: bool) -> None:
+    from dagster_project.decisioning.explain import queue
+
+    rows = queue(home, include_resolved=include_resolved)
+    if not rows:
+        click.echo("no open issues")
+        return
+    table = Table("#", "issue", "pri", "severity", "what", "where", "since", "n", "verdict", "status")
+    for row in rows:
+        where = ", ".join(str(row[f"scope_{kind}"]) for kind in ("platform", "version", "country", "feature") if row[f"scope_{kind}"])
+        suspect = f" {row['suspect_version'] or row['suspect_release_id']}" if row["suspect_release_id"] else ""
+        table.add_row(
+            str(row["queue_position"] or ""),
+            row["issue_id"],
+            row["priority"],
+            f"{row['severity_score']:.0f}",
+            row["issue_title"],
+            where,
+            f"{row['started_at']:%m-%d %H:%M}",
+            str(row["feedback_count"]),
+            row["verdict"] + suspect,
+            row["status"],
+            style="dim" if row["status"] == "resolved" else _PRIORITY_STYLE[row["priority"]],
+        )
+    Console().print(table)
+
+
+def _plain(value: Any) -> Any:
+    """Dataclasses and sequences of them as plain dictionaries, for JSON."""
+    from dataclasses import asdict, is_dataclass
+
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,37 @@
+"""One reader per kind of export: each turns a file (or an API's answer) into records named by our columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+
+import httpx
+
+from dagster_project.ingestion.readers import app_store, generic, github, google_play, nps, prometheus, zendesk
+from dagster_project.ingestion.records import Record, Reject, Tally
+from dagster_project.ingestion.sources import SourceConfig
+
+FileReader = Callable[[Path, SourceConfig, Tally], Iterator[Record | Reject]]
+ApiReader = Callable[[SourceConfig, tuple[datetime, datetime], httpx.Client], Iterator[Record | Reject]]
+
+FILE_READERS: dict[str, FileReader] = {
+    "generic": generic.read,
+    "google_play": google_play.read,
+    "app_store": app_store.read,
+    "zendesk": zendesk.read,
+    "nps": nps.read,
+    "prometheus": prometheus.read,
+    "github": github.read,
+}
+
+API_READERS: dict[str, ApiReader] = {"prometheus": prometheus.fetch, "github": github.fetch}
+
+DEFAULTS: dict[str, dict[str, object]] = {
+    "google_play": google_play.DEFAULTS,
+    "app_store": app_store.DEFAULTS,
+    "zendesk": zendesk.DEFAULTS,
+    "nps": nps.DEFAULTS,
+    "github": github.DEFAULTS,
+}
+"""What a reader knows of its rows without being told: the channel, the platform."""

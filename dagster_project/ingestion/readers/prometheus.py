@@ -1,0 +1,95 @@
+"""Prometheus: ``query_range`` over HTTP (or its saved JSON answers) into ``service_metrics``.
+
+Each configured query fills one column; samples with the same labels and instant become one row. The queries should give counts
+per step, for example ``sum by (service) (increase(http_requests_total[15m]))``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from dagster_project.errors import SourceError
+from dagster_project.ingestion.records import Record, Reject, Tally, read_json
+from dagster_project.ingestion.sources import Query, SourceConfig
+
+_MAX_POINTS = 10_000
+"""Prometheus refuses more than 11,000 points a series in one answer."""
+_TRIES = 4
+
+Series = dict[tuple[tuple[str, str], ...], dict[str, float]]
+
+
+def fetch(source: SourceConfig, window: tuple[datetime, datetime], client: httpx.Client) -> Iterator[Record | Reject]:
+    """The rows of a window of time, asked page by page.
+
+    Raises:
+        SourceError: the server cannot be reached, or refuses a query; the message names it.
+    """
+    step = timedelta(seconds=source.step_seconds)
+    start, end = window
+    while start < end:
+        stop = min(end, start + step * _MAX_POINTS)
+        rows: Series = {}
+        for query in source.queries:
+            answer = _ask(source, query, start + step, stop, client)
+            _collect(rows, query.column, answer, source)
+        yield from _records(rows)
+        start = stop
+
+
+def read(path: Path, source: SourceConfig, tally: Tally) -> Iterator[Record | Reject]:
+    """A saved answer: a JSON object of column name to ``query_range`` answer."""
+    document = read_json(path, source.encoding)
+    if not isinstance(document, dict) or not all(isinstance(answer, dict) for answer in document.values()):
+        raise SourceError(f"{path.name} must map column names (requests, errors, …) to query_range answers")
+    rows: Series = {}
+    for column, answer in document.items():
+        _collect(rows, column, answer, source)
+    yield from _records(rows)
+
+
+def _ask(source: SourceConfig, query: Query, start: datetime, end: datetime, client: httpx.Client) -> dict[str, Any]:
+    parameters = {
+        "query": query.expression,
+        "start": f"{start.timestamp():.3f}",
+        "end": f"{end.timestamp():.3f}",
+        "step": str(source.step_seconds),
+    }
+    problem = ""
+    for attempt in range(_TRIES):
+        if attempt:
+            time.sleep(0.5 * 2**attempt)
+        try:
+            answer = client.get(f"{source.url.rstrip('/')}/api/v1/query_range", params=parameters)
+        except httpx.TransportError as error:
+            problem = f"cannot be reached ({error}); check `url`"
+            continue
+        if answer.status_code < 400:
+            return dict(answer.json())
+        problem = f"refused `{query.expression}`: {answer.status_code} {answer.text[:200]}"
+        if answer.status_code < 500 and answer.status_code != 429:
+            break
+    raise SourceError(f"{source.name}: Prometheus at {source.url} {problem}")
+
+
+def _collect(rows: Series, column: str, answer: dict[str, Any], source: SourceConfig) -> None:
+    """Samples carry the end of their bucket; ours carry its start."""
+    for series in (answer.get("data") or {}).get("result", []):
+        labels = {source.labels.get(name, name): value for name, value in series["metric"].items() if name != "__name__"}
+        for instant, value in series["values"]:
+            begin = datetime.fromtimestamp(float(instant) - source.step_seconds, UTC).isoformat()
+            key = tuple(sorted({**labels, "bucket_start": begin}.items()))
+            rows.setdefault(key, {})[column] = float(value)
+
+
+def _records(rows: Series) -> Iterator[Record | Reject]:
+    for key, values in rows.items():
+        row: dict[str, Any] = {**dict(key), "requests": 0, "errors": 0, **values}
+        row["requests"], row["errors"] = round(row["requests"]), min(round(row["errors"]), round(row["requests"]))
+        yield Record({name: None if isinstance(value, float) and value != value else value for name, value in row.items()})

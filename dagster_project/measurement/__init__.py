@@ -1,0 +1,1 @@
+"""Stage 5: how fast the loop is, what it changed, and rehearsals in simulated worlds."""

@@ -1,0 +1,1 @@
+"""Simulated worlds with known truth, to rehearse the loop in."""

@@ -1,0 +1,93 @@
+"""History lived again: decide as of one instant after another, and note when each issue appears, changes and ends.
+
+This is how "on what day would we have known?" is answered honestly: each step sees only what was known by then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from dagster_project.decisioning.explain import queue
+from dagster_project.decisioning.warehouse import decide
+from dagster_project.enrichment.labeling import label_new
+from dagster_project.errors import ConfigurationError
+from dagster_project.home import Home
+from dagster_project.ingestion.landing import land
+from dagster_project.ingestion.sources import load_sources
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that became known at one step: an issue appeared, was judged anew, or was over."""
+
+    as_of: datetime
+    kind: str
+    issue_id: str
+    issue_type: str
+    product: str
+    priority: str
+    verdict: str
+    suspect_version: str | None
+    scope_country: str | None
+    feedback_count: int
+
+    def line(self) -> str:
+        """The event as one line for a terminal."""
+        suspect = f" (suspect {self.suspect_version})" if self.suspect_version else ""
+        where = f" in {self.scope_country}" if self.scope_country else ""
+        return (
+            f"{self.kind:<8} {self.issue_id} {self.priority} {self.issue_type}{where}:"
+            f" {self.feedback_count} complaints, {self.verdict}{suspect}"
+        )
+
+
+@dataclass(frozen=True)
+class Step:
+    """One instant of the replay and what became known at it."""
+
+    as_of: datetime
+    events: list[Event] = field(default_factory=list)
+
+
+def replay(
+    home: Home,
+    *,
+    sources: Path,
+    start: datetime,
+    end: datetime,
+    step: timedelta,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Iterator[Step]:
+    """Decide as of every instant from ``start`` to ``end``; yields each step as it is done.
+
+    Raises:
+        ConfigurationError: ``end`` lies before ``start``.
+    """
+    if end < start:
+        raise ConfigurationError(f"--to {end:%Y-%m-%d} lies before --from {start:%Y-%m-%d}; swap them")
+    land(home, load_sources(sources), now=datetime.now(UTC), progress=progress)
+    label_new(home, progress=progress)
+    known: dict[str, tuple[str, str, str | None]] = {}
+    as_of = start
+    while as_of <= end:
+        decide(home, as_of=as_of)
+        rows = queue(home, include_resolved=True)
+        events = [event for row in rows for event in _news(row, as_of, known, first=as_of == start)]
+        progress(f"as of {as_of:%Y-%m-%d %H:%M}: {sum(row['status'] == 'open' for row in rows)} open issues")
+        yield Step(as_of, events)
+        as_of += step
+
+
+def _news(row: dict[str, Any], as_of: datetime, known: dict[str, tuple[str, str, str | None]], *, first: bool) -> Iterator[Event]:
+    state = (row["status"], row["verdict"], row["suspect_version"])
+    before = known.get(row["issue_id"])
+    known[row["issue_id"]] = state
+    if before == state or (before is None and first and row["status"] == "resolved"):
+        return
+    kind = "new" if before is None else "over" if row["status"] == "resolved" else "judged"
+    shared = ("issue_id", "issue_type", "product", "priority", "verdict", "suspect_version", "scope_country", "feedback_count")
+    yield Event(as_of=as_of, kind=kind, **{name: row[name] for name in shared})

@@ -1,0 +1,59 @@
+"""Calibration: probabilities that mean what they say, and when to say nothing.
+
+Temperature scaling (Guo et al. 2017) divides the head's logits by one number fitted on the calibration split. A class answers only
+above a threshold: the lowest confidence at which its answers on that split, shrunk towards all classes' answers, are right often enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models_ml.data import ISSUE_TYPES
+
+TARGET_PRECISION = 0.6
+"""An answer that is right less often than this is worse than none: it would open issues nobody has."""
+_PRIOR_WEIGHT = 8.0
+"""How many answers of all classes together weigh as much as one class's own; a class has six calibration texts."""
+_GRID = np.round(np.arange(0.10, 0.71, 0.02), 2)
+
+
+def softmax(logits: NDArray[np.float64], temperature: float = 1.0) -> NDArray[np.float64]:
+    """Probabilities from logits, shape (texts, classes)."""
+    scaled = logits / temperature
+    exponentials = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    result: NDArray[np.float64] = exponentials / exponentials.sum(axis=1, keepdims=True)
+    return result
+
+
+def fit_temperature(logits: NDArray[np.float64], truth: Sequence[str]) -> float:
+    """The temperature with the least negative log-likelihood on these texts, searched from 0.05 to 10."""
+    expected = np.array([ISSUE_TYPES.index(name) for name in truth])
+    grid = np.geomspace(0.05, 10.0, 200)
+    rows = np.arange(len(expected))
+    losses = [-np.log(softmax(logits, temperature)[rows, expected] + 1e-12).mean() for temperature in grid]
+    return float(grid[int(np.argmin(losses))])
+
+
+def fit_thresholds(probabilities: NDArray[np.float64], truth: Sequence[str]) -> dict[str, float]:
+    """The confidence from which each class answers.
+
+    For a class and a threshold t, the expected precision is (right answers of the class at or above t + w p) / (its answers at
+    or above t + w), where p is the precision of all classes at or above t and w the prior weight.
+    """
+    expected = np.array([ISSUE_TYPES.index(name) for name in truth])
+    predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    right = predicted == expected
+    thresholds = {}
+    for index, name in enumerate(ISSUE_TYPES):
+        thresholds[name] = float(_GRID[-1])
+        for threshold in _GRID:
+            above = confidence >= threshold
+            pooled = float(right[above].mean()) if above.any() else 1.0
+            own = above & (predicted == index)
+            if (right[own].sum() + _PRIOR_WEIGHT * pooled) / (own.sum() + _PRIOR_WEIGHT) >= TARGET_PRECISION:
+                thresholds[name] = float(threshold)
+                break
+    return thresholds

@@ -1,0 +1,49 @@
+"""The model card, written beside every trained model: what it is for, what it was made from, how good it is and where it fails."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from models_ml.evaluate import Metrics
+
+_WEAK = 0.6
+
+
+def write_card(
+    path: Path, version: str, metrics: Metrics, details: dict[str, Any], thresholds: dict[str, float], temperature: float
+) -> None:
+    """Write the card as Markdown."""
+    weak = [name for name, figures in metrics.by_type.items() if figures.f1 < _WEAK]
+    counts = details["texts"]
+    lines = [
+        f"# Classifier {version}",
+        "",
+        "Names the operational issue type of one piece of customer feedback, or declines. Made for counting complaints in bulk, where",
+        "single mistakes average out; not for judging a single customer.",
+        "",
+        "## Made from",
+        f"all-MiniLM-L6-v2, fine-tuned by SetFit on {counts['train']} hand-written texts ({', '.join(details['languages'])}), calibrated on "
+        f"{counts['calibration']} others (temperature {temperature:.2f}), judged on {counts['evaluation']} more that it never saw.",
+        f"Training took {details['seconds']:.0f} s on {details['machine']}.",
+        "",
+        "## How good",
+        f"- accuracy {metrics.accuracy:.2f}, macro-F1 {metrics.macro_f1:.2f} before abstention",
+        f"- answers {metrics.coverage:.0%} of texts, and is right in {metrics.accuracy_when_answering:.0%} of its answers",
+        f"- expected calibration error {metrics.ece:.3f} (ten bins)",
+        "",
+        metrics.as_markdown(),
+        "",
+        "## Known weak spots",
+        f"- issue types with F1 below {_WEAK}: {', '.join(weak) or 'none'}",
+        "- the evaluation texts were written by the authors of the training texts; real feedback is harder",
+        "- languages other than English are few in training and not measured one by one",
+        "- one label per text: of two complaints in one text, only the one to act on counts",
+        "",
+        "## Settings",
+        "Answers from these confidences on: " + ", ".join(f"{name} {value:.2f}" for name, value in thresholds.items()) + ".",
+        "",
+        "Libraries: " + ", ".join(f"{name} {value}" for name, value in details["libraries"].items()) + ".",
+        "",
+    ]
+    path.write_text("\n".join(lines), encoding="utf-8")

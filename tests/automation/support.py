@@ -1,0 +1,368 @@
+"""What the automation tests stand on: a published queue made by hand, a clock, and a tracker that misbehaves on demand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from dagster_project import lake
+from dagster_project.automation.brief import render
+from dagster_project.automation.destinations.base import (
+    Deferred,
+    DeliveryError,
+    ExternalTicket,
+    Failure,
+    NotSent,
+    Rejected,
+    Ticket,
+    Unknown,
+    carries,
+)
+from dagster_project.automation.ledger import Ledger
+from dagster_project.automation.push import PushReport, push
+from dagster_project.automation.queue import Evidence, Issue, Quote, SeverityTerm
+from dagster_project.home import Home
+
+NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+BORN = datetime(2026, 5, 1, tzinfo=UTC)
+"""When the tests' ledgers began: before every issue, so that no earlier ledger can have ticketed them."""
+
+TERMS = [
+    ("velocity", 15, 15.0, "how many times the expected rate, in doublings; full at eightfold"),
+    ("volume", 20, 17.2, "complaints above what was expected since the start, on a logarithmic scale"),
+    ("release", 15, 13.6, "confidence that one release or flag change is the cause"),
+    ("technical", 15, 12.4, "error rate of the product's services against their baseline, in doublings; full at eightfold"),
+    ("revenue", 15, 11.0, "revenue at risk, on a logarithmic scale"),
+    ("journey", 10, 10.0, "how close to the purchase the issue type sits (taxonomy)"),
+    ("customer_value", 5, 0.0, "share of affected customers in the segments that matter most (segment_weights)"),
+    ("support", 5, 0.0, "support tickets and chats about it against their baseline, in doublings; full at eightfold"),
+]
+
+CHECKOUT = Issue(
+    issue_id="ISS-4F0C11AA92",
+    product="shop-app",
+    issue_type="checkout_failure",
+    issue_title="Checkout failing",
+    scope_platform="android",
+    scope_version="5.2.0",
+    scope_country=None,
+    scope_feature=None,
+    status="open",
+    priority="P1",
+    severity_score=79.2,
+    verdict="regression",
+    suspect_release_id="shop-app@5.2.0",
+    suspect_version="5.2.0",
+    release_confidence=0.91,
+    started_at=datetime(2026, 5, 31, 9, 0, tzinfo=UTC),
+    detected_at=datetime(2026, 5, 31, 12, 0, tzinfo=UTC),
+    resolved_at=None,
+    feedback_count=184,
+    customers_affected=171,
+    revenue_at_risk=12430.4,
+    signals=4,
+    owner="checkout-squad",
+    recommended_action="Halt the rollout of the suspect release and reproduce the checkout on it.",
+    summary="Checkout failing on android version 5.2.0: 184 complaints since 2026-05-31 09:00 UTC.",
+    severity_terms=tuple(SeverityTerm(term=t, weight=w, points=p, why=why) for t, w, p, why in TERMS),
+    evidence=(
+        Evidence(kind="feedback", statement="184 complaints, at the peak 11.3 times what was expected (9.8 standard deviations)."),
+        Evidence(kind="technical", statement="Error rate 6.1 % since the onset, 0.8 % before."),
+        Evidence(kind="business", statement="Conversion of this step 61.2 % since the onset, 84.0 % before."),
+        Evidence(
+            kind="change",
+            statement="shop-app@5.2.0 went out 2026-05-31 08:10; 139 of 184 complaints name it (38 name no version);"
+            " error rate 6.10 % after it, 0.80 % before. Confidence 91 %: regression.",
+        ),
+        Evidence(
+            kind="change",
+            statement="promo-banner went out 2026-05-30 16:00; against it: the issue sits where this change does not."
+            " Confidence 4 %: no_regression.",
+        ),
+    ),
+    quotes=(
+        Quote(text="Cart just spins, then something went wrong. Third try today!", channel="app_review", occurred_at="2026-06-01 08:12",
+              rating=1, country="DE", app_version="5.2.0"),
+        Quote(text="Order page says failed but I got a mail, my address is [EMAIL]", channel="support_ticket", occurred_at="2026-06-01 09:40"),
+    ),
+)  # fmt: skip
+"""An open P1 with a suspect release."""
+
+DELIVERY = replace(
+    CHECKOUT,
+    issue_id="ISS-77B0DE1002",
+    issue_type="shipping_delivery",
+    issue_title="Delivery failing",
+    scope_platform=None,
+    scope_version=None,
+    scope_country="FR",
+    priority="P3",
+    severity_score=28.0,
+    verdict="no_regression",
+    suspect_release_id=None,
+    suspect_version=None,
+    release_confidence=None,
+    revenue_at_risk=0.0,
+    signals=1,
+    owner="logistics-desk",
+    evidence=CHECKOUT.evidence[:1] + CHECKOUT.evidence[4:],
+)
+"""An open P3 that no release explains."""
+
+
+def resolved(issue: Issue) -> Issue:
+    """The issue, over."""
+    return replace(issue, status="resolved", resolved_at=issue.detected_at + timedelta(days=3))
+
+
+def publish(home: Home, issues: Iterable[Issue]) -> None:
+    """Make these issues the published queue, as the decisioning stage would: typed columns, lists as JSON text."""
+    rows = [_row(issue) for issue in issues]
+    home.published.parent.mkdir(parents=True, exist_ok=True)
+    fresh = home.published.with_suffix(".fresh")
+    fresh.unlink(missing_ok=True)
+    types = {"started_at": "timestamp", "detected_at": "timestamp", "resolved_at": "timestamp", "signals": "bigint"}
+    types |= dict.fromkeys(("severity_score", "release_confidence", "revenue_at_risk"), "double")
+    types |= dict.fromkeys(("feedback_count", "customers_affected"), "bigint")
+    columns = ", ".join(f"{name} {types.get(name, 'varchar')}" for name in Issue.__dataclass_fields__)
+    with duckdb.connect(str(fresh)) as connection:
+        connection.execute(f"create table out_tickets ({columns}, as_of timestamptz)")
+        for row in rows:
+            marks = ", ".join("?" for _ in row)
+            connection.execute(f"insert into out_tickets values ({marks}, now())", list(row.values()))
+    fresh.replace(home.published)
+
+
+def _row(issue: Issue) -> dict[str, Any]:
+    row: dict[str, Any] = {name: getattr(issue, name) for name in Issue.__dataclass_fields__}
+    for name in ("severity_terms", "evidence", "quotes"):
+        row[name] = json.dumps([item.model_dump() for item in row[name]])
+    for name in ("started_at", "detected_at", "resolved_at"):
+        row[name] = row[name].replace(tzinfo=None) if row[name] else None
+    return row
+
+
+@dataclass
+class Clock:
+    """The one clock of a simulation."""
+
+    now: datetime = NOW
+
+    def pass_(self, **duration: float) -> datetime:
+        """Let time go by."""
+        self.now += timedelta(**duration)
+        return self.now
+
+
+class KilledError(BaseException):
+    """The process died here. Not an Exception: nothing in the program may catch it and go on."""
+
+
+@dataclass
+class Fate:
+    """Counts the steps of a run, and kills it at one of them: from then on the dead process does nothing more."""
+
+    dies_at: int | None = None
+    steps: int = 0
+    dead: bool = False
+
+    def step(self) -> None:
+        """One more step."""
+        self.steps += 1
+        if self.dead or self.steps == self.dies_at:
+            self.dead = True
+            raise KilledError
+
+
+class MortalLedger(Ledger):
+    """A ledger whose process may die before or after any of its transactions."""
+
+    def __init__(self, url: str, *, now: datetime, fate: Fate) -> None:
+        super().__init__(url, now=now)
+        self._fate = fate
+        for name in ("record", "claim", "finish", "expire", "found", "absent", "not_looked_up", "withdraw"):
+            setattr(self, name, self._mortal(getattr(self, name)))
+
+    def _mortal(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            self._fate.step()
+            outcome = method(*args, **kwargs)
+            self._fate.step()
+            return outcome
+
+        return wrapped
+
+    @contextmanager
+    def exporting(self, now: datetime) -> Iterator[list[Any]]:
+        """The export may die before, within and after."""
+        self._fate.step()
+        with super().exporting(now) as confirmed:
+            yield confirmed
+            self._fate.step()
+        self._fate.step()
+
+
+@dataclass
+class Record:
+    """One ticket in the simulated tracker, invisible to look-ups until its time."""
+
+    number: int
+    ticket: Ticket
+    closed: bool
+    visible_at: datetime
+    notes: list[str] = field(default_factory=list)
+
+    def seen(self) -> ExternalTicket:
+        """The ticket as the tracker shows it."""
+        url = f"https://tracker.example/{self.number}"
+        return ExternalTicket(str(self.number), url, self.ticket.title, self.ticket.body, self.closed)
+
+
+class SimulatedTracker:
+    """A tracker whose writes go wrong as told, and whose look-ups lag behind its writes.
+
+    Each write takes the next fault, if one was asked for: ok, refused, limited, rejected, unauthorized, lost before (the
+    request never arrived), lost after (its answer never arrived), broken after (its answer made no sense).
+    """
+
+    name = "sim"
+    settle_seconds = 60.0
+
+    def __init__(self, clock: Clock) -> None:
+        self.records: list[Record] = []
+        self.writes = 0
+        self.fate = Fate()
+        self.meanwhile: Callable[[], None] = lambda: None  # called before and after each commit
+        self.lag: Callable[[], float] = lambda: 0.0  # seconds until a write shows in look-ups
+        self._clock = clock
+        self._faults: Iterator[str] = iter(())
+
+    def create(self, ticket: Ticket) -> ExternalTicket:
+        """Open a ticket, or fail as told."""
+        visible_at = self._clock.now + timedelta(seconds=self.lag())
+        return self._write(lambda: self._open(ticket, visible_at))
+
+    def update(self, external_id: str, ticket: Ticket) -> ExternalTicket:
+        """Set what the ticket says, or fail as told."""
+        return self._write(lambda: self._set(external_id, ticket))
+
+    resolve = update
+
+    def read(self, external_id: str) -> ExternalTicket | None:
+        """The ticket by its id."""
+        self.fate.step()
+        return next((record.seen() for record in self.records if str(record.number) == external_id), None)
+
+    def find_by_marker(self, marker: str, since: datetime | None = None) -> list[ExternalTicket]:
+        """The tickets with the marker that the index has caught up with."""
+        self.fate.step()
+        visible = [record for record in self.records if record.visible_at <= self._clock.now]
+        return [record.seen() for record in visible if carries(record.ticket.body, marker)]
+
+    def fail_next(self, fault: str) -> None:
+        """The next write goes like this."""
+        self._faults = iter([fault])
+
+    def fail_with(self, faults: Iterable[str]) -> None:
+        """The writes from now on go like this, one after another."""
+        self._faults = iter(faults)
+
+    def behave(self) -> None:
+        """From now on every write goes well."""
+        self._faults, self.meanwhile = iter(()), lambda: None
+
+    def of(self, issue: Issue) -> list[Record]:
+        """The tickets of an issue."""
+        return [record for record in self.records if record.ticket.issue_id == issue.issue_id]
+
+    def _write(self, commit: Callable[[], ExternalTicket]) -> ExternalTicket:
+        self.fate.step()
+        self.meanwhile()
+        self.writes += 1
+        fault = next(self._faults, "ok")
+        before: dict[str, Failure] = {
+            "refused": NotSent("connection refused"),
+            "limited": Deferred("slow down", timedelta(seconds=90)),
+            "rejected": Rejected("this one is malformed"),
+            "unauthorized": Rejected("the token is wrong; set SIM_TOKEN", whole_destination=True),
+            "lost before": Unknown("timed out"),
+        }
+        if fault in before:
+            raise DeliveryError(before[fault])
+        written = commit()
+        self.fate.step()
+        self.meanwhile()
+        if fault == "lost after":
+            raise DeliveryError(Unknown("timed out"))
+        if fault == "broken after":
+            raise KeyError("number")
+        return written
+
+    def _open(self, ticket: Ticket, visible_at: datetime) -> ExternalTicket:
+        self.records.append(Record(len(self.records) + 1, ticket, False, visible_at))
+        return self.records[-1].seen()
+
+    def _set(self, external_id: str, ticket: Ticket) -> ExternalTicket:
+        record = self.records[int(external_id) - 1]
+        record.ticket = ticket
+        record.closed = ticket.status == "resolved" or (record.closed and not ticket.reopens)
+        if ticket.note and ticket.note_key not in record.notes:
+            record.notes.append(ticket.note_key)
+        return record.seen()
+
+
+class World:
+    """A home, a clock, a tracker and a queue, and runs that may die."""
+
+    def __init__(self, root: Path, tracker: SimulatedTracker, clock: Clock) -> None:
+        self.home = Home.locate(root)
+        self.clock, self.tracker = clock, tracker
+        self.issues: list[Issue] = []
+        Ledger(self.home.ledger_url, now=BORN)
+
+    def run(self, *, dies_at: int | None = None) -> PushReport | None:
+        """One push; None if it was killed."""
+        before, self.tracker.fate = self.tracker.fate, Fate(dies_at)
+        ledger = MortalLedger(self.home.ledger_url, now=self.clock.now, fate=self.tracker.fate)
+        try:
+            return push(self.home, now=self.clock.now, destinations=[self.tracker], ledger=ledger)
+        except KilledError:
+            return None
+        finally:
+            self.tracker.fate = before
+
+    def heal(self) -> PushReport:
+        """No more faults, and time enough for every lease, settle time and retry to pass."""
+        self.tracker.behave()
+        for _ in range(3):
+            self.clock.pass_(minutes=6)
+            report = self.run()
+        assert report is not None
+        return report
+
+    def events(self) -> list[dict[str, Any]]:
+        """What the lake knows of the tickets."""
+        return lake.scan(self.home, "ticket_events").sort("known_at", "event_id").collect().to_dicts()
+
+    def assert_exactly_once(self) -> None:
+        """Every open issue has one ticket that says what it should; none has two; every ticket is known to the lake once."""
+        for issue in self.issues:
+            records = self.tracker.of(issue)
+            assert len(records) <= 1, f"{issue.issue_id} has {len(records)} tickets"
+            assert records or issue.status == "resolved", f"{issue.issue_id} has no ticket"
+            for record in records:
+                wanted = render(issue, self.tracker.name)
+                assert record.closed == (issue.status == "resolved")
+                # A resolved ticket is history: it keeps the numbers it was resolved with.
+                assert issue.status == "resolved" or record.ticket.content_hash == wanted.content_hash
+        events = self.events()
+        assert len({event["event_id"] for event in events}) == len(events)
+        created = sorted(event["issue_id"] for event in events if event["event"] == "created")
+        assert created == sorted(record.ticket.issue_id for record in self.tracker.records)

@@ -1,0 +1,74 @@
+"""A labelled lake written by hand, so that decisions are tested without reading files or running the classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from dagster_project import lake
+from dagster_project.enrichment.labeling import LABELS_SCHEMA
+from dagster_project.home import Home
+from dagster_project.ingestion.contracts import schema_of
+from dagster_project.ingestion.landing import ensure_lake
+
+
+@dataclass
+class LakeBuilder:
+    """Collects rows by table and writes them to a home's lake; every row's other columns are null."""
+
+    home: Home
+    rows: dict[str, list[dict[str, object]]] = field(default_factory=dict)
+
+    def add(self, table: str, **values: object) -> None:
+        """Add one row."""
+        self.rows.setdefault(table, []).append(values)
+
+    def complain(self, issue_type: str, at: datetime, *, product: str = "app", **values: object) -> None:
+        """One piece of feedback, already labelled, known five minutes after it was said."""
+        number = len(self.rows.get("feedback", []))
+        feedback_id, known_at = f"f{number:06d}", at + timedelta(minutes=5)
+        self.add(
+            "feedback",
+            feedback_id=feedback_id,
+            source="test",
+            channel=values.pop("channel", "app_review"),
+            product=product,
+            occurred_at=at,
+            text=f"text {number}",
+            known_at=values.pop("known_at", known_at),
+            schema_version=1,
+            content_hash="1",
+            **values,
+        )
+        self.add(
+            "labels",
+            feedback_id=feedback_id,
+            text_hash="1",
+            model_version="test",
+            issue_type=issue_type,
+            best_type=issue_type,
+            confidence=0.9,
+            abstained=False,
+            masked_text=f"a complaint that is long enough to be quoted, number {number}",
+            known_at=known_at,
+            labeled_at=known_at,
+        )
+
+    def write(self) -> None:
+        """Write everything collected."""
+        ensure_lake(self.home)
+        lake.ensure_table(self.home, "labels", LABELS_SCHEMA)
+        for table, rows in self.rows.items():
+            schema = LABELS_SCHEMA if table == "labels" else schema_of(table)
+            lake.append(self.home, table, pl.DataFrame(rows, schema=schema, infer_schema_length=None))
+
+
+def hours(start: datetime, end: datetime, every: float) -> Iterator[datetime]:
+    """Instants from start (included) to end (not), evenly spaced in hours."""
+    at = start
+    while at < end:
+        yield at
+        at += timedelta(hours=every)
