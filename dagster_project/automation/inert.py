@@ -9,9 +9,10 @@ broken with a zero-width space, which no reader sees.
 from __future__ import annotations
 
 import re
-import unicodedata
 
 _BREAK = "\N{ZERO WIDTH SPACE}"
+_UNSAFE = re.compile("[\ud800-\udfff\u202a-\u202e\u2066-\u2069]")  # lone surrogates; what reorders the text around it
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _MARKDOWN = re.compile(r"[\\`*\[\]|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 _STARTS_A_BLOCK = re.compile(r"^(?=[#+=/-])|^(\d+)(?=[.)](?:\s|$))")  # a heading, list or rule; or a bot's /command
 _REACHES_OUT = re.compile(
@@ -28,8 +29,7 @@ _REACHES_OUT = re.compile(
 
 def one_line(text: str, limit: int = 1000) -> str:
     """The text on one line, without control or direction-changing characters, cut with an ellipsis at the limit."""
-    kept = "".join(" " if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c for c in text if not _hidden(c))
-    short = " ".join(kept.split())
+    short = " ".join(_CONTROLS.sub(" ", _UNSAFE.sub("", text)).split())
     return short if len(short) <= limit else short[: limit - 1].rstrip() + "…"
 
 
@@ -48,10 +48,3 @@ def markdown(text: str, limit: int = 1000) -> str:
 def code(text: str, limit: int = 200) -> str:
     """An identifier as inline code: copied as it is, and searched by no tracker for mentions."""
     return "`" + one_line(text, limit).replace("`", "'").replace("|", "/") + "`"
-
-
-def _hidden(character: str) -> bool:
-    # Surrogates cannot be written; embeddings, overrides and isolates would reorder the text around them.
-    return (
-        unicodedata.category(character) == "Cs" or character in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-    )

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -59,6 +60,7 @@ class Ledger:
 
     def __init__(self, url: str, *, now: datetime | None = None, actor: str = "push") -> None:
         self._engine = schema.connect(url)
+        weakref.finalize(self, self._engine.dispose)
         self._reader = self._engine.execution_options(reading=True)
         self._actor = actor
         try:

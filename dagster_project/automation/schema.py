@@ -22,7 +22,6 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
-    NullPool,
     String,
     Table,
     Text,
@@ -137,18 +136,19 @@ def connect(url: str) -> Engine:
             return create_engine(parsed, pool_pre_ping=True, hide_parameters=True)
         if parsed.database and parsed.database != ":memory:":
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(parsed, poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True)
+        engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True)
     except (ArgumentError, ImportError, OSError) as error:
         raise ConfigurationError(
             f"the ledger cannot be opened ({error});"
             " set FEEDBACK_LEDGER_URL to an SQLAlchemy URL whose driver is installed"
         ) from None
-    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "connect", prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
+def prepare_sqlite(connection: Any, _record: Any) -> None:
+    """Make a new SQLite connection safe for concurrent runs and for a crash at any moment."""
     connection.isolation_level = None  # transactions begin where _begin_sqlite says, not where the driver guesses
     connection.execute("pragma journal_mode = wal")
     connection.execute("pragma synchronous = full")  # an intent is durable before it is sent

@@ -84,6 +84,8 @@ def missing_columns(records: Iterable[Record], source: SourceConfig, defaults: d
 
 def _named(values: dict[str, Any], source: SourceConfig, defaults: dict[str, object]) -> dict[str, Any]:
     """The record under our column names: renames, then defaults, constants, templates, and derived text and id."""
+    if source.missing:
+        values = {name: None if value in source.missing else value for name, value in values.items()}
     row = {source.renames.get(name, name): value for name, value in values.items() if name is not None}
     for name, value in defaults.items():
         if _is_missing(row.get(name)):

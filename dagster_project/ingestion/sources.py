@@ -87,6 +87,7 @@ class SourceConfig(_Strict):
     templates: dict[str, str] = {}
     id_from: list[str] = []
     text_from: list[str] = []
+    missing: list[str] = []
     known_at: KnownAt | None = None
     date_format: str = ""
     timezone: str = "UTC"

@@ -1,4 +1,4 @@
-"""What the automation tests stand on: a published queue made by hand, a clock, and a tracker that misbehaves on demand."""
+"""What the automation tests stand on: a queue published by hand, a clock, and a tracker that misbehaves on demand."""
 
 from __future__ import annotations
 
@@ -38,7 +38,12 @@ TERMS = [
     ("velocity", 15, 15.0, "how many times the expected rate, in doublings; full at eightfold"),
     ("volume", 20, 17.2, "complaints above what was expected since the start, on a logarithmic scale"),
     ("release", 15, 13.6, "confidence that one release or flag change is the cause"),
-    ("technical", 15, 12.4, "error rate of the product's services against their baseline, in doublings; full at eightfold"),
+    (
+        "technical",
+        15,
+        12.4,
+        "error rate of the product's services against their baseline, in doublings; full at eightfold",
+    ),
     ("revenue", 15, 11.0, "revenue at risk, on a logarithmic scale"),
     ("journey", 10, 10.0, "how close to the purchase the issue type sits (taxonomy)"),
     ("customer_value", 5, 0.0, "share of affected customers in the segments that matter most (segment_weights)"),
@@ -73,7 +78,10 @@ CHECKOUT = Issue(
     summary="Checkout failing on android version 5.2.0: 184 complaints since 2026-05-31 09:00 UTC.",
     severity_terms=tuple(SeverityTerm(term=t, weight=w, points=p, why=why) for t, w, p, why in TERMS),
     evidence=(
-        Evidence(kind="feedback", statement="184 complaints, at the peak 11.3 times what was expected (9.8 standard deviations)."),
+        Evidence(
+            kind="feedback",
+            statement="184 complaints, at the peak 11.3 times what was expected (9.8 standard deviations).",
+        ),
         Evidence(kind="technical", statement="Error rate 6.1 % since the onset, 0.8 % before."),
         Evidence(kind="business", statement="Conversion of this step 61.2 % since the onset, 84.0 % before."),
         Evidence(
@@ -88,11 +96,21 @@ CHECKOUT = Issue(
         ),
     ),
     quotes=(
-        Quote(text="Cart just spins, then something went wrong. Third try today!", channel="app_review", occurred_at="2026-06-01 08:12",
-              rating=1, country="DE", app_version="5.2.0"),
-        Quote(text="Order page says failed but I got a mail, my address is [EMAIL]", channel="support_ticket", occurred_at="2026-06-01 09:40"),
+        Quote(
+            text="Cart just spins, then something went wrong. Third try today!",
+            channel="app_review",
+            occurred_at="2026-06-01 08:12",
+            rating=1,
+            country="DE",
+            app_version="5.2.0",
+        ),
+        Quote(
+            text="Order page says failed but I got a mail, my address is [EMAIL]",
+            channel="support_ticket",
+            occurred_at="2026-06-01 09:40",
+        ),
     ),
-)  # fmt: skip
+)
 """An open P1 with a suspect release."""
 
 DELIVERY = replace(
@@ -228,8 +246,8 @@ class Record:
 class SimulatedTracker:
     """A tracker whose writes go wrong as told, and whose look-ups lag behind its writes.
 
-    Each write takes the next fault, if one was asked for: ok, refused, limited, rejected, unauthorized, lost before (the
-    request never arrived), lost after (its answer never arrived), broken after (its answer made no sense).
+    Each write takes the next fault, if one was asked for: ok, refused, limited, rejected, unauthorized, lost before
+    (the request never arrived), lost after (its answer never arrived), broken after (its answer made no sense).
     """
 
     name = "sim"
@@ -352,7 +370,7 @@ class World:
         return lake.scan(self.home, "ticket_events").sort("known_at", "event_id").collect().to_dicts()
 
     def assert_exactly_once(self) -> None:
-        """Every open issue has one ticket that says what it should; none has two; every ticket is known to the lake once."""
+        """Every open issue has one ticket that says what it should, none has two, and the lake knows each once."""
         for issue in self.issues:
             records = self.tracker.of(issue)
             assert len(records) <= 1, f"{issue.issue_id} has {len(records)} tickets"

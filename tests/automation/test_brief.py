@@ -26,10 +26,13 @@ def section(body: str, heading: str) -> str:
         ({}, "[P1] Checkout failing on Android 5.2.0 — shop-app"),
         ({"scope_platform": None}, "[P1] Checkout failing in version 5.2.0 — shop-app"),
         ({"scope_version": None, "suspect_version": None}, "[P1] Checkout failing on Android — shop-app"),
-        ({"scope_country": "DE", "scope_feature": "promo"}, "[P1] Checkout failing on Android 5.2.0 in DE around promo — shop-app"),
+        (
+            {"scope_country": "DE", "scope_feature": "promo"},
+            "[P1] Checkout failing on Android 5.2.0 in DE around promo — shop-app",
+        ),
         ({"product": "shop\n@everyone #1"}, "[P1] Checkout failing on Android 5.2.0 — shop @\u200beveryone #\u200b1"),
     ],
-)  # fmt: skip
+)
 def test_the_title_says_what_where_and_how_urgent(changes: dict[str, str | None], title: str) -> None:
     assert render(replace(CHECKOUT, **changes), "github").title == title  # type: ignore[arg-type]
 
@@ -52,7 +55,9 @@ def test_the_marker_is_stable_for_ever() -> None:
 
 
 def test_the_suspect_has_evidence_for_and_against() -> None:
-    against = "shop-app@5.2.0 went out 2026-05-31 08:10; 139 of 184 complaints name it; against it: it is not sold there"
+    against = (
+        "shop-app@5.2.0 went out 2026-05-31 08:10; 139 of 184 complaints name it; against it: it is not sold there"
+    )
     evidence = (
         Evidence(kind="technical", statement="Error rate 0.8 % since the onset, 0.8 % before: nothing unusual."),
         Evidence(kind="change", statement=f"{against}. Confidence 62 %: regression."),
@@ -109,13 +114,23 @@ def test_no_quotes_no_section() -> None:
 
 
 def hostile_everywhere(text: str) -> Issue:
-    quotes = (Quote(text=text, channel=text, occurred_at=text, country=text, app_version=text),)
-    evidence = (Evidence(kind=text, statement=text), Evidence(kind="change", statement=f"{text} {text}. Confidence 1 %: regression."))
-    words = dict.fromkeys(
-        ("issue_title", "scope_platform", "scope_version", "scope_country", "scope_feature", "owner", "recommended_action"), text
-    )  # fmt: skip
-    more = {"summary": text, "product": text, "suspect_release_id": text, "issue_id": text}
-    return replace(CHECKOUT, quotes=quotes, evidence=evidence, **words, **more)  # type: ignore[arg-type]
+    about_the_change = Evidence(kind="change", statement=f"{text} {text}. Confidence 1 %: regression.")
+    return replace(
+        CHECKOUT,
+        issue_id=text,
+        product=text,
+        issue_title=text,
+        scope_platform=text,
+        scope_version=text,
+        scope_country=text,
+        scope_feature=text,
+        suspect_release_id=text,
+        owner=text,
+        recommended_action=text,
+        summary=text,
+        evidence=(Evidence(kind=text, statement=text), about_the_change),
+        quotes=(Quote(text=text, channel=text, occurred_at=text, country=text, app_version=text),),
+    )
 
 
 @pytest.mark.parametrize("text", HOSTILE)

@@ -8,12 +8,14 @@ from datetime import timedelta
 import pytest
 
 from dagster_project.automation.brief import render
+from dagster_project.automation.destinations.base import Ticket
 from dagster_project.automation.intents import Action, Intent, State, Step, next_step
 from tests.automation.support import CHECKOUT, NOW, resolved
 
 OPEN = render(CHECKOUT, "sim")
 CHANGED = render(replace(CHECKOUT, priority="P2"), "sim")
 OVER = render(resolved(CHECKOUT), "sim")
+OVER_LATER = render(replace(resolved(CHECKOUT), feedback_count=200), "sim")
 LATER, EARLIER = NOW + timedelta(minutes=1), NOW - timedelta(minutes=1)
 
 CREATE = Intent(
@@ -37,39 +39,52 @@ UPDATE = replace(CREATE, intent_id="b", sequence=1, action=Action.UPDATE, payloa
 RESOLVE = replace(CREATE, intent_id="c", sequence=1, action=Action.RESOLVE, payload_hash=OVER.content_hash)
 
 
-def head(intent: Intent, state: State, **changes: object) -> Intent:
-    return replace(intent, state=state, **changes)  # type: ignore[arg-type]
+create, update, resolve = Action.CREATE, Action.UPDATE, Action.RESOLVE
+
+SENDING = replace(CREATE, state=State.SENDING, lease_until=LATER)
+DEAD = replace(SENDING, lease_until=EARLIER)
+UNKNOWN = replace(CREATE, state=State.UNKNOWN)
+SETTLING = replace(UNKNOWN, not_before=LATER)
+PENDING = replace(CREATE, state=State.PENDING)
+HELD_BACK = replace(PENDING, not_before=LATER)
+PENDING_UPDATE = replace(UPDATE, state=State.PENDING)
+WITHDRAWN = replace(CREATE, state=State.WITHDRAWN)
+REJECTED = replace(CREATE, state=State.REJECTED, not_before=LATER)
+REJECTED_LONG_AGO = replace(REJECTED, not_before=EARLIER)
+OTHER_WORDS = replace(CREATE, payload_hash="")
 
 
 @pytest.mark.parametrize(
     ("sentence", "newest", "held", "wanted", "step"),
     [
-        ("a new issue gets a ticket", None, None, OPEN, (Step.SEND, Action.CREATE)),
-        ("a resolved issue that never had a ticket gets none", None, None, OVER, (Step.NOTHING, Action.CREATE)),
-        ("a ticket that says it all is left alone", CREATE, CREATE, OPEN, (Step.NOTHING, Action.UPDATE)),
-        ("a changed payload is an update", CREATE, CREATE, CHANGED, (Step.SEND, Action.UPDATE)),
-        ("a resolved issue resolves its ticket", CREATE, CREATE, OVER, (Step.SEND, Action.RESOLVE)),
-        ("a resolved ticket is history", RESOLVE, RESOLVE, OVER, (Step.NOTHING, Action.RESOLVE)),
-        ("late numbers do not disturb it", head(RESOLVE, State.CONFIRMED, payload_hash="x"), RESOLVE, OVER, (Step.NOTHING, Action.RESOLVE)),
-        ("an issue that goes on takes the resolution back", RESOLVE, RESOLVE, OPEN, (Step.SEND, Action.UPDATE)),
-        ("what another run is sending is left to it", head(CREATE, State.SENDING, lease_until=LATER), None, OPEN, (Step.WAIT, Action.CREATE)),
-        ("... until its lease is over", head(CREATE, State.SENDING, lease_until=EARLIER), None, OPEN, (Step.EXPIRE, Action.CREATE)),
-        ("an unknown outcome settles first", head(CREATE, State.UNKNOWN, not_before=LATER), None, OPEN, (Step.WAIT, Action.CREATE)),
-        ("... and is then looked up, never just resent", head(CREATE, State.UNKNOWN), None, OPEN, (Step.LOOK_UP, Action.CREATE)),
-        ("... even if it is no longer wanted", head(CREATE, State.UNKNOWN), None, OVER, (Step.LOOK_UP, Action.CREATE)),
-        ("what was recorded and not sent is sent", head(CREATE, State.PENDING), None, OPEN, (Step.SEND, Action.CREATE)),
-        ("... not before its time", head(CREATE, State.PENDING, not_before=LATER), None, OPEN, (Step.WAIT, Action.CREATE)),
-        ("... and not when it is over meanwhile", head(CREATE, State.PENDING), None, OVER, (Step.WITHDRAW, Action.CREATE)),
-        ("what was withdrawn stays so", head(CREATE, State.WITHDRAWN), None, OVER, (Step.NOTHING, Action.CREATE)),
-        ("... unless it is wanted again", head(CREATE, State.WITHDRAWN), None, OPEN, (Step.SEND, Action.CREATE)),
-        ("a pending update that became a resolution resolves", head(UPDATE, State.PENDING), CREATE, OVER, (Step.SEND, Action.RESOLVE)),
-        ("a pending update that changed back is withdrawn", head(UPDATE, State.PENDING), CREATE, OPEN, (Step.WITHDRAW, Action.UPDATE)),
-        ("what was refused is not sent again as it is", head(CREATE, State.REJECTED, not_before=LATER), None, OPEN, (Step.STANDS, Action.CREATE)),
-        ("... but when it changed", head(CREATE, State.REJECTED, not_before=LATER), None, CHANGED, (Step.SEND, Action.CREATE)),
-        ("... or when its time has come", head(CREATE, State.REJECTED), None, OPEN, (Step.SEND, Action.CREATE)),
-        ("a ticket found with other words is updated", head(CREATE, State.CONFIRMED, payload_hash=""), head(CREATE, State.CONFIRMED, payload_hash=""), OPEN, (Step.SEND, Action.UPDATE)),
+        ("a new issue gets a ticket", None, None, OPEN, (Step.SEND, create)),
+        ("a resolved issue that never had a ticket gets none", None, None, OVER, (Step.NOTHING, create)),
+        ("a ticket that says it all is left alone", CREATE, CREATE, OPEN, (Step.NOTHING, update)),
+        ("a changed payload is an update", CREATE, CREATE, CHANGED, (Step.SEND, update)),
+        ("a resolved issue resolves its ticket", CREATE, CREATE, OVER, (Step.SEND, resolve)),
+        ("a resolved ticket is history", RESOLVE, RESOLVE, OVER, (Step.NOTHING, resolve)),
+        ("late numbers do not disturb it", RESOLVE, RESOLVE, OVER_LATER, (Step.NOTHING, resolve)),
+        ("an issue that goes on takes the resolution back", RESOLVE, RESOLVE, OPEN, (Step.SEND, update)),
+        ("what another run is sending is left to it", SENDING, None, OPEN, (Step.WAIT, create)),
+        ("... until its lease is over", DEAD, None, OPEN, (Step.EXPIRE, create)),
+        ("an unknown outcome settles first", SETTLING, None, OPEN, (Step.WAIT, create)),
+        ("... and is then looked up, never just resent", UNKNOWN, None, OPEN, (Step.LOOK_UP, create)),
+        ("... even if it is no longer wanted", UNKNOWN, None, OVER, (Step.LOOK_UP, create)),
+        ("what was recorded and not sent is sent", PENDING, None, OPEN, (Step.SEND, create)),
+        ("... not before its time", HELD_BACK, None, OPEN, (Step.WAIT, create)),
+        ("... and not when it is over meanwhile", PENDING, None, OVER, (Step.WITHDRAW, create)),
+        ("what was withdrawn stays so", WITHDRAWN, None, OVER, (Step.NOTHING, create)),
+        ("... unless it is wanted again", WITHDRAWN, None, OPEN, (Step.SEND, create)),
+        ("a pending update that became a resolution resolves", PENDING_UPDATE, CREATE, OVER, (Step.SEND, resolve)),
+        ("a pending update that changed back is withdrawn", PENDING_UPDATE, CREATE, OPEN, (Step.WITHDRAW, update)),
+        ("what was refused is not sent again as it is", REJECTED, None, OPEN, (Step.STANDS, create)),
+        ("... but when it changed", REJECTED, None, CHANGED, (Step.SEND, create)),
+        ("... or when its time has come", REJECTED_LONG_AGO, None, OPEN, (Step.SEND, create)),
+        ("a ticket found with other words is updated", OTHER_WORDS, OTHER_WORDS, OPEN, (Step.SEND, update)),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
-)  # fmt: skip
-def test_next_step(sentence: str, newest: Intent | None, held: Intent | None, wanted: object, step: object) -> None:
-    assert next_step(newest, held, wanted, NOW) == step  # type: ignore[arg-type]
+)
+def test_next_step(
+    sentence: str, newest: Intent | None, held: Intent | None, wanted: Ticket, step: tuple[Step, Action]
+) -> None:
+    assert next_step(newest, held, wanted, NOW) == step, sentence

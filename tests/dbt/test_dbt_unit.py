@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from dagster_project import lake
 from dagster_project.decisioning.playbook import land_playbook, load_playbook
 from dagster_project.decisioning.warehouse import run_dbt
 from dagster_project.enrichment.labeling import LABELS_SCHEMA
 from dagster_project.home import Home
 from dagster_project.ingestion.landing import ensure_lake
+
+# dbt leaves its log file open until the next run in the same process opens another.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Exception ignored in. <_io.FileIO:pytest.PytestUnraisableExceptionWarning"
+)
 
 
 def test_every_formula_and_rule_of_the_models_gives_what_was_computed_by_hand(tmp_path: Path) -> None:

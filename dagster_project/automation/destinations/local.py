@@ -211,7 +211,7 @@ def _external(path: Path) -> ExternalTicket:
     lines = after_title.splitlines()
     end = next((i for i, line in enumerate(lines) if line.startswith("<!-- feedback-control:")), len(lines))
     closed = str(matter.get("status", "open")).lower() in CLOSED
-    return ExternalTicket(path.stem, url, str(matter.get("title", "")), "\n".join(lines[: end + 1]), closed)
+    return ExternalTicket(path.stem, url, str(matter.get("title", "")), "\n".join(lines[: end + 1]).strip(), closed)
 
 
 def _parsed(path: Path, text: str) -> tuple[dict[str, Any], str]:

@@ -47,8 +47,8 @@ ENGLISH: dict[str, Phrases] = {
             " still cannot order}",
             "{I wanted to buy|I was about to order|Just wanted} the <item>{, now I'll buy it elsewhere| and had to give up|, lost"
             " my patience}",
-            "{You are losing customers|How do you want to sell anything|I would love to give you my money} {like this|if"
-            " nobody can check out|but the order won't go through}",
+            "{You are losing customers like this|How do you want to sell anything if nobody can check out?|I would love to"
+            " give you my money, but the order won't go through}",
         ),
         (
             "{Checkout|Ordering} {broken|fails|not working|impossible}",
@@ -101,7 +101,12 @@ ENGLISH: dict[str, Phrases] = {
             "{All my orders|My points|My addresses} are in {there|that account}",
             "{Fingerprint|Face unlock} {does not log me in either|no longer signs me in}",
         ),
-        ("Can't log in", "{Locked out|Account locked}", "Password reset {does not work|mail missing}", "Login problems"),
+        (
+            "Can't log in",
+            "{Locked out|Account locked}",
+            "Password reset {does not work|mail missing}",
+            "Login problems",
+        ),
     ),
     "app_crash": Phrases(
         (
@@ -199,7 +204,10 @@ ENGLISH: dict[str, Phrases] = {
             "When will the <item> {be back in stock|be available again}?",
             "{My <device>|My phone} is {not supported|no longer supported}",
         ),
-        ("{I have been waiting|Waiting} for {weeks|a month} for a restock", "{The restock alert never came|No date given}"),
+        (
+            "{I have been waiting|Waiting} for {weeks|a month} for a restock",
+            "{The restock alert never came|No date given}",
+        ),
         ("Out of stock", "{Always|Everything} sold out", "Not available {here|in my country}"),
     ),
     "shipping_delivery": Phrases(
@@ -278,7 +286,10 @@ ENGLISH: dict[str, Phrases] = {
             "{I need|Please send me} {an invoice with VAT|a corrected invoice} for <order>",
             "{A service fee|A membership fee} of <amount> {appeared on my statement|was charged without notice}",
         ),
-        ("{Please cancel it|Cancel the membership}{ now| and refund the fee|}", "{Third month in a row|Every month again}"),
+        (
+            "{Please cancel it|Cancel the membership}{ now| and refund the fee|}",
+            "{Third month in a row|Every month again}",
+        ),
         ("{Cancel|Can't cancel} {subscription|membership}", "Wrong invoice", "Unexpected {fee|charge} on my bill"),
     ),
     "returns_refunds": Phrases(
@@ -302,7 +313,10 @@ ENGLISH: dict[str, Phrases] = {
             "{Third|Fourth|Fifth} {mail|message} {without an answer|and no answer from support}",
             "{Only a chatbot|Nothing but a bot}, {no human to talk to|impossible to reach a person}",
         ),
-        ("{Everybody sends me to someone else|Passed from one agent to the next}", "{This is no service|Terrible service}"),
+        (
+            "{Everybody sends me to someone else|Passed from one agent to the next}",
+            "{This is no service|Terrible service}",
+        ),
         ("{No|Never an} answer from support", "{Terrible|Rude} customer service", "Nobody answers"),
     ),
     "security_privacy": Phrases(

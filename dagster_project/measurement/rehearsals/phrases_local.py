@@ -18,7 +18,10 @@ GERMAN: dict[str, Phrases] = {
             " fehlgeschlagen}' <since>",
             "Gutscheincode <coupon> {wird nicht angenommen|funktioniert an der Kasse nicht}",
         ),
-        ("{Schon fünfmal versucht|Mehrmals probiert}, {immer das Gleiche|keine Chance}", "{Vorher|Letzte Woche} ging es noch"),
+        (
+            "{Schon fünfmal versucht|Mehrmals probiert}, {immer das Gleiche|keine Chance}",
+            "{Vorher|Letzte Woche} ging es noch",
+        ),
         ("Bestellung {geht nicht|nicht möglich}", "Kasse {kaputt|funktioniert nicht}"),
     ),
     "payment_failure": Phrases(
@@ -58,7 +61,10 @@ GERMAN: dict[str, Phrases] = {
         ("{Langsam|Ruckelt}",),
     ),
     "search_discovery": Phrases(
-        ("{Suche|Die Suche} {findet nichts|zeigt nur Unsinn}", "{Filter|Die Filter} {funktionieren nicht|bringen nichts}"),
+        (
+            "{Suche|Die Suche} {findet nichts|zeigt nur Unsinn}",
+            "{Filter|Die Filter} {funktionieren nicht|bringen nichts}",
+        ),
         (),
         ("Suche {unbrauchbar|schlecht}",),
     ),
@@ -116,7 +122,10 @@ GERMAN: dict[str, Phrases] = {
         ("{Verpackung|Karton} beschädigt",),
     ),
     "pricing_expectation": Phrases(
-        ("{Viel zu teuer|Preise völlig überzogen}, {woanders die Hälfte|schon wieder erhöht}", "{Überall|Nur noch} Werbung"),
+        (
+            "{Viel zu teuer|Preise völlig überzogen}, {woanders die Hälfte|schon wieder erhöht}",
+            "{Überall|Nur noch} Werbung",
+        ),
         (),
         ("Zu teuer",),
     ),
@@ -145,7 +154,10 @@ GERMAN: dict[str, Phrases] = {
         ("Kein Support",),
     ),
     "security_privacy": Phrases(
-        ("{Mein Konto wurde gehackt|Jemand hat mit meinem Konto bestellt}", "Bitte {meine Daten|mein Konto} löschen, DSGVO"),
+        (
+            "{Mein Konto wurde gehackt|Jemand hat mit meinem Konto bestellt}",
+            "Bitte {meine Daten|mein Konto} löschen, DSGVO",
+        ),
         (),
         ("{Datenschutz|Konto gehackt}",),
     ),
@@ -164,7 +176,11 @@ GERMAN: dict[str, Phrases] = {
         ("{Super|Top|Klasse}",),
     ),
     "other": Phrases(
-        ("{Kurze Frage|Hallo}, {habt ihr auch Läden?|verkauft ihr an Firmen?}", "{Geht so|Ganz ok|Naja}", "Gefällt mir nicht mehr"),
+        (
+            "{Kurze Frage|Hallo}, {habt ihr auch Läden?|verkauft ihr an Firmen?}",
+            "{Geht so|Ganz ok|Naja}",
+            "Gefällt mir nicht mehr",
+        ),
         (),
         ("{Frage|Naja}",),
     ),
@@ -190,7 +206,10 @@ FRENCH: dict[str, Phrases] = {
         ("Paiement {refusé|échoué}",),
     ),
     "login_account": Phrases(
-        ("{Impossible de me connecter|Connexion impossible}", "Le {code|mot de passe} {n'arrive jamais|n'est pas reconnu}"),
+        (
+            "{Impossible de me connecter|Connexion impossible}",
+            "Le {code|mot de passe} {n'arrive jamais|n'est pas reconnu}",
+        ),
         (),
         ("Connexion impossible",),
     ),
@@ -203,18 +222,27 @@ FRENCH: dict[str, Phrases] = {
         ("{Plante|Ne s'ouvre plus}",),
     ),
     "performance": Phrases(
-        ("{L'appli|Le site} est {très lent|trop lent|interminable à charger}", "{Ça rame|Ça bloque} {tout le temps|au défilement}"),
+        (
+            "{L'appli|Le site} est {très lent|trop lent|interminable à charger}",
+            "{Ça rame|Ça bloque} {tout le temps|au défilement}",
+        ),
         (),
         ("{Lent|Ça rame}",),
     ),
-    "search_discovery": Phrases(("{La recherche|Le moteur de recherche} {ne trouve rien|est inutile}",), (), ("Recherche inutile",)),
+    "search_discovery": Phrases(
+        ("{La recherche|Le moteur de recherche} {ne trouve rien|est inutile}",), (), ("Recherche inutile",)
+    ),
     "feature_bug": Phrases(
         ("Les notifications {n'arrivent pas|arrivent en double}", "La liste d'envies {ne se synchronise pas|est vide}"),
         (),
         ("Ne fonctionne pas",),
     ),
-    "ui_usability": Phrases(("{Le nouveau design|Le menu} est {confus|illisible|moche}", "Difficile à utiliser"), (), ("Confus",)),
-    "inventory_availability": Phrases(("{Tout est|Toujours} en rupture de stock", "Quand sera-t-il de nouveau disponible ?"), (), ("Rupture",)),
+    "ui_usability": Phrases(
+        ("{Le nouveau design|Le menu} est {confus|illisible|moche}", "Difficile à utiliser"), (), ("Confus",)
+    ),
+    "inventory_availability": Phrases(
+        ("{Tout est|Toujours} en rupture de stock", "Quand sera-t-il de nouveau disponible ?"), (), ("Rupture",)
+    ),
     "shipping_delivery": Phrases(
         (
             "{Colis|Commande|Mon colis} {toujours pas arrivé|jamais livré|en retard de <days> jours}",
@@ -224,18 +252,37 @@ FRENCH: dict[str, Phrases] = {
         ("Commande <order>", "Personne ne sait où il est"),
         ("{Colis|Livraison} en retard", "Où est mon colis ?"),
     ),
-    "product_defect": Phrases(("{Article|Produit} {cassé|défectueux|de mauvaise qualité}", "{Mauvaise taille|Mauvais article} reçu"), (), ("Défectueux",)),
+    "product_defect": Phrases(
+        ("{Article|Produit} {cassé|défectueux|de mauvaise qualité}", "{Mauvaise taille|Mauvais article} reçu"),
+        (),
+        ("Défectueux",),
+    ),
     "packaging": Phrases(("{Carton|Emballage} {écrasé|déchiré|abîmé}", "Trop de plastique"), (), ("Emballage abîmé",)),
-    "pricing_expectation": Phrases(("{Beaucoup trop|Trop} cher, {moitié prix ailleurs|les prix montent}", "Trop de publicité"), (), ("Trop cher",)),
-    "billing_subscription": Phrases(("{Abonnement|Adhésion} {résilié et toujours prélevé|impossible à résilier}", "Facture erronée"), (), ("Abonnement",)),
+    "pricing_expectation": Phrases(
+        ("{Beaucoup trop|Trop} cher, {moitié prix ailleurs|les prix montent}", "Trop de publicité"), (), ("Trop cher",)
+    ),
+    "billing_subscription": Phrases(
+        ("{Abonnement|Adhésion} {résilié et toujours prélevé|impossible à résilier}", "Facture erronée"),
+        (),
+        ("Abonnement",),
+    ),
     "returns_refunds": Phrases(
-        ("{Retour|Article} renvoyé il y a trois semaines, {pas de remboursement|toujours pas remboursé}", "Où est mon remboursement ?"),
+        (
+            "{Retour|Article} renvoyé il y a trois semaines, {pas de remboursement|toujours pas remboursé}",
+            "Où est mon remboursement ?",
+        ),
         (),
         ("Remboursement",),
     ),
-    "customer_service": Phrases(("{Service client|Le support} {ne répond pas|injoignable|désagréable}",), (), ("Aucune réponse",)),
-    "security_privacy": Phrases(("{Mon compte a été piraté|Fraude sur mon compte}", "Supprimez mes données, RGPD"), (), ("Piratage",)),
-    "feature_request": Phrases(("{Ajoutez|Il manque} {un mode sombre|le point relais|une alerte prix}",), (), ("Suggestion",)),
+    "customer_service": Phrases(
+        ("{Service client|Le support} {ne répond pas|injoignable|désagréable}",), (), ("Aucune réponse",)
+    ),
+    "security_privacy": Phrases(
+        ("{Mon compte a été piraté|Fraude sur mon compte}", "Supprimez mes données, RGPD"), (), ("Piratage",)
+    ),
+    "feature_request": Phrases(
+        ("{Ajoutez|Il manque} {un mode sombre|le point relais|une alerte prix}",), (), ("Suggestion",)
+    ),
     "praise": Phrases(
         (
             "{Super|Excellente|Très bonne} {appli|application|boutique}[, {je recommande|merci}]",
@@ -244,7 +291,11 @@ FRENCH: dict[str, Phrases] = {
         ("Je recommande",),
         ("{Super|Parfait|Top}",),
     ),
-    "other": Phrases(("Une question, {vous avez un magasin|livrez-vous aux entreprises} ?", "{Bof|Moyen|Ça va}"), (), ("{Question|Bof}",)),
+    "other": Phrases(
+        ("Une question, {vous avez un magasin|livrez-vous aux entreprises} ?", "{Bof|Moyen|Ça va}"),
+        (),
+        ("{Question|Bof}",),
+    ),
 }
 
 SPANISH: dict[str, Phrases] = {
@@ -256,16 +307,27 @@ SPANISH: dict[str, Phrases] = {
         ("{Lo intenté cinco veces|Siempre el mismo error}",),
         ("No puedo comprar",),
     ),
-    "payment_failure": Phrases(("{Mi tarjeta|La tarjeta} fue rechazada <since>", "Me cobraron dos veces"), (), ("Pago rechazado",)),
+    "payment_failure": Phrases(
+        ("{Mi tarjeta|La tarjeta} fue rechazada <since>", "Me cobraron dos veces"), (), ("Pago rechazado",)
+    ),
     "login_account": Phrases(("No puedo {iniciar sesión|entrar en mi cuenta}",), (), ("No puedo entrar",)),
     "app_crash": Phrases(("La aplicación {se cierra sola|no abre|falla al abrir} <since>",), (), ("Se cierra sola",)),
     "performance": Phrases(("{Muy lenta|Va lentísima}, {tarda mucho en cargar|se congela}",), (), ("Lenta",)),
     "shipping_delivery": Phrases(
-        ("Mi {pedido|paquete} {no ha llegado|lleva <days> días de retraso}", "El seguimiento no se mueve desde hace <days> días"),
+        (
+            "Mi {pedido|paquete} {no ha llegado|lleva <days> días de retraso}",
+            "El seguimiento no se mueve desde hace <days> días",
+        ),
         (),
         ("Pedido retrasado",),
     ),
-    "returns_refunds": Phrases(("Devolví el producto y {no llega el reembolso|nadie me devuelve el dinero}",), (), ("Reembolso",)),
-    "praise": Phrases(("{Muy buena|Excelente} {aplicación|tienda}[, {gracias|recomendada}]", "Todo {perfecto|muy rápido}"), (), ("Excelente",)),
+    "returns_refunds": Phrases(
+        ("Devolví el producto y {no llega el reembolso|nadie me devuelve el dinero}",), (), ("Reembolso",)
+    ),
+    "praise": Phrases(
+        ("{Muy buena|Excelente} {aplicación|tienda}[, {gracias|recomendada}]", "Todo {perfecto|muy rápido}"),
+        (),
+        ("Excelente",),
+    ),
     "other": Phrases(("Una pregunta, ¿{tienen tienda|envían a empresas}?", "Regular"), (), ("Pregunta",)),
 }

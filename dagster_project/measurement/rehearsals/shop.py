@@ -1,28 +1,29 @@
 """A small simulated shop whose truth is known: eight weeks of exports to run the loop over, and what it should find.
 
 ``shop-app`` runs on Android, iOS and the web and sells in Germany, the United States, Great Britain and France. A new
-version goes out on each platform about once a week and reaches people over days. Traffic follows day and night, weekdays
-and a slight growth; orders are what the funnel completes; about seventy pieces of feedback a day come in on seven
-channels, mostly English, some German, French and Spanish. All of that is innocent. On top of it, days before ``until``:
+version goes out on each platform about once a week and reaches people over days. Traffic follows day and night,
+weekdays and a slight growth; orders are what the funnel completes; about seventy pieces of feedback a day come in on
+seven channels, mostly English, some German, French and Spanish. All of that is innocent. On top of it, days before
+``until``:
 
-========= ======================= ================================================================= ======================
-days      what                    traces in the data                                                the loop should say
-========= ======================= ================================================================= ======================
-30.35     payment hiccup, 5 hours ``payments`` errors 0.8 → 34 % and slower everywhere, payment     no release is to blame,
-                                  step completes 93 → 58 %; a handful of complaints. An innocent    if it reports it at all
-                                  Android release went out the day before
-20.35 -   iOS 4.8.0 crashes       ``app-client`` errors 0.3 → 8.5 % on that version, about 25       regression, 4.8.0,
-18.35                             ``app_crash`` complaints a day; 4.8.1 fixes it, the last users    resolved
-                                  update days later
-15.4      flag new_search_ranking nothing                                                           nothing
-12 - 10   a two-day sale          traffic, orders and all feedback × 2.2                            nothing
-5.1 -     carrier strike          ``shipping_delivery`` complaints from Germany × 8; no technical   not a regression, open
-                                  trace, although web and iOS releases and a flag went out shortly
-                                  before
-2.56 -    Android 5.2.0           ``checkout`` errors 0.4 → 31 % and 2.6 × slower on that version,  regression, 5.2.0, open
-                                  its checkout completes 78 → 41 %, orders fall; ``checkout_failure``
-                                  complaints 2 → 30 a day, naming the version
-========= ======================= ================================================================= ======================
+============= =============================== ==============================================================
+days          what, and what the loop should  traces in the data
+              make of it
+============= =============================== ==============================================================
+30.35         payment provider down for five  ``payments`` errors 0.8 → 34 % and three times slower on every
+              hours: an issue or not, but no  platform, the payment step completes 93 → 58 %, a handful of
+              release is to blame             complaints; an innocent Android release went out a day before
+20.35 - 18.35 iOS 4.8.0 crashes, 4.8.1 fixes  ``app-client`` errors 0.3 → 8.5 % on that version, about 25
+              it: a regression, resolved      ``app_crash`` complaints a day until the last have updated
+15.4          flag new_search_ranking goes    none
+              on: nothing
+12 - 10       a two-day sale: nothing         traffic, orders and all feedback × 2.2
+5.1 - now     carrier strike in Germany: an   ``shipping_delivery`` complaints from Germany × 8, no
+              open issue, not a regression    technical trace; a web release and a flag went out hours before
+2.56 - now    Android 5.2.0 breaks the        ``checkout`` errors 0.4 → 31 % and 2.6 × slower on that
+              checkout: a regression, open    version, whose checkout completes 78 → 41 %; orders fall;
+                                              ``checkout_failure`` complaints 2 → 30 a day, naming it
+============= =============================== ==============================================================
 
 Beside the exports stand ``sources.yml``, ``truth.json`` (all of the above with ids and instants) and
 ``truth_feedback.csv`` (what each piece of feedback is really about). Every row carries the instant at which it became
@@ -38,10 +39,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from dagster_project.measurement.rehearsals.events import Planted
 from dagster_project.measurement.rehearsals.feedback import Feedback, write_feedback
-from dagster_project.measurement.rehearsals.story import PRODUCT, Planted, Story
+from dagster_project.measurement.rehearsals.formats import Files
+from dagster_project.measurement.rehearsals.story import PRODUCT, Story
 from dagster_project.measurement.rehearsals.traffic import Traffic, simulate
-from dagster_project.measurement.rehearsals.writers import Files, export_files, feedback_truth, sources_file
+from dagster_project.measurement.rehearsals.writers import export_files, feedback_truth, sources_file
 
 _TRUTH = "truth.json"
 

@@ -1,7 +1,7 @@
 """The world of the simulated shop: when traffic flows, which version people run, what is released, and what goes wrong.
 
-Everything is decided here once, relative to ``until``; ``traffic.py`` and ``feedback.py`` only draw from it. Time runs in
-whole hours: arrays with one entry per hour of the story are indexed by ``Story.hour_of``.
+Everything is decided here once, relative to ``until``; ``traffic.py`` and ``feedback.py`` only draw from it. Time runs
+in whole hours: arrays with one entry per hour of the story are indexed by ``Story.hour_of``.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from dagster_project.errors import ConfigurationError
+from dagster_project.measurement.rehearsals.events import Campaign, FlagChange, Planted, Release
 
 Floats = npt.NDArray[np.float64]
 
@@ -32,60 +32,6 @@ _GROWTH_PER_DAY = 0.0015
 _UPDATE_DAYS = {"android": 1.6, "ios": 0.9, "web": 0.05}
 _SLOW_UPDATERS, _SLOW_DAYS = 0.05, 9.0
 _SMALLEST_SHARE = 0.015
-
-
-@dataclass(frozen=True)
-class Release:
-    """One version put out on one platform."""
-
-    number: int
-    version: str
-    previous_version: str
-    platform: str
-    deployed_at: datetime
-    notes: str
-    author: str
-
-    @property
-    def release_id(self) -> str:
-        """The id under which the GitHub reader lands it."""
-        return f"gh-{self.number}"
-
-
-@dataclass(frozen=True)
-class Planted:
-    """One thing that happened on purpose, and what the loop should make of it."""
-
-    name: str
-    what: str
-    issue_type: str | None
-    started_at: datetime
-    ended_at: datetime | None
-    platform: str | None = None
-    country: str | None = None
-    app_version: str | None = None
-    release_id: str | None = None
-    expect_issue: bool | None = True
-    """True: an issue must exist; False: none may be caused by it; None: either is fine."""
-    expected_verdicts: tuple[str, ...] = ()
-    expected_status: str | None = None
-    per_day: float = 0.0
-    """Complaints a day at full effect and average traffic."""
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain values, instants as ISO 8601."""
-        return {
-            "name": self.name,
-            "what": self.what,
-            "issue_type": self.issue_type,
-            "started_at": self.started_at.isoformat(),
-            "ended_at": self.ended_at.isoformat() if self.ended_at else None,
-            "scope": {"platform": self.platform, "country": self.country, "app_version": self.app_version},
-            "release_id": self.release_id,
-            "expect_issue": self.expect_issue,
-            "expected_verdicts": list(self.expected_verdicts),
-            "expected_status": self.expected_status,
-        }
 
 
 @dataclass(frozen=True)
@@ -141,11 +87,12 @@ class Story:
         start = self.hour_of(started_at)
         end = self.hour_of(ended_at) if ended_at else float(self.hours)
         hours = np.arange(self.hours, dtype=float)
-        return np.clip(np.minimum(hours + 1, end) - np.maximum(hours, start), 0.0, 1.0)
+        within: Floats = np.clip(np.minimum(hours + 1, end) - np.maximum(hours, start), 0.0, 1.0)
+        return within
 
     @cached_property
     def demand(self) -> dict[str, Floats]:
-        """Traffic per country and hour, 1.0 on average over a quiet week: day and night, weekdays, growth, campaigns."""
+        """Traffic per country and hour, 1.0 on average when quiet: day and night, weekdays, growth, campaigns."""
         hours = np.arange(self.hours)
         trend = 1 + _GROWTH_PER_DAY * (hours / 24 - self.days / 2)
         push = np.ones(self.hours)
@@ -162,7 +109,8 @@ class Story:
     @cached_property
     def total_demand(self) -> Floats:
         """Traffic of all countries together, 1.0 on average."""
-        return np.sum([share * self.demand[country] for country, share in COUNTRIES.items()], axis=0)
+        total: Floats = np.sum([share * self.demand[country] for country, share in COUNTRIES.items()], axis=0)
+        return total
 
     @cached_property
     def releases(self) -> tuple[Release, ...]:
@@ -215,7 +163,8 @@ class Story:
             releases = [release for release in self.releases if release.platform == platform]
             days_out = [(middle_of_hour - self.hour_of(release.deployed_at)) / 24 for release in releases]
             reached = [_updated(days, _UPDATE_DAYS[platform]) for days in days_out]
-            shares = np.array([this - later for this, later in zip(reached, [*reached[1:], 0.0], strict=True)]).T
+            newer = [*reached[1:], np.zeros(self.hours)]
+            shares = np.array([this - later for this, later in zip(reached, newer, strict=True)]).T
             shares[shares < _SMALLEST_SHARE] = 0.0
             used = shares.max(axis=0) > 0
             versions = tuple(release.version for release, is_used in zip(releases, used, strict=True) if is_used)
@@ -231,7 +180,9 @@ class Story:
     def campaigns(self) -> tuple[Campaign, ...]:
         """Marketing: the big sale, and a newsletter nobody should notice."""
         sale = Campaign("cmp-sale", "sale", "Two-day sale", self.before_end(days=12), self.before_end(days=10), 2.2)
-        letter = Campaign("cmp-letter", "newsletter", "Monthly letter", self.before_end(days=41), self.before_end(days=40), 1.12)
+        letter = Campaign(
+            "cmp-letter", "newsletter", "Monthly letter", self.before_end(days=41), self.before_end(days=40), 1.12
+        )
         return tuple(c for c in (letter, sale) if c.started_at >= self.since)
 
     @cached_property
@@ -282,43 +233,19 @@ class Story:
             Planted(
                 "android_checkout", "Android 5.2.0 breaks the checkout; still going on.", "checkout_failure",
                 bad.deployed_at, None, platform="android", app_version="5.2.0", release_id=bad.release_id,
-                expected_verdicts=("regression",), expected_status="open", per_day=58.0,
+                expected_verdicts=("regression",), expected_status="open", per_day=50.0,
             ),
         )  # fmt: skip
         return tuple(event for event in events if event.started_at >= self.since)
 
     def strength(self, event: Planted) -> Floats:
-        """How strongly an event acts in each hour, 0 to 1: a release through its version, a strike as parcels pile up."""
+        """How strongly an event acts by hour, 0 to 1: a release through its version, a strike as parcels pile up."""
         if event.app_version and event.platform:
             return self.share_of(event.platform, event.app_version)
         if event.name == "carrier_strike":
             hours = np.arange(self.hours) + 0.5 - self.hour_of(event.started_at)
             return np.clip(0.25 + 0.75 * hours / 18, 0.0, 1.0) * (hours > 0)
         return self.between(event.started_at, event.ended_at)
-
-
-@dataclass(frozen=True)
-class Campaign:
-    """One piece of marketing and how much traffic it brings."""
-
-    campaign_id: str
-    kind: str
-    name: str
-    started_at: datetime
-    ended_at: datetime
-    factor: float
-
-
-@dataclass(frozen=True)
-class FlagChange:
-    """One switch of a feature flag."""
-
-    flag_key: str
-    environment: str
-    changed_at: datetime
-    enabled: bool
-    variant: str
-    feature: str
 
 
 def _updated(days: Floats, typical: float) -> Floats:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
+from dagster_project.measurement.rehearsals.grammar import expand
 from dagster_project.measurement.rehearsals.phrases import ENGLISH, Phrases
 from dagster_project.measurement.rehearsals.phrases_local import FRENCH, GERMAN, SPANISH
 
@@ -34,7 +35,7 @@ _SINCE_WHENEVER = {
     "es": "{||||otra vez|desde ayer}",
 }
 _CLOSERS = {
-    "en": "{Please fix this|Fix it please|Very disappointed|Really annoying|Not acceptable|Deleting it now|Sort it out}",
+    "en": "{Please fix this|Fix it please|Very disappointed|Really annoying|Not acceptable|Deleting it|Sort it out}",
     "de": "{Bitte beheben|Sehr ärgerlich|Enttäuschend|Das geht gar nicht}",
     "fr": "{Merci de corriger|Très déçu|Inadmissible}",
     "es": "{Arréglenlo por favor|Muy decepcionado}",
@@ -77,7 +78,9 @@ _ORDER_LINE = {
 }
 _ANGRY_SIGNS = ("😡", "😤", "🙄", "👎", "😞", "🤬")
 _HAPPY_SIGNS = ("😍", "👍", "❤️", "🎉", "⭐", "😊")
-_AGENT_TURN = "Agent: {Hi, how can I help you today?|Hello, what can I do for you?|Welcome to the chat, how can I help?}"
+_AGENT_TURN = (
+    "Agent: {Hi, how can I help you today?|Hello, what can I do for you?|Welcome to the chat, how can I help?}"
+)
 _HASHTAGS = {
     "checkout_failure": "{#checkout|#cantorder|#shopfail}",
     "payment_failure": "{#payment|#chargedtwice}",
@@ -86,8 +89,12 @@ _HASHTAGS = {
     "praise": "{#happy|#shopping|#love}",
     "customer_service": "{#fail|#customerservice}",
 }
-_GIVEN = ("Anna Ben Clara David Emma Felix Grace Hugo Ines Jonas Karim Lena Marie Noah Olivia Paul Rosa Samir Tina Victor").split()
-_FAMILY = ("Archer Bauer Costa Dubois Evans Fischer Garner Huber Ivanov Jensen Keller Lambert Mills Novak Ortiz Perrin").split()
+_GIVEN = (
+    "Anna Ben Clara David Emma Felix Grace Hugo Ines Jonas Karim Lena Marie Noah Olivia Paul Rosa Samir Tina Victor"
+).split()
+_FAMILY = (
+    "Archer Bauer Costa Dubois Evans Fischer Garner Huber Ivanov Jensen Keller Lambert Mills Novak Ortiz Perrin"
+).split()
 _PHONES = {"DE": "030 555 01{}", "FR": "01 55 55 01 {}", "GB": "020 7555 01{}", "US": "+1 212 555 01{}"}
 
 
@@ -102,17 +109,11 @@ class Situation:
     person: int
     item: str
     order_id: str
+    quotes_order: bool
+    """Whether there is an order that the customer may name."""
     device: str
     blamed_version: str | None = None
     """The version a customer may name as the culprit; None if no release is at fault."""
-
-
-def expand(grammar: str, rng: Random) -> str:
-    """One random sentence of a grammar: ``{a|b}`` picks one, ``[x]`` keeps or drops, both may nest."""
-    text, end = _expand_sequence(grammar, 0, rng)
-    if end != len(grammar):
-        raise ValueError(f"unbalanced brackets at character {end} of grammar '{grammar}'")
-    return text
 
 
 def compose(situation: Situation, rng: Random) -> tuple[str, str]:
@@ -180,15 +181,16 @@ def _review(phrases: Phrases, situation: Situation, say: _Voice) -> str:
     sentences = [say(say.rng.choice(phrases.problems))]
     if is_complaint and say.maybe(0.08):
         first = sentences[0]
-        sentences[0] = say.local(_CONCESSIONS) + " " + (first if first.startswith("I ") else first[0].lower() + first[1:])
+        sentences[0] = (
+            say.local(_CONCESSIONS) + " " + (first if first.startswith("I ") else first[0].lower() + first[1:])
+        )
     if phrases.details and say.maybe(0.55):
         sentences.append(say(say.rng.choice(phrases.details)))
     if is_complaint and say.maybe(0.22):
         sentences.append(say.local(_CLOSERS))
     text = _joined(sentences, "!" if say.maybe(0.15) else ".")
     if say.maybe(0.18):
-        signs = _HAPPY_SIGNS if situation.issue_type == "praise" else _ANGRY_SIGNS if is_complaint else ("🙏",)
-        text += " " + say.rng.choice(signs) * say.rng.choice((1, 1, 2, 3))
+        text += " " + say.rng.choice(_signs(situation)) * say.rng.choice((1, 1, 2, 3))
     if say.maybe(0.18):
         text = text.lower()
     return _misspell(text, say.rng) if say.maybe(0.15) else text
@@ -207,7 +209,7 @@ def _ticket(phrases: Phrases, situation: Situation, say: _Voice) -> str:
     wanted = min(len(phrases.details), say.rng.choice((1, 1, 2)))
     body += [say(detail) for detail in say.rng.sample(phrases.details, wanted)]
     paragraphs = [say.local(_GREETINGS) + ",", _joined(body, ".")]
-    if situation.order_id and situation.order_id not in paragraphs[1] and say.maybe(0.6):
+    if situation.quotes_order and situation.order_id not in paragraphs[1] and say.maybe(0.6):
         paragraphs.append(say.local(_ORDER_LINE))
     paragraphs.append(_joined([say.local(_REQUESTS)], "."))
     if say.maybe(0.35):
@@ -240,7 +242,7 @@ def _post(phrases: Phrases, situation: Situation, say: _Voice) -> str:
     if situation.issue_type in _HASHTAGS and say.maybe(0.6):
         text += " " + expand(_HASHTAGS[situation.issue_type], say.rng)
     if say.maybe(0.35):
-        text += " " + say.rng.choice(_HAPPY_SIGNS if situation.issue_type == "praise" else _ANGRY_SIGNS)
+        text += " " + say.rng.choice(_signs(situation))
     return _misspell(text, say.rng) if say.maybe(0.15) else text
 
 
@@ -254,6 +256,12 @@ _STYLES: dict[str, Callable[[Phrases, Situation, _Voice], str]] = {
     "return": _short_note,
     "social": _post,
 }
+
+
+def _signs(situation: Situation) -> tuple[str, ...]:
+    if situation.issue_type == "praise":
+        return _HAPPY_SIGNS
+    return ("🙏",) if situation.issue_type in CONTENT else _ANGRY_SIGNS
 
 
 def _joined(sentences: list[str], mark: str) -> str:
@@ -275,36 +283,3 @@ def _misspell(text: str, rng: Random) -> str:
         else:
             words[i] = word[:at] + word[at] + word[at:]
     return " ".join(words)
-
-
-def _expand_sequence(grammar: str, at: int, rng: Random) -> tuple[str, int]:
-    """Expands up to the closing bracket or bar that belongs to the caller; returns the text and where it stopped."""
-    pieces = []
-    while at < len(grammar) and grammar[at] not in "|}]":
-        if grammar[at] == "{":
-            options, at = _expand_options(grammar, at + 1, rng)
-            pieces.append(rng.choice(options))
-        elif grammar[at] == "[":
-            text, at = _expand_sequence(grammar, at + 1, rng)
-            if grammar[at : at + 1] != "]":
-                raise ValueError(f"missing ']' in grammar '{grammar}'")
-            at += 1
-            pieces.append(text if rng.random() < 0.5 else "")
-        else:
-            plain = re.compile(r"[^{}\[\]|]+").match(grammar, at)
-            assert plain
-            pieces.append(plain[0])
-            at = plain.end()
-    return "".join(pieces), at
-
-
-def _expand_options(grammar: str, at: int, rng: Random) -> tuple[list[str], int]:
-    options = []
-    while True:
-        text, at = _expand_sequence(grammar, at, rng)
-        options.append(text)
-        if grammar[at : at + 1] == "}":
-            return options, at + 1
-        if grammar[at : at + 1] != "|":
-            raise ValueError(f"missing '}}' in grammar '{grammar}'")
-        at += 1

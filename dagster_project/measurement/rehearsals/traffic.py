@@ -1,7 +1,7 @@
 """What machines record of the simulated shop: funnel, services, orders and customers, as polars frames in lake columns.
 
-Orders are exactly what the funnel completed, so revenue agrees in both. Each frame carries ``known_at``; rows that were not
-yet known at ``until`` are left out.
+Orders are exactly what the funnel completed, so revenue agrees in both. Each frame carries ``known_at``; rows that were
+not yet known at ``until`` are left out.
 """
 
 from __future__ import annotations
@@ -126,9 +126,9 @@ def _funnel_frame(
             "country": np.array(list(COUNTRIES))[country],
         }
     )
-    revenue = orders.group_by(
-        pl.col("ordered_at").dt.truncate("1h").alias("bucket_start"), "platform", "country"
-    ).agg(pl.col("amount").sum().round(2).alias("revenue"))
+    revenue = orders.group_by(pl.col("ordered_at").dt.truncate("1h").alias("bucket_start"), "platform", "country").agg(
+        pl.col("amount").sum().round(2).alias("revenue")
+    )
     steps = []
     for step in _STEPS:
         frame = base.with_columns(
@@ -250,14 +250,14 @@ def _orders(story: Story, completed: Counts, customers: pl.DataFrame, rng: np.ra
             "app_version": _versions(story, hour, platform, rng)[row],
         }
     )
-    lag = pl.Series(rng.integers(30, 240, len(number))[row])
-    return frame.with_columns((pl.col("ordered_at") + pl.duration(seconds=lag)).alias("known_at"))
+    lag = rng.integers(30, 240, len(number))[row]
+    return frame.with_columns(_later("ordered_at", lag).alias("known_at"))
 
 
 def _buyers(
     story: Story, hour: Counts, platform: Counts, country: Counts, customers: pl.DataFrame, rng: np.random.Generator
 ) -> npt.NDArray[Any]:
-    """Who places each order: someone of that platform and country who is a customer already; good customers buy more."""
+    """Who places each order: a customer from the start, of that platform and country; good customers buy more."""
     appetite = customers["segment"].replace_strict({"new": 0.6, "standard": 1.0, "plus": 2.2, "vip": 4.0}).to_numpy()
     at_home = customers.select("home_platform", "home_country")
     joined = (customers["known_at"] > story.since).to_numpy()
@@ -291,12 +291,16 @@ def _versions(story: Story, hour: Counts, platform: Counts, rng: np.random.Gener
 def _refunds(story: Story, orders: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
     """Newer versions of the few order lines that were refunded, days after the purchase."""
     refunded = orders.filter(pl.Series(rng.random(orders.height) < 0.035))
-    wait = pl.Series(rng.integers(4 * 86_400, 14 * 86_400, refunded.height))
+    wait = rng.integers(4 * 86_400, 14 * 86_400, refunded.height)
     return refunded.with_columns(
         pl.lit("refunded").alias("status"),
-        (pl.col("ordered_at") + pl.duration(seconds=wait)).alias("refunded_at"),
+        _later("ordered_at", wait).alias("refunded_at"),
         pl.col("amount").alias("refund_amount"),
     ).with_columns((pl.col("refunded_at") + pl.duration(minutes=5)).alias("known_at"))
+
+
+def _later(column: str, seconds: Counts) -> pl.Expr:
+    return pl.col(column) + pl.lit(pl.Series(seconds * 1_000_000).cast(pl.Duration("us")))
 
 
 def _known(frame: pl.DataFrame, story: Story) -> pl.DataFrame:

@@ -67,6 +67,6 @@ select
     {{ rounded('measured') }} as measured,
     {{ rounded('value') }} as value,
     weight,
-    {{ rounded('value * weight') }} as points,
+    {{ rounded('value * weight', 2) }} as points,
     meaning
 from valued

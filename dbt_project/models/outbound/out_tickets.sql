@@ -10,7 +10,7 @@ terms as (
     select
         issue_id,
         {{ json_list({
-            'term': 'term', 'value': 'round(value, 3)', 'weight': 'weight', 'points': 'round(points, 1)', 'why': 'meaning'
+            'term': 'term', 'value': 'round(value, 3)', 'weight': 'weight', 'points': 'points', 'why': 'meaning'
         }, ['-points', 'term']) }} as severity_terms
     from {{ ref('fct_issue_severity_terms') }}
     group by issue_id

@@ -1,0 +1,155 @@
+"""A GitHub in this process: stateful, paginated, checked against GitHub's own API description, and unreliable.
+
+It is an ``httpx`` transport handler. Faults are asked for one write at a time, before or after the write is committed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.automation.support import NOW
+
+_SHARED = Path(os.environ.get("FEEDBACK_CONTROL_SHARED") or Path(__file__).parents[3] / "shared")
+DESCRIPTION = _SHARED / "openapi" / "github.json"
+"""GitHub's description of its API, where it is at hand."""
+
+TOKEN = "ghp_planted0123456789"
+_ROUTE = re.compile(r"/repos/acme/shop/issues(?:/(?P<number>\d+)(?P<comments>/comments)?)?")
+
+
+@dataclass
+class FakeGitHub:
+    """One repository, acme/shop.
+
+    ``fault`` is what happens to the next write: ``refused``, ``timeout before``, ``timeout after``, ``reset after``,
+    ``500 before``, ``500 after``, ``nonsense after``, or a response to give instead.
+    """
+
+    may_label: bool = True
+    page_size: int = 100
+    issues: list[dict[str, Any]] = field(default_factory=list)
+    comments: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    requests: list[httpx.Request] = field(default_factory=list)
+    fault: str | httpx.Response | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    now: datetime = NOW
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        """Answer as GitHub does."""
+        self.requests.append(request)
+        check(request)
+        if request.headers["authorization"] != f"Bearer {TOKEN}":
+            return httpx.Response(401, json={"message": "Bad credentials"})
+        route = _ROUTE.fullmatch(request.url.path)
+        if route is None:
+            return httpx.Response(404, json={"message": "Not Found"})
+        number = int(route["number"] or 0)
+        if number and not any(issue["number"] == number for issue in self.issues):
+            return httpx.Response(410, json={"message": "This issue was deleted"})
+        if request.method == "GET":
+            return self._get(request, number, bool(route["comments"]))
+        return self._unreliably(request, lambda: self._write(request, number, bool(route["comments"])))
+
+    def sent(self, method: str) -> list[dict[str, Any]]:
+        """The bodies of all requests of a method."""
+        return [json.loads(request.content) for request in self.requests if request.method == method]
+
+    def _unreliably(self, request: httpx.Request, commit: Callable[[], httpx.Response]) -> httpx.Response:
+        fault, self.fault = self.fault, None
+        if isinstance(fault, httpx.Response):
+            return fault
+        if fault == "refused":
+            raise httpx.ConnectError("Connection refused", request=request)
+        if fault == "timeout before":
+            raise httpx.ReadTimeout("The read operation timed out", request=request)
+        if fault == "500 before":
+            return httpx.Response(502, text="Bad gateway")
+        answer = commit()
+        if fault == "timeout after":
+            raise httpx.ReadTimeout("The read operation timed out", request=request)
+        if fault == "reset after":
+            raise httpx.ReadError("Connection reset by peer", request=request)
+        if fault == "500 after":
+            return httpx.Response(500, json={"message": "Server Error"})
+        if fault == "nonsense after":
+            return httpx.Response(200, text="<html>Welcome to the hotel Wi-Fi</html>")
+        assert fault is None, fault
+        return answer
+
+    def _write(self, request: httpx.Request, number: int, comment: bool) -> httpx.Response:
+        body = json.loads(request.content)
+        self.now += timedelta(seconds=1)
+        if comment:
+            self.comments.setdefault(number, []).append(body)
+            return httpx.Response(201, json=body)
+        if not number:
+            number = len(self.issues) + 1
+            self.issues.append({"number": number, "state": "open", "labels": [], "created_at": self.now, "user": "bot"})
+        issue = next(issue for issue in self.issues if issue["number"] == number)
+        labels = body.pop("labels", [])
+        issue.update(body, updated_at=self.now)
+        if self.may_label:
+            issue["labels"] = [{"name": label} for label in labels]
+        return httpx.Response(201 if request.method == "POST" else 200, json=self._shown(issue), headers=self.headers)
+
+    def _get(self, request: httpx.Request, number: int, comments: bool) -> httpx.Response:
+        params = request.url.params
+        if number and not comments:
+            return httpx.Response(200, json=self._shown(next(i for i in self.issues if i["number"] == number)))
+        found = self.comments.get(number, []) if comments else [i for i in self.issues if self._listed(i, params)]
+        size, page = min(int(params["per_page"]), self.page_size), int(params["page"])
+        part = found[(page - 1) * size : page * size]
+        headers = {"link": '<https://elsewhere.example/?page=2>; rel="next"'} if len(found) > page * size else {}
+        return httpx.Response(200, json=part if comments else [self._shown(i) for i in part], headers=headers)
+
+    @staticmethod
+    def _listed(issue: dict[str, Any], params: httpx.QueryParams) -> bool:
+        since = datetime.fromisoformat(params.get("since", "2000-01-01T00:00:00Z")).astimezone(UTC)
+        return (
+            params.get("state") == "all"
+            and issue["updated_at"] >= since
+            and params.get("creator", issue["user"]) == issue["user"]
+            and ("labels" not in params or params["labels"] in [label["name"] for label in issue["labels"]])
+        )
+
+    @staticmethod
+    def _shown(issue: dict[str, Any]) -> dict[str, Any]:
+        url = f"https://github.example/acme/shop/issues/{issue['number']}"
+        times = {name: issue[name].isoformat() for name in ("created_at", "updated_at")}
+        return {**issue, **times, "html_url": url, "user": {"login": issue["user"]}}
+
+
+@cache
+def _description() -> Any:
+    from openapi_core import OpenAPI
+
+    return OpenAPI.from_dict(json.loads(DESCRIPTION.read_text(encoding="utf-8")))
+
+
+def check(request: httpx.Request) -> None:
+    """Hold a request against GitHub's description, where that is at hand."""
+    if not DESCRIPTION.exists():
+        return
+    from openapi_core.testing import MockRequest
+
+    _description().validate_request(
+        MockRequest(
+            "https://api.github.com",
+            request.method.lower(),
+            request.url.path,
+            args=dict(request.url.params),
+            data=request.content or None,
+            headers=dict(request.headers),
+            content_type=request.headers.get("content-type", "application/json"),
+        )
+    )

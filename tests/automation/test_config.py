@@ -1,0 +1,97 @@
+"""``destinations.yml``: sensible without a file, clear when it is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dagster_project.automation.destinations import config, load_destinations
+from dagster_project.automation.destinations.config import read_destinations
+from dagster_project.automation.destinations.github import GitHubIssues
+from dagster_project.automation.destinations.local import LocalTracker
+from dagster_project.errors import ConfigurationError
+from dagster_project.home import Home
+
+GITHUB = """\
+version: 1
+destinations:
+  - kind: local
+    folder: board
+  - kind: github
+    name: shop
+    repository: acme/shop
+"""
+
+
+@pytest.fixture(autouse=True)
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    monkeypatch.setattr(config, "REPOSITORY", folder)
+    return folder
+
+
+def test_without_a_file_tickets_are_kept_locally(home: Home) -> None:
+    (only,) = load_destinations(home)
+    assert isinstance(only, LocalTracker)
+    assert (only.name, only._folder) == ("local", home.tickets)
+
+
+def test_destinations_are_built_as_configured(home: Home) -> None:
+    (home.root / "destinations.yml").write_text(GITHUB)
+    local, github = load_destinations(home)
+    assert isinstance(local, LocalTracker) and local._folder == home.root / "board"
+    assert isinstance(github, GitHubIssues) and (github.name, github.settle_seconds) == ("shop", 60)
+
+
+def test_the_home_comes_before_the_repository(home: Home, repository: Path) -> None:
+    (repository / "destinations.yml").write_text(GITHUB)
+    assert len(load_destinations(home)) == 2
+    (home.root / "destinations.yml").write_text("version: 1\ndestinations: []\n")
+    assert load_destinations(home) == []
+
+
+def one(**settings: object) -> str:
+    lines = "\n    ".join(f"{name}: {value}" for name, value in settings.items())
+    return f"version: 1\ndestinations:\n  - {lines}\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("", "there must be `version: 1` and a list `destinations`"),
+        ("- kind: local", "there must be `version: 1` and a list `destinations`"),
+        ("version: 1\ndestinations: [", "is not YAML"),
+        ("version: 2\ndestinations: []", "version: Input should be 1"),
+        (one(kind="jira"), "destinations.0: Input tag 'jira'"),
+        (one(kind="github"), "destinations.0.github.repository: Field required"),
+        (one(kind="github", repository="shop"), "destinations.0.github.repository"),
+        (one(kind="github", repository="a/b", repo="x"), "destinations.0.github.repo: there is no such setting"),
+        (one(kind="github", repository="a/b", token="ghp_planted"), "no secrets in this file"),
+        (one(kind="github", repository="a/b", base_url="http://ghe.example/api/v3"), "must begin with https://"),
+        (
+            one(kind="github", repository="a/b", base_url="https://u:p@ghe.example"),
+            "must not contain a user or password",
+        ),
+        (one(kind="github", repository="a/b", token_env="a b"), "destinations.0.github.token_env"),
+        (one(kind="github", repository="a/b", settle_seconds=-1), "destinations.0.github.settle_seconds"),
+        (one(kind="local", name="Has Spaces"), "destinations.0.local.name"),
+        (one(kind="local") + "  - kind: local\n", "two destinations are named 'local'"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_its_file(home: Home, content: str, says: str) -> None:
+    path = home.root / "destinations.yml"
+    path.write_text(content)
+    with pytest.raises(ConfigurationError) as caught:
+        load_destinations(home)
+    assert str(path) in str(caught.value)
+    assert says in str(caught.value)
+    assert "ghp_planted" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:4001", "http://localhost/api/v3", "https://ghe.example/api/v3"])
+def test_an_enterprise_server_and_a_local_one_are_fine(tmp_path: Path, url: str) -> None:
+    path = tmp_path / "destinations.yml"
+    path.write_text(one(kind="github", repository="a/b", base_url=url))
+    assert len(read_destinations(path).destinations) == 1
