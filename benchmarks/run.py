@@ -90,7 +90,10 @@ def main() -> None:
         lines.append(f"| {title} | {rows} | {figures['seconds']:.1f} | {rate} | {figures['peak_mib']:,.0f} MiB |")
     page = ROOT / "reports" / "benchmarks.md"
     page.parent.mkdir(exist_ok=True)
-    page.write_text("\n".join([_HEADER.format(machine=_machine(), when=f"{datetime.now(UTC):%Y-%m-%d}"), *lines, ""]), encoding="utf-8")
+    page.write_text(
+        "\n".join([_HEADER.format(machine=_machine(), when=f"{datetime.now(UTC):%Y-%m-%d}"), *lines, ""]),
+        encoding="utf-8",
+    )
     print(f"wrote {page.relative_to(ROOT)}")
 
 

@@ -1,7 +1,7 @@
 """The command line: ``feedback-control``.
 
-Every command works on one home (``--home``, ``$FEEDBACK_HOME`` or ``.feedback-control``). ``--json`` prints the marts' columns by
-their own names. Exit codes: 0 fine, 1 failed, 2 bad usage or configuration.
+Every command works on one home (``--home``, ``$FEEDBACK_HOME`` or ``.feedback-control``). ``--json`` prints the marts'
+columns by their own names. Exit codes: 0 fine, 1 failed, 2 bad usage or configuration.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from dagster_project.home import Home, parse_instant
 _PRIORITY_STYLE = {"P1": "bold red", "P2": "red", "P3": "yellow", "P4": "dim"}
 
 
-class _Instant(click.ParamType):
+class _Instant(click.ParamType[datetime]):
     """An instant as people write it: ``2026-01-31`` or ``2026-01-31T14:00:00Z``."""
 
     name = "instant"
@@ -58,15 +58,21 @@ def _progress(started: datetime) -> Callable[[str], None]:
 
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
-_sources = click.option("--sources", type=click.Path(path_type=Path), help="The sources.yml to read  [default: HOME/sources.yml].")
+_sources = click.option(
+    "--sources", type=click.Path(path_type=Path), help="The sources.yml to read  [default: HOME/sources.yml]."
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--home", type=click.Path(path_type=Path), help="Where state lives  [default: $FEEDBACK_HOME, else .feedback-control].")
+@click.option(
+    "--home",
+    type=click.Path(path_type=Path),
+    help="Where state lives  [default: $FEEDBACK_HOME, else .feedback-control].",
+)
 @click.version_option(package_name="feedback-control")
 @click.pass_context
 def main(context: click.Context, home: Path | None) -> None:
-    """Turn what customers complain about into operational fixes.
+    r"""Turn what customers complain about into operational fixes.
 
     \b
     Start here:
@@ -83,7 +89,9 @@ def main(context: click.Context, home: Path | None) -> None:
 
 @main.command()
 @_sources
-@click.option("--as-of", type=_Instant(), help="Pretend it is this instant: nothing known later is used  [default: now].")
+@click.option(
+    "--as-of", type=_Instant(), help="Pretend it is this instant: nothing known later is used  [default: now]."
+)
 @click.option("--send/--no-send", default=True, help="Open, update and resolve tickets, or leave them alone.")
 @_json
 @click.pass_obj
@@ -116,7 +124,9 @@ def issues(home: Home, include_resolved: bool, as_json: bool) -> None:
     from dagster_project.decisioning.explain import queue
 
     if as_json:
-        click.echo(json.dumps(queue(home, include_resolved=include_resolved), indent=2, default=str, ensure_ascii=False))
+        click.echo(
+            json.dumps(queue(home, include_resolved=include_resolved), indent=2, default=str, ensure_ascii=False)
+        )
     else:
         _show_queue(home, include_resolved=include_resolved)
 
@@ -181,7 +191,9 @@ def replay(home: Home, sources: Path | None, start: datetime, end: datetime, eve
     )
     for step in steps:
         for event in step.events:
-            click.echo(json.dumps(vars(event), default=str) if as_json else f"{step.as_of:%Y-%m-%d %H:%M}  {event.line()}")
+            click.echo(
+                json.dumps(vars(event), default=str) if as_json else f"{step.as_of:%Y-%m-%d %H:%M}  {event.line()}"
+            )
 
 
 @main.command()
@@ -191,8 +203,8 @@ def replay(home: Home, sources: Path | None, start: datetime, end: datetime, eve
 def demo(home: Home, until: datetime | None) -> None:
     """A simulated shop with a bad release, a campaign and a shipping delay: eight inputs in, tickets out.
 
-    Writes the shop's exports into HOME/demo, runs the loop over them as Dagster runs (so the UI shows everything), and prints
-    the queue. The shop's story is in dagster_project/measurement/rehearsals.
+    Writes the shop's exports into HOME/demo, runs the loop over them as Dagster runs (so that the UI shows it all), and
+    prints the queue. The shop's story is in dagster_project/measurement/rehearsals.
     """
     from dagster_project.measurement.rehearsals.shop import write_shop
 
@@ -243,7 +255,9 @@ def _run_in_dagster(home: Home, sources: Path, as_of: datetime) -> None:
     results = run_in_dagster(home, sources=str(sources), as_of=as_of, days=56)
     failed = [event for result in results for event in result.all_events if event.is_step_failure]
     if failed:
-        raise FeedbackControlError(f"the Dagster run failed in {failed[0].step_key}: {failed[0].step_failure_data.error_display_string}")
+        raise FeedbackControlError(
+            f"the Dagster run failed in {failed[0].step_key}: {failed[0].step_failure_data.error_display_string}"
+        )
 
 
 def _show_queue(home: Home, *, include_resolved: bool) -> None:
@@ -255,7 +269,9 @@ def _show_queue(home: Home, *, include_resolved: bool) -> None:
         return
     table = Table("#", "issue", "pri", "sev", "what", "where", "since", "n", "verdict", "status")
     for row in rows:
-        where = ", ".join(str(row[f"scope_{kind}"]) for kind in ("platform", "version", "country", "feature") if row[f"scope_{kind}"])
+        where = ", ".join(
+            str(row[f"scope_{kind}"]) for kind in ("platform", "version", "country", "feature") if row[f"scope_{kind}"]
+        )
         suspect = f" {row['suspect_version'] or row['suspect_release_id']}" if row["suspect_release_id"] else ""
         table.add_row(
             str(row["queue_position"] or ""),

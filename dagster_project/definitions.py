@@ -1,13 +1,14 @@
 """The code location: five stages, one home, two jobs, and what starts them.
 
-``loop`` turns feedback and telemetry into decisions; ``push`` carries decisions out and reports on them. They are apart so
-that nothing leaves until somebody switches the ``queue_changed`` sensor on. Schedule and sensors start switched off.
+``loop`` turns feedback and telemetry into decisions; ``push`` carries decisions out and reports on them. They are apart
+so that nothing leaves until somebody switches the ``queue_changed`` sensor on. Schedule and sensors start switched off.
 """
 
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from datetime import datetime, timedelta
 from types import ModuleType
+from typing import Any
 
 from dagster import (
     AssetSelection,
@@ -67,11 +68,13 @@ def run_in_dagster(home: Home, *, sources: str, as_of: datetime, days: int = 1) 
     """
     last = as_of.date()
     span = {
-        ASSET_PARTITION_RANGE_START_TAG: max(last - timedelta(days=days - 1), ingestion_assets.DAYS.start.date()).isoformat(),
+        ASSET_PARTITION_RANGE_START_TAG: max(
+            last - timedelta(days=days - 1), ingestion_assets.DAYS.start.date()
+        ).isoformat(),
         ASSET_PARTITION_RANGE_END_TAG: last.isoformat(),
     }
     resources = {"home": HomeResource(root=str(home.root), sources=sources), "dbt": dbt_resource()}
-    plain = {"loggers": {"plain": {}}}
+    plain: dict[str, Any] = {"loggers": {"plain": {}}}
     pinned = {"ops": {"warehouse": {"config": {"as_of": as_of.isoformat()}}}, **plain}
     results: list[ExecuteInProcessResult] = []
     dbt_log = home.root / "logs" / "dbt_console.log"

@@ -37,9 +37,11 @@ def examine(home: Home, sources: Path | None = None) -> list[Finding]:
         Finding("versions", True, ", ".join(f"{name} {importlib.metadata.version(name)}" for name in _NEEDED)),
         _disk(home),
         _check("sources", lambda: f"{len(load_sources(home.sources(sources)))} configured in {home.sources(sources)}"),
-        _check("playbook", lambda: _playbook()),
+        _check("playbook", _playbook),
         _check("destinations", lambda: ", ".join(one.name for one in load_destinations(home))),
-        _check("warehouse", lambda: f"{read_rows(home, 'select count(*) as n from fct_issues').item()} issues published"),
+        _check(
+            "warehouse", lambda: f"{read_rows(home, 'select count(*) as n from fct_issues').item()} issues published"
+        ),
         _check("ledger", lambda: _ledger(home)),
     ]
 
@@ -53,18 +55,24 @@ def _check(subject: str, look: Callable[[], str]) -> Finding:
 
 def _disk(home: Home) -> Finding:
     free = shutil.disk_usage(home.root).free / 1e9
-    return Finding("disk", free >= _FREE_GB, f"{free:.1f} GB free at {home.root}" + ("" if free >= _FREE_GB else "; make room"))
+    return Finding(
+        "disk", free >= _FREE_GB, f"{free:.1f} GB free at {home.root}" + ("" if free >= _FREE_GB else "; make room")
+    )
 
 
 def _playbook() -> str:
     playbook = load_playbook()
     if playbook.is_stale(datetime.now(UTC).date()):
-        raise FeedbackControlError(f"playbook.yml was to be reviewed by {playbook.review_by}; review it and move the date")
+        raise FeedbackControlError(
+            f"playbook.yml was to be reviewed by {playbook.review_by}; review it and move the date"
+        )
     return f"version {playbook.version}, review by {playbook.review_by}"
 
 
 def _ledger(home: Home) -> str:
     counts = Ledger(home.ledger_url).count_by_state()
     if counts.get("rejected"):
-        raise FeedbackControlError(f"{counts['rejected']} intents were rejected; see `feedback-control run` for the reasons")
+        raise FeedbackControlError(
+            f"{counts['rejected']} intents were rejected; see `feedback-control run` for the reasons"
+        )
     return ", ".join(f"{count} {state}" for state, count in sorted(counts.items())) or "empty"

@@ -75,8 +75,8 @@ def _write_atomically(frame: pl.DataFrame, path: Path) -> None:
     os.close(handle)
     try:
         frame.write_parquet(temporary, compression="zstd")
-        with open(temporary, "rb") as written:
+        with Path(temporary).open("rb") as written:
             os.fsync(written.fileno())
-        os.replace(temporary, path)
+        Path(temporary).replace(path)
     finally:
         Path(temporary).unlink(missing_ok=True)

@@ -1,7 +1,7 @@
 """One turn of the loop in plain Python: land, label, decide, push, report.
 
-The Dagster assets call the same five functions in the same order; the command line, replays and tests call this, which starts
-in a second and needs no instance.
+The Dagster assets call the same five functions in the same order; the command line, replays and tests call this, which
+starts in a second and needs no instance.
 """
 
 from __future__ import annotations

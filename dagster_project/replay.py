@@ -82,12 +82,23 @@ def replay(
         as_of += step
 
 
-def _news(row: dict[str, Any], as_of: datetime, known: dict[str, tuple[str, str, str | None]], *, first: bool) -> Iterator[Event]:
+def _news(
+    row: dict[str, Any], as_of: datetime, known: dict[str, tuple[str, str, str | None]], *, first: bool
+) -> Iterator[Event]:
     state = (row["status"], row["verdict"], row["suspect_version"])
     before = known.get(row["issue_id"])
     known[row["issue_id"]] = state
     if before == state or (before is None and first and row["status"] == "resolved"):
         return
     kind = "new" if before is None else "over" if row["status"] == "resolved" else "judged"
-    shared = ("issue_id", "issue_type", "product", "priority", "verdict", "suspect_version", "scope_country", "feedback_count")
+    shared = (
+        "issue_id",
+        "issue_type",
+        "product",
+        "priority",
+        "verdict",
+        "suspect_version",
+        "scope_country",
+        "feedback_count",
+    )
     yield Event(as_of=as_of, kind=kind, **{name: row[name] for name in shared})

@@ -8,6 +8,7 @@ import sys
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from dagster import ConfigurableResource, InitLoggerContext, logger
 from dagster_dbt import DbtCliResource, DbtProject
@@ -52,7 +53,7 @@ def dbt_project() -> DbtProject:
 
 
 def dbt_resource() -> DbtCliResource:
-    """dbt's command line."""
+    """Dbt's command line."""
     return DbtCliResource(project_dir=dbt_project())
 
 
@@ -63,20 +64,28 @@ def _put_dbt_on_path() -> None:
         os.environ["PATH"] = os.pathsep.join([scripts, os.environ.get("PATH", "")])
 
 
+def _meta(record: logging.LogRecord) -> dict[str, Any]:
+    return getattr(record, "dagster_meta", {})
+
+
 class _Plain(logging.Formatter):
     """The message alone; Dagster puts run and step before it, which the event log has anyway."""
 
     def format(self, record: logging.LogRecord) -> str:
-        meta = getattr(record, "dagster_meta", {})
-        return f"{record.levelname.lower()}: {meta['orig_message']}" if record.levelno > logging.INFO else meta["orig_message"]
+        meta = _meta(record)
+        return (
+            f"{record.levelname.lower()}: {meta['orig_message']}"
+            if record.levelno > logging.INFO
+            else meta["orig_message"]
+        )
 
 
-@logger(description="What the stages report, one line each, without Dagster's own events.")
+@logger
 def plain_console(init_context: InitLoggerContext) -> logging.Logger:
-    """For runs started from a terminal."""
+    """What the stages report, one line each, without Dagster's own events: for runs started from a terminal."""
     console = logging.Logger("feedback-control", logging.INFO)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Plain())
-    handler.addFilter(lambda record: "dagster_event" not in getattr(record, "dagster_meta", {"dagster_event": None}) or record.dagster_meta["dagster_event"] is None)
+    handler.addFilter(lambda record: _meta(record).get("dagster_event") is None)
     console.addHandler(handler)
     return console

@@ -11,7 +11,12 @@ _WEAK = 0.6
 
 
 def write_card(
-    path: Path, version: str, metrics: Metrics, details: dict[str, Any], thresholds: dict[str, float], temperature: float
+    path: Path,
+    version: str,
+    metrics: Metrics,
+    details: dict[str, Any],
+    thresholds: dict[str, float],
+    temperature: float,
 ) -> None:
     """Write the card as Markdown."""
     weak = [name for name, figures in metrics.by_type.items() if figures.f1 < _WEAK]
@@ -41,7 +46,9 @@ def write_card(
         "- one label per text: of two complaints in one text, only the one to act on counts",
         "",
         "## Settings",
-        "Answers from these confidences on: " + ", ".join(f"{name} {value:.2f}" for name, value in thresholds.items()) + ".",
+        "Answers from these confidences on: "
+        + ", ".join(f"{name} {value:.2f}" for name, value in thresholds.items())
+        + ".",
         "",
         "Libraries: " + ", ".join(f"{name} {value}" for name, value in details["libraries"].items()) + ".",
         "",

@@ -136,5 +136,7 @@ class Classifier:
             runner_up_type=ISSUE_TYPES[second],
             runner_up_confidence=round(float(probabilities[second]), 6),
             abstained=abstained,
-            neighbours=tuple(Neighbour(*self.example_labels[index], round(float(likeness[index]), 3)) for index in nearest),
+            neighbours=tuple(
+                Neighbour(*self.example_labels[index], round(float(likeness[index]), 3)) for index in nearest
+            ),
         )

@@ -89,5 +89,8 @@ def evaluate(probabilities: NDArray[np.float64], truth: Sequence[str], answered:
 def expected_calibration_error(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
     """Mean gap between confidence and accuracy over ten equal-width bins, weighted by their texts (Guo et al. 2017)."""
     bins = np.minimum((confidence * ECE_BINS).astype(int), ECE_BINS - 1)
-    gaps = [abs(confidence[bins == index].mean() - right[bins == index].mean()) * (bins == index).mean() for index in set(bins)]
+    gaps = [
+        abs(confidence[bins == index].mean() - right[bins == index].mean()) * (bins == index).mean()
+        for index in set(bins)
+    ]
     return float(sum(gaps))

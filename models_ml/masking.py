@@ -12,7 +12,8 @@ import unicodedata
 
 _LOCAL = r"\w.!#$%&'*+/=?^`{|}~-"
 _EMAIL = re.compile(
-    rf"(?<![{_LOCAL}])[{_LOCAL}]+(?:@[ ]?|[ ]@[ ]|[ ]?[\[(][ ]?at[ ]?[\])][ ]?)[\w-]+(?:(?:\.|[ ]?[\[(]dot[\])][ ]?)[\w-]+)+", re.IGNORECASE
+    rf"(?<![{_LOCAL}])[{_LOCAL}]+(?:@[ ]?|[ ]@[ ]|[ ]?[\[(][ ]?at[ ]?[\])][ ]?)[\w-]+(?:(?:\.|[ ]?[\[(]dot[\])][ ]?)[\w-]+)+",
+    re.IGNORECASE,
 )
 
 _IBAN = re.compile(r"(?<![A-Z0-9])([A-Z]{2})\d{2}(?:[ -]?[A-Z0-9]){11,30}", re.IGNORECASE | re.ASCII)
@@ -65,17 +66,28 @@ _REFERENCE = re.compile(
     re.IGNORECASE,
 )
 
-_NOT_A_NAME = r"(?!(?:the|a|an|my|your|our|their|this|that|on|in|of|off|down|up|to|for|by|from|and|or|no|per|at|is|was|were)\b)"
+_NOT_A_NAME = (
+    r"(?!(?:the|a|an|my|your|our|their|this|that|on|in|of|off|down|up|to|for|by|from|and|or|no|per|at|is|was|were)\b)"
+)
 _STREETS = (
     # 12 elm street: these words mean little else after a number and a name
     re.compile(
-        rf"\b\d{{1,5}}[a-z]?,?[ ](?:{_NOT_A_NAME}[\w'.-]+[ ]){{1,3}}(?:street|road|avenue|boulevard|blvd|rd|ave)\b\.?", re.IGNORECASE
+        rf"\b\d{{1,5}}[a-z]?,?[ ](?:{_NOT_A_NAME}[\w'.-]+[ ]){{1,3}}(?:street|road|avenue|boulevard|blvd|rd|ave)\b\.?",
+        re.IGNORECASE,
     ),
     # 12 Elm Way: these do, so name and word must be capitalised
-    re.compile(r"\b\d{1,5}[a-zA-Z]?,?[ ](?:[A-Z][\w'.-]*[ ]){1,3}(?:St|Lane|Ln|Drive|Dr|Court|Ct|Way|Place|Pl|Terrace|Close|Square)\b\.?"),
+    re.compile(
+        r"\b\d{1,5}[a-zA-Z]?,?[ ](?:[A-Z][\w'.-]*[ ]){1,3}(?:St|Lane|Ln|Drive|Dr|Court|Ct|Way|Place|Pl|Terrace|Close|Square)\b\.?"
+    ),
     re.compile(r"\b[A-ZÄÖÜ][\w-]*(?:stra(?:ß|ss)e|str\.|weg|gasse|platz|allee)[ ]?\d{1,4}[ ]?[a-z]?\b"),
-    re.compile(r"\b\d{1,4}(?:[ ]?(?:bis|ter))?,?[ ](?:rue|avenue|boulevard|chemin|impasse)[ ](?:d[eu]s?[ ]|de la[ ]|l')?[\w'-]+", re.IGNORECASE),
-    re.compile(r"\b(?:calle|avenida|plaza|paseo|rua|travessa)[ ](?:[\w'.-]+[ ]){0,4}[\w'.-]+,?[ ](?:n[º°o.]+[ ]?)?\d{1,5}\b", re.IGNORECASE),
+    re.compile(
+        r"\b\d{1,4}(?:[ ]?(?:bis|ter))?,?[ ](?:rue|avenue|boulevard|chemin|impasse)[ ](?:d[eu]s?[ ]|de la[ ]|l')?[\w'-]+",
+        re.IGNORECASE,
+    ),
+    re.compile(
+        r"\b(?:calle|avenida|plaza|paseo|rua|travessa)[ ](?:[\w'.-]+[ ]){0,4}[\w'.-]+,?[ ](?:n[º°o.]+[ ]?)?\d{1,5}\b",
+        re.IGNORECASE,
+    ),
 )
 
 

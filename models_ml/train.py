@@ -108,7 +108,9 @@ def _train(folder: Path, data: GoldenSet, config: TrainingConfig, progress: Prog
         encoder.save(str(scratch / "encoder"), create_model_card=False)
         np.savez(scratch / "head.npz", coefficients=head.coefficients, intercepts=head.intercepts, examples=examples)
         _write_json(scratch / "calibration.json", {"temperature": temperature, "thresholds": thresholds})
-        _write_json(scratch / "examples.json", [{"text_id": text.text_id, "issue_type": text.issue_type} for text in known])
+        _write_json(
+            scratch / "examples.json", [{"text_id": text.text_id, "issue_type": text.issue_type} for text in known]
+        )
         details = _details(data, config, seconds)
         _write_json(scratch / "training.json", details)
         write_card(scratch / "model_card.md", folder.name, metrics, details, thresholds, temperature)
@@ -117,7 +119,9 @@ def _train(folder: Path, data: GoldenSet, config: TrainingConfig, progress: Prog
         scratch.rename(folder)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    progress(f"trained in {seconds:.0f} s: macro-F1 {metrics.macro_f1:.2f} on {len(evaluation)} unseen texts, model {folder.name}")
+    progress(
+        f"trained in {seconds:.0f} s: macro-F1 {metrics.macro_f1:.2f} on {len(evaluation)} unseen texts, model {folder.name}"
+    )
 
 
 def _fine_tune(train: tuple[GoldenText, ...], config: TrainingConfig, progress: Progress) -> Any:
@@ -193,5 +197,3 @@ def _lock(path: Path) -> Iterator[None]:
     with path.open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
-
-

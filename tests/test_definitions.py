@@ -22,7 +22,14 @@ def test_every_stage_is_a_group(defs: Definitions) -> None:
 def test_lineage_runs_from_feedback_to_the_report(defs: Definitions) -> None:
     graph = defs.resolve_asset_graph()
     upstream = graph.get_ancestor_asset_keys(AssetKey("closed_loop_report"))
-    for name in (["lake", "feedback"], ["lake", "labels"], ["fct_issues"], ["out_tickets"], ["published_warehouse"], ["tickets"]):
+    for name in (
+        ["lake", "feedback"],
+        ["lake", "labels"],
+        ["fct_issues"],
+        ["out_tickets"],
+        ["published_warehouse"],
+        ["tickets"],
+    ):
         assert AssetKey(name) in upstream
 
 

@@ -28,7 +28,7 @@ from dagster_project.automation.destinations.base import (
     Unknown,
     outcome_of,
 )
-from dagster_project.automation.intents import Action, Intent, State, Step, next_step
+from dagster_project.automation.intents import Action, Intent, State, Step, is_history, next_step
 from dagster_project.automation.ledger import Ledger
 from dagster_project.automation.queue import Issue
 
@@ -132,7 +132,11 @@ class Delivery:
         heads = self._ledger.heads(self._name)
         due = []
         for issue in issues:
-            work = self._work(issue, brief.render(issue, self._name), heads.get(issue.issue_id))
+            head = heads.get(issue.issue_id)
+            if is_history(head, issue.status):
+                self._report.unchanged += head is not None
+                continue
+            work = self._work(issue, brief.render(issue, self._name), head)
             if work.step is not Step.NOTHING:
                 due.append(work)
             elif work.held:
@@ -220,7 +224,7 @@ class Delivery:
         if not found:
             self._ledger.absent(intent, self._clock())
         elif self._ledger.found(intent, found[0], as_sent=found[0].says(sent), now=self._clock()):
-            self._count(intent.action, sent.title, found[0])
+            self._count(intent.action, sent.title, found[0], said="found")
         return True
 
     def _find(self, intent: Intent, sent: Ticket) -> list[ExternalTicket]:
@@ -261,12 +265,12 @@ class Delivery:
                     self._stop(f"{_PATIENCE} outcomes in a row are unknown")
         return False
 
-    def _count(self, action: Action, title: str, ticket: ExternalTicket) -> None:
+    def _count(self, action: Action, title: str, ticket: ExternalTicket, said: str = "") -> None:
         past = PAST[action]
         setattr(self._report, past, getattr(self._report, past) + 1)
         if ticket.url not in self._report.links:
             self._report.links.append(ticket.url)
-        self._progress(f"{self._name}: {past} {ticket.external_id} {title}")
+        self._progress(f"{self._name}: {said or past} {ticket.external_id} {title}")
 
     def _count_open(self, head: Intent | None) -> None:
         """Count an issue that this run leaves as it is."""

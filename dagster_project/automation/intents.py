@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from dagster_project.automation.destinations.base import Ticket
+from dagster_project.automation.destinations.base import Status, Ticket
 
 
 class Action(StrEnum):
@@ -82,8 +82,10 @@ def next_step(head: Intent | None, delivered: Intent | None, wanted: Ticket, now
         now: the present.
     """
     action = _action(delivered, wanted)
+    if is_history(head, wanted.status):
+        return Step.NOTHING, action
     if head is None:
-        return (Step.SEND if wanted.status == "open" else Step.NOTHING), action
+        return Step.SEND, action
     if head.state is State.SENDING:
         alive = head.lease_until is not None and head.lease_until > now
         return (Step.WAIT if alive else Step.EXPIRE), action
@@ -99,11 +101,19 @@ def next_step(head: Intent | None, delivered: Intent | None, wanted: Ticket, now
     return Step.SEND, action
 
 
+def is_history(head: Intent | None, status: Status) -> bool:
+    """Whether an issue is over and so is its ticket: most rows of an old queue, which need not even be rendered.
+
+    A resolved issue that never had a ticket gets none, and late numbers do not disturb a ticket that was resolved.
+    """
+    if status == "open":
+        return False
+    return head is None or (head.state is State.CONFIRMED and head.action is Action.RESOLVE)
+
+
 def _is_due(delivered: Intent | None, wanted: Ticket) -> bool:
     if delivered is None:
-        return wanted.status == "open"  # a resolved issue that never had a ticket gets none
-    if delivered.action is Action.RESOLVE and wanted.status == "resolved":
-        return False  # a resolved ticket is history: late numbers do not disturb it
+        return wanted.status == "open"
     return delivered.payload_hash != wanted.content_hash
 
 

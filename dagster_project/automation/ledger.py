@@ -66,8 +66,9 @@ class Ledger:
         try:
             self.born_at = self._ensure_schema(now or datetime.now(UTC))
         except DBAPIError as error:
+            reason = " ".join(str(error.orig).split())
             raise ConfigurationError(
-                f"the ledger cannot be used ({error.orig}); check FEEDBACK_LEDGER_URL and the rights on that database"
+                f"the ledger cannot be used ({reason}); check FEEDBACK_LEDGER_URL and the rights on that database"
             ) from None
 
     # ---------- reading

@@ -47,7 +47,9 @@ class _Translator(DagsterDbtTranslator):
 @multi_asset(
     specs=[
         AssetSpec(["lake", "playbook_settings"], group_name="decisioning", description="Thresholds of playbook.yml."),
-        AssetSpec(["lake", "playbook_rules"], group_name="decisioning", description="Rules of playbook.yml per issue type."),
+        AssetSpec(
+            ["lake", "playbook_rules"], group_name="decisioning", description="Rules of playbook.yml per issue type."
+        ),
     ]
 )
 def playbook(home: HomeResource) -> Iterator[MaterializeResult[None]]:
@@ -57,7 +59,10 @@ def playbook(home: HomeResource) -> Iterator[MaterializeResult[None]]:
     for table in ("playbook_settings", "playbook_rules"):
         yield MaterializeResult(
             asset_key=["lake", table],
-            metadata={"review by": str(loaded.review_by), "rows": MetadataValue.md(display.preview(lake.scan(here, table), 30))},
+            metadata={
+                "review by": str(loaded.review_by),
+                "rows": MetadataValue.md(display.preview(lake.scan(here, table), 30)),
+            },
         )
 
 
@@ -84,7 +89,16 @@ def published_warehouse(context: AssetExecutionContext, home: HomeResource) -> M
     """The read-only copy for analysts and the automation, swapped atomically, and the outbound rows as JSON Lines."""
     here = home.home()
     report = publish(here, progress=context.log.info)
-    columns = ["queue_position", "priority", "issue_id", "product", "issue_title", "verdict", "suspect_version", "summary"]
+    columns = [
+        "queue_position",
+        "priority",
+        "issue_id",
+        "product",
+        "issue_title",
+        "verdict",
+        "suspect_version",
+        "summary",
+    ]
     issues = [{name: row[name] for name in columns} for row in queue(here)]
     activity = read_rows(
         here,

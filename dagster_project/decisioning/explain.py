@@ -13,7 +13,9 @@ from dagster_project.decisioning.warehouse import read_rows
 from dagster_project.errors import ConfigurationError
 from dagster_project.home import Home
 
-_QUEUE = "select * from fct_issues where status = 'open' or ? order by queue_position nulls last, detected_at desc, issue_id"
+_QUEUE = (
+    "select * from fct_issues where status = 'open' or ? order by queue_position nulls last, detected_at desc, issue_id"
+)
 _TERMS = "select * from fct_issue_severity_terms where issue_id = ? order by points desc, term"
 _CANDIDATES = "select * from fct_release_correlation where issue_id = ? order by candidate_rank"
 _STATEMENTS = "select kind, statement from int_issue_statements where issue_id = ? order by position"
@@ -39,16 +41,27 @@ class Explanation:
     def as_text(self) -> str:
         """The same as a page for a terminal."""
         issue = self.issue
-        lines = [f"{issue['issue_id']}  [{issue['priority']}]  {issue['status']}  owner: {issue['owner']}", "", issue["summary"], ""]
+        lines = [
+            f"{issue['issue_id']}  [{issue['priority']}]  {issue['status']}  owner: {issue['owner']}",
+            "",
+            issue["summary"],
+            "",
+        ]
         lines += ["What to do", f"  {issue['recommended_action']}", ""]
-        lines += ["Times (UTC)", f"  began {issue['started_at']:%Y-%m-%d %H:%M}, noticed {issue['detected_at']:%Y-%m-%d %H:%M}"]
+        lines += [
+            "Times (UTC)",
+            f"  began {issue['started_at']:%Y-%m-%d %H:%M}, noticed {issue['detected_at']:%Y-%m-%d %H:%M}",
+        ]
         if issue["resolved_at"]:
             lines[-1] += f", over {issue['resolved_at']:%Y-%m-%d %H:%M}"
         if self.lifecycle.get("ticket_url"):
             lines.append(f"  ticket {self.lifecycle['ticket_url']}")
         lines += ["", "Evidence"] + [f"  {row['kind']:<9} {row['statement']}" for row in self.statements]
         lines += ["", f"Severity {issue['severity_score']:.1f} = "]
-        lines += [f"  {row['points']:5.1f} of {row['weight']:3.0f}  {row['term']:<14} {row['meaning']}" for row in self.severity_terms]
+        lines += [
+            f"  {row['points']:5.1f} of {row['weight']:3.0f}  {row['term']:<14} {row['meaning']}"
+            for row in self.severity_terms
+        ]
         lines += ["", f"Verdict {issue['verdict']}"]
         lines += [_candidate_line(row) for row in self.candidates[:5]]
         if not self.candidates:
@@ -69,13 +82,17 @@ def explain(home: Home, issue_id: str) -> Explanation:
     Raises:
         ConfigurationError: no issue, or more than one, begins with that id.
     """
-    found = read_rows(home, "select * from fct_issues where issue_id ilike ? || '%' order by issue_id", [issue_id]).to_dicts()
+    found = read_rows(
+        home, "select * from fct_issues where issue_id ilike ? || '%' order by issue_id", [issue_id]
+    ).to_dicts()
     if len(found) != 1:
         known = ", ".join(row["issue_id"] for row in (found or queue(home, include_resolved=True))[:8]) or "none yet"
         problem = "no issue begins with" if not found else "several issues begin with"
         raise ConfigurationError(f"{problem} '{issue_id}'; issues: {known}")
     exact = found[0]["issue_id"]
-    parts = [read_rows(home, query, [exact]).to_dicts() for query in (_TERMS, _CANDIDATES, _STATEMENTS, _QUOTES, _LIFECYCLE)]
+    parts = [
+        read_rows(home, query, [exact]).to_dicts() for query in (_TERMS, _CANDIDATES, _STATEMENTS, _QUOTES, _LIFECYCLE)
+    ]
     return Explanation(found[0], parts[0], parts[1], parts[2], parts[3], parts[4][0] if parts[4] else {})
 
 

@@ -1,7 +1,7 @@
 """The playbook: the reviewed file that says what counts as an issue, how urgent it is, who acts and how.
 
-``playbook.yml`` is validated on load and landed in the lake as two small tables, so that dbt decides by the same file that
-people review: one fact, one place. The taxonomy it refers to is the dbt seed ``taxonomy.csv``.
+``playbook.yml`` is validated on load and landed in the lake as two small tables, so that dbt decides by the same file
+that people review: one fact, one place. The taxonomy it refers to is the dbt seed ``taxonomy.csv``.
 """
 
 from __future__ import annotations

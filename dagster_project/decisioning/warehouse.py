@@ -70,7 +70,14 @@ def run_dbt(home: Home, arguments: Sequence[str]) -> None:
     from dbt.cli.main import dbtRunner
 
     home.root.mkdir(parents=True, exist_ok=True)
-    folders = ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT), "--target-path", str(home.root / "dbt_target")]
+    folders = [
+        "--project-dir",
+        str(DBT_PROJECT),
+        "--profiles-dir",
+        str(DBT_PROJECT),
+        "--target-path",
+        str(home.root / "dbt_target"),
+    ]
     with dbt_environment(home):
         outcome = dbtRunner().invoke(["--quiet", "--no-use-colors", *arguments, *folders])
     _release_warehouse()
@@ -83,13 +90,18 @@ def _release_warehouse() -> None:
     """Close the database that dbt-duckdb keeps open for the life of the process, so that others can read the file."""
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
-    DuckDBConnectionManager.close_all_connections()
+    DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
 
 
 @contextmanager
 def dbt_environment(home: Home) -> Iterator[None]:
     """The environment that dbt's profile reads, restored afterwards."""
-    wanted = {"FEEDBACK_HOME": str(home.root), "DO_NOT_TRACK": "1", "DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "DBT_LOG_PATH": str(home.root / "logs")}
+    wanted = {
+        "FEEDBACK_HOME": str(home.root),
+        "DO_NOT_TRACK": "1",
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "DBT_LOG_PATH": str(home.root / "logs"),
+    }
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)
     try:
@@ -116,7 +128,7 @@ def publish(home: Home, *, progress: Progress = lambda _: None) -> DecisionRepor
         ).fetchall()
         for (table,) in tables:
             connection.execute(f'create table copy.main."{table}" as from built.main."{table}"')
-    os.replace(fresh, home.published)
+    fresh.replace(home.published)
     exported = {mart: _export(home, mart) for mart in OUTBOUND}
     counts = read_rows(
         home,
@@ -135,9 +147,12 @@ def read_rows(home: Home, query: str, parameters: Sequence[Any] = ()) -> pl.Data
         ConfigurationError: nothing has been published yet.
     """
     if not home.published.exists():
-        raise ConfigurationError(f"no decisions in {home.root} yet; run `feedback-control run --home {home.root}` first")
+        raise ConfigurationError(
+            f"no decisions in {home.root} yet; run `feedback-control run --home {home.root}` first"
+        )
     with duckdb.connect(str(home.published), read_only=True) as connection:
-        return connection.sql(query, params=list(parameters)).pl()
+        rows: pl.DataFrame = connection.sql(query, params=list(parameters)).pl()
+    return rows
 
 
 def _export(home: Home, mart: str) -> int:
@@ -148,7 +163,7 @@ def _export(home: Home, mart: str) -> int:
     with fresh.open("w", encoding="utf-8") as lines:
         for row in rows.iter_rows(named=True):
             lines.write(json.dumps(row, default=_readable, sort_keys=True, ensure_ascii=False) + "\n")
-    os.replace(fresh, path)
+    fresh.replace(path)
     return rows.height
 
 
@@ -166,4 +181,3 @@ def _failures(result: Any) -> list[str]:
             reason = " ".join(str(item.message or "").split())[:300]
             lines.append(f"{item.node.name}: {reason}")
     return lines[:3]
-

@@ -30,7 +30,7 @@ def classifier(context: AssetExecutionContext, home: HomeResource) -> Materializ
     kinds={"huggingface", "parquet"},
 )
 def labels(context: AssetExecutionContext, home: HomeResource) -> MaterializeResult[None]:
-    """Issue type, calibrated confidence, abstention and masked text of each piece of feedback; only what is new is labelled."""
+    """Issue type, calibrated confidence and masked text of each piece of feedback; only what is new is labelled."""
     here = home.home()
     report = label_new(here, progress=context.log.info)
     rows = lake.scan(here, "labels")

@@ -1,7 +1,8 @@
 """The eight input tables as assets, with what did not fit beside them in quarantine.
 
-One run lands whatever is new at every configured source. The daily partition is the day of ingestion: readers of files take
-all that is new, whatever the day; readers of APIs (Prometheus, GitHub) ask for that day, so a backfill fills a gap.
+One run lands whatever is new at every configured source. The daily partition is the day of ingestion: readers of files
+take all that is new, whatever the day; readers of APIs (Prometheus, GitHub) ask for that day, so a backfill fills a
+gap.
 """
 
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
 """The contracts of the eight input tables: columns, types, keys and what a value may be.
 
-A row that breaks its contract goes to quarantine with a reason written here; a column that the contract does not know goes
-to ``attributes``. Everything is UTC.
+A row that breaks its contract goes to quarantine with a reason written here; a column that the contract does not know
+goes to ``attributes``. Everything is UTC.
 """
 
 from __future__ import annotations

@@ -1,15 +1,14 @@
 """Landing: every configured source into the lake, once, with nothing lost.
 
-A file is read again only when its content or the way to read it has changed; a row lands again only when its content has changed.
-So rerunning, or dying half-way and rerunning, changes nothing. What could not be read is in quarantine with its reason, file,
-line and raw text. One failing source does not stop the others; its problem is in the report.
+A file is read again only when its content or the way to read it has changed; a row lands again only when its content
+has changed. So rerunning, or dying half-way and rerunning, changes nothing. What could not be read is in quarantine
+with its reason, file, line and raw text. One failing source does not stop the others; its problem is in the report.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -99,8 +98,6 @@ def land(
                 _land_api(home, source, line, now, span)
         except SourceError as error:
             report.problems.append(str(error))
-        for reason, count in line.skipped.items():
-            report.problems.append(f"{source.name}: {count} × {reason}")
     total = sum(line.landed for line in report.lines)
     progress(f"landed {total:,} new rows, {report.quarantined:,} in quarantine, {len(report.problems)} notes")
     return report
@@ -120,19 +117,23 @@ def _land_files(
             records = FILE_READERS[source.reader](path, source, tally)
             _land_records(home, source, line, records, rejects, now, path.name, problems)
         except SourceError as error:
-            problems.append(f"{source.name}: {error}")
             rejects.append(Reject(str(error)))
         _quarantine(home, source, line, rejects, now, path.name)
         if rejects:
             problems.append(_in_one_line(source, path.name, rejects))
         for reason, count in tally.skipped.items():
             line.skipped[reason] = line.skipped.get(reason, 0) + count
+            problems.append(f"{source.name}: {path.name}: left out {count:,} × {reason}")
+        line.read += sum(tally.skipped.values())
+        problems += [f"{source.name}: {path.name}: {count:,} × {what}" for what, count in tally.mended.items()]
         line.files += 1
         progress(f"{source.name}: {path.name}: {line.landed:,} rows so far")
         _write_mark(mark, {"file": path.name, "source": source.name, "landed_at": now.isoformat(), **asdict(line)})
 
 
-def _land_api(home: Home, source: SourceConfig, line: SourceLine, now: datetime, span: tuple[datetime, datetime]) -> None:
+def _land_api(
+    home: Home, source: SourceConfig, line: SourceLine, now: datetime, span: tuple[datetime, datetime]
+) -> None:
     rejects: list[Reject] = []
     with httpx.Client(timeout=30) as client:
         records = API_READERS[source.reader](source, span, client)
@@ -150,7 +151,9 @@ def _land_records(
     origin: str,
     problems: list[str],
 ) -> None:
-    defaults = DEFAULTS.get(source.reader, {}) | {"source": source.name if source.reader == "generic" else source.reader}
+    defaults = DEFAULTS.get(source.reader, {}) | {
+        "source": source.name if source.reader == "generic" else source.reader
+    }
     defaults = {**defaults, **DEFAULTS.get(source.reader, {})}
     while batch := list(islice(records, _BATCH)):
         line.read += len(batch)
@@ -173,9 +176,9 @@ def _append_new(home: Home, table: str, rows: pl.DataFrame, line: SourceLine, no
     rows = rows.with_columns(pl.col("known_at").fill_null(now).dt.cast_time_unit("us"))
     # Within a batch the first of a key wins: an identical copy is a repeat, a different one is a contradiction.
     first = rows.unique(key, keep="first", maintain_order=True)
-    repeats = rows.join(first.select(*key, pl.col("content_hash").alias("first_hash")), on=key, how="left", nulls_equal=True).filter(
-        ~pl.col("position").is_in(first["position"].to_list())
-    )
+    repeats = rows.join(
+        first.select(*key, pl.col("content_hash").alias("first_hash")), on=key, how="left", nulls_equal=True
+    ).filter(~pl.col("position").is_in(first["position"].to_list()))
     contradictions = repeats.filter(pl.col("content_hash") != pl.col("first_hash"))
     line.unchanged += repeats.height - contradictions.height
     held = (
@@ -196,7 +199,9 @@ def _append_new(home: Home, table: str, rows: pl.DataFrame, line: SourceLine, no
     lake.append(home, table, pl.concat([fresh, changed]).select(columns))
     return [
         Reject(
-            "another row of this file has the same " + ", ".join(f"{name} {row[name]!r}" for name in key) + " and says otherwise; the first was kept",
+            "another row of this file has the same "
+            + ", ".join(f"{name} {row[name]!r}" for name in key)
+            + " and says otherwise; the first was kept",
             row["line"],
             json.dumps({name: row[name] for name in columns}, default=str, ensure_ascii=False)[:10_000],
         )
@@ -204,7 +209,9 @@ def _append_new(home: Home, table: str, rows: pl.DataFrame, line: SourceLine, no
     ]
 
 
-def _quarantine(home: Home, source: SourceConfig, line: SourceLine, rejects: Iterable[Reject], now: datetime, origin: str) -> None:
+def _quarantine(
+    home: Home, source: SourceConfig, line: SourceLine, rejects: Iterable[Reject], now: datetime, origin: str
+) -> None:
     rows = []
     for reject in rejects:
         identity = "\x1f".join([source.name, origin, str(reject.line), reject.reason, reject.raw])
@@ -230,7 +237,8 @@ def _in_one_line(source: SourceConfig, file: str, rejects: Sequence[Reject]) -> 
     first = rejects[0]
     where = f" line {first.line}" if first.line else ""
     more = f" (and {len(rejects) - 1:,} more)" if len(rejects) > 1 else ""
-    return f"{source.name}: {file}{where}: {first.reason}{more}; see the quarantine table"
+    reason = first.reason.removeprefix(f"{file} ").removeprefix(f"{file}: ")
+    return f"{source.name}: {file}{where}: {reason}{more}; see the quarantine table"
 
 
 def _digest(path: Path) -> str:
@@ -242,4 +250,4 @@ def _write_mark(mark: Path, content: dict[str, object]) -> None:
     mark.parent.mkdir(parents=True, exist_ok=True)
     fresh = mark.with_suffix(".fresh")
     fresh.write_text(json.dumps(content, indent=1), encoding="utf-8")
-    os.replace(fresh, mark)
+    fresh.replace(mark)

@@ -1,7 +1,7 @@
 """What readers yield: records as their source wrote them, with the place they came from, before any contract.
 
-Opening a file is shared by all readers: gzip or not, byte-order marks, undecodable bytes and truncated archives are met here, so
-that a damaged file gives the good records before the damage and one reject for the rest.
+Opening a file is shared by all readers: gzip or not, byte-order marks, undecodable bytes and truncated archives are met
+here, so that a damaged file gives the good records before the damage and one reject for the rest.
 """
 
 from __future__ import annotations
@@ -44,13 +44,18 @@ class Reject:
 
 @dataclass
 class Tally:
-    """What a reader leaves out on purpose, by reason; counted, never silent."""
+    """What a reader leaves out on purpose, and what it mended on the way, by reason; counted, never silent."""
 
     skipped: dict[str, int] = field(default_factory=dict)
+    mended: dict[str, int] = field(default_factory=dict)
 
     def skip(self, reason: str) -> None:
         """Count one record left out."""
         self.skipped[reason] = self.skipped.get(reason, 0) + 1
+
+    def note(self, what: str) -> None:
+        """Count one record mended."""
+        self.mended[what] = self.mended.get(what, 0) + 1
 
 
 def read_lines(path: Path, encoding: str = "") -> Iterator[str | Reject]:
@@ -71,10 +76,14 @@ def read_lines(path: Path, encoding: str = "") -> Iterator[str | Reject]:
             yield line.decode(chosen)
         except UnicodeDecodeError as error:
             broken += 1
-            reason = f"the line is not {chosen} (byte {line[error.start]:#04x}); set `encoding` if the whole file is another"
+            reason = (
+                f"the line is not {chosen} (byte {line[error.start]:#04x}); set `encoding` if the whole file is another"
+            )
             yield Reject(reason, number, line.decode(chosen, errors="replace")[:RAW_LIMIT])
     if number and number == broken:
-        raise SourceError(f"{path.name} is not {chosen} at all; set `encoding` of this source, for example latin-1 or utf-16")
+        raise SourceError(
+            f"{path.name} is not {chosen} at all; set `encoding` of this source, for example latin-1 or utf-16"
+        )
 
 
 def read_json(path: Path, encoding: str = "") -> Any:

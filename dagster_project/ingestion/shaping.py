@@ -1,7 +1,7 @@
 """From records to rows: renames, constants, types, the contract's rules; what does not fit comes back with its reason.
 
-Works column by column on polars frames. Values arrive as whatever the source wrote; each is turned into text once and then into the
-contract's type, so that "5", 5 and 5.0 are the same rating.
+Works column by column on polars frames. Values arrive as whatever the source wrote; each is turned into text once and
+then into the contract's type, so that "5", 5 and 5.0 are the same rating.
 """
 
 from __future__ import annotations
@@ -69,7 +69,9 @@ def shape(records: Sequence[Record], source: SourceConfig, defaults: dict[str, o
         pl.int_range(pl.len()).alias("position"),
     ).filter(good)
     rejects = [
-        Reject(problem, record.line, record.raw()) for record, problem in zip(records, problems, strict=True) if problem is not None
+        Reject(problem, record.line, record.raw())
+        for record, problem in zip(records, problems, strict=True)
+        if problem is not None
     ]
     return Shaped(rows, rejects)
 
@@ -86,7 +88,7 @@ def _named(values: dict[str, Any], source: SourceConfig, defaults: dict[str, obj
     """The record under our column names: renames, then defaults, constants, templates, and derived text and id."""
     if source.missing:
         values = {name: None if value in source.missing else value for name, value in values.items()}
-    row = {source.renames.get(name, name): value for name, value in values.items() if name is not None}
+    row = {source.renames.get(name, name): value for name, value in values.items()}
     for name, value in defaults.items():
         if _is_missing(row.get(name)):
             row[name] = value
@@ -104,7 +106,9 @@ def _named(values: dict[str, Any], source: SourceConfig, defaults: dict[str, obj
     return row
 
 
-def _convert(values: Sequence[Any], kind: pl.DataType, source: SourceConfig, name: str) -> tuple[list[Any], dict[int, Any]]:
+def _convert(
+    values: Sequence[Any], kind: pl.DataType, source: SourceConfig, name: str
+) -> tuple[list[Any], dict[int, Any]]:
     """Values in the column's type, and those that would not convert by position."""
     converted: list[Any] = []
     faults: dict[int, Any] = {}
@@ -190,7 +194,10 @@ def _attributes(extra: dict[str, Any], row: dict[str, Any]) -> str:
             given = json.loads(given)
         except json.JSONDecodeError:
             given = {"attributes": given}
-    merged = {**(given if isinstance(given, dict) else {}), **{name: value for name, value in extra.items() if not _is_missing(value)}}
+    merged = {
+        **(given if isinstance(given, dict) else {}),
+        **{name: value for name, value in extra.items() if not _is_missing(value)},
+    }
     text = json.dumps(merged, sort_keys=True, ensure_ascii=False, default=str).replace("\\u0000", "")
     return text.encode("utf-8", "replace").decode()
 
@@ -203,7 +210,9 @@ def _broken_rules(frame: pl.DataFrame, table: str) -> dict[int, str]:
     details = failure.details()
     rules = [column for column in details.columns if column not in frame.columns and column != "position"]
     return {
-        row["position"]: _in_words(table, next(rule for rule in rules if row[rule] == "invalid"), frame.row(row["position"], named=True))
+        row["position"]: _in_words(
+            table, next(rule for rule in rules if row[rule] == "invalid"), frame.row(row["position"], named=True)
+        )
         for row in details.iter_rows(named=True)
     }
 

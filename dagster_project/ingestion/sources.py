@@ -1,7 +1,7 @@
 """``sources.yml``: which exports and APIs to read, and how their columns become ours.
 
-One entry per source. A minimal one names a file and a table; everything else has a default. Settings are checked on load, and an
-error names the file, the source, the setting and what to do.
+One entry per source. A minimal one names a file and a table; everything else has a default. Settings are checked on
+load, and an error names the file, the source, the setting and what to do.
 """
 
 from __future__ import annotations
@@ -116,7 +116,9 @@ class SourceConfig(_Strict):
         if self.reader == "generic" and not self.table:
             raise ValueError(f"table is missing; the generic reader fills one of {', '.join(TABLES)}")
         if self.table and self.table not in TABLES:
-            raise ValueError(f"table '{self.table}' does not exist; there are {', '.join(TABLES)}{_nearest(self.table, TABLES)}")
+            raise ValueError(
+                f"table '{self.table}' does not exist; there are {', '.join(TABLES)}{_nearest(self.table, TABLES)}"
+            )
         if not self.path and self.reader not in API_READERS:
             raise ValueError("path is missing; name a file, a folder or a pattern such as exports/*.csv")
         if not self.path and not self.url:
@@ -132,7 +134,9 @@ class SourceConfig(_Strict):
                     raise ValueError(f"{setting}.{column} is not a column of {self.target}{_nearest(column, known)}")
         for column, target in self.renames.items():
             if target not in known:
-                raise ValueError(f"renames.{column}: '{target}' is not a column of {self.target}{_nearest(target, known)}")
+                raise ValueError(
+                    f"renames.{column}: '{target}' is not a column of {self.target}{_nearest(target, known)}"
+                )
         return self
 
     @property

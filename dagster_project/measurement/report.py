@@ -1,13 +1,13 @@
 """The closed-loop page: complaint to issue to ticket, with the times in between, for people.
 
-One self-contained HTML file under ``reports/``: figures for each issue (complaints a day against expectation, with onset,
-detection, suspect release and end marked), then the table of times. Everything shown is a column of a published mart.
+One self-contained HTML file under ``reports/``: figures for each issue (complaints a day against expectation, with
+onset, detection, suspect release and end marked), then the table of times. Everything shown is a column of a published
+mart.
 """
 
 from __future__ import annotations
 
 import io
-import os
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,10 @@ _ACTIVITY = """
         and extract(hour from tick) = ?
     order by tick
 """
-_CHANGES = "select changed_at from fct_release_correlation where issue_id = ? and candidate_rank = 1 and verdict = 'regression'"
+_CHANGES = """
+    select changed_at from fct_release_correlation
+    where issue_id = ? and candidate_rank = 1 and verdict = 'regression'
+"""
 _LIFECYCLE = "select * from fct_issue_lifecycle order by detected_at desc, issue_id"
 
 
@@ -55,7 +58,7 @@ def write_report(home: Home) -> Path:
     path = home.reports / "closed_loop.html"
     fresh = path.with_suffix(".fresh")
     fresh.write_text(page, encoding="utf-8")
-    os.replace(fresh, path)
+    fresh.replace(path)
     return path
 
 
@@ -64,6 +67,7 @@ def _figure(home: Home, issue: dict[str, Any], as_of: datetime) -> str:
     import matplotlib as mpl
 
     mpl.use("svg")
+    from matplotlib import dates
     from matplotlib import pyplot as plt
 
     start = issue["started_at"] - timedelta(days=21)
@@ -72,8 +76,16 @@ def _figure(home: Home, issue: dict[str, Any], as_of: datetime) -> str:
     rows = read_rows(home, _ACTIVITY, [issue["product"], issue["issue_type"], start, end, hour])
     with mpl.rc_context({"svg.hashsalt": "feedback-control", "svg.fonttype": "none", "font.size": 9}):
         figure, axes = plt.subplots(figsize=(7.2, 2.4), layout="constrained")
-        axes.bar(rows["tick"].to_list(), rows["feedback_count"].to_list(), width=0.8, color="#9db4c8", label="complaints in 24 h")
-        axes.plot(rows["tick"].to_list(), rows["explained"].to_list(), color="#33506b", linewidth=1.4, label="explained")
+        axes.bar(
+            rows["tick"].to_list(),
+            rows["feedback_count"].to_list(),
+            width=0.8,
+            color="#9db4c8",
+            label="complaints in 24 h",
+        )
+        axes.plot(
+            rows["tick"].to_list(), rows["explained"].to_list(), color="#33506b", linewidth=1.4, label="explained"
+        )
         axes.axvline(issue["started_at"], color="#d08a00", linestyle=":", label="onset")
         axes.axvline(issue["detected_at"], color="#b3261e", label="noticed")
         for changed_at in read_rows(home, _CHANGES, [issue["issue_id"]])["changed_at"].to_list():
@@ -82,13 +94,13 @@ def _figure(home: Home, issue: dict[str, Any], as_of: datetime) -> str:
             axes.axvline(issue["resolved_at"], color="#2e7d32", label="over")
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(axis="x", rotation=0)
-        axes.xaxis.set_major_locator(mpl.dates.AutoDateLocator(maxticks=8))
-        axes.xaxis.set_major_formatter(mpl.dates.DateFormatter("%b %d"))
+        axes.xaxis.set_major_locator(dates.AutoDateLocator(maxticks=8))  # type: ignore[no-untyped-call]
+        axes.xaxis.set_major_formatter(dates.DateFormatter("%b %d"))  # type: ignore[no-untyped-call]
         axes.legend(frameon=False, ncols=6, fontsize=8, loc="upper left", bbox_to_anchor=(0, 1.22))
         drawn = io.StringIO()
         figure.savefig(drawn, format="svg", metadata={"Date": None})
         plt.close(figure)
-    return drawn.getvalue().split("?>", 1)[-1].split(".dtd\">", 1)[-1]
+    return drawn.getvalue().split("?>", 1)[-1].split('.dtd">', 1)[-1]
 
 
 def _duration(minutes: float | None) -> str:

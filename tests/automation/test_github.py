@@ -300,7 +300,7 @@ def test_a_used_up_limit_is_respected_before_the_next_request(github: FakeGitHub
     destination = issues(github)
     assert isinstance(outcome_of(lambda: destination.create(TICKET)), Confirmed)
     outcome = outcome_of(lambda: destination.create(render(DELIVERY, "github")))
-    assert isinstance(outcome, Deferred) and timedelta(seconds=45) < outcome.wait <= timedelta(seconds=50)
+    assert isinstance(outcome, Deferred) and timedelta(seconds=40) < outcome.wait <= timedelta(seconds=51)
     assert len(github.requests) == 1
 
 

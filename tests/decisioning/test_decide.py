@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -49,7 +48,7 @@ def release(lake: LakeBuilder, product: str = "app") -> None:
 
 @pytest.fixture(scope="module")
 def decided(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """One world decided once: a bad release in `app`, a delivery problem in one country, and a quiet product beside it."""
+    """One world decided once: a bad release and a delivery problem in `app`, and a quiet product beside it."""
     home = Home(tmp_path_factory.mktemp("decided"))
     lake = LakeBuilder(home)
     background(lake)
@@ -113,9 +112,9 @@ def test_deciding_twice_gives_byte_equal_outbound_rows(decided: Home) -> None:
 
 def test_a_reader_of_the_published_copy_survives_the_swap(decided: Home) -> None:
     with duckdb.connect(str(decided.published), read_only=True) as reader:
-        before = reader.sql("select count(*) from fct_issues").fetchone()
+        before = reader.execute("select count(*) from fct_issues").fetchone()
         decide(decided, as_of=AS_OF)
-        assert reader.sql("select count(*) from fct_issues").fetchone() == before
+        assert reader.execute("select count(*) from fct_issues").fetchone() == before
 
 
 def test_nothing_known_after_the_as_of_instant_is_used(decided: Home, tmp_path: Path) -> None:
@@ -187,8 +186,7 @@ def test_reading_before_the_first_turn_says_what_to_run(tmp_path: Path) -> None:
 def test_a_failing_build_names_the_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = Home(tmp_path)
     LakeBuilder(home).write()
-    corrupt: Callable[[Path], int] = lambda path: path.write_bytes(b"not parquet")
     for path in (home.lake / "orders").rglob("*.parquet"):
-        corrupt(path)
+        path.write_bytes(b"not parquet")
     with pytest.raises(DecisionError, match="orders"):
         decide(home, as_of=AS_OF)

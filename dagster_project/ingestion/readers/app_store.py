@@ -29,7 +29,9 @@ def read(path: Path, source: SourceConfig, tally: Tally) -> Iterator[Record | Re
         return _records(entries, _from_rss, tally)
     if isinstance(document, dict) and isinstance(document.get("data"), list):
         return _records(document["data"], _from_connect, tally)
-    raise SourceError(f"{path.name} is neither a customer-reviews RSS feed (`feed`) nor App Store Connect's answer (`data`)")
+    raise SourceError(
+        f"{path.name} is neither a customer-reviews RSS feed (`feed`) nor App Store Connect's answer (`data`)"
+    )
 
 
 def _records(entries: list[Any], convert: Any, tally: Tally) -> Iterator[Record | Reject]:

@@ -1,7 +1,7 @@
 """The generic reader: CSV, JSON Lines, JSON arrays and Parquet, gzip or not, told apart by the file's name.
 
-CSV: the first line names the columns; comma, semicolon or tab; quoted fields may hold line breaks, and the line numbers reported
-are lines of the file. NUL bytes carry no meaning in text and are dropped, counted.
+CSV: the first line names the columns; comma, semicolon or tab; quoted fields may hold line breaks, and the line numbers
+reported are lines of the file. NUL bytes carry no meaning in text and are dropped, counted.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ def read(path: Path, source: SourceConfig, tally: Tally) -> Iterator[Record | Re
         return _read_json_array(path, source.encoding)
     if kind == "parquet":
         return _read_parquet(path)
-    raise SourceError(f"{path.name} is none of .csv, .tsv, .jsonl, .ndjson, .json and .parquet (or .gz of them); rename it")
+    raise SourceError(
+        f"{path.name} is none of .csv, .tsv, .jsonl, .ndjson, .json and .parquet (or .gz of them); rename it"
+    )
 
 
 def read_csv(path: Path, encoding: str, tally: Tally) -> Iterator[Record | Reject]:
@@ -52,11 +54,8 @@ def read_csv(path: Path, encoding: str, tally: Tally) -> Iterator[Record | Rejec
             if isinstance(line, Reject):
                 rejects.append(line)
                 continue
-            if _NUL in line:
-                tally.skip("NUL bytes dropped from a line")
-                line = line.replace(_NUL, "")
             places.append(number)
-            yield line
+            yield _without_nul(line, tally)
 
     lines = good_lines()
     first = next(lines, None)
@@ -81,10 +80,19 @@ def read_csv(path: Path, encoding: str, tally: Tally) -> Iterator[Record | Rejec
             continue
         line = places[begin]
         if len(row) != len(names):
-            reason = f"the row has {len(row)} fields where the header has {len(names)}; look for a stray quote or separator"
+            reason = (
+                f"the row has {len(row)} fields where the header has {len(names)}; look for a stray quote or separator"
+            )
             yield Reject(reason, line, delimiter.join(row)[:10_000])
             continue
         yield Record(dict(zip(names, row, strict=True)), line)
+
+
+def _without_nul(line: str, tally: Tally) -> str:
+    if _NUL not in line:
+        return line
+    tally.note("NUL bytes dropped from a line")
+    return line.replace(_NUL, "")
 
 
 def _read_json_lines(path: Path, encoding: str, tally: Tally) -> Iterator[Record | Reject]:
@@ -92,13 +100,10 @@ def _read_json_lines(path: Path, encoding: str, tally: Tally) -> Iterator[Record
         if isinstance(line, Reject):
             yield line
             continue
-        if _NUL in line:
-            tally.skip("NUL bytes dropped from a line")
-            line = line.replace(_NUL, "")
         if not line.strip():
             continue
         try:
-            values = json.loads(line)
+            values = json.loads(_without_nul(line, tally))
         except json.JSONDecodeError as error:
             yield Reject(f"the line is not JSON: {error.msg} at character {error.pos + 1}", number, line[:10_000])
             continue

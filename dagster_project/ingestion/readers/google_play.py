@@ -41,5 +41,7 @@ def read(path: Path, source: SourceConfig, tally: Tally) -> Iterator[Record | Re
         # A review has no id of its own; its link carries one, and the submit instant is unique enough without it.
         link = str(values.get("url") or "")
         marks = [record.values.get(name, "") for name in ("Package Name", "Review Submit Millis Since Epoch", "Device")]
-        values["feedback_id"] = "gp-" + (link.rpartition("reviewId=")[2].split("&")[0] if "reviewId=" in link else "-".join(marks))
+        values["feedback_id"] = "gp-" + (
+            link.rpartition("reviewId=")[2].split("&")[0] if "reviewId=" in link else "-".join(marks)
+        )
         yield Record(values, record.line)

@@ -18,7 +18,16 @@ DEFAULTS: dict[str, object] = {"channel": "nps", "source": "survey"}
 _SYNONYMS = {
     "nps_score": ("nps_score", "score", "nps", "rating", "likelihood to recommend", "how likely"),
     "text": ("text", "comment", "comments", "feedback", "verbatim", "open text", "reason", "answer"),
-    "occurred_at": ("occurred_at", "responded_at", "response date", "submitted_at", "submit date", "created_at", "date", "timestamp"),
+    "occurred_at": (
+        "occurred_at",
+        "responded_at",
+        "response date",
+        "submitted_at",
+        "submit date",
+        "created_at",
+        "date",
+        "timestamp",
+    ),
     "feedback_id": ("feedback_id", "response_id", "response id", "survey_response_id", "id", "#"),
     "customer_id": ("customer_id", "customer id", "user_id", "user id", "external_id"),
 }
@@ -54,5 +63,7 @@ def _recognise(path: Path, columns: list[str], source: SourceConfig) -> dict[str
             found.setdefault(match, ours)
     missing = {"nps_score", "text", "occurred_at"} - set(found.values())
     if missing:
-        raise SourceError(f"{path.name}: no column looks like {sorted(missing)[0]} (has {', '.join(columns)}); name it in `renames`")
+        raise SourceError(
+            f"{path.name}: no column looks like {sorted(missing)[0]} (has {', '.join(columns)}); name it in `renames`"
+        )
     return found

@@ -1,11 +1,12 @@
 """Prometheus: ``query_range`` over HTTP (or its saved JSON answers) into ``service_metrics``.
 
-Each configured query fills one column; samples with the same labels and instant become one row. The queries should give counts
-per step, for example ``sum by (service) (increase(http_requests_total[15m]))``.
+Each configured query fills one column; samples with the same labels and instant become one row. The queries should give
+counts per step, for example ``sum by (service) (increase(http_requests_total[15m]))``.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -81,7 +82,9 @@ def _ask(source: SourceConfig, query: Query, start: datetime, end: datetime, cli
 def _collect(rows: Series, column: str, answer: dict[str, Any], source: SourceConfig) -> None:
     """Samples carry the end of their bucket; ours carry its start."""
     for series in (answer.get("data") or {}).get("result", []):
-        labels = {source.labels.get(name, name): value for name, value in series["metric"].items() if name != "__name__"}
+        labels = {
+            source.labels.get(name, name): value for name, value in series["metric"].items() if name != "__name__"
+        }
         for instant, value in series["values"]:
             begin = datetime.fromtimestamp(float(instant) - source.step_seconds, UTC).isoformat()
             key = tuple(sorted({**labels, "bucket_start": begin}.items()))
@@ -92,4 +95,6 @@ def _records(rows: Series) -> Iterator[Record | Reject]:
     for key, values in rows.items():
         row: dict[str, Any] = {**dict(key), "requests": 0, "errors": 0, **values}
         row["requests"], row["errors"] = round(row["requests"]), min(round(row["errors"]), round(row["requests"]))
-        yield Record({name: None if isinstance(value, float) and value != value else value for name, value in row.items()})
+        yield Record(
+            {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in row.items()}
+        )

@@ -56,7 +56,11 @@ def _tickets(path: Path, source: SourceConfig) -> Iterator[Any]:
 def _values(ticket: dict[str, Any]) -> dict[str, Any]:
     via = (ticket.get("via") or {}).get("channel", "")
     channel = "chat" if via in _CHAT else "social" if via in _SOCIAL else "support_ticket"
-    fields = {str(field["id"]): field.get("value") for field in ticket.get("custom_fields") or [] if field.get("value") is not None}
+    fields = {
+        str(field["id"]): field.get("value")
+        for field in ticket.get("custom_fields") or []
+        if field.get("value") is not None
+    }
     return {
         "feedback_id": f"zd-{ticket['id']}",
         "channel": channel,

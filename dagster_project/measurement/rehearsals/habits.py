@@ -48,7 +48,7 @@ BACKGROUND: dict[str, dict[str, float]] = {
         inventory_availability=5, product_defect=5, feature_request=4, performance=3, checkout_failure=2,
         app_crash=2, security_privacy=2,
     ),
-    "return": dict(product_defect=52, other=16, packaging=12, pricing_expectation=8, shipping_delivery=8, praise=4),
+    "return": dict(product_defect=52, other=16, packaging=12, pricing_expectation=8, shipping_delivery=8),
 }  # fmt: skip
 
 SOURCES_OF_EVENT: dict[str, dict[str, float]] = {
@@ -72,8 +72,8 @@ POOR = frozenset(
     "ui_usability search_discovery pricing_expectation packaging inventory_availability feature_bug".split()
 )
 LANGUAGES: dict[str, dict[str, float]] = {
-    "DE": {"en": 0.72, "de": 0.28},
-    "FR": {"en": 0.72, "fr": 0.28},
+    "DE": {"en": 0.82, "de": 0.18},
+    "FR": {"en": 0.82, "fr": 0.18},
     "US": {"en": 0.96, "es": 0.04},
     "GB": {"en": 1.0},
 }

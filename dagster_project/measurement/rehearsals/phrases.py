@@ -18,6 +18,16 @@ class Phrases(NamedTuple):
     titles: tuple[str, ...] = ()
 
 
+RETURNED_FOR_NO_FAULT = Phrases(
+    (
+        "{Changed my mind|I changed my mind|No longer needed|Not needed any more}[, {unused|never opened|still sealed}]",
+        "{Bought as a gift|It was a gift}, {already has one|not needed}",
+        "Ordered {two|three} {to choose from|colours}, keeping {one|the other one}",
+        "{Ordered by mistake|Ordered twice by mistake}[, {sorry|my fault}]",
+    ),
+)
+"""What people note on a parcel that they send back although nothing is wrong with it."""
+
 ENGLISH: dict[str, Phrases] = {
     "checkout_failure": Phrases(
         (
@@ -371,7 +381,6 @@ ENGLISH: dict[str, Phrases] = {
             "{Downloaded it today|Just installed it}, {we'll see|will report back|no opinion yet}",
             "{Does the <item> come with a manual|Does anyone know who makes the <item>|Do you know whether the <item> is vegan}?",
             "{My neighbour told me about this app|Saw you on television|My daughter installed this}",
-            "{Bought it as a gift|Changed my mind|No longer needed|Ordered two to choose from}",
             "{Who won the raffle|Is the shop on Market Street yours|Are you hiring}?",
         ),
         ("{Thanks|Thank you} {in advance|}", "{No hurry|Not urgent}"),

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from random import Random
 
 from dagster_project.measurement.rehearsals.grammar import expand
-from dagster_project.measurement.rehearsals.phrases import ENGLISH, Phrases
+from dagster_project.measurement.rehearsals.phrases import ENGLISH, RETURNED_FOR_NO_FAULT, Phrases
 from dagster_project.measurement.rehearsals.phrases_local import FRENCH, GERMAN, SPANISH
 
 _GRAMMARS: dict[str, dict[str, Phrases]] = {"en": ENGLISH, "de": GERMAN, "fr": FRENCH, "es": SPANISH}
@@ -173,6 +173,8 @@ class _Voice:
 
 
 def _phrases_for(situation: Situation) -> Phrases:
+    if (situation.issue_type, situation.channel) == ("other", "return"):
+        return RETURNED_FOR_NO_FAULT
     return _GRAMMARS[situation.language].get(situation.issue_type) or ENGLISH[situation.issue_type]
 
 
@@ -211,7 +213,8 @@ def _ticket(phrases: Phrases, situation: Situation, say: _Voice) -> str:
     paragraphs = [say.local(_GREETINGS) + ",", _joined(body, ".")]
     if situation.quotes_order and situation.order_id not in paragraphs[1] and say.maybe(0.6):
         paragraphs.append(say.local(_ORDER_LINE))
-    paragraphs.append(_joined([say.local(_REQUESTS)], "."))
+    if situation.issue_type not in CONTENT:
+        paragraphs.append(_joined([say.local(_REQUESTS)], "."))
     if say.maybe(0.35):
         paragraphs.append(_joined([say.local(_REACH_ME)], ""))
     paragraphs.append(f"{say.local(_SIGN_OFFS)}\n{say.name}")
@@ -224,13 +227,13 @@ def _chat(phrases: Phrases, situation: Situation, say: _Voice) -> str:
     turns.append(say(say.rng.choice(phrases.problems)))
     if phrases.details:
         turns.append(say(say.rng.choice(phrases.details)))
-    if say.maybe(0.4):
+    if situation.issue_type not in CONTENT and say.maybe(0.4):
         turns.append(say.local(_REQUESTS))
     if say.maybe(0.6):
         turns = [turn.lower() for turn in turns]
     if say.maybe(0.25):
         turns = [_misspell(turn, say.rng) for turn in turns]
-    if say.maybe(0.3):
+    if say.maybe(0.2):
         turns = [expand(_AGENT_TURN, say.rng), *(f"Customer: {turn}" for turn in turns)]
     return "\n".join(turns)
 
