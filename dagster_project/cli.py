@@ -213,6 +213,7 @@ def demo(home: Home, until: datetime | None) -> None:
     present = until or started.replace(hour=0, minute=0, second=0, microsecond=0)
     show("simulating 56 days of a shop")
     folder = home.root / "demo"
+    _make_room_for_demo(home, present)
     write_shop(folder, until=present)
     show("running the loop in Dagster (the first time trains the classifier: about two minutes)")
     _run_in_dagster(home, folder / "sources.yml", present)
@@ -237,6 +238,23 @@ def doctor(home: Home, sources: Path | None) -> None:
         click.echo(f"{'ok  ' if finding.ok else 'FIX '} {finding.subject:<12} {finding.detail}")
     if not all(finding.ok for finding in findings):
         sys.exit(1)
+
+
+def _make_room_for_demo(home: Home, present: datetime) -> None:
+    """A demo of another day starts over; a home that holds anything but a demo is left alone."""
+    import shutil
+
+    truth = home.root / "demo" / "truth.json"
+    if not truth.exists():
+        if home.lake.exists():
+            raise ConfigurationError(f"{home.root} holds data that is no demo's; choose another folder with --home")
+        return
+    if parse_instant(json.loads(truth.read_text(encoding="utf-8"))["until"]) == present:
+        return
+    for path in (home.lake, home.tickets, home.outbound, home.published.parent, home.reports):
+        shutil.rmtree(path, ignore_errors=True)
+    for path in home.root.glob("ledger.sqlite*"):
+        path.unlink()
 
 
 def _run_in_dagster(home: Home, sources: Path, as_of: datetime) -> None:

@@ -47,7 +47,7 @@ STAGES: Sequence[ModuleType] = [
 CHECKS: Sequence[ModuleType] = [ingestion_checks, enrichment_checks, decisioning_checks, automation_checks]
 
 _outward = AssetSelection.groups("automation", "measurement")
-loop = define_asset_job("loop", selection=AssetSelection.all() - _outward, partitions_def=ingestion_assets.DAYS)
+loop = define_asset_job("loop", selection=AssetSelection.all() - _outward)
 push = define_asset_job("push", selection=_outward)
 
 defs = Definitions(

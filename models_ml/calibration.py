@@ -1,7 +1,8 @@
 """Calibration: probabilities that mean what they say, and when to say nothing.
 
-Temperature scaling (Guo et al. 2017) divides the head's logits by one number fitted on the calibration split. A class answers only
-above a threshold: the lowest confidence at which its answers on that split, shrunk towards all classes' answers, are right often enough.
+Temperature scaling (Guo et al. 2017) divides the head's logits by one number fitted on the calibration split. A class
+answers from the lowest confidence at which two things hold: the answer is likelier than ``FLOOR`` to be right, and the
+class's answers from there on, shrunk towards all classes' answers, are right often enough on that split.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ from numpy.typing import NDArray
 
 from models_ml.data import ISSUE_TYPES
 
+FLOOR = 0.35
+"""Below it nothing is answered: missing a complaint is held to cost about twice what misfiling one does."""
 TARGET_PRECISION = 0.6
-"""An answer that is right less often than this is worse than none: it would open issues nobody has."""
+"""A class whose answers are right less often than this would open issues that nobody has."""
 _PRIOR_WEIGHT = 8.0
-"""How many answers of all classes together weigh as much as one class's own; a class has six calibration texts."""
-_GRID = np.round(np.arange(0.10, 0.71, 0.02), 2)
+"""How many answers of all classes together weigh as much as one class's own; a class has about six calibration texts."""
+_GRID = np.round(np.arange(FLOOR, 0.76, 0.02), 2)
 
 
 def softmax(logits: NDArray[np.float64], temperature: float = 1.0) -> NDArray[np.float64]:
@@ -40,8 +43,8 @@ def fit_temperature(logits: NDArray[np.float64], truth: Sequence[str]) -> float:
 def fit_thresholds(probabilities: NDArray[np.float64], truth: Sequence[str]) -> dict[str, float]:
     """The confidence from which each class answers.
 
-    For a class and a threshold t, the expected precision is (right answers of the class at or above t + w p) / (its answers at
-    or above t + w), where p is the precision of all classes at or above t and w the prior weight.
+    For a class and a threshold t, the expected precision is (right answers of the class at or above t + w p) / (its
+    answers at or above t + w), where p is the precision of all classes at or above t and w the prior weight.
     """
     expected = np.array([ISSUE_TYPES.index(name) for name in truth])
     predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)

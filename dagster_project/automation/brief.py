@@ -17,7 +17,6 @@ from typing import Any
 
 from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from markupsafe import Markup
 
 from dagster_project.automation import inert
 from dagster_project.automation.destinations.base import Ticket, marker_line
@@ -36,6 +35,10 @@ _SUSPECTS = {
 }
 _AGAINST = "against it: "  # as int_issue_statements words it
 _NOTHING_UNUSUAL = "nothing unusual"
+
+
+class _Ours(str):
+    """Markdown that this module wrote itself, which the template prints as it is."""
 
 
 def marker_of(issue_id: str, destination: str) -> str:
@@ -163,7 +166,7 @@ def _suspect_heading(issue: Issue) -> str:
     if issue.suspect_release_id is None:
         return "not settled" if issue.verdict == "inconclusive" else "none"
     sure = "" if issue.release_confidence is None else f", {issue.release_confidence * 100:.0f} % sure"
-    return Markup(inert.code(issue.suspect_release_id) + sure)
+    return _Ours(inert.code(issue.suspect_release_id) + sure)
 
 
 def _where(issue: Issue) -> str:
@@ -209,7 +212,7 @@ def _amount(value: float | None) -> str:
 
 
 def _finalize(value: object) -> object:
-    return value if isinstance(value, Markup) else inert.markdown(str(value), limit=4000)
+    return value if isinstance(value, _Ours) else inert.markdown(str(value), limit=4000)
 
 
 @cache
@@ -224,10 +227,10 @@ def _template() -> Any:
     )
     environment.filters |= {
         "amount": _amount,
-        "code": lambda text: Markup(inert.code(text)),
+        "code": lambda text: _Ours(inert.code(text)),
         "decimal": lambda value: f"{value:.1f}",
         "instant": _instant,
-        "ours": Markup,
+        "ours": _Ours,
         "rounded": lambda value: f"{value:.0f}",
         "words": lambda text: text.replace("_", " "),
     }

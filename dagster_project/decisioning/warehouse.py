@@ -79,7 +79,7 @@ def run_dbt(home: Home, arguments: Sequence[str]) -> None:
         str(home.root / "dbt_target"),
     ]
     with dbt_environment(home):
-        outcome = dbtRunner().invoke(["--quiet", "--no-use-colors", *arguments, *folders])
+        outcome = dbtRunner().invoke(["--quiet", "--no-use-colors", "--log-level-file", "none", *arguments, *folders])
     _release_warehouse()
     if outcome.success:
         return

@@ -151,5 +151,13 @@ def _read(hashes: list[str], texts: list[str], model: Classifier) -> pl.DataFram
         said = asdict(prediction)
         explanation = json.dumps(said.pop("neighbours"))
         masked = mask(text)[:_MASKED_CHARACTERS]
-        rows.append({"text_hash": digest, "model_version": model.version, **said, "masked_text": masked, "explanation": explanation})
+        rows.append(
+            {
+                "text_hash": digest,
+                "model_version": model.version,
+                **said,
+                "masked_text": masked,
+                "explanation": explanation,
+            }
+        )
     return pl.DataFrame(rows, schema=_OF_TEXT)

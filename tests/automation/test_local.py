@@ -22,6 +22,7 @@ from dagster_project.automation.destinations.base import (
 )
 from dagster_project.automation.destinations.local import LocalTracker, list_tickets
 from tests.automation.support import CHECKOUT, DELIVERY, NOW, Clock, resolved
+from tests.automation.test_inert import tokens
 
 TICKET = render(CHECKOUT, "local")
 OVER = replace(render(resolved(CHECKOUT), "local"), note="Resolved: it is over.", note_key="k")
@@ -222,6 +223,15 @@ def test_the_list_has_open_and_urgent_first(tracker: LocalTracker) -> None:
     index = text(tracker, "index.md")
     assert "2 open, 1 closed." in index
     assert index.index("[FC-3](FC-3.md)") < index.index("[FC-1](FC-1.md)") < index.index("[FC-2](FC-2.md)")
+
+
+def test_a_hostile_title_is_inert_in_every_file(tracker: LocalTracker) -> None:
+    hostile = render(replace(CHECKOUT, product="![x](http://e/x.png) <img src=x> | @all"), "local")
+    assert tracker.create(hostile).says(hostile)
+    for name in ("FC-1.md", "index.md"):
+        below_the_front_matter = text(tracker, name).split("\n---\n")[-1]
+        assert not {"image", "html_inline"} & {token.type for token in tokens(below_the_front_matter)}
+    assert "\n# [P1] Checkout failing on Android 5.2.0 — !\\[x\\]" in text(tracker)
 
 
 def test_no_folder_no_tickets(tmp_path: Path) -> None:

@@ -31,7 +31,14 @@ def metrics(url: str = "http://prometheus.test", **settings: object) -> SourceCo
         {"column": "errors", "expression": "sum by (service) (increase(errors_total[15m]))"},
     ]
     return SourceConfig.model_validate(
-        {"name": "metrics", "reader": "prometheus", "url": url, "queries": queries, "constants": {"product": "app"}, **settings}
+        {
+            "name": "metrics",
+            "reader": "prometheus",
+            "url": url,
+            "queries": queries,
+            "constants": {"product": "app"},
+            **settings,
+        }
     )
 
 
@@ -39,7 +46,10 @@ def answering(value: float) -> httpx.MockTransport:
     def answer(request: httpx.Request) -> httpx.Response:
         start, step = float(request.url.params["start"]), float(request.url.params["step"])
         wanted = value if "requests" in request.url.params["query"] else value / 10
-        series = {"metric": {"service": "checkout"}, "values": [[start + step * index, str(wanted)] for index in range(4)]}
+        series = {
+            "metric": {"service": "checkout"},
+            "values": [[start + step * index, str(wanted)] for index in range(4)],
+        }
         return httpx.Response(200, json={"status": "success", "data": {"resultType": "matrix", "result": [series]}})
 
     return httpx.MockTransport(answer)

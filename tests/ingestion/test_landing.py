@@ -244,14 +244,18 @@ def test_a_broken_rule_names_the_value_and_what_is_allowed(home: Home, tmp_path:
 
 
 CELLS = st.one_of(
-    st.sampled_from(["f1", "f2", "", "chat", "social", "2026-04-01", "2026-04-01T10:00:00Z", "1775000000", "3", "6", "x"]),
+    st.sampled_from(
+        ["f1", "f2", "", "chat", "social", "2026-04-01", "2026-04-01T10:00:00Z", "1775000000", "3", "6", "x"]
+    ),
     st.text(max_size=12),
 )
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(st.lists(CELLS, min_size=8, max_size=8), max_size=8))
-def test_whatever_the_rows_hold_each_is_counted_exactly_once(tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]]) -> None:
+def test_whatever_the_rows_hold_each_is_counted_exactly_once(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]]
+) -> None:
     folder = tmp_path_factory.mktemp("any")
     written = io.StringIO()
     csv.writer(written).writerows(rows)
@@ -277,7 +281,9 @@ def test_settings_are_checked_on_load(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "'ratng' is not a column of feedback; did you mean 'rating'?" in problem(
         "{name: a, table: feedback, path: x, renames: {stars: ratng}}"
     )
-    assert "'5 parsecs' is not a delay" in problem("{name: a, table: feedback, path: x, known_at: {column: d, delay: 5 parsecs}}")
+    assert "'5 parsecs' is not a delay" in problem(
+        "{name: a, table: feedback, path: x, known_at: {column: d, delay: 5 parsecs}}"
+    )
 
 
 def test_the_fingerprint_changes_with_the_files(tmp_path: Path) -> None:

@@ -157,7 +157,7 @@ class LocalTracker:
 
     def _write(self, path: Path, matter: dict[str, Any], ticket: Ticket, below: str) -> None:
         front = yaml.safe_dump(matter, sort_keys=False, allow_unicode=True, width=200)
-        _replace(path, f"---\n{front}---\n\n{_HINT}\n\n# {ticket.title}\n\n{ticket.body}\n\n{below.rstrip()}\n")
+        _replace(path, f"---\n{front}---\n\n{_HINT}\n\n{_heading(ticket.title)}\n\n{ticket.body}\n\n{below.rstrip()}\n")
         _replace(self._folder / "index.md", _index(self._folder))
 
     def _stamp(self) -> str:
@@ -188,6 +188,11 @@ def _index(folder: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _heading(title: str) -> str:
+    # The priority in brackets is ours, and better to read without the backslashes that keep the rest inert.
+    return "# " + re.sub(r"^\\\[(P\d)\\\]", r"[\1]", inert.markdown(title))
+
+
 def _listed(path: Path) -> LocalTicket:
     try:
         matter, _ = _parsed(path, _text(path))
@@ -207,7 +212,7 @@ def _external(path: Path) -> ExternalTicket:
         matter, rest = _parsed(path, _text(path))
     except DeliveryError:
         return ExternalTicket(path.stem, url, "", "")  # it is there, whatever it says now
-    _, _, after_title = rest.partition(f"# {matter.get('title', '')}\n")
+    _, _, after_title = rest.partition(f"{_heading(str(matter.get('title', '')))}\n")
     lines = after_title.splitlines()
     end = next((i for i, line in enumerate(lines) if line.startswith("<!-- feedback-control:")), len(lines))
     closed = str(matter.get("status", "open")).lower() in CLOSED

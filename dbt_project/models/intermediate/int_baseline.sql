@@ -25,9 +25,9 @@ whole_days as (
         case
             when windowed.tick >= history.first_tick + interval '23' hour then cast(windowed.count_24h as double)
         end as whole_24h,
-        least(28.0, greatest(0.0, floor(
+        cast(least(28.0, greatest(0.0, floor(
             ({{ seconds_between('history.first_tick', 'windowed.tick') }} - 71.0 * 3600.0) / 86400.0
-        ))) as baseline_days
+        ))) as double) as baseline_days
     from windowed
     inner join history on windowed.product = history.product
 

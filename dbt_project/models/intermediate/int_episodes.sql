@@ -51,7 +51,7 @@ ticks as (
         tick,
         max(quiet_hours) as quiet_hours,
         max(case when is_alarm then 1 else 0 end) as is_alarm,
-        max(score) as score,
+        max(greatest(score, score_72h)) as score,
         max(case when scope_kind = 'all' then feedback_count / expected end) as times_expected
     from flagged
     where is_alarm or is_elevated

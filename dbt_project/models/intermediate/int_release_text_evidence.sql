@@ -62,8 +62,13 @@ select
     named.members_with_version,
     coalesce(rates.version_feedback, 0.0) as version_feedback,
     coalesce(rates.version_complaints, 0.0) as version_complaints,
-    (rates.version_complaints + 0.5) / (rates.version_feedback + 1.0) as complaint_rate_on_version,
-    (rates.other_complaints + 0.5) / (rates.other_feedback + 1.0) as complaint_rate_elsewhere,
+    -- Of what nobody mentions there is no rate: half a count of nothing would read as 50 %.
+    case
+        when rates.version_feedback > 0 then (rates.version_complaints + 0.5) / (rates.version_feedback + 1.0)
+    end as complaint_rate_on_version,
+    case
+        when rates.other_feedback > 0 then (rates.other_complaints + 0.5) / (rates.other_feedback + 1.0)
+    end as complaint_rate_elsewhere,
     -- A change without a platform went everywhere, and feedback without one may come from anywhere.
     case
         when named.members_on_platform + named.members_off_platform = 0 then 1.0

@@ -38,6 +38,7 @@ quotes as (
 
 )
 
+-- Rounded here, because the last digits of a sum depend on the order in which threads add.
 select
     issues.issue_id,
     issues.product,
@@ -49,17 +50,17 @@ select
     issues.scope_feature,
     issues.status,
     issues.priority,
-    issues.severity_score,
+    cast(round(issues.severity_score, 6) as double) as severity_score,
     issues.verdict,
     issues.suspect_release_id,
     issues.suspect_version,
-    issues.release_confidence,
+    cast(round(issues.release_confidence, 6) as double) as release_confidence,
     issues.started_at,
     issues.detected_at,
     issues.resolved_at,
     issues.feedback_count,
     issues.customers_affected,
-    issues.revenue_at_risk,
+    cast(round(issues.revenue_at_risk, 2) as double) as revenue_at_risk,
     issues.signals,
     issues.owner,
     issues.recommended_action,
