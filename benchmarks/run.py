@@ -101,8 +101,8 @@ _HEADER = """# Benchmarks
 
 Written by `make bench` on {when}; do not edit. Machine: {machine}.
 
-Method: the simulated shop of 56 days (`feedback-control demo`), one run, each stage in a process of its own; seconds exclude
-imports unless the row says otherwise; peak memory is the process's maximum resident set, imports included.
+Method: the simulated shop of 56 days (`feedback-control demo`), one run, each stage in a process of its own; seconds
+exclude imports unless the row says otherwise; peak memory is the process's maximum resident set, imports included.
 """
 
 

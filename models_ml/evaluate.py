@@ -1,6 +1,7 @@
 """How good a classifier is on texts it has not seen, and how much it knows about that.
 
-Accuracy and F1 are of the likeliest class before abstention; ``coverage`` and ``accuracy_when_answering`` tell what abstention buys.
+Accuracy and F1 are of the likeliest class before abstention; ``coverage`` and ``accuracy_when_answering`` tell what
+abstention buys, and ``trade_off`` what answering only from a given confidence on would.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from models_ml.data import ISSUE_TYPES
 
 ECE_BINS = 10
+FLOORS = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,15 @@ class ClassMetrics:
 
 
 @dataclass(frozen=True)
+class TradeOff:
+    """Answering only from a confidence on: the share of texts answered, and how often those answers are right."""
+
+    confidence: float
+    coverage: float
+    accuracy: float
+
+
+@dataclass(frozen=True)
 class Metrics:
     """Everything measured on one split."""
 
@@ -36,6 +47,7 @@ class Metrics:
     ece: float
     coverage: float
     accuracy_when_answering: float
+    trade_off: tuple[TradeOff, ...]
     by_type: dict[str, ClassMetrics]
 
     def as_dict(self) -> dict[str, Any]:
@@ -46,15 +58,18 @@ class Metrics:
     def from_dict(cls, values: dict[str, Any]) -> Metrics:
         """The inverse of ``as_dict``."""
         by_type = {name: ClassMetrics(**figures) for name, figures in values["by_type"].items()}
-        return cls(**{**values, "by_type": by_type})
+        trade_off = tuple(TradeOff(**figures) for figures in values["trade_off"])
+        return cls(**{**values, "by_type": by_type, "trade_off": trade_off})
 
     def as_markdown(self) -> str:
-        """A table per issue type, for the model card."""
+        """Two tables for the model card: by issue type, and what abstaining buys."""
         lines = ["| issue type | precision | recall | F1 | texts |", "| --- | ---: | ---: | ---: | ---: |"]
         lines += [
             f"| {name} | {figures.precision:.2f} | {figures.recall:.2f} | {figures.f1:.2f} | {figures.support} |"
             for name, figures in self.by_type.items()
         ]
+        lines += ["", "| answering from confidence | answers | right when answering |", "| ---: | ---: | ---: |"]
+        lines += [f"| {one.confidence:.1f} | {one.coverage:.0%} | {one.accuracy:.0%} |" for one in self.trade_off]
         return "\n".join(lines)
 
 
@@ -82,8 +97,14 @@ def evaluate(probabilities: NDArray[np.float64], truth: Sequence[str], answered:
         ece=expected_calibration_error(probabilities.max(axis=1), right),
         coverage=float(answered.mean()),
         accuracy_when_answering=float(right[answered].mean()) if answered.any() else 0.0,
+        trade_off=tuple(_answering_from(floor, probabilities.max(axis=1), right) for floor in FLOORS),
         by_type=by_type,
     )
+
+
+def _answering_from(floor: float, confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> TradeOff:
+    above = confidence >= floor
+    return TradeOff(floor, float(above.mean()), float(right[above].mean()) if above.any() else 1.0)
 
 
 def expected_calibration_error(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> float:

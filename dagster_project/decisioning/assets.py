@@ -89,17 +89,14 @@ def published_warehouse(context: AssetExecutionContext, home: HomeResource) -> M
     """The read-only copy for analysts and the automation, swapped atomically, and the outbound rows as JSON Lines."""
     here = home.home()
     report = publish(here, progress=context.log.info)
-    columns = [
-        "queue_position",
-        "priority",
-        "issue_id",
-        "product",
-        "issue_title",
-        "verdict",
-        "suspect_version",
-        "summary",
-    ]
-    issues = [{name: row[name] for name in columns} for row in queue(here)]
+    shown = {
+        "issue_id": "issue",
+        "priority": "priority",
+        "issue_title": "what",
+        "verdict": "verdict",
+        "suspect_version": "suspect",
+    }
+    issues = [{short: row[name] for name, short in shown.items()} for row in queue(here)]
     activity = read_rows(
         here,
         "select strftime(tick, '%Y-%m-%d') as day, sum(feedback_count)::bigint as complaints from fct_issue_activity"

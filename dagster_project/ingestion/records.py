@@ -125,7 +125,7 @@ def _sniff(path: Path) -> str:
 
 
 def _lines(path: Path, encoding: str) -> Iterator[bytes | str | Reject]:
-    """Lines as bytes; as text where a line feed is not one byte (UTF-16, UTF-32) and so cannot be looked for in bytes."""
+    """Lines as bytes; as text in UTF-16 and UTF-32, where a line feed is not one byte to look for."""
     number = 0
     try:
         with open_bytes(path) as source:

@@ -84,6 +84,7 @@ def test_one_create_per_issue_and_destination_is_the_databases_own_rule(ledger: 
         connection.execute(insert(schema.intents), {**row, "intent_id": "another"})
     with pytest.raises(IntegrityError, match="create_is_first"), engine.begin() as connection:
         connection.execute(insert(schema.intents), {**row, "intent_id": "another", "sequence": 1})
+    engine.dispose()
 
 
 @pytest.mark.parametrize(
@@ -219,8 +220,10 @@ def test_instants_are_utc_whatever_comes_in(ledger: Ledger) -> None:
 
 
 def test_the_default_database_survives_a_crash_and_concurrent_runs(ledger: Ledger, home: Home) -> None:
-    with schema.connect(home.ledger_url).connect() as connection:
+    engine = schema.connect(home.ledger_url)
+    with engine.connect() as connection:
         found = [connection.scalar(text(f"pragma {name}")) for name in ("journal_mode", "synchronous", "busy_timeout")]
+    engine.dispose()
     assert found == ["wal", 2, 30_000]
 
 

@@ -45,11 +45,11 @@ def fetch(source: SourceConfig, window: tuple[datetime, datetime], client: httpx
             ) from None
         if answer.status_code in {401, 403}:
             raise SourceError(
-                f"{source.name}: GitHub refused ({answer.status_code}); check the token in ${source.token_env or 'token_env'}"
+                f"{source.name}: GitHub refused ({answer.status_code}); check ${source.token_env or 'token_env'}"
             )
         if answer.status_code == 404:
             raise SourceError(
-                f"{source.name}: GitHub knows no repository {source.repository}; check `repository` and the token's rights"
+                f"{source.name}: GitHub knows no {source.repository}; check `repository` and the token's rights"
             )
         if answer.is_error:
             raise SourceError(f"{source.name}: GitHub answered {answer.status_code}: {answer.text[:200]}")
