@@ -1,7 +1,7 @@
 """The classifier of operational issues and its life: golden data, training, calibration, evaluation, serving.
 
-Plain Python: nothing here knows Dagster, the lake or dbt. Importing any module is cheap; torch and friends are loaded when a model is
-trained or first used. No model hub is ever asked: the encoder's weights come as a Python package.
+Plain Python: nothing here knows Dagster, the lake or dbt. Importing any module is cheap; torch and friends are loaded
+when a model is trained or first used. No model hub is ever asked: the encoder's weights come as a Python package.
 """
 
 import os

@@ -19,7 +19,7 @@ FLOOR = 0.35
 TARGET_PRECISION = 0.6
 """A class whose answers are right less often than this would open issues that nobody has."""
 _PRIOR_WEIGHT = 8.0
-"""How many answers of all classes together weigh as much as one class's own; a class has about six calibration texts."""
+"""How many answers of all classes together weigh as much as a class's own; it has about ten calibration texts."""
 _GRID = np.round(np.arange(FLOOR, 0.76, 0.02), 2)
 
 

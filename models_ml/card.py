@@ -1,4 +1,4 @@
-"""The model card, written beside every trained model: what it is for, what it was made from, how good it is and where it fails."""
+"""The model card, written beside every trained model: what it is for, made from what, how good, and where it fails."""
 
 from __future__ import annotations
 
@@ -21,16 +21,18 @@ def write_card(
     """Write the card as Markdown."""
     weak = [name for name, figures in metrics.by_type.items() if figures.f1 < _WEAK]
     counts = details["texts"]
+    limits = ", ".join(f"{name} {value:.2f}" for name, value in thresholds.items())
     lines = [
         f"# Classifier {version}",
         "",
-        "Names the operational issue type of one piece of customer feedback, or declines. Made for counting complaints in bulk, where",
-        "single mistakes average out; not for judging a single customer.",
+        "## Intended use",
+        "Names the operational issue type of one piece of customer feedback, or declines. Made for counting complaints in",
+        "bulk, where single mistakes average out; not for judging a single customer.",
         "",
         "## Made from",
-        f"all-MiniLM-L6-v2, fine-tuned by SetFit on {counts['train']} hand-written texts ({', '.join(details['languages'])}), calibrated on "
-        f"{counts['calibration']} others (temperature {temperature:.2f}), judged on {counts['evaluation']} more that it never saw.",
-        f"Training took {details['seconds']:.0f} s on {details['machine']}.",
+        f"all-MiniLM-L6-v2, fine-tuned by SetFit on {counts['train']} hand-written texts"
+        f" ({', '.join(details['languages'])}), calibrated on {counts['calibration']} others (temperature"
+        f" {temperature:.2f}), judged on {counts['evaluation']} more that it never saw.",
         "",
         "## How good",
         f"- accuracy {metrics.accuracy:.2f}, macro-F1 {metrics.macro_f1:.2f} before abstention",
@@ -41,16 +43,21 @@ def write_card(
         "",
         "## Known weak spots",
         f"- issue types with F1 below {_WEAK}: {', '.join(weak) or 'none'}",
-        "- the evaluation texts were written by the authors of the training texts; real feedback is harder",
+        "- the evaluation texts were chosen to be hard (two topics in one text, irony, slang, typos) and by the authors of",
+        "  the training texts: real feedback is plainer in part, and stranger in part",
         "- languages other than English are few in training and not measured one by one",
         "- one label per text: of two complaints in one text, only the one to act on counts",
+        "- short outcries without an object (not work!) are read as no particular issue",
         "",
         "## Settings",
-        "Answers from these confidences on: "
-        + ", ".join(f"{name} {value:.2f}" for name, value in thresholds.items())
-        + ".",
+        f"Answers from these confidences on: {limits}.",
         "",
-        "Libraries: " + ", ".join(f"{name} {value}" for name, value in details["libraries"].items()) + ".",
+        "Training: " + ", ".join(f"{name} {value}" for name, value in details["config"].items()) + ".",
+        "",
+        "## Environment",
+        f"Trained in {details['seconds']:.0f} s on {details['machine']}, with "
+        + ", ".join(f"{name} {value}" for name, value in details["libraries"].items())
+        + ".",
         "",
     ]
     path.write_text("\n".join(lines), encoding="utf-8")

@@ -1,6 +1,7 @@
-"""Serving: texts in, predictions out, with a calibrated confidence, a runner-up and the training texts that look most alike.
+"""Serving: texts in, predictions out, each with a calibrated confidence, a runner-up and the nearest training texts.
 
-Texts are read once however often they occur. The same text gives the same prediction, to the last bit, in any company and order.
+Texts are read once however often they occur. The same text gives the same prediction, to the last bit, in any company
+and order.
 """
 
 from __future__ import annotations

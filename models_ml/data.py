@@ -41,6 +41,9 @@ ISSUE_TYPES: tuple[str, ...] = (
 """The classes, in the order of the model's outputs; a test holds them equal to the taxonomy seed."""
 
 
+CHANNELS = ("app_review", "product_review", "support_ticket", "chat", "social", "nps", "return")
+
+
 class GoldenSetError(ValueError):
     """A row of the golden set is wrong; the message names the file and the row."""
 
@@ -102,6 +105,8 @@ def _checked(row: dict[str, str], where: str) -> GoldenText:
     for column in ("issue_type", "secondary_type"):
         if row.get(column) and row[column] not in ISSUE_TYPES:
             raise GoldenSetError(f"{where}: {column} {row[column]!r} is not in the taxonomy")
+    if row["channel"] not in CHANNELS:
+        raise GoldenSetError(f"{where}: channel {row['channel']!r} is none of {', '.join(CHANNELS)}")
     split = next((name for name in SPLITS if name == row["split"]), None)
     if split is None:
         raise GoldenSetError(f"{where}: split {row['split']!r} is none of {', '.join(SPLITS)}")

@@ -1,7 +1,7 @@
 """The sentence encoder: texts in, unit vectors out. The one place that knows which runtime computes them.
 
-Every text is computed in a batch of one fixed shape, chosen by its own length alone, so its vector is the same to the last bit whatever
-else is in the batch. That is what lets a label made today equal one made in a replay.
+Every text is computed in a batch of one fixed shape, chosen by its own length alone, so its vector is the same to the
+last bit whatever else is in the batch. That is what lets a label made today equal one made in a replay.
 """
 
 from __future__ import annotations

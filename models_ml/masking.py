@@ -1,8 +1,8 @@
 """Masking of personal data before text leaves: e-mail, card, IBAN, phone and street address.
 
-Numbers that are not such data (versions, prices, order numbers, dates) are left alone: cards must pass the Luhn check (ISO/IEC 7812-1),
-IBANs their country's length and check digits (ISO 13616), and phones must be written as phones are, or follow a word that says so.
-Every pattern takes time linear in the text.
+Numbers that are not such data (versions, prices, order numbers, dates) are left alone: cards must pass the Luhn check
+(ISO/IEC 7812-1), IBANs their country's length and check digits (ISO 13616), and phones must be written as phones are, or
+follow a word that says so. Every pattern takes time linear in the text.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import unicodedata
 
 _LOCAL = r"\w.!#$%&'*+/=?^`{|}~-"
 _EMAIL = re.compile(
-    rf"(?<![{_LOCAL}])[{_LOCAL}]+(?:@[ ]?|[ ]@[ ]|[ ]?[\[(][ ]?at[ ]?[\])][ ]?)[\w-]+(?:(?:\.|[ ]?[\[(]dot[\])][ ]?)[\w-]+)+",
+    rf"(?<![{_LOCAL}])[{_LOCAL}]+(?:@[ ]?|[ ]@[ ]|[ ]?[\[(][ ]?at[ ]?[\])][ ]?)"
+    r"[\w-]+(?:(?:\.|[ ]?[\[(]dot[\])][ ]?)[\w-]+)+",
     re.IGNORECASE,
 )
 
@@ -56,7 +57,8 @@ _PHONE = re.compile(
 )
 # "call me on 555-0143": a word for it turns any plausible run of digits into a phone number.
 _PHONE_NAMED = re.compile(
-    r"(\b(?:call(?: me)?|phone|tel|telephone|mobile|cell|whatsapp|text me|reach me|telefon|handy|tél|teléfono|móvil|telefone)\b"
+    r"(\b(?:call(?: me)?|phone|tel|telephone|mobile|cell|whatsapp|text me|reach me|telefon|handy|tél|teléfono|móvil"
+    r"|telefone)\b"
     r"(?:[ ](?:is|on|at|number|no|nr|unter))*\.?:?[ ]?)(\d(?:[ ./()-]{0,2}\d){6,13})(?!\d)",
     re.IGNORECASE,
 )
@@ -77,11 +79,13 @@ _STREETS = (
     ),
     # 12 Elm Way: these do, so name and word must be capitalised
     re.compile(
-        r"\b\d{1,5}[a-zA-Z]?,?[ ](?:[A-Z][\w'.-]*[ ]){1,3}(?:St|Lane|Ln|Drive|Dr|Court|Ct|Way|Place|Pl|Terrace|Close|Square)\b\.?"
+        r"\b\d{1,5}[a-zA-Z]?,?[ ](?:[A-Z][\w'.-]*[ ]){1,3}"
+        r"(?:St|Lane|Ln|Drive|Dr|Court|Ct|Way|Place|Pl|Terrace|Close|Square)\b\.?"
     ),
     re.compile(r"\b[A-ZÄÖÜ][\w-]*(?:stra(?:ß|ss)e|str\.|weg|gasse|platz|allee)[ ]?\d{1,4}[ ]?[a-z]?\b"),
     re.compile(
-        r"\b\d{1,4}(?:[ ]?(?:bis|ter))?,?[ ](?:rue|avenue|boulevard|chemin|impasse)[ ](?:d[eu]s?[ ]|de la[ ]|l')?[\w'-]+",
+        r"\b\d{1,4}(?:[ ]?(?:bis|ter))?,?[ ](?:rue|avenue|boulevard|chemin|impasse)[ ]"
+        r"(?:de la[ ]|d[eu]s?[ ]|l')?[\w'-]+",
         re.IGNORECASE,
     ),
     re.compile(

@@ -9,7 +9,7 @@ import unicodedata
 MAX_CHARACTERS = 2_000
 """Far more than the encoder's 128 tokens; keeps a megabyte of text from being tokenised for nothing."""
 
-# Control characters and lone surrogates separate words; invisible marks stand within them. Joiners stay: emoji need them.
+# Control characters and lone surrogates separate words, invisible marks stand within them. Joiners stay for emoji.
 _SEPARATING = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
 _INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]+")
 

@@ -1,8 +1,8 @@
-"""Labelling: every landed version of every piece of feedback, once per model; labels are appended to the lake in chunks.
+"""Labelling: every landed version of every piece of feedback, once per model, appended to the lake in chunks.
 
-A label becomes known when its text did, so a decision as of any instant finds the label of the text as it then stood. A killed run
-loses at most one chunk and goes on where it stopped. The masked text is made here, once, so that what leaves later never has to touch
-the original.
+A label becomes known when its text did, so a decision as of any instant finds the label of the text as it then stood. A
+killed run loses at most one chunk and goes on where it stopped. The masked text is made here, once, so that what leaves
+later never has to touch the original.
 """
 
 from __future__ import annotations
