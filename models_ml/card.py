@@ -26,7 +26,7 @@ def write_card(
         f"# Classifier {version}",
         "",
         "## Intended use",
-        "Names the operational issue type of one piece of customer feedback, or declines. Made for counting complaints in",
+        "Names the operational issue type of one piece of customer feedback, or declines. Made for counting complaints in",  # noqa: E501
         "bulk, where single mistakes average out; not for judging a single customer.",
         "",
         "## Made from",
@@ -36,14 +36,14 @@ def write_card(
         "",
         "## How good",
         f"- accuracy {metrics.accuracy:.2f}, macro-F1 {metrics.macro_f1:.2f} before abstention",
-        f"- answers {metrics.coverage:.0%} of texts, and is right in {metrics.accuracy_when_answering:.0%} of its answers",
+        f"- answers {metrics.coverage:.0%} of texts, and is right in {metrics.accuracy_when_answering:.0%} of its answers",  # noqa: E501
         f"- expected calibration error {metrics.ece:.3f} (ten bins)",
         "",
         metrics.as_markdown(),
         "",
         "## Known weak spots",
         f"- issue types with F1 below {_WEAK}: {', '.join(weak) or 'none'}",
-        "- the evaluation texts were chosen to be hard (two topics in one text, irony, slang, typos) and by the authors of",
+        "- the evaluation texts were chosen to be hard (two topics in one text, irony, slang, typos) and by the authors of",  # noqa: E501
         "  the training texts: real feedback is plainer in part, and stranger in part",
         "- languages other than English are few in training and not measured one by one",
         "- one label per text: of two complaints in one text, only the one to act on counts",

@@ -138,6 +138,7 @@ class Classifier:
             runner_up_confidence=round(float(probabilities[second]), 6),
             abstained=abstained,
             neighbours=tuple(
-                Neighbour(*self.example_labels[index], round(float(likeness[index]), 3)) for index in nearest
+                Neighbour(*self.example_labels[index], round(float(likeness[index]), 3))
+                for index in nearest  # type: ignore[call-arg]
             ),
         )

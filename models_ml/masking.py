@@ -3,7 +3,7 @@
 Numbers that are not such data (versions, prices, order numbers, dates) are left alone: cards must pass the Luhn check
 (ISO/IEC 7812-1), IBANs their country's length and check digits (ISO 13616), and phones must be written as phones are, or
 follow a word that says so. Every pattern takes time linear in the text.
-"""
+"""  # noqa: E501
 
 from __future__ import annotations
 

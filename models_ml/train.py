@@ -2,7 +2,7 @@
 
 ``load_or_train`` is all that others need. The hash covers the golden texts, the training settings, this code's version and
 the versions of the libraries that decide the result: the same inputs mean the same model, and any change a new one.
-"""
+"""  # noqa: E501
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def _fine_tune(train: tuple[GoldenText, ...], config: TrainingConfig, progress: 
     import torch
     from datasets import Dataset
     from datasets.utils import logging as datasets_logging
-    from sentence_transformers.training_args import BatchSamplers
+    from sentence_transformers.training_args import BatchSamplers  # type: ignore[import-not-found]
     from setfit import SetFitModel, Trainer, TrainingArguments
     from setfit import logging as setfit_logging
     from setfit.losses import SupConLoss
@@ -143,7 +143,7 @@ def _fine_tune(train: tuple[GoldenText, ...], config: TrainingConfig, progress: 
     labels = [ISSUE_TYPES.index(text.issue_type) for text in train]
     texts = Dataset.from_dict({"text": [clean(text.text) for text in train], "label": labels})
 
-    class Report(TrainerCallback):  # type: ignore[misc]
+    class Report(TrainerCallback):
         def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
             if state.global_step % 10 == 0:
                 progress(f"training: {state.global_step} of {state.max_steps} steps")
@@ -165,7 +165,7 @@ def _fine_tune(train: tuple[GoldenText, ...], config: TrainingConfig, progress: 
         )
         trainer = Trainer(SetFitModel(encoder), arguments, train_dataset=texts, callbacks=[Report()])
         trainer.st_trainer.remove_callback(PrinterCallback)
-        # SetFit 1.2 means to set this for the loss, but does not; a text without another of its type gives a loss of NaN.
+        # SetFit 1.2 means to set this for the loss, but does not; a text without another of its type gives a loss of NaN.  # noqa: E501
         trainer.st_trainer.args.batch_sampler = BatchSamplers.GROUP_BY_LABEL
         trainer.train_embeddings(*trainer.dataset_to_parameters(texts), args=arguments)
     encoder.max_seq_length = config.max_tokens
@@ -187,7 +187,7 @@ def _embed(encoder: Any, texts: tuple[GoldenText, ...]) -> NDArray[np.float32]:
 def _details(data: GoldenSet, config: TrainingConfig, seconds: float) -> dict[str, Any]:
     return {
         "golden_set": data.content_hash,
-        "texts": {split: len(data.split(split)) for split in ("train", "calibration", "evaluation")},
+        "texts": {split: len(data.split(split)) for split in ("train", "calibration", "evaluation")},  # type: ignore[arg-type]
         "languages": sorted({text.language for text in data.texts}),
         "config": asdict(config),
         "libraries": {name: importlib.metadata.version(name) for name in _LIBRARIES},

@@ -163,7 +163,7 @@ def _land_records(
         if missing:
             has = ", ".join(list(good[0].values)[:12])
             problems.append(
-                f"{source.name}: {origin} has no column for {', '.join(missing)} (it has {has}); name it under `renames`"
+                f"{source.name}: {origin} has no column for {', '.join(missing)} (it has {has}); use `renames`"
             )
         shaped = shape(good, source, defaults, f"{source.name}:{origin}")
         rejects += shaped.rejects

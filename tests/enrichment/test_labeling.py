@@ -118,7 +118,7 @@ def test_a_killed_run_goes_on_where_it_stopped(home: Home, monkeypatch: pytest.M
     monkeypatch.setattr(labeling, "_CHUNK", 2)
     for number in range(5):
         say(home, f"f{number}", f"it crashes {number} times a day", at=START + timedelta(hours=number))
-    appended, append = [], lake.append
+    appended, append = [], lake.append  # type: ignore[var-annotated]
 
     def killed_at_the_second(*arguments: object) -> None:
         if appended:
