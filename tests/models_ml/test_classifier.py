@@ -51,7 +51,7 @@ def test_it_is_better_than_chance_by_far_on_unseen_texts(classifier: Classifier)
 
 @pytest.mark.xfail(
     strict=False,
-    reason="known defect, cause not yet found: the served model reads 3 of 360 texts differently from the card's metrics",
+    reason="known defect, cause not yet found: served predictions differ from the card's on 3 of 360 texts",
 )
 def test_the_metrics_are_those_of_what_is_served(classifier: Classifier) -> None:
     texts = load_golden().split("evaluation")
