@@ -138,7 +138,8 @@ class Classifier:
             runner_up_confidence=round(float(probabilities[second]), 6),
             abstained=abstained,
             neighbours=tuple(
-                Neighbour(*self.example_labels[index], round(float(likeness[index]), 3))
-                for index in nearest  # type: ignore[call-arg]
+                Neighbour(text_id, issue_type, round(float(likeness[index]), 3))
+                for index in nearest
+                for text_id, issue_type in [self.example_labels[index]]
             ),
         )

