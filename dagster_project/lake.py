@@ -40,8 +40,7 @@ def append(home: Home, table: str, rows: pl.DataFrame) -> list[Path]:
     The same rows in any order give the same file names, so repeating an append changes nothing.
     """
     written = []
-    by = [rows.columns[0], "known_at"]
-    rows = rows.sort(*by, *(column for column in rows.columns if column not in by))
+    rows = rows.sort(rows.columns[0], "known_at", maintain_order=True)
     for (day,), part in rows.group_by(pl.col("known_at").dt.date(), maintain_order=True):
         assert isinstance(day, date)
         fingerprint = hashlib.sha256(part.write_csv().encode()).hexdigest()[:20]
@@ -79,11 +78,5 @@ def _write_atomically(frame: pl.DataFrame, path: Path) -> None:
         with Path(temporary).open("rb") as written:
             os.fsync(written.fileno())
         Path(temporary).replace(path)
-        # A rename outlives a power cut only once its folder is on disk, and a landing mark may be written next.
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
     finally:
         Path(temporary).unlink(missing_ok=True)

@@ -6,25 +6,173 @@ load, and an error names the file, the source, the setting and what to do.
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import os
 import re
 from collections.abc import Iterable
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from dagster_project.errors import ConfigurationError, SourceError
-from dagster_project.ingestion.settings import KnownAt, Query, SourceConfig, nearest
+from dagster_project.ingestion.contracts import TABLES, own_columns
 
-__all__ = ["KnownAt", "Query", "SourceConfig", "fingerprint", "load_sources"]
+Reader = Literal["generic", "google_play", "app_store", "zendesk", "nps", "prometheus", "github"]
+
+TABLE_OF_READER: dict[str, str] = {
+    "google_play": "feedback",
+    "app_store": "feedback",
+    "zendesk": "feedback",
+    "nps": "feedback",
+    "prometheus": "service_metrics",
+    "github": "releases",
+}
+API_READERS = {"prometheus", "github"}
+"""Readers that can ask an API for a window of time; they read files when `path` is set."""
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_NESTED = {"known_at": KnownAt, "queries": Query}
-_SETTINGS = [name for name in SourceConfig.model_fields if name != "base"]
+_DELAY = re.compile(r"(\d+)\s*([smhd])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class KnownAt(_Strict):
+    """When a row is taken as known: a column of the source, plus a delay; for replays of history.
+
+    Without it, rows are known when they say so in a ``known_at`` column, else now.
+    """
+
+    column: str
+    delay: str = "0s"
+
+    @field_validator("delay")
+    @classmethod
+    def _readable(cls, value: str) -> str:
+        if not _DELAY.fullmatch(value.strip()):
+            raise ValueError(f"'{value}' is not a delay; write 90s, 30m, 24h or 2d")
+        return value
+
+    @property
+    def after(self) -> timedelta:
+        """The delay as a duration."""
+        found = _DELAY.fullmatch(self.delay.strip())
+        assert found
+        return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+class Query(_Strict):
+    """One Prometheus expression whose samples fill one column of ``service_metrics``."""
+
+    column: Literal["requests", "errors", "latency_p50_ms", "latency_p95_ms"]
+    expression: str
+
+
+class SourceConfig(_Strict):
+    """One source."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    reader: Reader = "generic"
+    table: str = ""
+    path: str = ""
+    renames: dict[str, str] = {}
+    constants: dict[str, str | float | bool] = {}
+    templates: dict[str, str] = {}
+    id_from: list[str] = []
+    text_from: list[str] = []
+    missing: list[str] = []
+    known_at: KnownAt | None = None
+    date_format: str = ""
+    timezone: str = "UTC"
+    encoding: str = ""
+    # of the API readers
+    url: str = ""
+    token_env: str = ""
+    repository: str = ""
+    kind: Literal["releases", "deployments"] = "releases"
+    queries: list[Query] = []
+    step_seconds: int = Field(default=900, ge=15)
+    labels: dict[str, str] = {}
+    base: Path = Field(default=Path(), exclude=True)
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError(f"'{value}' is not a time zone; write one like Europe/Berlin") from None
+        return value
+
+    @model_validator(mode="after")
+    def _complete(self) -> SourceConfig:
+        if self.reader == "generic" and not self.table:
+            raise ValueError(f"table is missing; the generic reader fills one of {', '.join(TABLES)}")
+        if self.table and self.table not in TABLES:
+            raise ValueError(
+                f"table '{self.table}' does not exist; there are {', '.join(TABLES)}{_nearest(self.table, TABLES)}"
+            )
+        if not self.path and self.reader not in API_READERS:
+            raise ValueError("path is missing; name a file, a folder or a pattern such as exports/*.csv")
+        if not self.path and not self.url:
+            raise ValueError("give a url to ask, or the path of an exported file")
+        if self.reader == "prometheus" and self.url and not self.queries:
+            raise ValueError("queries is missing; list a column and an expression for each of requests, errors, …")
+        if self.reader == "github" and self.url and not self.repository:
+            raise ValueError("repository is missing; write owner/name")
+        known = own_columns(self.target) | {"known_at": None}
+        for setting in ("constants", "templates"):
+            for column in getattr(self, setting):
+                if column not in known:
+                    raise ValueError(f"{setting}.{column} is not a column of {self.target}{_nearest(column, known)}")
+        for column, target in self.renames.items():
+            if target not in known:
+                raise ValueError(
+                    f"renames.{column}: '{target}' is not a column of {self.target}{_nearest(target, known)}"
+                )
+        return self
+
+    @property
+    def target(self) -> str:
+        """The table that the source fills."""
+        return self.table or TABLE_OF_READER[self.reader]
+
+    def fingerprint(self) -> str:
+        """A hash of the settings: a file is read again when the way to read it has changed."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+    def files(self) -> list[Path]:
+        """The files to read now, in a stable order.
+
+        Raises:
+            SourceError: nothing is there, or what is there is not a file.
+        """
+        pattern = Path(self.path).expanduser()
+        location = pattern if pattern.is_absolute() else self.base / pattern
+        if location.is_dir():
+            found = sorted(path for path in location.iterdir() if path.is_file() and not path.name.startswith("."))
+            if not found:
+                raise SourceError(f"{self.name}: the folder {location} holds no file; nothing to read yet")
+            return found
+        if any(sign in self.path for sign in "*?["):
+            root = Path(location.anchor)
+            found = sorted(root.glob(str(location.relative_to(root))))
+            folders = [path for path in found if path.is_dir()]
+            if folders:
+                raise SourceError(f"{self.name}: {folders[0]} is a folder where a file is expected; narrow `path`")
+            if not found:
+                raise SourceError(f"{self.name}: no file matches {location}")
+            return found
+        if not location.exists():
+            raise SourceError(f"{self.name}: {location} does not exist; correct `path` or put the export there")
+        return [location]
 
 
 def load_sources(path: Path) -> list[SourceConfig]:
@@ -37,16 +185,11 @@ def load_sources(path: Path) -> list[SourceConfig]:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigurationError(f"{path} does not exist; name your sources file with --sources") from None
-    except OSError as error:
-        raise ConfigurationError(f"{path} cannot be read ({error.strerror}); name your sources file") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
     entries = document.get("sources") if isinstance(document, dict) else None
     if not isinstance(entries, list) or not entries:
         raise ConfigurationError(f"{path}: `sources` must be a list with at least one entry")
-    for key in document:
-        if key != "sources":
-            raise ConfigurationError(f"{path}: there is no setting '{key}' beside `sources`; put it under a source")
     sources = [_source(path, number, entry) for number, entry in enumerate(entries, start=1)]
     names = [source.name for source in sources]
     for name in names:
@@ -61,9 +204,10 @@ def fingerprint(sources: Iterable[SourceConfig]) -> str:
     for source in sources:
         try:
             files = source.files() if source.path else []
-            seen += [f"{source.name}:{file}:{file.stat().st_size}:{file.stat().st_mtime_ns}" for file in files]
-        except (SourceError, OSError) as error:  # it stays wrong, or it changes, and then this text changes too
+        except SourceError as error:
             seen.append(str(error))
+            continue
+        seen += [f"{source.name}:{file}:{file.stat().st_size}:{file.stat().st_mtime_ns}" for file in files]
     return hashlib.sha256("\n".join(seen).encode()).hexdigest()
 
 
@@ -71,24 +215,17 @@ def _source(path: Path, number: int, entry: Any) -> SourceConfig:
     if not isinstance(entry, dict):
         raise ConfigurationError(f"{path}: entry {number} of `sources` is not a mapping of settings")
     name = entry.get("name", f"number {number}")
-    for setting in entry:
-        if setting not in _SETTINGS:
-            raise ConfigurationError(
-                f"{path}: source {name}: there is no setting '{setting}'{nearest(str(setting), _SETTINGS)}"
-            )
+    unknown = sorted(set(entry) - set(SourceConfig.model_fields) | ({"base"} & set(entry)))
+    if unknown:
+        hint = _nearest(unknown[0], SourceConfig.model_fields)
+        raise ConfigurationError(f"{path}: source {name}: there is no setting '{unknown[0]}'{hint}")
     try:
         return SourceConfig(**_expand(entry, f"{path}: source {name}"), base=path.parent)
     except ValidationError as error:
-        raise ConfigurationError(f"{path}: source {name}: {_in_words(error.errors()[0])}") from None
-
-
-def _in_words(error: ErrorDetails) -> str:
-    setting = ".".join(str(part) for part in error["loc"])
-    if error["type"] == "extra_forbidden":
-        model = _NESTED[str(error["loc"][0])]
-        return f"there is no setting '{setting}'{nearest(str(error['loc'][-1]), model.model_fields)}"
-    message = error["msg"].removeprefix("Value error, ")
-    return f"{setting}: {message}" if setting else message
+        first = error.errors()[0]
+        setting = ".".join(str(part) for part in first["loc"])
+        message = first["msg"].removeprefix("Value error, ")
+        raise ConfigurationError(f"{path}: source {name}: {setting + ': ' if setting else ''}{message}") from None
 
 
 def _expand(value: Any, where: str) -> Any:
@@ -103,3 +240,8 @@ def _expand(value: Any, where: str) -> Any:
     if missing:
         raise ConfigurationError(f"{where}: the environment variable {missing[0]} is not set; export {missing[0]}=…")
     return _VARIABLE.sub(lambda found: os.environ[found[1]], value)
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean '{close[0]}'?" if close else ""
