@@ -107,8 +107,11 @@ def _land_files(
     home: Home, source: SourceConfig, line: SourceLine, now: datetime, problems: list[str], progress: Progress
 ) -> None:
     for path in source.files():
-        mark = home.lake / "_landed" / f"{_digest(path)[:32]}-{source.fingerprint()[:16]}.json"
-        if mark.exists():
+        place = hashlib.sha256(f"{source.name}\x1f{path}".encode()).hexdigest()[:24]
+        mark = home.lake / "_landed" / f"{place}.json"
+        # What the file held *last* counts: one that went back to earlier content has changed, and is read again.
+        state = f"{_digest(path)}-{source.fingerprint()}"
+        if mark.exists() and json.loads(mark.read_text(encoding="utf-8"))["state"] == state:
             line.files_unchanged += 1
             continue
         tally = Tally()
@@ -128,7 +131,10 @@ def _land_files(
         problems += [f"{source.name}: {path.name}: {count:,} × {what}" for what, count in tally.mended.items()]
         line.files += 1
         progress(f"{source.name}: {path.name}: {line.landed:,} rows so far")
-        _write_mark(mark, {"file": path.name, "source": source.name, "landed_at": now.isoformat(), **asdict(line)})
+        _write_mark(
+            mark,
+            {"state": state, "file": path.name, "source": source.name, "landed_at": now.isoformat(), **asdict(line)},
+        )
 
 
 def _land_api(

@@ -20,6 +20,7 @@ import dataframely as dy
 import polars as pl
 
 from dagster_project import lake
+from dagster_project.errors import SourceError
 from dagster_project.ingestion.contracts import TABLES, allowed, own_columns, required_columns
 from dagster_project.ingestion.records import Record, Reject
 from dagster_project.ingestion.sources import SourceConfig
@@ -93,10 +94,18 @@ def _named(values: dict[str, Any], source: SourceConfig, defaults: dict[str, obj
         if _is_missing(row.get(name)):
             row[name] = value
     row.update(source.constants)
-    if source.known_at is not None and source.known_at.column in values:
-        row["known_at"] = values[source.known_at.column]
+    if source.known_at is not None:
+        column = source.known_at.column
+        if column not in values and column not in row:
+            raise SourceError(f"there is no column '{column}', which `known_at` names; it has {', '.join(values)}")
+        row["known_at"] = values.get(column, row.get(column))
     for name, template in source.templates.items():
-        row[name] = template.format_map({key: "" if value is None else value for key, value in row.items()})
+        try:
+            row[name] = template.format_map({key: "" if value is None else value for key, value in row.items()})
+        except (KeyError, ValueError, IndexError) as error:
+            raise SourceError(
+                f"templates.{name} asks for {error}, which no column gives; it has {', '.join(row)}"
+            ) from None
     if source.text_from:
         parts = [str(values.get(name) or "").strip() for name in source.text_from]
         row["text"] = next((part for part in parts if part), None)
@@ -123,7 +132,7 @@ def _convert(
             converted.append(_one(value, kind, source, name) if kind == pl.String else None)
             if kind != pl.String:
                 faults[index] = value
-        except ValueError:
+        except (ValueError, OverflowError):
             converted.append(None)
             faults[index] = value
     return converted, faults
@@ -196,7 +205,7 @@ def _attributes(extra: dict[str, Any], row: dict[str, Any]) -> str:
             given = {"attributes": given}
     merged = {
         **(given if isinstance(given, dict) else {}),
-        **{name: value for name, value in extra.items() if not _is_missing(value)},
+        **{name: value for name, value in extra.items() if value is not None and value != ""},
     }
     text = json.dumps(merged, sort_keys=True, ensure_ascii=False, default=str).replace("\\u0000", "")
     return text.encode("utf-8", "replace").decode()

@@ -298,3 +298,80 @@ def test_the_fingerprint_changes_with_the_files(tmp_path: Path) -> None:
 def test_an_empty_lake_has_every_table(home: Home) -> None:
     ensure_lake(home)
     assert {path.name for path in home.lake.iterdir()} == {*TABLES, "quarantine", "ticket_events"}
+
+
+@pytest.mark.parametrize("last_column", [True, False])
+def test_a_quote_that_is_never_closed_costs_one_row(home: Home, tmp_path: Path, last_column: bool) -> None:
+    header = "feedback_id,source,channel,product,occurred_at,text" + ("" if last_column else ",mood") + "\n"
+    end = "\n" if last_column else ",sour\n"
+    rows = [f"f{number},shop,chat,app,2026-04-01,fine{end}" for number in range(100)]
+    rows[2] = rows[2].replace("fine", '"he said no')
+    (tmp_path / "a.csv").write_text(header + "".join(rows))
+    line, _ = run(home, source("a.csv", tmp_path))
+    assert (line.read, line.landed, line.quarantined) == (100, 99, 1)
+    assert held(home)["text"].unique().to_list() == ["fine"]
+    assert held(home, "quarantine")["line"].to_list() == [4]
+
+
+def test_an_open_quote_before_a_properly_quoted_text_costs_one_row(home: Home, tmp_path: Path) -> None:
+    good = row(1, "one\ntwo") + row(2, 'she said "no", twice')
+    (tmp_path / "a.csv").write_text(HEADER + row(0).replace("it broke", '"it broke') + good + row(3))
+    line, _ = run(home, source("a.csv", tmp_path))
+    assert (line.landed, line.quarantined) == (3, 1)
+    assert held(home).sort("feedback_id")["text"].to_list() == ["one\ntwo", 'she said "no", twice', "it broke"]
+
+
+def test_a_file_that_goes_back_to_earlier_content_is_read_again(home: Home, tmp_path: Path) -> None:
+    for day, text in enumerate(["first", "second", "first"]):
+        (tmp_path / "a.csv").write_text(HEADER + row(1, text))
+        run(home, source("a.csv", tmp_path), now=NOW + timedelta(days=day))
+    assert held(home).sort("known_at")["text"].to_list() == ["first", "second", "first"]
+
+
+def test_a_header_that_cannot_be_read_is_not_replaced_by_the_first_row(home: Home, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes((HEADER.replace("mood", "größe") + row(1) + row(2)).encode("latin-1"))
+    line, report = run(home, source("a.csv", tmp_path))
+    assert (line.landed, held(home).height) == (0, 0)
+    assert "its header cannot be read" in report.problems[0]
+    assert "`encoding`" in report.problems[0]
+    again, _ = run(home, source("a.csv", tmp_path, encoding="latin-1"))
+    assert again.landed == 2
+
+
+def test_what_cannot_be_read_does_not_stop_other_sources(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "deep.jsonl").write_text('{"a":' + "9" * 5000 + "}\n" + "[" * 200_000 + "\n")
+    (tmp_path / "cr.csv").write_bytes((HEADER + row(1)).replace("\n", "\r").encode())
+    (tmp_path / "huge.jsonl").write_text(
+        '{"product":"p","service":"s","bucket_start":"2026-04-01","errors":0,"requests":1' + "0" * 400 + "}\n"
+    )
+    (tmp_path / "rel.csv").write_text("product,environment,deployed_at,ver\napp,prod,2026-04-01,1\n")
+    (tmp_path / "good.csv").write_text(HEADER + row(1))
+    report = land(
+        home,
+        [
+            SourceConfig(name="deep", table="feedback", path="deep.jsonl", base=tmp_path),
+            SourceConfig(name="cr", table="feedback", path="cr.csv", base=tmp_path),
+            SourceConfig(name="huge", table="service_metrics", path="huge.jsonl", base=tmp_path),
+            SourceConfig(
+                name="rel",
+                table="releases",
+                path="rel.csv",
+                base=tmp_path,
+                templates={"release_id": "{product}@{version}"},
+            ),
+            source("good.csv", tmp_path, known_at={"column": "nowhere"}),
+            SourceConfig(name="last", table="feedback", path="good.csv", base=tmp_path),
+        ],
+        now=NOW,
+    )
+    said = "\n".join(report.problems)
+    for name in ("deep", "cr", "huge", "rel", "exports"):
+        assert f"{name}: " in said
+    assert report.lines[-1].landed == 1
+
+
+def test_an_unknown_column_keeps_every_value_it_has(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(HEADER + row(1, mood="none"))
+    run(home, source("a.csv", tmp_path))
+    assert json.loads(held(home)["attributes"].item()) == {"mood": "none"}

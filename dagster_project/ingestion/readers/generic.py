@@ -10,13 +10,14 @@ import csv
 import io
 import json
 import sys
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
 
 from dagster_project.errors import SourceError
-from dagster_project.ingestion.records import Record, Reject, Tally, open_bytes, read_json, read_lines
+from dagster_project.ingestion.records import RAW_LIMIT, Record, Reject, Tally, open_bytes, read_json, read_lines
 from dagster_project.ingestion.sources import SourceConfig
 
 csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # a review of several megabytes is a review
@@ -45,47 +46,87 @@ def read(path: Path, source: SourceConfig, tally: Tally) -> Iterator[Record | Re
 
 
 def read_csv(path: Path, encoding: str, tally: Tally) -> Iterator[Record | Reject]:
-    """The rows of a CSV file by the names in its first line."""
-    places: list[int] = []
-    rejects: list[Reject] = []
+    """The rows of a CSV file by the names in its first line.
 
-    def good_lines() -> Iterator[str]:
-        for number, line in enumerate(read_lines(path, encoding), start=1):
-            if isinstance(line, Reject):
-                rejects.append(line)
-                continue
-            places.append(number)
-            yield _without_nul(line, tally)
+    One bad row costs one row: when a row does not fit, its first line is rejected and reading goes on with the next line, so
+    a quote that is never closed does not swallow what follows.
 
-    lines = good_lines()
+    Raises:
+        SourceError: the first line cannot be read, so no row can be understood.
+    """
+    lines = _Lines(read_lines(path, encoding), tally)
     first = next(lines, None)
-    if first is None:
-        yield from rejects
-        return
+    if first is None or lines.rejects:
+        reason = lines.rejects[0].reason if lines.rejects else "it holds no line"
+        raise SourceError(f"{path.name}: its header cannot be read: {reason}")
     delimiter = max(",;\t", key=first.count)
-    names = [name.strip() for name in next(csv.reader([first], delimiter=delimiter))]
-    rows = csv.reader(lines, delimiter=delimiter)
+    try:
+        names = [name.strip() for name in next(csv.reader([first], delimiter=delimiter, strict=True))]
+    except csv.Error as error:
+        raise SourceError(f"{path.name}: its first line is no CSV header: {error}; save it with line feeds") from None
     while True:
-        begin = rows.line_num + 1
-        try:
-            row = next(rows, None)
-        except csv.Error as error:
-            yield Reject(f"the row is not CSV: {error}", places[begin] if begin < len(places) else None)
-            continue
-        yield from rejects
-        rejects.clear()
-        if row is None:
+        lines.begin_row()
+        row, fault = _next_row(lines, delimiter, names)
+        yield from lines.rejects
+        lines.rejects.clear()
+        if row is None and not fault:
             return
-        if not row:
-            continue
-        line = places[begin]
-        if len(row) != len(names):
-            reason = (
-                f"the row has {len(row)} fields where the header has {len(names)}; look for a stray quote or separator"
-            )
-            yield Reject(reason, line, delimiter.join(row)[:10_000])
-            continue
-        yield Record(dict(zip(names, row, strict=True)), line)
+        number, text = lines.row_start()
+        if fault:
+            lines.keep_only_first()
+            yield Reject(fault, number, text[:RAW_LIMIT])
+        elif row:
+            yield Record(dict(zip(names, row, strict=True)), number)
+
+
+def _next_row(lines: _Lines, delimiter: str, names: list[str]) -> tuple[list[str] | None, str]:
+    """The next row, or None at the end; and what is wrong with it, if anything."""
+    try:
+        row = next(csv.reader(lines, delimiter=delimiter, strict=True), None)
+    except csv.Error as error:
+        return None, f"the row is not CSV: {error}; look for a stray quote"
+    if row and len(row) != len(names):
+        return (
+            row,
+            f"the row has {len(row)} fields, the header {len(names)}; look for a stray quote or separator",
+        )
+    return row, ""
+
+
+class _Lines:
+    """Good lines with their numbers; those of the row being read are remembered, so that they can be read again."""
+
+    def __init__(self, source: Iterator[str | Reject], tally: Tally) -> None:
+        self._source = enumerate(source, start=1)
+        self._tally = tally
+        self._again: deque[tuple[int, str]] = deque()
+        self._row: list[tuple[int, str]] = []
+        self.rejects: list[Reject] = []
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        if self._again:
+            self._row.append(self._again.popleft())
+            return self._row[-1][1]
+        for number, line in self._source:
+            if isinstance(line, Reject):
+                self.rejects.append(line)
+                continue
+            self._row.append((number, _without_nul(line, self._tally)))
+            return self._row[-1][1]
+        raise StopIteration
+
+    def begin_row(self) -> None:
+        self._row.clear()
+
+    def row_start(self) -> tuple[int, str]:
+        return self._row[0]
+
+    def keep_only_first(self) -> None:
+        """Give back every line of this row but the first, to be read again as rows of their own."""
+        self._again.extendleft(reversed(self._row[1:]))
 
 
 def _without_nul(line: str, tally: Tally) -> str:
@@ -105,7 +146,10 @@ def _read_json_lines(path: Path, encoding: str, tally: Tally) -> Iterator[Record
         try:
             values = json.loads(_without_nul(line, tally))
         except json.JSONDecodeError as error:
-            yield Reject(f"the line is not JSON: {error.msg} at character {error.pos + 1}", number, line[:10_000])
+            yield Reject(f"the line is not JSON: {error.msg} at character {error.pos + 1}", number, line[:RAW_LIMIT])
+            continue
+        except (ValueError, RecursionError) as error:  # a number of thousands of digits, or nesting without end
+            yield Reject(f"the line is JSON that cannot be read: {error}", number, line[:RAW_LIMIT])
             continue
         if isinstance(values, dict):
             yield Record(values, number)

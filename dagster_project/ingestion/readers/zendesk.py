@@ -57,9 +57,9 @@ def _values(ticket: dict[str, Any]) -> dict[str, Any]:
     via = (ticket.get("via") or {}).get("channel", "")
     channel = "chat" if via in _CHAT else "social" if via in _SOCIAL else "support_ticket"
     fields = {
-        str(field["id"]): field.get("value")
+        str(field["id"]): field["value"]
         for field in ticket.get("custom_fields") or []
-        if field.get("value") is not None
+        if isinstance(field, dict) and "id" in field and field.get("value") is not None
     }
     return {
         "feedback_id": f"zd-{ticket['id']}",
