@@ -6,6 +6,7 @@ load, and an error names the file, the source, the setting and what to do.
 
 from __future__ import annotations
 
+import codecs
 import difflib
 import hashlib
 import os
@@ -109,6 +110,15 @@ class SourceConfig(_Strict):
             ZoneInfo(value)
         except (ZoneInfoNotFoundError, ValueError):
             raise ValueError(f"'{value}' is not a time zone; write one like Europe/Berlin") from None
+        return value
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, value: str) -> str:
+        try:
+            codecs.lookup(value or "utf-8")
+        except LookupError:
+            raise ValueError(f"'{value}' is not an encoding; write one like latin-1, cp1252 or utf-16") from None
         return value
 
     @model_validator(mode="after")

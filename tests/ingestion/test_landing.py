@@ -281,6 +281,7 @@ def test_settings_are_checked_on_load(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "'ratng' is not a column of feedback; did you mean 'rating'?" in problem(
         "{name: a, table: feedback, path: x, renames: {stars: ratng}}"
     )
+    assert "'utf-99' is not an encoding" in problem("{name: a, table: feedback, path: x, encoding: utf-99}")
     assert "'5 parsecs' is not a delay" in problem(
         "{name: a, table: feedback, path: x, known_at: {column: d, delay: 5 parsecs}}"
     )
@@ -375,3 +376,10 @@ def test_an_unknown_column_keeps_every_value_it_has(home: Home, tmp_path: Path) 
     (tmp_path / "a.csv").write_text(HEADER + row(1, mood="none"))
     run(home, source("a.csv", tmp_path))
     assert json.loads(held(home)["attributes"].item()) == {"mood": "none"}
+
+
+def test_two_columns_of_one_name_are_refused_rather_than_one_lost(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(HEADER.replace("mood", "text") + row(1))
+    line, report = run(home, source("a.csv", tmp_path))
+    assert line.landed == 0
+    assert "two columns are named 'text'" in report.problems[0]

@@ -48,8 +48,8 @@ def read(path: Path, source: SourceConfig, tally: Tally) -> Iterator[Record | Re
 def read_csv(path: Path, encoding: str, tally: Tally) -> Iterator[Record | Reject]:
     """The rows of a CSV file by the names in its first line.
 
-    One bad row costs one row: when a row does not fit, its first line is rejected and reading goes on with the next line, so
-    a quote that is never closed does not swallow what follows.
+    One bad row costs one row: when a row does not fit, its first line is rejected and reading goes on with the next
+    line, so a quote that is never closed does not swallow what follows.
 
     Raises:
         SourceError: the first line cannot be read, so no row can be understood.
@@ -64,6 +64,9 @@ def read_csv(path: Path, encoding: str, tally: Tally) -> Iterator[Record | Rejec
         names = [name.strip() for name in next(csv.reader([first], delimiter=delimiter, strict=True))]
     except csv.Error as error:
         raise SourceError(f"{path.name}: its first line is no CSV header: {error}; save it with line feeds") from None
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise SourceError(f"{path.name}: two columns are named '{twice[0]}', and one would hide the other; rename one")
     while True:
         lines.begin_row()
         row, fault = _next_row(lines, delimiter, names)
