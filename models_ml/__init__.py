@@ -5,6 +5,7 @@ when a model is trained or first used. No model hub is ever asked: the encoder's
 """
 
 import os
+import sys
 
 for _switch, _value in {
     "HF_HUB_OFFLINE": "1",
@@ -13,3 +14,5 @@ for _switch, _value in {
     "TOKENIZERS_PARALLELISM": "false",
 }.items():
     os.environ.setdefault(_switch, _value)
+# OpenVINO's converter reports each use unless this package is not there; then it takes a stub that sends nothing.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]

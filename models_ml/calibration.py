@@ -18,6 +18,8 @@ FLOOR = 0.35
 """Below it nothing is answered: missing a complaint is held to cost about twice what misfiling one does."""
 TARGET_PRECISION = 0.6
 """A class whose answers are right less often than this would open issues that nobody has."""
+LANGUAGE_TEXTS = 20
+"""With fewer calibration texts in a language, nobody knows whether the classifier reads it."""
 _PRIOR_WEIGHT = 8.0
 """How many answers of all classes together weigh as much as a class's own; it has about ten calibration texts."""
 _GRID = np.round(np.arange(FLOOR, 0.76, 0.02), 2)
@@ -38,6 +40,28 @@ def fit_temperature(logits: NDArray[np.float64], truth: Sequence[str]) -> float:
     rows = np.arange(len(expected))
     losses = [-np.log(softmax(logits, temperature)[rows, expected] + 1e-12).mean() for temperature in grid]
     return float(grid[int(np.argmin(losses))])
+
+
+def answers(probabilities: NDArray[np.float64], thresholds: dict[str, float]) -> NDArray[np.bool_]:
+    """Which texts the likeliest type is sure enough of to answer, shape (texts,)."""
+    limits = np.array([thresholds[name] for name in ISSUE_TYPES])
+    answered: NDArray[np.bool_] = probabilities.max(axis=1) >= limits[probabilities.argmax(axis=1)]
+    return answered
+
+
+def readable_languages(
+    probabilities: NDArray[np.float64], truth: Sequence[str], spoken: Sequence[str], thresholds: dict[str, float]
+) -> list[str]:
+    """The languages in which answers were right often enough, on enough calibration texts, to be given at all."""
+    right = probabilities.argmax(axis=1) == np.array([ISSUE_TYPES.index(name) for name in truth])
+    answered = answers(probabilities, thresholds)
+    readable = []
+    for language in sorted(set(spoken)):
+        own = np.array([one == language for one in spoken])
+        enough = own.sum() >= LANGUAGE_TEXTS and (own & answered).any()
+        if enough and right[own & answered].mean() >= TARGET_PRECISION:
+            readable.append(language)
+    return readable
 
 
 def fit_thresholds(probabilities: NDArray[np.float64], truth: Sequence[str]) -> dict[str, float]:

@@ -15,13 +15,13 @@ def write_card(
     version: str,
     metrics: Metrics,
     details: dict[str, Any],
-    thresholds: dict[str, float],
-    temperature: float,
+    served: dict[str, Any],
 ) -> None:
     """Write the card as Markdown."""
     weak = [name for name, figures in metrics.by_type.items() if figures.f1 < _WEAK]
     counts = details["texts"]
-    limits = ", ".join(f"{name} {value:.2f}" for name, value in thresholds.items())
+    limits = ", ".join(f"{name} {value:.2f}" for name, value in served["thresholds"].items())
+    readable = ", ".join(served["languages"]) or "none"
     lines = [
         f"# Classifier {version}",
         "",
@@ -32,7 +32,7 @@ def write_card(
         "## Made from",
         f"all-MiniLM-L6-v2, fine-tuned by SetFit on {counts['train']} hand-written texts"
         f" ({', '.join(details['languages'])}), calibrated on {counts['calibration']} others (temperature"
-        f" {temperature:.2f}), judged on {counts['evaluation']} more that it never saw.",
+        f" {served['temperature']:.2f}), judged on {counts['evaluation']} more that it never saw.",
         "",
         "## How good",
         f"- accuracy {metrics.accuracy:.2f}, macro-F1 {metrics.macro_f1:.2f} before abstention",
@@ -45,7 +45,7 @@ def write_card(
         f"- issue types with F1 below {_WEAK}: {', '.join(weak) or 'none'}",
         "- the evaluation texts were chosen to be hard (two topics in one text, irony, slang, typos) and by the authors of",  # noqa: E501
         "  the training texts: real feedback is plainer in part, and stranger in part",
-        "- languages other than English are few in training and not measured one by one",
+        f"- reads these languages well enough to answer: {readable}; all others are left to the rules, or abstained",
         "- one label per text: of two complaints in one text, only the one to act on counts",
         "- short outcries without an object (not work!) are read as no particular issue",
         "",

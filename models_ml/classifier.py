@@ -1,4 +1,4 @@
-"""Serving: texts in, predictions out, each with a calibrated confidence, a runner-up and the nearest training texts.
+"""Serving: texts in, predictions out, each with a calibrated confidence, a runner-up, and why: phrases and neighbours.
 
 Texts are read once however often they occur. The same text gives the same prediction, to the last bit, in any company
 and order.
@@ -9,18 +9,23 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models_ml.calibration import softmax
 from models_ml.data import ISSUE_TYPES
-from models_ml.encoder import embed, load_encoder
+from models_ml.encoder import Encoder, TokenScores
 from models_ml.evaluate import Metrics
+from models_ml.phrases import Phrase, key_phrases
 from models_ml.preprocess import clean
+from models_ml.sentiment import FeelingHead
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
 
 ABSTAINED = "other"
 """The issue type that decisions see when the classifier declines to answer."""
@@ -40,7 +45,7 @@ class Neighbour:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the classifier says of one text."""
+    """What the classifier says of one text; sentiment is the score of its words, -1 (negative) to 1 (positive)."""
 
     issue_type: str
     best_type: str
@@ -49,6 +54,8 @@ class Prediction:
     runner_up_confidence: float
     abstained: bool
     neighbours: tuple[Neighbour, ...]
+    key_phrases: tuple[Phrase, ...]
+    sentiment: float
 
 
 @dataclass(frozen=True)
@@ -66,15 +73,20 @@ class Head:
 
 @dataclass(frozen=True)
 class Classifier:
-    """A trained model in memory; its encoder is loaded when first needed."""
+    """A trained model in memory; its encoder is loaded when first needed.
+
+    ``languages`` are those in which its answers were measured to be right often enough to be given.
+    """
 
     folder: Path
     version: str
     head: Head
+    feelings: FeelingHead
     examples: NDArray[np.float32]
     example_labels: tuple[tuple[str, str], ...]
     temperature: float
     thresholds: dict[str, float]
+    languages: tuple[str, ...]
     max_tokens: int
     metrics: Metrics
 
@@ -87,22 +99,31 @@ class Classifier:
 
         with np.load(folder / "head.npz") as arrays:
             head, examples = Head(arrays["coefficients"], arrays["intercepts"]), arrays["examples"]
+            feelings = FeelingHead(arrays["feeling_coefficients"], arrays["feeling_intercepts"])
         return cls(
             folder=folder,
             version=folder.name,
             head=head,
+            feelings=feelings,
             examples=examples,
             example_labels=tuple((one["text_id"], one["issue_type"]) for one in content("examples.json")),
             temperature=content("calibration.json")["temperature"],
             thresholds=content("calibration.json")["thresholds"],
+            languages=tuple(content("calibration.json")["languages"]),
             max_tokens=content("training.json")["config"]["max_tokens"],
             metrics=Metrics.from_dict(content("metrics.json")),
         )
 
     @cached_property
-    def encoder(self) -> Any:
-        """The fine-tuned sentence encoder."""
-        return load_encoder(self.folder / "encoder", self.max_tokens)
+    def encoder(self) -> Encoder:
+        """The fine-tuned sentence encoder, on this machine's fastest runtime."""
+        return Encoder.open(self.folder, self.max_tokens)
+
+    @cached_property
+    def _projection(self) -> NDArray[np.float32]:
+        """Shape (dimensions, types): how a direction speaks for each type, against the average type."""
+        centred = (self.head.coefficients - self.head.coefficients.mean(axis=0)) / self.temperature
+        return np.ascontiguousarray(centred.T, dtype=np.float32)
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
         """One prediction per text, in the order given; any text whatever is valid."""
@@ -116,20 +137,37 @@ class Classifier:
             predictions.update(zip(chunk, self._predict_chunk(chunk), strict=True))
         return [predictions[text] for text in cleaned]
 
+    def probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """Calibrated probabilities, shape (texts, types), in the order of ``ISSUE_TYPES``; rows sum to 1."""
+        vectors = self.encoder.encode([clean(text) for text in texts])
+        return softmax(self.head.logits(vectors), self.temperature)
+
     def _predict_chunk(self, texts: list[str]) -> list[Prediction]:
         predictions = []
-        for text, vector in zip(texts, embed(self.encoder, texts), strict=True):
-            # One row at a time: a matrix product may round a row differently beside others.
-            probabilities = softmax(self.head.logits(vector[np.newaxis, :]), self.temperature)[0]
-            predictions.append(self._one(text, probabilities, self.examples @ vector))
+        # Products this small are done before other threads have woken up; OpenVINO can use those better.
+        with _blas().limit(limits=1):
+            vectors, added = self.encoder.explain(texts, self._projection)
+            likely = _largest(vectors @ self.examples.T, 2 * _NEIGHBOURS)
+            for text, vector, tokens, near in zip(texts, vectors, added, likely, strict=True):
+                # One row at a time: a matrix product may round a row differently beside others.
+                probabilities = softmax(self.head.logits(vector[np.newaxis, :]), self.temperature)[0]
+                predictions.append(self._one(text, probabilities, vector, tokens, near))
         return predictions
 
-    def _one(self, text: str, probabilities: NDArray[np.float64], likeness: NDArray[np.float32]) -> Prediction:
+    def _one(
+        self,
+        text: str,
+        probabilities: NDArray[np.float64],
+        vector: NDArray[np.float32],
+        tokens: TokenScores,
+        near: NDArray[np.int64],
+    ) -> Prediction:
         best, second = (int(index) for index in np.argsort(-probabilities, kind="stable")[:2])
         name, confidence = ISSUE_TYPES[best], float(probabilities[best])
         # Without a letter there is nothing to read, whatever the encoder makes of it.
         abstained = confidence < self.thresholds[name] or not any(character.isalpha() for character in text)
-        nearest = np.argsort(-likeness, kind="stable")[:_NEIGHBOURS]
+        likeness = (self.examples[near] * vector).sum(axis=1).tolist()
+        nearest = sorted(zip(likeness, near.tolist(), strict=True), key=lambda one: (-one[0], one[1]))[:_NEIGHBOURS]
         return Prediction(
             issue_type=ABSTAINED if abstained else name,
             best_type=name,
@@ -138,8 +176,25 @@ class Classifier:
             runner_up_confidence=round(float(probabilities[second]), 6),
             abstained=abstained,
             neighbours=tuple(
-                Neighbour(text_id, issue_type, round(float(likeness[index]), 3))
-                for index in nearest
+                Neighbour(text_id, issue_type, round(similarity, 3))
+                for similarity, index in nearest
                 for text_id, issue_type in [self.example_labels[index]]
             ),
+            key_phrases=key_phrases(text, tokens.spans, tokens.scores[:, best]),
+            sentiment=self.feelings.score(vector),
         )
+
+
+def _largest(scores: NDArray[np.float32], count: int) -> NDArray[np.int64]:
+    """The columns of each row's largest scores, shape (rows, count), in the order of the columns."""
+    count = min(count, scores.shape[1])
+    chosen = np.argpartition(scores, -count, axis=1)[:, -count:]
+    return np.sort(chosen.astype(np.int64), axis=1)
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    """NumPy's matrix library; finding it once is enough."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController().select(user_api="blas")

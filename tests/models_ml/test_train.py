@@ -52,7 +52,11 @@ def test_everything_a_reader_needs_lies_beside_the_model(trained: tuple[Path, Cl
     models, model, _ = trained
     folder = models / model.version
     assert (folder / "encoder" / "model.safetensors").is_file()
-    assert not list(folder.rglob("*.pkl")) + list(folder.rglob("*.bin"))
+    assert (folder / "openvino" / "encoder.xml").is_file()
+    pickled = [
+        path for path in folder.rglob("*") if path.suffix in (".pkl", ".joblib") or path.name == "pytorch_model.bin"
+    ]
+    assert pickled == []
     assert json.loads((folder / "training.json").read_text())["texts"] == {
         "train": 40,
         "calibration": 20,

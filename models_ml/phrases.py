@@ -1,0 +1,87 @@
+"""Key phrases: the words of a text that spoke most for its label.
+
+The encoder's vector is a mean of token states and the head is linear, so the score of a type is exactly a sum over
+tokens. Here tokens are put together to words, and neighbouring words to phrases of up to three.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+_PHRASES = 3
+_WORDS = 3
+_WORD = re.compile(r"\w+(?:['’.-]\w+)*")
+# A phrase neither begins nor ends with one of these: alone they tell a reader nothing.
+_FILLERS = frozenset(
+    "a an and are as at be been but by for from had has have i if in is it its me my of on or so that the their them"
+    " then there they this to was we were what when which while with you your"
+    " der die das und ist ich ein eine el la los las y es un una le les et est je de du des o os e é um uma que".split()
+)
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """Some words of the text, and their share (0-1) of all that spoke for the label."""
+
+    phrase: str
+    share: float
+
+
+def key_phrases(text: str, spans: NDArray[np.int32], scores: NDArray[np.float32]) -> tuple[Phrase, ...]:
+    """Up to three phrases without overlap, the weightiest first; none where nothing spoke for the label.
+
+    Args:
+        text: what was read.
+        spans: the characters of each token, shape (tokens, 2).
+        scores: what each token added to the label's score, shape (tokens,).
+    """
+    words = [found.span() for found in _WORD.finditer(text)]
+    weights = _weights(words, spans, scores)
+    total = sum(weight for weight in weights if weight > 0)
+    if total <= 0:
+        return ()
+    taken: set[int] = set()
+    phrases: list[Phrase] = []
+    for start, end, weight in _candidates(text, words, weights, 0.05 * total):
+        if len(phrases) == _PHRASES:
+            break
+        if taken.isdisjoint(range(start, end)):
+            taken.update(range(start, end))
+            phrases.append(Phrase(text[words[start][0] : words[end - 1][1]], round(min(1.0, weight / total), 3)))
+    return tuple(phrases)
+
+
+def _weights(words: list[tuple[int, int]], spans: NDArray[np.int32], scores: NDArray[np.float32]) -> list[float]:
+    """The sum of the scores of each word's tokens."""
+    weights = [0.0] * len(words)
+    word = 0
+    for (start, end), score in zip(spans.tolist(), scores.tolist(), strict=True):
+        while word < len(words) and words[word][1] <= start:
+            word += 1
+        if end > start and word < len(words) and words[word][0] < end:
+            weights[word] += score
+    return weights
+
+
+def _candidates(
+    text: str, words: list[tuple[int, int]], weights: list[float], least: float
+) -> list[tuple[int, int, float]]:
+    """Runs of one to three words that weigh enough and that both ends strengthen, weightiest first."""
+    strong = [
+        weight > 0 and text[start:end].casefold() not in _FILLERS
+        for (start, end), weight in zip(words, weights, strict=True)
+    ]
+    found = []
+    for start in range(len(words)):
+        if not strong[start]:
+            continue
+        weight = 0.0
+        for end in range(start + 1, min(start + _WORDS, len(words)) + 1):
+            weight += weights[end - 1]
+            if strong[end - 1] and weight >= least:
+                found.append((start, end, weight))
+    return sorted(found, key=lambda one: (-one[2], one[0], one[1]))

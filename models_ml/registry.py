@@ -1,0 +1,153 @@
+"""The registry: which trained model is the champion, that is, which one labels.
+
+Models lie in one folder each, named by content hash. A newly trained model is a candidate. It becomes the champion only
+if the golden evaluation split says that it is fit to serve; else the champion stays, and the refusal says why. The
+decision and everything it rests on are kept in ``champion.json``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models_ml.classifier import Classifier
+from models_ml.data import GOLDEN, GoldenSet, load_golden
+from models_ml.errors import ModelError
+from models_ml.evaluate import Metrics, evaluate
+from models_ml.train import load_or_train
+
+Progress = Callable[[str], None]
+
+URGENT = ("checkout_failure", "payment_failure", "login_account", "app_crash", "security_privacy")
+"""The types that the playbook may treat as P1: missing them is what hurts."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What a candidate must keep to.
+
+    ``margin`` is how much macro-F1 a candidate may lose against the champion: about one standard error of macro-F1 on
+    the golden set's evaluation split, so that chance alone refuses few equals and lets no plain loss through.
+    """
+
+    macro_f1: float = 0.5
+    margin: float = 0.02
+    urgent_recall: float = 0.5
+    ece: float = 0.12
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Whether a candidate may serve, with every reason against it and the figures it rests on."""
+
+    candidate: str
+    champion: str | None
+    promoted: bool
+    reasons: tuple[str, ...]
+    figures: dict[str, float]
+
+
+class NoChampionError(ModelError):
+    """The first model is not fit to serve, and there is no earlier one to keep."""
+
+
+def champion(models: Path, *, golden: Path = GOLDEN, progress: Progress = lambda _: None) -> Classifier:
+    """The model that labels: the champion on record, or the first one, trained and judged now.
+
+    Raises:
+        GoldenSetError: the golden set is missing or wrong.
+        NoChampionError: the first model is not fit to serve.
+    """
+    recorded = _recorded(models)
+    if recorded is not None and (models / recorded / "metrics.json").exists():
+        return Classifier.load(models / recorded)
+    model, decision = promote(models, golden=golden, progress=progress)
+    if model is None:
+        raise NoChampionError(f"model {decision.candidate} may not serve: {'; '.join(decision.reasons)}")
+    return model
+
+
+def promote(
+    models: Path, *, golden: Path = GOLDEN, bounds: Bounds | None = None, progress: Progress = lambda _: None
+) -> tuple[Classifier | None, Decision]:
+    """Train the candidate for this golden set if need be, judge it, and make it the champion if it is fit.
+
+    Returns:
+        The champion after the decision (None if there was none and the candidate was refused), and the decision.
+
+    Raises:
+        GoldenSetError: the golden set is missing or wrong.
+    """
+    candidate = load_or_train(models, golden=golden, progress=progress)
+    recorded = _recorded(models)
+    if recorded == candidate.version:
+        return candidate, Decision(**_read(models)["decision"])
+    current = Classifier.load(models / recorded) if recorded and (models / recorded / "metrics.json").exists() else None
+    decision = judge(candidate, current, load_golden(golden), bounds or Bounds())
+    if decision.promoted:
+        _record(models, candidate.version, decision)
+        return candidate, decision
+    progress(f"model {candidate.version} is refused: {'; '.join(decision.reasons)}")
+    return current, decision
+
+
+def judge(candidate: Classifier, current: Classifier | None, data: GoldenSet, bounds: Bounds) -> Decision:
+    """Compare a candidate with the bounds and with the champion, both on the same evaluation texts."""
+    metrics = candidate.metrics
+    reasons = []
+    figures = {"macro_f1": metrics.macro_f1, "ece": metrics.ece}
+    if metrics.macro_f1 < bounds.macro_f1:
+        reasons.append(f"macro-F1 {metrics.macro_f1:.3f} is below {bounds.macro_f1}")
+    if current is not None:
+        figures["champion_macro_f1"] = measured(current, data).macro_f1
+        if metrics.macro_f1 < figures["champion_macro_f1"] - bounds.margin:
+            reasons.append(
+                f"macro-F1 {metrics.macro_f1:.3f} is more than {bounds.margin} below the champion's"
+                f" {figures['champion_macro_f1']:.3f}"
+            )
+    for name in URGENT:
+        recall = figures[f"recall_{name}"] = metrics.by_type[name].recall
+        if recall < bounds.urgent_recall:
+            reasons.append(f"recall of {name} {recall:.2f} is below {bounds.urgent_recall}")
+    if metrics.ece > bounds.ece:
+        reasons.append(f"calibration error {metrics.ece:.3f} is above {bounds.ece}")
+    return Decision(
+        candidate=candidate.version,
+        champion=current.version if current else None,
+        promoted=not reasons,
+        reasons=tuple(reasons),
+        figures={name: round(value, 4) for name, value in figures.items()},
+    )
+
+
+def measured(model: Classifier, data: GoldenSet) -> Metrics:
+    """A model on the evaluation split as it is now, which may have grown since the model was trained."""
+    texts = data.split("evaluation")
+    said = model.predict([text.text for text in texts])
+    probabilities = model.probabilities([text.text for text in texts])
+    answered = np.array([not one.abstained for one in said])
+    return evaluate(probabilities, [text.issue_type for text in texts], answered)
+
+
+def _recorded(models: Path) -> str | None:
+    path = models / "champion.json"
+    return str(_read(models)["version"]) if path.exists() else None
+
+
+def _read(models: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((models / "champion.json").read_text(encoding="utf-8"))
+    content["decision"]["reasons"] = tuple(content["decision"]["reasons"])
+    return content
+
+
+def _record(models: Path, version: str, decision: Decision) -> None:
+    scratch = models / f".champion-{os.getpid()}"
+    content = {"version": version, "decision": asdict(decision)}
+    scratch.write_text(json.dumps(content, indent=1, sort_keys=True), encoding="utf-8")
+    scratch.replace(models / "champion.json")
