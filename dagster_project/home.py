@@ -7,11 +7,13 @@ and the automation read, the ledger records every outbound write. Nothing else i
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from dagster_project.errors import ConfigurationError
+from models_ml.data import GOLDEN
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DBT_PROJECT = REPOSITORY / "dbt_project"
@@ -52,6 +54,20 @@ class Home:
     def models(self) -> Path:
         """Trained classifiers, one folder per content hash."""
         return self.root / "models"
+
+    @property
+    def golden(self) -> Path:
+        """The golden set that models are trained on and judged by: ``$FEEDBACK_GOLDEN``, the home's own, or ours."""
+        named, own = os.environ.get("FEEDBACK_GOLDEN"), self.root / "golden"
+        return Path(named).expanduser().absolute() if named else own if own.is_dir() else GOLDEN
+
+    def own_golden(self) -> Path:
+        """A golden set that may be added to: the packaged one is copied to the home first."""
+        if self.golden == GOLDEN:
+            scratch = self.root / f".golden-{os.getpid()}"
+            shutil.copytree(GOLDEN, scratch)
+            scratch.rename(self.root / "golden")
+        return self.golden
 
     @property
     def outbound(self) -> Path:

@@ -14,6 +14,7 @@ from datetime import date
 from pathlib import Path
 
 import polars as pl
+import polars.selectors as cs
 
 from dagster_project.home import Home
 
@@ -43,7 +44,8 @@ def append(home: Home, table: str, rows: pl.DataFrame) -> list[Path]:
     rows = rows.sort(rows.columns[0], "known_at", maintain_order=True)
     for (day,), part in rows.group_by(pl.col("known_at").dt.date(), maintain_order=True):
         assert isinstance(day, date)
-        fingerprint = hashlib.sha256(part.write_csv().encode()).hexdigest()[:20]
+        plain = part.with_columns(cs.binary().bin.encode("hex")).write_csv()
+        fingerprint = hashlib.sha256(plain.encode()).hexdigest()[:20]
         path = home.lake / table / f"ingest_date={day.isoformat()}" / f"{fingerprint}.parquet"
         if not path.exists():
             _write_atomically(part, path)

@@ -5,19 +5,28 @@ from dagster import AssetExecutionContext, AssetKey, MaterializeResult, Metadata
 from dagster_project import display, lake
 from dagster_project.enrichment.labeling import label_new
 from dagster_project.resources import HomeResource
-from models_ml.train import load_or_train
+from models_ml.registry import NoChampionError, promote
 
 
 @asset(group_name="enrichment", kinds={"huggingface", "python"})
 def classifier(context: AssetExecutionContext, home: HomeResource) -> MaterializeResult[None]:
-    """The SetFit classifier, trained from the golden set; nothing is trained while the content hash is unchanged."""
-    folder = home.home().models
-    model = load_or_train(folder, progress=context.log.info)
-    card = folder / model.version / "model_card.md"
+    """The SetFit classifier for the golden set as it is; it labels once the golden set finds it fit to.
+
+    Nothing is trained while the content hash is unchanged. A model that is refused leaves the champion in place.
+    """
+    here = home.home()
+    model, decision = promote(here.models, golden=here.golden, progress=context.log.info)
+    if model is None:
+        raise NoChampionError(f"model {decision.candidate} may not serve: {'; '.join(decision.reasons)}")
+    card = here.models / decision.candidate / "model_card.md"
     return MaterializeResult(
         metadata={
-            "model version": model.version,
-            "model card": MetadataValue.md(card.read_text(encoding="utf-8")),
+            "candidate": decision.candidate,
+            "champion": model.version,
+            "promoted": decision.promoted,
+            "reasons against": "; ".join(decision.reasons) or "none",
+            "runtime": model.encoder.runtime.name,
+            "model card of the candidate": MetadataValue.md(card.read_text(encoding="utf-8")),
             "folder": MetadataValue.path(str(card.parent)),
         }
     )
@@ -30,7 +39,7 @@ def classifier(context: AssetExecutionContext, home: HomeResource) -> Materializ
     kinds={"huggingface", "parquet"},
 )
 def labels(context: AssetExecutionContext, home: HomeResource) -> MaterializeResult[None]:
-    """Issue type, calibrated confidence and masked text of each piece of feedback; only what is new is labelled."""
+    """Issue type, sentiment, language, entities and masked text of each piece of feedback; only what is new is read."""
     here = home.home()
     report = label_new(here, progress=context.log.info)
     rows = lake.scan(here, "labels")
@@ -41,7 +50,9 @@ def labels(context: AssetExecutionContext, home: HomeResource) -> MaterializeRes
             "abstained": report.abstained,
             "seconds": round(report.seconds, 1),
             "model version": report.model_version,
+            "label version": report.label_version,
+            "runtime": report.runtime,
             "labels by issue type": MetadataValue.md(display.bar_chart(by_type)),
-            "preview": MetadataValue.md(display.preview(rows.drop("explanation"))),
+            "preview": MetadataValue.md(display.preview(rows.drop("explanation", "signature"))),
         }
     )

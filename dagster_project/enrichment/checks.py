@@ -1,33 +1,50 @@
-"""Whether the labels can be trusted: the golden set, and how often the classifier declines."""
+"""Whether the labels can be trusted: what the golden set says of a new model, and how often the classifier declines."""
 
 from dagster import AssetCheckResult, AssetCheckSeverity, asset_check
 
 from dagster_project import lake
 from dagster_project.enrichment.assets import classifier, labels
 from dagster_project.resources import HomeResource
-from models_ml.train import load_or_train
+from models_ml.registry import promote
 
-MACRO_F1_FLOOR = 0.50
 ABSTAIN_CEILING = 0.50
 
 
-@asset_check(asset=classifier, description=f"Macro-F1 on the golden evaluation split is at least {MACRO_F1_FLOOR}.")
-def golden_set(home: HomeResource) -> AssetCheckResult:
-    """The promoted model still reads what people wrote for it to be judged by."""
-    metrics = load_or_train(home.home().models).metrics
+@asset_check(
+    asset=classifier,
+    description="The model for the present golden set may serve: no worse than the champion by more than the margin,"
+    " recall of every urgent type above its floor, calibration error below its bound. Else the champion stays.",
+)
+def promotion(home: HomeResource) -> AssetCheckResult:
+    """The golden evaluation split judges every new model before it labels anything."""
+    here = home.home()
+    model, decision = promote(here.models, golden=here.golden)
     return AssetCheckResult(
-        passed=bool(metrics.macro_f1 >= MACRO_F1_FLOOR),
-        metadata={"macro F1": float(metrics.macro_f1), "calibration error": float(metrics.ece)},
+        passed=decision.promoted,
+        description="; ".join(decision.reasons) or "fit to serve",
+        metadata={
+            "candidate": decision.candidate,
+            "judged against": decision.champion or "the bounds alone",
+            "serving": model.version if model else "nothing",
+            **decision.figures,
+        },
     )
 
 
 @asset_check(asset=labels, description=f"At most {ABSTAIN_CEILING:.0%} of the latest 1,000 labels are abstentions.")
 def abstentions(home: HomeResource) -> AssetCheckResult:
     """A classifier that mostly declines has met text that it was not trained for."""
-    latest = lake.scan(home.home(), "labels").select("abstained", "known_at").sort("known_at").tail(1000).collect()
+    latest = (
+        lake.scan(home.home(), "labels")
+        .select("abstained", "abstain_reason", "known_at")
+        .sort("known_at")
+        .tail(1000)
+        .collect()
+    )
     rate = float(latest["abstained"].sum()) / max(latest.height, 1)
+    reasons = latest.filter("abstained")["abstain_reason"].value_counts()
     return AssetCheckResult(
         passed=rate <= ABSTAIN_CEILING,
         severity=AssetCheckSeverity.WARN,
-        metadata={"abstained": rate, "of": latest.height},
+        metadata={"abstained": rate, "of": latest.height, **{reason: count for reason, count in reasons.iter_rows()}},
     )

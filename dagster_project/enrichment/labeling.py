@@ -1,4 +1,4 @@
-"""Labelling: every landed version of every piece of feedback, once per model, appended to the lake in chunks.
+"""Labelling: every landed version of every piece of feedback, once per model and rules, appended to the lake in chunks.
 
 A label becomes known when its text did, so a decision as of any instant finds the label of the text as it then stood. A
 killed run loses at most one chunk and goes on where it stopped. The masked text is made here, once, so that what leaves
@@ -9,47 +9,76 @@ from __future__ import annotations
 
 import json
 import time
-from collections import Counter
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from dagster_project import lake
 from dagster_project.home import Home
-from models_ml.classifier import Classifier
-from models_ml.masking import mask
-from models_ml.preprocess import join, text_hash
-from models_ml.train import load_or_train
+from models_ml.channels import prepare
+from models_ml.duplicates import Clusters
+from models_ml.label import Labeller, TextLabel
+from models_ml.preprocess import text_hash
+from models_ml.registry import champion
+from models_ml.sentiment import combine
 
 Progress = Callable[[str], None]
+Earlier = deque[tuple[datetime, str, str, bytes]]
 
 _OF_TEXT: dict[str, pl.DataType] = {
     "text_hash": pl.String(),
+    "label_version": pl.String(),
     "model_version": pl.String(),
+    "runtime": pl.String(),
     "issue_type": pl.String(),
-    "best_type": pl.String(),
+    "secondary_type": pl.String(),
     "confidence": pl.Float64(),
+    "abstained": pl.Boolean(),
+    "abstain_reason": pl.String(),
+    "decided_by": pl.String(),
+    "rule_id": pl.String(),
+    "rule_type": pl.String(),
+    "best_type": pl.String(),
+    "model_confidence": pl.Float64(),
     "runner_up_type": pl.String(),
     "runner_up_confidence": pl.Float64(),
-    "abstained": pl.Boolean(),
-    "masked_text": pl.String(),
+    "language": pl.String(),
+    "language_confidence": pl.Float64(),
+    "words_sentiment": pl.Float64(),
+    "is_spam": pl.Boolean(),
+    "spam_reason": pl.String(),
+    "entities": pl.String(),
+    "key_phrases": pl.String(),
     "explanation": pl.String(),
+    "signature": pl.Binary(),
+    "masked_text": pl.String(),
 }
-"""The columns that follow from the text and the model alone: two customers who wrote the same words share them."""
+"""The columns that follow from the text alone: two customers who wrote the same words share them."""
 
 LABELS_SCHEMA: dict[str, pl.DataType] = {
     "feedback_id": pl.String(),
+    "content_hash": pl.String(),
     **_OF_TEXT,
+    "sentiment": pl.String(),
+    "sentiment_score": pl.Float64(),
+    "duplicate_of": pl.String(),
     "known_at": lake.INSTANT,
     "labeled_at": lake.INSTANT,
 }
-"""The lake table ``labels``: one row per version of a piece of feedback and model version."""
+"""The lake table ``labels``: one row per version of a piece of feedback and label version."""
 
+_VERSION_OF_FEEDBACK = ["feedback_id", "known_at", "content_hash"]
 _CHUNK = 2_000
 _MASKED_CHARACTERS = 1_000
+DUPLICATE_WINDOW = timedelta(days=7)
+"""How far back a copy is looked for: brigades and copy-paste storms come in bursts."""
+DUPLICATE_TEXTS = 100_000
+"""With at most so many of the latest texts a text is compared; bounds the memory."""
 
 
 @dataclass(frozen=True)
@@ -62,25 +91,33 @@ class LabelReport:
     by_type: dict[str, int]
     seconds: float
     model_version: str
+    label_version: str
+    runtime: str
     model_card: Path
 
 
 def label_new(home: Home, *, progress: Progress = lambda _: None) -> LabelReport:
-    """Label what the current model has not labelled yet.
+    """Label what the champion and the rules have not labelled yet.
 
     Raises:
         GoldenSetError: the golden set is missing or wrong.
+        NoChampionError: no model is fit to serve.
     """
     lake.ensure_table(home, "labels", LABELS_SCHEMA)
-    model = load_or_train(home.models, progress=progress)
-    waiting = _unlabelled(home, model.version)
+    model = champion(home.models, golden=home.golden, progress=progress)
+    labeller = Labeller(model)
+    waiting = _unlabelled(home, labeller.version)
+    earlier = _labelled_before(home, labeller.version, waiting)
+    clusters = Clusters(DUPLICATE_WINDOW, DUPLICATE_TEXTS)
     started = time.monotonic()
     by_type: Counter[str] = Counter()
     from_cache = abstained = 0
     for start in range(0, waiting.height, _CHUNK):
-        chunk = waiting.slice(start, _CHUNK)
-        known = _already_read(home, model.version, chunk["text_hash"])
-        labels = _label(chunk, model, known)
+        chunk = _with_text(home, waiting.slice(start, _CHUNK))
+        known = _already_read(home, labeller.version, chunk["text_hash"])
+        labels = _label(chunk, labeller, known)
+        copies = pl.Series("duplicate_of", _copies(labels, clusters, earlier), dtype=pl.String)
+        labels = labels.with_columns(copies).select(list(LABELS_SCHEMA))
         lake.append(home, "labels", labels)
         by_type.update(labels["issue_type"].to_list())
         from_cache += chunk.join(known, on="text_hash", how="semi").height
@@ -93,6 +130,8 @@ def label_new(home: Home, *, progress: Progress = lambda _: None) -> LabelReport
         by_type=dict(by_type.most_common()),
         seconds=time.monotonic() - started,
         model_version=model.version,
+        label_version=labeller.version,
+        runtime=model.encoder.runtime.name,
         model_card=model.folder / "model_card.md",
     )
 
@@ -103,61 +142,117 @@ def _speed(done: int, of: int, seconds: float) -> str:
 
 
 def _unlabelled(home: Home, version: str) -> pl.DataFrame:
-    """Every version of feedback that this model has not labelled, oldest first.
+    """Every version of feedback that has no label of this version, oldest first; without its text.
 
     Of two versions known at the same instant, the one counts that the marts take: the lower content hash.
     """
-    feedback = (
+    versions = (
         lake.scan(home, "feedback")
-        .select("feedback_id", "title", "text", "known_at", "content_hash")
+        .select(_VERSION_OF_FEEDBACK)
         .sort("known_at", "feedback_id", "content_hash")
         .unique(["feedback_id", "known_at"], keep="first", maintain_order=True)
+    )
+    done = lake.scan(home, "labels").filter(pl.col("label_version") == version).select(_VERSION_OF_FEEDBACK)
+    return versions.join(done, on=_VERSION_OF_FEEDBACK, how="anti", maintain_order="left").collect(engine="streaming")
+
+
+def _with_text(home: Home, keys: pl.DataFrame) -> pl.DataFrame:
+    """The words of these versions as the classifier reads them, their hash, and the stars beside them."""
+    columns = [*_VERSION_OF_FEEDBACK, "channel", "title", "text", "rating", "nps_score"]
+    first, last = keys["known_at"].min(), keys["known_at"].max()
+    rows = lake.scan(home, "feedback").filter(pl.col("known_at").is_between(first, last)).select(columns)
+    known = rows.unique(_VERSION_OF_FEEDBACK, keep="any").collect()
+    feedback = keys.join(known, on=_VERSION_OF_FEEDBACK, how="left", maintain_order="left")
+    words = [
+        prepare(title, text, channel) for title, text, channel in feedback.select("title", "text", "channel").rows()
+    ]
+    return feedback.select(*_VERSION_OF_FEEDBACK, "rating", "nps_score").with_columns(
+        pl.Series("words", words, dtype=pl.String),
+        pl.Series("text_hash", [text_hash(text) for text in words], dtype=pl.String),
+    )
+
+
+def _labelled_before(home: Home, version: str, waiting: pl.DataFrame) -> Earlier:
+    """What may have a copy among the waiting texts, in the order of time: (known_at, feedback_id, first, signature)."""
+    if not waiting.height:
+        return deque()
+    since, until = waiting["known_at"][0] - DUPLICATE_WINDOW, waiting["known_at"][-1]
+    rows = (
+        lake.scan(home, "labels")
+        .filter(pl.col("label_version") == version, pl.col("known_at").is_between(since, until))
+        .drop_nulls("signature")
+        .select("known_at", "feedback_id", pl.coalesce("duplicate_of", "feedback_id").alias("first"), "signature")
+        .sort("known_at", "feedback_id")
+        .tail(DUPLICATE_TEXTS)
         .collect()
     )
-    joined = [join(title, text) for title, text in feedback.select("title", "text").iter_rows()]
-    versions = feedback.select("feedback_id", "known_at").with_columns(
-        pl.Series("joined", joined, dtype=pl.String),
-        pl.Series("text_hash", [text_hash(text) for text in joined], dtype=pl.String),
-    )
-    key = ["feedback_id", "known_at", "text_hash"]
-    done = lake.scan(home, "labels").filter(pl.col("model_version") == version).select(key).collect()
-    return versions.join(done, on=key, how="anti", maintain_order="left")
+    return deque(rows.iter_rows())
+
+
+def _copies(labelled: pl.DataFrame, clusters: Clusters, earlier: Earlier) -> Iterator[str | None]:
+    """For each text the first of its cluster; what was labelled in an earlier run takes its place in time."""
+    for known_at, feedback_id, signature in labelled.select("known_at", "feedback_id", "signature").iter_rows():
+        while earlier and earlier[0][:2] < (known_at, feedback_id):
+            at, _, first, known = earlier.popleft()
+            clusters.seed(first, known, at)
+        yield clusters.add(feedback_id, signature, known_at)
 
 
 def _already_read(home: Home, version: str, hashes: pl.Series) -> pl.DataFrame:
-    """What this model said before of texts with these hashes, whoever wrote them."""
+    """What was said before of texts with these hashes, whoever wrote them."""
     return (
         lake.scan(home, "labels")
-        .filter(pl.col("model_version") == version, pl.col("text_hash").is_in(hashes.unique().to_list()))
+        .filter(pl.col("label_version") == version, pl.col("text_hash").is_in(hashes.unique().to_list()))
         .select(list(_OF_TEXT))
         .unique("text_hash")
         .collect()
     )
 
 
-def _label(chunk: pl.DataFrame, model: Classifier, known: pl.DataFrame) -> pl.DataFrame:
+def _label(chunk: pl.DataFrame, labeller: Labeller, known: pl.DataFrame) -> pl.DataFrame:
+    """A chunk's labels but for ``duplicate_of``; every text that was not read before is read once."""
     unread = chunk.unique("text_hash", maintain_order=True).join(known, on="text_hash", how="anti")
-    read = _read(unread["text_hash"].to_list(), unread["joined"].to_list(), model)
-    return (
-        chunk.join(pl.concat([known, read]), on="text_hash", how="left", maintain_order="left")
-        .with_columns(pl.lit(datetime.now(UTC)).cast(lake.INSTANT).alias("labeled_at"))
-        .select(list(LABELS_SCHEMA))
+    read = _read(unread["text_hash"].to_list(), unread["words"].to_list(), labeller)
+    labelled = chunk.join(pl.concat([known, read]), on="text_hash", how="left", maintain_order="left")
+    feelings = [combine(*row) for row in labelled.select("words_sentiment", "rating", "nps_score").iter_rows()]
+    return labelled.with_columns(
+        pl.Series("sentiment", [one.feeling for one in feelings], dtype=pl.String),
+        pl.Series("sentiment_score", [one.score for one in feelings], dtype=pl.Float64),
+        pl.lit(datetime.now(UTC)).cast(lake.INSTANT).alias("labeled_at"),
     )
 
 
-def _read(hashes: list[str], texts: list[str], model: Classifier) -> pl.DataFrame:
-    rows = []
-    for digest, text, prediction in zip(hashes, texts, model.predict(texts), strict=True):
-        said = asdict(prediction)
-        explanation = json.dumps(said.pop("neighbours"))
-        masked = mask(text)[:_MASKED_CHARACTERS]
-        rows.append(
-            {
-                "text_hash": digest,
-                "model_version": model.version,
-                **said,
-                "masked_text": masked,
-                "explanation": explanation,
-            }
-        )
+def _read(hashes: list[str], texts: list[str], labeller: Labeller) -> pl.DataFrame:
+    model, runtime = labeller.classifier.version, labeller.classifier.encoder.runtime.name
+    rows = [
+        {
+            "text_hash": digest,
+            "label_version": labeller.version,
+            "model_version": model,
+            "runtime": runtime,
+            **_columns(label),
+        }
+        for digest, label in zip(hashes, labeller.label(texts), strict=True)
+    ]
     return pl.DataFrame(rows, schema=_OF_TEXT)
+
+
+def _columns(label: TextLabel) -> dict[str, Any]:
+    return {
+        **asdict(label.decision),
+        "rule_type": label.verdict.forced,
+        "best_type": label.prediction.best_type,
+        "model_confidence": label.prediction.confidence,
+        "runner_up_type": label.prediction.runner_up_type,
+        "runner_up_confidence": label.prediction.runner_up_confidence,
+        "language": label.language,
+        "language_confidence": label.language_confidence,
+        "words_sentiment": label.words_sentiment,
+        "is_spam": bool(label.spam_reason),
+        "spam_reason": label.spam_reason,
+        "entities": json.dumps(label.entities, ensure_ascii=False, sort_keys=True),
+        "key_phrases": json.dumps([asdict(one) for one in label.key_phrases], ensure_ascii=False),
+        "explanation": json.dumps([asdict(one) for one in label.prediction.neighbours]),
+        "signature": label.signature,
+        "masked_text": label.masked_text[:_MASKED_CHARACTERS],
+    }

@@ -28,7 +28,14 @@ def home(tmp_path: Path, classifier: Classifier, models_dir: Path) -> Home:
 
 
 def say(
-    home: Home, feedback_id: str, text: str, *, title: str | None = None, at: datetime = START, content: str = "1"
+    home: Home,
+    feedback_id: str,
+    text: str,
+    *,
+    title: str | None = None,
+    at: datetime = START,
+    content: str = "1",
+    rating: float | None = None,
 ) -> None:
     row = {
         "feedback_id": feedback_id,
@@ -38,6 +45,7 @@ def say(
         "occurred_at": at,
         "title": title,
         "text": text,
+        "rating": rating,
         "known_at": at,
         "schema_version": 1,
         "content_hash": content,
@@ -55,7 +63,7 @@ def test_every_column_of_a_label_is_filled(home: Home, classifier: Classifier) -
     rows = labels(home)
     assert dict(rows.schema) == LABELS_SCHEMA
     row = rows.row(0, named=True)
-    assert None not in row.values()
+    assert {name for name, value in row.items() if value is None} == {"duplicate_of"}
     assert (row["issue_type"], row["best_type"], row["abstained"]) == ("app_crash", "app_crash", False)
     assert row["masked_text"] == "Crashes. every time I open it, write me at [email]"
     assert row["known_at"] == START < row["labeled_at"]
@@ -106,12 +114,12 @@ def test_of_two_versions_at_one_instant_the_one_that_the_marts_take_counts(home:
 def test_another_model_labels_everything_anew(home: Home) -> None:
     say(home, "a", "it crashes all the time")
     label_new(home)
-    old = labels(home).with_columns(pl.lit("older").alias("model_version"))
+    old = labels(home).with_columns(pl.lit("older").alias("label_version"))
     for path in (home.lake / "labels").rglob("*.parquet"):
         path.unlink()
     lake.append(home, "labels", old)
     assert label_new(home).labeled == 1
-    assert set(labels(home)["model_version"].unique()) > {"older"}
+    assert set(labels(home)["label_version"].unique()) > {"older"}
 
 
 def test_a_killed_run_goes_on_where_it_stopped(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,6 +165,44 @@ def test_any_text_gets_exactly_one_valid_label(home: Home, text: str) -> None:
     row = labels(home).row(0, named=True)
     assert row["issue_type"] in ISSUE_TYPES
     assert len(row["masked_text"]) <= 1_000
+
+
+COMPLAINT = "ordered two chairs in march, one came broken and nobody answers my mails about the other one"
+
+
+def test_copies_are_found_across_runs_as_within_one(home: Home, tmp_path: Path, models_dir: Path) -> None:
+    texts = [COMPLAINT, "it crashes", COMPLAINT + "!!", COMPLAINT.replace("march", "april"), "love it"]
+    other = Home(tmp_path / "other")
+    other.root.mkdir()
+    other.models.symlink_to(models_dir)
+    lake.ensure_table(other, "feedback", schema_of("feedback"))
+    for number, text in enumerate(texts):
+        for here in (home, other):
+            say(here, f"f{number}", text, at=START + timedelta(days=number))
+        label_new(home)
+    label_new(other)
+    assert labels(home)["duplicate_of"].to_list() == [None, None, "f0", "f0", None]
+    assert labels(other)["duplicate_of"].equals(labels(home)["duplicate_of"])
+
+
+def test_what_was_known_later_is_nobodys_original(home: Home) -> None:
+    say(home, "f2", COMPLAINT, at=START + timedelta(days=2))
+    label_new(home)
+    say(home, "f1", COMPLAINT + "!", at=START + timedelta(days=1))
+    say(home, "f3", COMPLAINT + "?", at=START + timedelta(days=3))
+    label_new(home)
+    assert dict(labels(home).select("feedback_id", "duplicate_of").iter_rows()) == {"f1": None, "f2": None, "f3": "f2"}
+
+
+def test_the_stars_count_beside_the_words_and_alone_where_those_cannot_be_read(home: Home) -> None:
+    say(home, "a", "it crashes all the time")
+    say(home, "b", "it crashes all the time", rating=5.0)
+    say(home, "c", "Aplikacja ciągle się zawiesza, nie mogę nic zrobić, proszę to naprawić jak najszybciej", rating=1.0)
+    label_new(home)
+    rows = labels(home)
+    assert rows["sentiment_score"][0] < rows["sentiment_score"][1]
+    assert rows["words_sentiment"][0] == rows["words_sentiment"][1]
+    assert (rows["words_sentiment"][2], rows["sentiment"][2], rows["sentiment_score"][2]) == (None, "negative", -1.0)
 
 
 def test_an_empty_lake_is_no_work(home: Home) -> None:

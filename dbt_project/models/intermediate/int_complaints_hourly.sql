@@ -10,7 +10,7 @@ with feedback as (
         country,
         {{ tick_of('counted_at') }} as tick
     from {{ ref('fct_feedback') }}
-    where issue_type is not null
+    where issue_type is not null and is_spam is not true
 
 ),
 

@@ -20,7 +20,7 @@ around as (
             and candidates.changed_at - interval '672' hour < feedback.counted_at
             and candidates.ended_at >= feedback.counted_at
             and coalesce(candidates.platform = feedback.platform, true)
-    where candidates.version is not null and feedback.app_version is not null
+    where candidates.version is not null and feedback.app_version is not null and feedback.is_spam is not true
 
 ),
 

@@ -18,6 +18,9 @@ joined as (
         feedback.customer_id,
         feedback.order_id,
         labels.model_version,
+        labels.label_version,
+        labels.rule_id,
+        labels.duplicate_of,
 
         ---------- text
         feedback.source,
@@ -27,8 +30,15 @@ joined as (
         feedback.text,
         labels.masked_text,
         labels.issue_type,
+        labels.secondary_type,
         labels.best_type,
         labels.runner_up_type,
+        labels.decided_by,
+        labels.abstain_reason,
+        labels.language,
+        labels.sentiment,
+        labels.entities,
+        labels.key_phrases,
         feedback.customer_segment,
         feedback.country,
         feedback.platform,
@@ -39,9 +49,11 @@ joined as (
         cast(feedback.rating as double) as rating,
         cast(feedback.nps_score as double) as nps_score,
         cast(labels.confidence as double) as confidence,
+        cast(labels.sentiment_score as double) as sentiment_score,
 
         ---------- booleans
         labels.abstained,
+        coalesce(labels.is_spam, false) as is_spam,
 
         ---------- timestamps
         feedback.occurred_at,

@@ -25,9 +25,19 @@ renamed as (
         ---------- ids
         feedback_id,
         model_version,
+        label_version,
+        rule_id,
+        duplicate_of,
 
         ---------- text
         issue_type,
+        secondary_type,
+        decided_by,
+        abstain_reason,
+        language,
+        sentiment,
+        entities,
+        key_phrases,
         best_type,
         runner_up_type,
         masked_text,
@@ -36,9 +46,11 @@ renamed as (
         ---------- numerics
         confidence,
         runner_up_confidence,
+        sentiment_score,
 
         ---------- booleans
-        abstained
+        abstained,
+        is_spam
     from ranked
     where label_rank = 1
 

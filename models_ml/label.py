@@ -1,0 +1,144 @@
+"""Labels: everything that can be said of one text, put together from the classifier, the rules and the detectors.
+
+Who decides the issue type, in this order:
+
+1. nothing to read (no letter in it): ``other``;
+2. a forcing rule: its type; the classifier's verdict is kept beside it;
+3. a language that the classifier was not measured to read: ``other``, abstained as ``unsupported_language``;
+4. a vetoing rule against the classifier's type: its runner-up if that would have been answered, else ``other``;
+5. the classifier, from its type's threshold on; below it ``other``, abstained as ``low_confidence``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from models_ml import duplicates, entities, language, spam
+from models_ml.classifier import ABSTAINED, Classifier, Prediction
+from models_ml.masking import mask
+from models_ml.phrases import Phrase
+from models_ml.rules import Rules, Verdict, load_rules
+
+CODE_VERSION = 1
+"""Raised when this module changes what a label becomes from the same text, model and rules."""
+
+Reason = Literal["", "no_text", "unsupported_language", "vetoed", "low_confidence"]
+DecidedBy = Literal["rule", "classifier", "nobody"]
+
+SECONDARY_FLOOR = 0.25
+"""The least probability from which the classifier's runner-up is reported as a second complaint."""
+_NO_COMPLAINT = ("praise", "other")
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The issue type that decisions see, how likely it is to be right, and who decided it."""
+
+    issue_type: str
+    secondary_type: str
+    confidence: float
+    abstained: bool
+    abstain_reason: Reason
+    decided_by: DecidedBy
+    rule_id: str
+
+
+@dataclass(frozen=True)
+class TextLabel:
+    """All that follows from a text alone.
+
+    ``words_sentiment`` (-1 to 1) is None where the language cannot be read, ``signature`` where there is too little
+    text to call it a copy.
+    """
+
+    decision: Decision
+    prediction: Prediction
+    verdict: Verdict
+    language: str
+    language_confidence: float
+    words_sentiment: float | None
+    spam_reason: str
+    entities: dict[str, list[str]]
+    signature: bytes | None
+    masked_text: str
+    key_phrases: tuple[Phrase, ...]
+
+
+class Labeller:
+    """A classifier and a set of rules, ready to label."""
+
+    def __init__(self, classifier: Classifier, rules: Rules | None = None) -> None:
+        self.classifier = classifier
+        self.rules = rules or load_rules()
+        self.version = f"{classifier.version}-{self.rules.content_hash[:6]}-{CODE_VERSION}"
+
+    def label(self, texts: Sequence[str]) -> list[TextLabel]:
+        """One label per text, in the order given; any text whatever is valid. Texts come from ``channels.prepare``."""
+        languages = language.detect(texts)
+        return [
+            self._label(text, prediction, spoken)
+            for text, prediction, spoken in zip(texts, self.classifier.predict(texts), languages, strict=True)
+        ]
+
+    def _label(self, text: str, prediction: Prediction, spoken: language.Language) -> TextLabel:
+        verdict = self.rules.judge(text, spoken.code)
+        masked = mask(text)
+        readable = spoken.code in (*self.classifier.languages, language.UNDETERMINED)
+        return TextLabel(
+            decision=decide(text, prediction, verdict, readable, self.classifier.thresholds, self.rules.confidence),
+            prediction=prediction,
+            verdict=verdict,
+            language=spoken.code,
+            language_confidence=round(spoken.confidence, 4),
+            words_sentiment=prediction.sentiment if readable else None,
+            spam_reason=spam.judge(text).reason,
+            entities=entities.extract(text),
+            signature=duplicates.signature(text),
+            masked_text=masked,
+            key_phrases=tuple(one for one in prediction.key_phrases if one.phrase in masked),
+        )
+
+
+def decide(
+    text: str,
+    prediction: Prediction,
+    verdict: Verdict,
+    readable: bool,
+    thresholds: dict[str, float],
+    rule_confidence: float,
+) -> Decision:
+    """The precedence of this module's first paragraph, and nothing else."""
+    if not any(character.isalpha() for character in text):
+        return _declined("no_text", prediction)
+    if verdict.forced:
+        agrees = prediction.confidence if prediction.best_type == verdict.forced and readable else 0.0
+        second = next(iter(verdict.also), "") or _second(prediction, verdict.forced, readable)
+        confidence = max(rule_confidence, agrees)
+        return Decision(verdict.forced, second, confidence, False, "", "rule", verdict.forced_by or "")
+    if not readable:
+        return _declined("unsupported_language", prediction)
+    vetoed = dict(verdict.vetoed)
+    name, confidence, second = prediction.best_type, prediction.confidence, _second(prediction, "", readable)
+    if name in vetoed:
+        name, confidence, second = prediction.runner_up_type, prediction.runner_up_confidence, ""
+        if name in vetoed or confidence < thresholds[name]:
+            return _declined("vetoed", prediction, vetoed[prediction.best_type])
+    if confidence < thresholds[name]:
+        return _declined("low_confidence", prediction)
+    return Decision(name, second, confidence, False, "", "classifier", vetoed.get(prediction.best_type, ""))
+
+
+def _declined(reason: Reason, prediction: Prediction, rule_id: str = "") -> Decision:
+    return Decision(ABSTAINED, "", prediction.confidence, True, reason, "nobody", rule_id)
+
+
+def _second(prediction: Prediction, primary: str, readable: bool) -> str:
+    """The type of a second complaint: the likeliest other type, if it is likely enough and a complaint at all."""
+    ranked = [
+        (prediction.best_type, prediction.confidence),
+        (prediction.runner_up_type, prediction.runner_up_confidence),
+    ]
+    name, confidence = next(one for one in ranked if one[0] != (primary or prediction.best_type))
+    return name if readable and confidence >= SECONDARY_FLOOR and name not in _NO_COMPLAINT else ""
