@@ -20,6 +20,7 @@ from rich.table import Table
 
 from dagster_project.errors import ConfigurationError, FeedbackControlError
 from dagster_project.home import Home, parse_instant
+from models_ml.errors import ModelError
 
 _PRIORITY_STYLE = {"P1": "bold red", "P2": "red", "P3": "yellow", "P4": "dim"}
 
@@ -46,6 +47,9 @@ def _reports_errors(command: Callable[..., Any]) -> Callable[..., Any]:
         except FeedbackControlError as error:
             click.echo(f"error: {error}", err=True)
             sys.exit(error.exit_code)
+        except ModelError as error:
+            click.echo(f"error: {error}", err=True)
+            sys.exit(1)
 
     return wrapped
 
@@ -194,6 +198,59 @@ def replay(home: Home, sources: Path | None, start: datetime, end: datetime, eve
             click.echo(
                 json.dumps(vars(event), default=str) if as_json else f"{step.as_of:%Y-%m-%d %H:%M}  {event.line()}"
             )
+
+
+@main.command()
+@click.option("--as-of", type=_Instant(), help="The end of the window  [default: now].")
+@click.option("--days", type=click.IntRange(min=1), default=7, show_default=True, help="Length of a window.")
+@_json
+@click.pass_obj
+@_reports_errors
+def drift(home: Home, as_of: datetime | None, days: int, as_json: bool) -> None:
+    """Has what customers write changed? The last window against the one before it and against the golden set.
+
+    Writes HOME/reports/drift/<date>: a page, Evidently's own pages beside it, and drift.json. Says what changed, what
+    that does to the expected accuracy, and how accurate the answers are now, without a single new label.
+    """
+    from dagster_project.measurement.drift import write_report
+
+    started = datetime.now(UTC)
+    report = write_report(home, as_of=as_of or started, window=timedelta(days=days), progress=_progress(started))
+    if as_json:
+        click.echo(json.dumps(report.as_dict(), indent=2, ensure_ascii=False))
+        return
+    for line in report.lines():
+        click.echo(line)
+    click.echo(f"page: {report.page}")
+
+
+@main.command("label-queue")
+@click.option("--as-of", type=_Instant(), help="Only feedback known by then  [default: now].")
+@click.option("--size", type=click.IntRange(min=1), default=50, show_default=True, help="The most texts to ask for.")
+@click.pass_obj
+@_reports_errors
+def label_queue(home: Home, as_of: datetime | None, size: int) -> None:
+    """The feedback that people had best label next, as a CSV file; fill it in and hand it to add-labelled."""
+    from dagster_project.measurement.drift import label_queue as write
+
+    started = datetime.now(UTC)
+    click.echo(write(home, as_of=as_of or started, size=size, progress=_progress(started)))
+
+
+@main.command("add-labelled")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.pass_obj
+@_reports_errors
+def add_labelled(home: Home, path: Path) -> None:
+    """Make a filled-in label queue part of the golden set.
+
+    The golden set is HOME/golden (made as a copy of the packaged one the first time), or $FEEDBACK_GOLDEN. The next
+    turn of the loop trains a candidate on it; it labels once it is found fit to.
+    """
+    from models_ml.queue import add_labelled as add
+
+    golden = home.own_golden()
+    click.echo(f"{add(path, golden)} texts added to {golden}")
 
 
 @main.command()

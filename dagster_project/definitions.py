@@ -1,7 +1,8 @@
-"""The code location: five stages, one home, two jobs, and what starts them.
+"""The code location: five stages, one home, three jobs, and what starts them.
 
 ``loop`` turns feedback and telemetry into decisions; ``push`` carries decisions out and reports on them. They are apart
-so that nothing leaves until somebody switches the ``queue_changed`` sensor on. Schedule and sensors start switched off.
+so that nothing leaves until somebody switches the ``queue_changed`` sensor on. ``drift`` is for ML owners, weekly.
+Schedules and sensors start switched off.
 """
 
 from collections.abc import Sequence
@@ -34,7 +35,8 @@ from dagster_project.ingestion import assets as ingestion_assets
 from dagster_project.ingestion import checks as ingestion_checks
 from dagster_project.ingestion.sensors import new_files
 from dagster_project.measurement import assets as measurement_assets
-from dagster_project.measurement.schedules import every_quarter_hour
+from dagster_project.measurement import checks as measurement_checks
+from dagster_project.measurement.schedules import every_monday, every_quarter_hour
 from dagster_project.resources import HomeResource, dbt_resource, plain_console
 
 STAGES: Sequence[ModuleType] = [
@@ -44,17 +46,25 @@ STAGES: Sequence[ModuleType] = [
     automation_assets,
     measurement_assets,
 ]
-CHECKS: Sequence[ModuleType] = [ingestion_checks, enrichment_checks, decisioning_checks, automation_checks]
+CHECKS: Sequence[ModuleType] = [
+    ingestion_checks,
+    enrichment_checks,
+    decisioning_checks,
+    automation_checks,
+    measurement_checks,
+]
 
-_outward = AssetSelection.groups("automation", "measurement")
-loop = define_asset_job("loop", selection=AssetSelection.all() - _outward)
+_weekly = AssetSelection.assets("drift_report", "label_queue")
+_outward = AssetSelection.groups("automation", "measurement") - _weekly
+loop = define_asset_job("loop", selection=AssetSelection.all() - _outward - _weekly)
 push = define_asset_job("push", selection=_outward)
+drift = define_asset_job("drift", selection=_weekly)
 
 defs = Definitions(
     assets=load_assets_from_modules(STAGES),
     asset_checks=load_asset_checks_from_modules(CHECKS),
-    jobs=[loop, push],
-    schedules=[every_quarter_hour],
+    jobs=[loop, push, drift],
+    schedules=[every_quarter_hour, every_monday],
     sensors=[new_files, queue_changed],
     resources={"home": HomeResource(), "dbt": dbt_resource()},
     loggers={"console": colored_console_logger, "plain": plain_console},

@@ -24,6 +24,11 @@ def markdown_table(rows: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(lines) if names else ""
 
 
+def outline(lines: Sequence[str]) -> str:
+    """Lines as a Markdown list; those that begin with two blanks stand below the one before them."""
+    return "\n".join(f"{'  ' if line.startswith('  ') else ''}- {line.strip()}" for line in lines)
+
+
 def bar_chart(counts: pl.DataFrame, width: int = 30) -> str:
     """A two-column frame (name, count) as a Markdown table with bars."""
     longest = max(counts.to_series(1).to_list(), default=0) or 1

@@ -36,7 +36,7 @@ def test_lineage_runs_from_feedback_to_the_report(defs: Definitions) -> None:
 def test_every_data_test_of_dbt_is_an_asset_check(defs: Definitions) -> None:
     graph = defs.resolve_asset_graph()
     names = {key.name for key in graph.asset_check_keys}
-    assert {"golden_set", "abstentions", "quarantine_share", "playbook_reviewed", "nothing_stuck"} <= names
+    assert {"promotion", "no_drift", "abstentions", "quarantine_share", "playbook_reviewed", "nothing_stuck"} <= names
     assert sum(name.startswith(("unique_", "not_null_")) for name in names) > 20
 
 
@@ -56,3 +56,6 @@ def test_the_loop_sends_nothing_and_push_decides_nothing(defs: Definitions) -> N
     push = defs.resolve_job_def("push").asset_layer.executable_asset_keys
     assert AssetKey("tickets") not in loop
     assert push == {AssetKey("tickets"), AssetKey("closed_loop_report")}
+    weekly = defs.resolve_job_def("drift").asset_layer.executable_asset_keys
+    assert weekly == {AssetKey("drift_report"), AssetKey("label_queue")}
+    assert not set(weekly) & set(loop)
