@@ -1,0 +1,145 @@
+"""Measure how fast texts are classified: plain ``SetFitModel.predict`` on PyTorch against the classifier as it serves.
+
+Both use the same fine-tuned encoder and the same head, read the same texts, none of them twice, and run in a process of
+their own, in turns. The classifier also says why (key phrases and neighbours), which the plain one does not.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+MODELS = ROOT / ".feedback-control" / "models"
+KINDS = {"as written": 1_600, "20 tokens": 1_600, "80 tokens": 800, "250 tokens": 320}
+"""What is read, and how many texts; ``as written`` are the golden texts."""
+ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class Row:
+    """Both sides on one kind of text: texts a second (the median round), peak memory, and how often they agree."""
+
+    kind: str
+    texts: int
+    plain: float
+    ours: float
+    plain_mib: float
+    ours_mib: float
+    agreement: float
+
+
+def texts_of(kind: str) -> list[str]:
+    """Distinct texts: the golden set's own, or pieces of them strung together up to a number of tokens."""
+    from models_ml.data import load_golden
+    from models_ml.train import load_or_train
+
+    golden = [text.text for text in load_golden().texts]
+    rng = random.Random(7)
+    rng.shuffle(golden)
+    if kind == "as written":
+        return golden[: KINDS[kind]]
+    tokenizer = load_or_train(MODELS).encoder.tokenizer
+    wanted, made = int(kind.split(maxsplit=1)[0]), dict[str, None]()
+    while len(made) < KINDS[kind]:
+        words = " ".join(rng.sample(golden, 1 + wanted // 8))
+        ends = tokenizer.encode(words).offsets
+        made[words[: ends[min(wanted - 2, len(ends) - 2)][1]]] = None
+    return list(made)
+
+
+def plain(texts: Sequence[str]) -> Callable[[], list[str]]:
+    """SetFit's own model with our encoder and our head in it, as its users run it."""
+    import numpy as np
+    from setfit import SetFitModel
+    from sklearn.linear_model import LogisticRegression
+
+    from models_ml.data import ISSUE_TYPES
+    from models_ml.encoder import load_encoder
+    from models_ml.preprocess import clean
+    from models_ml.train import load_or_train
+
+    model = load_or_train(MODELS)
+    head = LogisticRegression()
+    head.classes_ = np.array(ISSUE_TYPES)
+    head.coef_, head.intercept_ = model.head.coefficients, model.head.intercepts
+    setfit = SetFitModel(load_encoder(model.folder / "encoder", model.max_tokens), head)
+    cleaned = [clean(text) for text in texts]
+    return lambda: list(setfit.predict(cleaned, show_progress_bar=False))
+
+
+def ours(texts: Sequence[str]) -> Callable[[], list[str]]:
+    """The classifier as it labels."""
+    from models_ml.train import load_or_train
+
+    model = load_or_train(MODELS)
+    return lambda: [one.best_type for one in model.predict(texts)]
+
+
+def side(name: str, kind: str) -> dict[str, Any]:
+    """One side's answers, seconds of each round and peak memory, measured in this process."""
+    texts = texts_of(kind)
+    read = {"plain": plain, "ours": ours}[name]
+    warm, timed = read(texts[:32]), read(texts)
+    warm()
+    timed_once = []
+    answers: list[str] = []
+    for _ in range(ROUNDS):
+        started = time.perf_counter()
+        answers = timed()
+        timed_once.append(time.perf_counter() - started)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2)
+    return {"answers": [str(one) for one in answers], "seconds": timed_once, "mib": peak}
+
+
+def compare(say: Callable[[str], None] = print) -> list[Row]:
+    """Both sides on every kind of text, one process after the other."""
+    rows = []
+    for kind in KINDS:
+        found = {}
+        for name in ("plain", "ours"):
+            command = [sys.executable, __file__, name, kind]
+            output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT).stdout
+            found[name] = json.loads(output.splitlines()[-1])
+        answers = list(zip(found["plain"]["answers"], found["ours"]["answers"], strict=True))
+        row = Row(
+            kind=kind,
+            texts=len(answers),
+            plain=len(answers) / median(found["plain"]["seconds"]),
+            ours=len(answers) / median(found["ours"]["seconds"]),
+            plain_mib=found["plain"]["mib"],
+            ours_mib=found["ours"]["mib"],
+            agreement=sum(one == other for one, other in answers) / len(answers),
+        )
+        rows.append(row)
+        say(f"{kind}: {row.ours / row.plain:.1f} times as fast")
+    return rows
+
+
+def table(rows: Sequence[Row]) -> list[str]:
+    """The rows as Markdown."""
+    lines = [
+        "| texts | distinct | plain SetFit, a second | ours, a second | ratio | same | plain memory | our memory |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    return lines + [
+        f"| {row.kind} | {row.texts:,} | {row.plain:,.0f} | {row.ours:,.0f} | {row.ours / row.plain:.1f} |"
+        f" {row.agreement:.2%} | {row.plain_mib:,.0f} MiB | {row.ours_mib:,.0f} MiB |"
+        for row in rows
+    ]
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 3:
+        print(json.dumps(side(sys.argv[1], sys.argv[2])))
+    else:
+        print("\n".join(table(compare())))
