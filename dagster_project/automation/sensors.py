@@ -17,4 +17,4 @@ def queue_changed(context: SensorEvaluationContext, home: HomeResource) -> RunRe
     if seen == context.cursor:
         return SkipReason("the queue is as it was last sent")
     context.update_cursor(seen)
-    return RunRequest(tags={"started by": "queue changed"})
+    return RunRequest(tags={"started_by": "queue changed"})

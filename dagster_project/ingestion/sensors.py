@@ -13,4 +13,4 @@ def new_files(context: SensorEvaluationContext, home: HomeResource) -> RunReques
     if seen == context.cursor:
         return SkipReason("no file of any source has changed")
     context.update_cursor(seen)
-    return RunRequest(partition_key=f"{now():%Y-%m-%d}", tags={"started by": "new files"})
+    return RunRequest(partition_key=f"{now():%Y-%m-%d}", tags={"started_by": "new files"})

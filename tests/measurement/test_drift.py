@@ -13,12 +13,18 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from click.testing import CliRunner, Result
+from dagster import AssetCheckSeverity, RunRequest, build_schedule_context
 
 from dagster_project import lake
+from dagster_project.cli import main
+from dagster_project.definitions import defs
 from dagster_project.enrichment.labeling import label_new
 from dagster_project.home import Home
 from dagster_project.ingestion.contracts import schema_of
 from dagster_project.measurement.drift import DriftReport, label_queue, report, write_report
+from dagster_project.measurement.schedules import every_monday
+from dagster_project.resources import HomeResource
 from models_ml.data import GOLDEN, load_golden
 from models_ml.queue import COLUMNS, add_labelled
 
@@ -259,3 +265,52 @@ def test_what_people_labelled_is_not_asked_for_again(
 def test_without_feedback_the_queue_is_empty(fresh: Fresh) -> None:
     path = label_queue(fresh(), as_of=AS_OF)
     assert path.read_text() == ",".join(COLUMNS) + "\n"
+
+
+# --- the commands and the weekly job
+
+
+def command(home: Home, *arguments: str) -> Result:
+    return CliRunner().invoke(main, ["--home", str(home.root), *arguments], catch_exceptions=False)
+
+
+def test_the_commands_report_queue_and_take_labels_back(stormy: Home, without_evidently: None) -> None:
+    told = command(stormy, "drift", "--as-of", AS_OF.isoformat())
+    assert told.exit_code == 0
+    assert told.stdout.startswith("drift against the previous window\n  ")
+    assert "expected accuracy of the answers" in told.stdout
+    content = json.loads(command(stormy, "drift", "--as-of", AS_OF.isoformat(), "--json").stdout)
+    assert content["verdicts"]["previous"] == "drift"
+    queue = Path(command(stormy, "label-queue", "--as-of", AS_OF.isoformat(), "--size", "5").stdout.strip())
+    refused = command(stormy, "add-labelled", str(queue))
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "no row has an issue_type" in refused.stderr
+    with queue.open(encoding="utf-8", newline="") as rows:
+        labelled = [{**row, "issue_type": "app_crash", "sentiment": "negative"} for row in csv.DictReader(rows)]
+    with queue.open("w", encoding="utf-8", newline="") as target:
+        writer = csv.DictWriter(target, COLUMNS)
+        writer.writeheader()
+        writer.writerows(labelled)
+    assert command(stormy, "add-labelled", str(queue)).stdout.startswith("5 texts added to ")
+    own = load_golden(stormy.golden)
+    assert stormy.golden == stormy.root / "golden"
+    assert len(own.texts) == len(load_golden().texts) + 5
+    shutil.rmtree(stormy.golden)
+
+
+def test_the_weekly_job_reports_in_dagster_and_its_check_warns(
+    stormy: Home, without_evidently: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FEEDBACK_HOME", str(stormy.root))
+    context = build_schedule_context(scheduled_execution_time=AS_OF)
+    request = every_monday(context)
+    assert isinstance(request, RunRequest)
+    job = defs.resolve_job_def("drift")
+    result = job.execute_in_process(run_config=request.run_config, resources={"home": HomeResource()})
+    assert result.success
+    (shown,) = result.asset_materializations_for_node("drift_report")
+    assert str(shown.metadata["verdict"].value).startswith("- drift against the previous window\n  - ")
+    (check,) = result.get_asset_check_evaluations()
+    assert (check.check_name, check.passed, check.severity) == ("no_drift", False, AssetCheckSeverity.WARN)
+    (queued,) = result.asset_materializations_for_node("label_queue")
+    assert Path(str(queued.metadata["file"].value)).is_file()
