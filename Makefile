@@ -53,7 +53,7 @@ types: $(VENV)/.ready-dev ## Check types, strictly
 	$(BIN)/mypy
 
 bench: $(VENV)/.ready-dev ## Measure, and rewrite reports/benchmarks.md
-	@$(BIN)/python benchmarks/run.py
+	@$(BIN)/python -m benchmarks.run
 
 format: $(VENV)/.ready-dev ## Rewrite Python and SQL to the house style
 	$(BIN)/ruff check --fix .

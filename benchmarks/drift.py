@@ -296,7 +296,7 @@ def write_figure(path: Path, results: list[tuple[Task, tuple[str, ...]]]) -> Non
 
 _HEADER = """# How well the drift tests tell drift from chance
 
-Written by `benchmarks/drift.py`; do not edit. {machine}, {tasks:,} comparisons in {seconds:.0f} s.
+Written by `python -m benchmarks.drift`; do not edit. {machine}, {tasks:,} comparisons in {seconds:.0f} s.
 
 ## Method
 The pool is {pool}, read by classifier {version}.

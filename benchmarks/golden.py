@@ -264,7 +264,7 @@ def environment(data: GoldenSet, seeds: list[int], seconds: list[float]) -> dict
 
 _PAGE = """# The classifier on texts that it has never seen
 
-Written by `benchmarks/golden.py`; do not edit. Machine: {machine}. Python {python}, {library_list}.
+Written by `python -m benchmarks.golden`; do not edit. Machine: {machine}. Python {python}, {library_list}.
 
 ## Method
 The golden set (`models_ml/golden`, hash {golden_set}) teaches with {train} texts, calibrates with {calibration} and

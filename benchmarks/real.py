@@ -107,7 +107,7 @@ def page(judged: Sequence[Judged], version: str) -> str:
 
 _PAGE = """# The labels on real reviews
 
-Written by `benchmarks/real.py`; do not edit. Labels: {version}.
+Written by `python -m benchmarks.real`; do not edit. Labels: {version}.
 
 ## Method
 {count} reviews were drawn at random from 5,000 App Store reviews of one video app (see `examples/youtube_ios`) and
