@@ -2,7 +2,7 @@
 
 Models lie in one folder each, named by content hash. A newly trained model is a candidate. It becomes the champion only
 if the golden evaluation split says that it is fit to serve; else the champion stays, and the refusal says why. The
-decision and everything it rests on are kept in ``champion.json``.
+decision and everything it rests on are kept in ``champion.json``, the latest refusal in ``refused.json``.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ class Bounds:
     the golden set's evaluation split, so that chance alone refuses few equals and lets no plain loss through.
     """
 
-    macro_f1: float = 0.5
+    macro_f1: float = 0.55
     margin: float = 0.02
     urgent_recall: float = 0.5
-    ece: float = 0.12
+    ece: float = 0.1
 
 
 @dataclass(frozen=True)
@@ -58,15 +58,12 @@ class NoChampionError(ModelError):
 
 
 def champion(models: Path, *, golden: Path = GOLDEN, progress: Progress = lambda _: None) -> Classifier:
-    """The model that labels: the champion on record, or the first one, trained and judged now.
+    """The model that labels, after the candidate for this golden set has had its chance; see ``promote``.
 
     Raises:
         GoldenSetError: the golden set is missing or wrong.
         NoChampionError: the first model is not fit to serve.
     """
-    recorded = _recorded(models)
-    if recorded is not None and (models / recorded / "metrics.json").exists():
-        return Classifier.load(models / recorded)
     model, decision = promote(models, golden=golden, progress=progress)
     if model is None:
         raise NoChampionError(f"model {decision.candidate} may not serve: {'; '.join(decision.reasons)}")
@@ -78,6 +75,8 @@ def promote(
 ) -> tuple[Classifier | None, Decision]:
     """Train the candidate for this golden set if need be, judge it, and make it the champion if it is fit.
 
+    Nothing is trained or judged twice: a refusal stands until candidate, champion, golden set or bounds change.
+
     Returns:
         The champion after the decision (None if there was none and the candidate was refused), and the decision.
 
@@ -87,12 +86,18 @@ def promote(
     candidate = load_or_train(models, golden=golden, progress=progress)
     recorded = _recorded(models)
     if recorded == candidate.version:
-        return candidate, Decision(**_read(models)["decision"])
+        return candidate, Decision(**_read(models / "champion.json")["decision"])
     current = Classifier.load(models / recorded) if recorded and (models / recorded / "metrics.json").exists() else None
-    decision = judge(candidate, current, load_golden(golden), bounds or Bounds())
+    bounds = bounds or Bounds()
+    terms = {"candidate": candidate.version, "champion": current.version if current else None, "bounds": asdict(bounds)}
+    refused = models / "refused.json"
+    if refused.exists() and (before := _read(refused))["terms"] == terms:
+        return current, Decision(**before["decision"])
+    decision = judge(candidate, current, load_golden(golden), bounds)
     if decision.promoted:
-        _record(models, candidate.version, decision)
+        _write(models / "champion.json", {"version": candidate.version, "decision": asdict(decision)})
         return candidate, decision
+    _write(refused, {"terms": terms, "decision": asdict(decision)})
     progress(f"model {candidate.version} is refused: {'; '.join(decision.reasons)}")
     return current, decision
 
@@ -137,17 +142,16 @@ def measured(model: Classifier, data: GoldenSet) -> Metrics:
 
 def _recorded(models: Path) -> str | None:
     path = models / "champion.json"
-    return str(_read(models)["version"]) if path.exists() else None
+    return str(_read(path)["version"]) if path.exists() else None
 
 
-def _read(models: Path) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((models / "champion.json").read_text(encoding="utf-8"))
+def _read(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     content["decision"]["reasons"] = tuple(content["decision"]["reasons"])
     return content
 
 
-def _record(models: Path, version: str, decision: Decision) -> None:
-    scratch = models / f".champion-{os.getpid()}"
-    content = {"version": version, "decision": asdict(decision)}
+def _write(path: Path, content: dict[str, Any]) -> None:
+    scratch = path.with_name(f".{path.stem}-{os.getpid()}")
     scratch.write_text(json.dumps(content, indent=1, sort_keys=True), encoding="utf-8")
-    scratch.replace(models / "champion.json")
+    scratch.replace(path)
