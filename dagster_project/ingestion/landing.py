@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
-from itertools import islice
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -22,31 +21,16 @@ from dagster_project import lake
 from dagster_project.errors import SourceError
 from dagster_project.home import Home
 from dagster_project.ingestion.contracts import TABLES, schema_of
-from dagster_project.ingestion.readers import API_READERS, DEFAULTS, FILE_READERS
-from dagster_project.ingestion.records import Record, Reject, Tally
-from dagster_project.ingestion.shaping import missing_columns, shape
+from dagster_project.ingestion.readers import API_READERS, FILE_READERS
+from dagster_project.ingestion.reading import Reading, SourceLine
+from dagster_project.ingestion.records import Reject
 from dagster_project.ingestion.sources import SourceConfig
+from dagster_project.ingestion.versions import Moment
 
 Progress = Callable[[str], None]
 
-_BATCH = 50_000
-"""Records shaped at once: bounds memory on large exports."""
-
-
-@dataclass
-class SourceLine:
-    """What came of one source: every record read is in exactly one of the counts after ``read``."""
-
-    source: str
-    table: str
-    files: int = 0
-    files_unchanged: int = 0
-    read: int = 0
-    landed: int = 0
-    changed: int = 0
-    unchanged: int = 0
-    quarantined: int = 0
-    skipped: dict[str, int] = field(default_factory=dict)
+_APART = timedelta(milliseconds=1)
+"""Between the readings of one run, so that of two files with the same row the later one is current."""
 
 
 @dataclass
@@ -60,6 +44,18 @@ class LandingReport:
     def quarantined(self) -> int:
         """Records that went to quarantine in this run."""
         return sum(line.quarantined for line in self.lines)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One thing to read: a file that has something new, or an API (without ``path``)."""
+
+    source: SourceConfig
+    line: SourceLine
+    path: Path | None = None
+    origin: str = ""
+    digest: str = ""
+    mark: Path = Path()
 
 
 def ensure_lake(home: Home) -> None:
@@ -80,22 +76,30 @@ def land(
 
     Args:
         home: where the lake is.
-        sources: what to read.
-        now: becomes ``known_at`` of rows that do not bring one.
+        sources: what to read; of the same row in two of them the later is current.
+        now: becomes ``known_at`` of rows that do not bring one, some milliseconds earlier for all but the last file.
         window: the time to ask APIs for; without it, the day before ``now``.
         progress: told of every file.
     """
     ensure_lake(home)
     report = LandingReport()
     span = window or (now.replace(hour=0, minute=0, second=0, microsecond=0), now)
+    tasks: list[_Task] = []
     for source in sources:
         line = SourceLine(source.name, source.target)
         report.lines.append(line)
         try:
-            if source.path:
-                _land_files(home, source, line, now, report.problems, progress)
+            tasks += _new_files(home, source, line, report.problems) if source.path else [_Task(source, line)]
+        except SourceError as error:
+            report.problems.append(str(error))
+    for number, task in enumerate(tasks, start=1):
+        known = now - (len(tasks) - number) * _APART
+        try:
+            if task.path is None:
+                _land_api(home, task, known, report.problems, span)
             else:
-                _land_api(home, source, line, now, span)
+                _land_file(home, task, task.path, known, report.problems)
+                progress(f"{task.source.name}: {task.origin}: {task.line.landed:,} rows so far")
         except SourceError as error:
             report.problems.append(str(error))
     total = sum(line.landed for line in report.lines)
@@ -103,148 +107,59 @@ def land(
     return report
 
 
-def _land_files(
-    home: Home, source: SourceConfig, line: SourceLine, now: datetime, problems: list[str], progress: Progress
-) -> None:
-    for path in source.files():
+def _new_files(home: Home, source: SourceConfig, line: SourceLine, problems: list[str]) -> list[_Task]:
+    """The source's files that are not just as they were when they were last read."""
+    found = source.find()
+    problems += found.notes
+    tasks = []
+    for path in found.files:
         place = hashlib.sha256(f"{source.name}\x1f{path}".encode()).hexdigest()[:24]
         mark = home.lake / "_landed" / f"{place}.json"
-        # What the file held *last* counts: one that went back to earlier content has changed, and is read again.
-        state = f"{_digest(path)}-{source.fingerprint()}"
-        if mark.exists() and json.loads(mark.read_text(encoding="utf-8"))["state"] == state:
-            line.files_unchanged += 1
-            continue
-        tally = Tally()
-        rejects: list[Reject] = []
         try:
-            records = FILE_READERS[source.reader](path, source, tally)
-            _land_records(home, source, line, records, rejects, now, path.name, problems)
-        except SourceError as error:
-            rejects.append(Reject(str(error)))
-        _quarantine(home, source, line, rejects, now, path.name)
-        if rejects:
-            problems.append(_in_one_line(source, path.name, rejects))
-        for reason, count in tally.skipped.items():
-            line.skipped[reason] = line.skipped.get(reason, 0) + count
-            problems.append(f"{source.name}: {path.name}: left out {count:,} × {reason}")
-        line.read += sum(tally.skipped.values())
-        problems += [f"{source.name}: {path.name}: {count:,} × {what}" for what, count in tally.mended.items()]
-        line.files += 1
-        progress(f"{source.name}: {path.name}: {line.landed:,} rows so far")
-        _write_mark(
-            mark,
-            {"state": state, "file": path.name, "source": source.name, "landed_at": now.isoformat(), **asdict(line)},
-        )
+            digest = _digest(path)
+        except OSError as error:
+            problems.append(f"{source.name}: {path} cannot be read ({error.strerror}); nothing of it landed: mend it")
+            continue
+        # What the file held *last* counts: one that went back to earlier content has changed, and is read again.
+        if _marked(mark).get("state") == f"{digest}-{source.fingerprint()}":
+            line.files_unchanged += 1
+        else:
+            tasks.append(_Task(source, line, path, found.name(path), digest, mark))
+    return tasks
 
 
-def _land_api(
-    home: Home, source: SourceConfig, line: SourceLine, now: datetime, span: tuple[datetime, datetime]
-) -> None:
-    rejects: list[Reject] = []
-    with httpx.Client(timeout=30) as client:
-        records = API_READERS[source.reader](source, span, client)
-        _land_records(home, source, line, records, rejects, now, source.url, [])
-    _quarantine(home, source, line, rejects, now, source.url)
-
-
-def _land_records(
-    home: Home,
-    source: SourceConfig,
-    line: SourceLine,
-    records: Iterator[Record | Reject],
-    rejects: list[Reject],
-    now: datetime,
-    origin: str,
-    problems: list[str],
-) -> None:
-    defaults = DEFAULTS.get(source.reader, {}) | {
-        "source": source.name if source.reader == "generic" else source.reader
+def _land_file(home: Home, task: _Task, path: Path, known: datetime, problems: list[str]) -> None:
+    source, line = task.source, task.line
+    before = _marked(task.mark)
+    same_content = str(before.get("state", "")).startswith(f"{task.digest}-")
+    seen = datetime.fromisoformat(str(before.get("seen", before["landed_at"]))) if same_content else known
+    memory = task.mark.with_suffix(".parquet")
+    said = frozenset(pl.read_parquet(memory)["content_hash"]) if memory.exists() else None
+    reading = Reading(home, source, line, Moment(known, seen, said), task.origin, problems)
+    try:
+        reading.land(FILE_READERS[source.reader](path, source, reading.tally))
+    except SourceError as error:
+        reading.rejects.append(Reject(str(error)))
+    reading.close()
+    line.files += 1
+    mark = {
+        "state": f"{task.digest}-{source.fingerprint()}",
+        "file": task.origin,
+        "source": source.name,
+        "landed_at": known.isoformat(),
+        "seen": seen.isoformat(),
+        **asdict(line),
     }
-    defaults = {**defaults, **DEFAULTS.get(source.reader, {})}
-    while batch := list(islice(records, _BATCH)):
-        line.read += len(batch)
-        rejects += [item for item in batch if isinstance(item, Reject)]
-        good = [item for item in batch if isinstance(item, Record)]
-        missing = missing_columns(good, source, defaults) if good else []
-        if missing:
-            has = ", ".join(list(good[0].values)[:12])
-            problems.append(
-                f"{source.name}: {origin} has no column for {', '.join(missing)} (it has {has}); use `renames`"
-            )
-        shaped = shape(good, source, defaults, f"{source.name}:{origin}")
-        rejects += shaped.rejects
-        rejects += _append_new(home, source.target, shaped.rows, line, now)
+    _note_landed(task.mark, mark, reading.said)
 
 
-def _append_new(home: Home, table: str, rows: pl.DataFrame, line: SourceLine, now: datetime) -> list[Reject]:
-    """Append the rows that the lake does not hold yet; returns rows that contradict another of the same batch."""
-    key = list(TABLES[table].key)
-    rows = rows.with_columns(pl.col("known_at").fill_null(now).dt.cast_time_unit("us"))
-    # Within a batch the first of a key wins: an identical copy is a repeat, a different one is a contradiction.
-    first = rows.unique(key, keep="first", maintain_order=True)
-    repeats = rows.join(
-        first.select(*key, pl.col("content_hash").alias("first_hash")), on=key, how="left", nulls_equal=True
-    ).filter(~pl.col("position").is_in(first["position"].to_list()))
-    contradictions = repeats.filter(pl.col("content_hash") != pl.col("first_hash"))
-    line.unchanged += repeats.height - contradictions.height
-    held = (
-        lake.scan(home, table)
-        .select(*key, pl.col("content_hash").alias("held_hash"), "known_at")
-        .sort("known_at")
-        .unique(key, keep="last")
-        .drop("known_at")
-        .collect()
-    )
-    compared = first.join(held, on=key, how="left", nulls_equal=True)
-    fresh = compared.filter(pl.col("held_hash").is_null())
-    changed = compared.filter(pl.col("held_hash").is_not_null() & (pl.col("held_hash") != pl.col("content_hash")))
-    line.landed += fresh.height
-    line.changed += changed.height
-    line.unchanged += compared.height - fresh.height - changed.height
-    columns = list(schema_of(table))
-    lake.append(home, table, pl.concat([fresh, changed]).select(columns))
-    return [
-        Reject(
-            "another row of this file has the same "
-            + ", ".join(f"{name} {row[name]!r}" for name in key)
-            + " and says otherwise; the first was kept",
-            row["line"],
-            json.dumps({name: row[name] for name in columns}, default=str, ensure_ascii=False)[:10_000],
-        )
-        for row in contradictions.iter_rows(named=True)
-    ]
-
-
-def _quarantine(
-    home: Home, source: SourceConfig, line: SourceLine, rejects: Iterable[Reject], now: datetime, origin: str
-) -> None:
-    rows = []
-    for reject in rejects:
-        identity = "\x1f".join([source.name, origin, str(reject.line), reject.reason, reject.raw])
-        rows.append(
-            {
-                "quarantine_id": hashlib.sha256(identity.encode("utf-8", "replace")).hexdigest()[:24],
-                "table": source.target,
-                "source": source.name,
-                "file": origin,
-                "line": reject.line,
-                "reason": reject.reason,
-                "raw": reject.raw.replace("\x00", "").encode("utf-8", "replace").decode(),
-                "known_at": now,
-            }
-        )
-    line.quarantined += len(rows)
-    frame = pl.DataFrame(rows, schema=schema_of("quarantine")).unique("quarantine_id", maintain_order=True)
-    held = lake.scan(home, "quarantine").select("quarantine_id").collect()
-    lake.append(home, "quarantine", frame.join(held, on="quarantine_id", how="anti"))
-
-
-def _in_one_line(source: SourceConfig, file: str, rejects: Sequence[Reject]) -> str:
-    first = rejects[0]
-    where = f" line {first.line}" if first.line else ""
-    more = f" (and {len(rejects) - 1:,} more)" if len(rejects) > 1 else ""
-    reason = first.reason.removeprefix(f"{file} ").removeprefix(f"{file}: ")
-    return f"{source.name}: {file}{where}: {reason}{more}; see the quarantine table"
+def _land_api(home: Home, task: _Task, known: datetime, problems: list[str], span: tuple[datetime, datetime]) -> None:
+    reading = Reading(home, task.source, task.line, Moment(known, known), task.source.url, problems)
+    try:
+        with httpx.Client(timeout=30) as client:
+            reading.land(API_READERS[task.source.reader](task.source, span, client))
+    finally:
+        reading.close()
 
 
 def _digest(path: Path) -> str:
@@ -252,8 +167,16 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
-def _write_mark(mark: Path, content: dict[str, object]) -> None:
+def _marked(mark: Path) -> dict[str, object]:
+    """What was noted when a file was last read; empty if it never was."""
+    return dict(json.loads(mark.read_text(encoding="utf-8"))) if mark.exists() else {}
+
+
+def _note_landed(mark: Path, content: dict[str, object], said: pl.Series) -> None:
+    """Note that a file was read, and what it said; the mark is last, so a death in between repeats the reading."""
     mark.parent.mkdir(parents=True, exist_ok=True)
     fresh = mark.with_suffix(".fresh")
+    pl.DataFrame({"content_hash": said.sort()}, schema={"content_hash": pl.String}).write_parquet(fresh)
+    fresh.replace(mark.with_suffix(".parquet"))
     fresh.write_text(json.dumps(content, indent=1), encoding="utf-8")
     fresh.replace(mark)

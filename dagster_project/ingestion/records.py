@@ -6,9 +6,11 @@ here, so that a damaged file gives the good records before the damage and one re
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import io
 import json
+import re
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -19,6 +21,17 @@ from dagster_project.errors import SourceError
 
 RAW_LIMIT = 10_000
 """Characters of a rejected record that quarantine keeps."""
+
+_FIRST_LINE = 64 * 1024
+"""Bytes in which the first line's end is looked for."""
+
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it starts with
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 
 
 @dataclass(frozen=True)
@@ -43,11 +56,21 @@ class Reject:
 
 
 @dataclass
+class Replaced:
+    """Values of a source that a setting displaced: the first, where it stood, and how many."""
+
+    value: str
+    line: int | None
+    rows: int = 0
+
+
+@dataclass
 class Tally:
     """What a reader leaves out on purpose, and what it mended on the way, by reason; counted, never silent."""
 
     skipped: dict[str, int] = field(default_factory=dict)
     mended: dict[str, int] = field(default_factory=dict)
+    replaced: dict[str, Replaced] = field(default_factory=dict)
 
     def skip(self, reason: str) -> None:
         """Count one record left out."""
@@ -56,6 +79,23 @@ class Tally:
     def note(self, what: str) -> None:
         """Count one record mended."""
         self.mended[what] = self.mended.get(what, 0) + 1
+
+    def replace(self, what: str, value: object, line: int | None) -> None:
+        """Count one value of the source that a setting displaced."""
+        self.replaced.setdefault(what, Replaced(str(value), line)).rows += 1
+
+    def notes(self) -> list[str]:
+        """What a person should know of, one line each, without what was left out."""
+        found = [f"{count:,} × {what}" for what, count in self.mended.items()]
+        for what, seen in self.replaced.items():
+            setting = "constant" if what.startswith("constants.") else "rename"
+            where = f", line {seen.line}" if seen.line else ""
+            value = repr(seen.value if len(seen.value) <= 40 else seen.value[:37] + "...")
+            found.append(
+                f"{what} in {seen.rows:,} row{'s' if seen.rows > 1 else ''} (first {value}{where}); "
+                f"it is kept in attributes; take the {setting} out of the source if the file is right"
+            )
+        return found
 
 
 def read_lines(path: Path, encoding: str = "") -> Iterator[str | Reject]:
@@ -66,7 +106,7 @@ def read_lines(path: Path, encoding: str = "") -> Iterator[str | Reject]:
     """
     if path.stat().st_size == 0:
         raise SourceError(f"{path.name} is empty; nothing was read from it")
-    chosen = encoding or _sniff(path)
+    chosen = _marked_encoding(path) or encoding or "utf-8-sig"
     number, broken = 0, 0
     for number, line in enumerate(_lines(path, chosen), start=1):
         if isinstance(line, str | Reject):
@@ -114,25 +154,42 @@ def open_bytes(path: Path) -> IO[bytes]:
     return cast(IO[bytes], gzip.open(path, "rb")) if is_gzip(path) else path.open("rb")
 
 
-def _sniff(path: Path) -> str:
-    """UTF-8, unless a byte-order mark says UTF-16."""
+def _head(path: Path, size: int) -> bytes:
+    """The first bytes, unpacked; none if the archive is damaged there."""
     try:
         with open_bytes(path) as start:
-            head = start.read(2)
+            return start.read(size)
     except (EOFError, zlib.error, gzip.BadGzipFile):
-        head = b""
-    return "utf-16" if head in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig"
+        return b""
+
+
+def _marked_encoding(path: Path) -> str:
+    """What a byte-order mark says the file is: no text starts with one by chance, so it wins over the setting."""
+    head = _head(path, 4)
+    return next((encoding for mark, encoding in _MARKS if head.startswith(mark)), "")
+
+
+def _carriage_returns(path: Path, encoding: str) -> bool:
+    """Whether the first line ends in a lone carriage return, as old Mac programs write them."""
+    text = _head(path, _FIRST_LINE).decode(encoding, errors="ignore")
+    found = re.search(r"\r+\n|\r(?!\Z)|\n", text)
+    return found is not None and found[0] == "\r"
 
 
 def _lines(path: Path, encoding: str) -> Iterator[bytes | str | Reject]:
     """Lines as bytes; as text in UTF-16 and UTF-32, where a line feed is not one byte to look for."""
     number = 0
+    # None makes every usual line end a line feed; it is not for ordinary files, whose texts may hold the others.
+    newline = None if _carriage_returns(path, encoding) else "\n"
+    wide = "16" in encoding or "32" in encoding
     try:
         with open_bytes(path) as source:
-            wide = "16" in encoding or "32" in encoding
-            lines: Iterable[bytes | str] = (
-                io.TextIOWrapper(source, encoding=encoding, errors="replace", newline="\n") if wide else source
-            )
+            lines: Iterable[bytes | str] = source
+            if wide:
+                lines = io.TextIOWrapper(source, encoding=encoding, errors="replace", newline=newline)
+            elif newline is None:
+                one_to_one = io.TextIOWrapper(source, encoding="latin-1", newline=None)
+                lines = (line.encode("latin-1") for line in one_to_one)
             for line in lines:
                 number += 1
                 yield line

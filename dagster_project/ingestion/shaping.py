@@ -1,4 +1,4 @@
-"""From records to rows: renames, constants, types, the contract's rules; what does not fit comes back with its reason.
+"""From records to rows: types, attributes, the contract's rules; what does not fit comes back with its reason.
 
 Works column by column on polars frames. Values arrive as whatever the source wrote; each is turned into text once and
 then into the contract's type, so that "5", 5 and 5.0 are the same rating.
@@ -20,15 +20,13 @@ import dataframely as dy
 import polars as pl
 
 from dagster_project import lake
-from dagster_project.errors import SourceError
-from dagster_project.ingestion.contracts import TABLES, allowed, own_columns, required_columns
+from dagster_project.ingestion.contracts import TABLES, allowed, own_columns
+from dagster_project.ingestion.naming import Named, is_missing
 from dagster_project.ingestion.records import Record, Reject
 from dagster_project.ingestion.sources import SourceConfig
 
 _TRUE = {"true", "t", "yes", "y", "1", "on", "enabled"}
 _FALSE = {"false", "f", "no", "n", "0", "off", "disabled"}
-_MISSING = {"", "null", "none", "nan", "n/a", "na"}
-"""Texts that mean "no value" in a column that is not free text."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +37,13 @@ class Shaped:
     rejects: list[Reject]
 
 
-def shape(records: Sequence[Record], source: SourceConfig, defaults: dict[str, object], loaded_from: str) -> Shaped:
-    """Turn records into rows of the source's table.
+def shape(records: Sequence[Record], names: Sequence[Named], source: SourceConfig, loaded_from: str) -> Shaped:
+    """Turn records, given with their values under our names, into rows of the source's table.
 
     Every record comes back exactly once: as a row or as a reject.
     """
     table = source.target
-    named = [_named(record.values, source, defaults) for record in records]
+    named = [one.row for one in names]
     columns = own_columns(table)
     typed: dict[str, pl.Series] = {}
     problems: list[str | None] = [None] * len(records)
@@ -57,7 +55,12 @@ def shape(records: Sequence[Record], source: SourceConfig, defaults: dict[str, o
     if "schema_version" in columns:
         typed["schema_version"] = typed["schema_version"].fill_null(1)
     known = set(typed) | {"attributes"}
-    attributes = [_attributes({key: value for key, value in row.items() if key not in known}, row) for row in named]
+    # Orders the versions of a row; it stays an attribute, and one that cannot be read orders nothing.
+    updates, _ = _convert([row.get("updated_at") for row in named], lake.INSTANT, source, "updated_at")
+    attributes = [
+        _attributes({**one.kept, **{key: value for key, value in one.row.items() if key not in known}}, one.row)
+        for one in names
+    ]
     frame = pl.DataFrame([*typed.values(), pl.Series("attributes", attributes, dtype=pl.String)])
     for index, fault in _broken_rules(frame.select(list(columns)), table).items():
         problems[index] = problems[index] or fault
@@ -66,6 +69,7 @@ def shape(records: Sequence[Record], source: SourceConfig, defaults: dict[str, o
     rows = frame.with_columns(
         pl.lit(loaded_from).alias("loaded_from"),
         pl.Series("content_hash", hashes, dtype=pl.String),
+        pl.Series("updated", updates, dtype=lake.INSTANT),
         pl.Series("line", [record.line for record in records], dtype=pl.Int64),
         pl.int_range(pl.len()).alias("position"),
     ).filter(good)
@@ -75,44 +79,6 @@ def shape(records: Sequence[Record], source: SourceConfig, defaults: dict[str, o
         if problem is not None
     ]
     return Shaped(rows, rejects)
-
-
-def missing_columns(records: Iterable[Record], source: SourceConfig, defaults: dict[str, object]) -> list[str]:
-    """Required columns that no record has under any name: the sign of a wrong or changed export."""
-    seen: set[str] = set()
-    for record in records:
-        seen |= {name for name, value in _named(record.values, source, defaults).items() if value is not None}
-    return [name for name in required_columns(source.target) if name not in seen]
-
-
-def _named(values: dict[str, Any], source: SourceConfig, defaults: dict[str, object]) -> dict[str, Any]:
-    """The record under our column names: renames, then defaults, constants, templates, and derived text and id."""
-    if source.missing:
-        values = {name: None if value in source.missing else value for name, value in values.items()}
-    row = {source.renames.get(name, name): value for name, value in values.items()}
-    for name, value in defaults.items():
-        if _is_missing(row.get(name)):
-            row[name] = value
-    row.update(source.constants)
-    if source.known_at is not None:
-        column = source.known_at.column
-        if column not in values and column not in row:
-            raise SourceError(f"there is no column '{column}', which `known_at` names; it has {', '.join(values)}")
-        row["known_at"] = values.get(column, row.get(column))
-    for name, template in source.templates.items():
-        try:
-            row[name] = template.format_map({key: "" if value is None else value for key, value in row.items()})
-        except (KeyError, ValueError, IndexError) as error:
-            raise SourceError(
-                f"templates.{name} asks for {error}, which no column gives; it has {', '.join(row)}"
-            ) from None
-    if source.text_from:
-        parts = [str(values.get(name) or "").strip() for name in source.text_from]
-        row["text"] = next((part for part in parts if part), None)
-    if source.id_from:
-        text = "\x1f".join(str(values.get(name) or "") for name in source.id_from)
-        row[TABLES[source.target].key[0]] = f"{source.name}-{hashlib.sha256(text.encode()).hexdigest()[:20]}"
-    return row
 
 
 def _convert(
@@ -141,10 +107,10 @@ def _convert(
 def _one(value: Any, kind: pl.DataType, source: SourceConfig, name: str) -> Any:
     if kind == pl.String:
         return _as_text(value)
-    if _is_missing(value):
+    if is_missing(value):
         return None
     if kind == lake.INSTANT:
-        instant = _as_instant(value, source)
+        instant = instant_of(value, source)
         return instant + source.known_at.after if name == "known_at" and source.known_at else instant
     if kind == pl.Boolean:
         word = str(value).strip().lower()
@@ -171,7 +137,12 @@ def _as_text(value: Any) -> str | None:
     return text.encode("utf-8", "replace").decode() or None
 
 
-def _as_instant(value: Any, source: SourceConfig) -> datetime:
+def instant_of(value: Any, source: SourceConfig) -> datetime:
+    """A value as an instant in UTC, by the source's ``date_format`` and ``timezone``.
+
+    Raises:
+        ValueError: it is none (OverflowError where its number is far out of range).
+    """
     if isinstance(value, datetime):
         instant = value
     elif isinstance(value, date):
@@ -189,10 +160,6 @@ def _as_instant(value: Any, source: SourceConfig) -> datetime:
     if not 1970 <= instant.year <= 2200:
         raise ValueError(instant)
     return instant.astimezone(UTC)
-
-
-def _is_missing(value: Any) -> bool:
-    return value is None or (isinstance(value, str) and value.strip().lower() in _MISSING)
 
 
 def _attributes(extra: dict[str, Any], row: dict[str, Any]) -> str:

@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from dagster_project.errors import ConfigurationError, SourceError
 from dagster_project.ingestion.contracts import TABLES, own_columns
+from dagster_project.ingestion.finding import Found, find
 
 Reader = Literal["generic", "google_play", "app_store", "zendesk", "nps", "prometheus", "github"]
 
@@ -143,7 +144,7 @@ class SourceConfig(_Strict):
                 if column not in known:
                     raise ValueError(f"{setting}.{column} is not a column of {self.target}{_nearest(column, known)}")
         for column, target in self.renames.items():
-            if target not in known:
+            if target not in known | {"updated_at": None}:
                 raise ValueError(
                     f"renames.{column}: '{target}' is not a column of {self.target}{_nearest(target, known)}"
                 )
@@ -158,31 +159,13 @@ class SourceConfig(_Strict):
         """A hash of the settings: a file is read again when the way to read it has changed."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
-    def files(self) -> list[Path]:
-        """The files to read now, in a stable order.
+    def find(self) -> Found:
+        """The files to read now, in a stable order, and what was left unread.
 
         Raises:
-            SourceError: nothing is there, or what is there is not a file.
+            SourceError: there is no file to read.
         """
-        pattern = Path(self.path).expanduser()
-        location = pattern if pattern.is_absolute() else self.base / pattern
-        if location.is_dir():
-            found = sorted(path for path in location.iterdir() if path.is_file() and not path.name.startswith("."))
-            if not found:
-                raise SourceError(f"{self.name}: the folder {location} holds no file; nothing to read yet")
-            return found
-        if any(sign in self.path for sign in "*?["):
-            root = Path(location.anchor)
-            found = sorted(root.glob(str(location.relative_to(root))))
-            folders = [path for path in found if path.is_dir()]
-            if folders:
-                raise SourceError(f"{self.name}: {folders[0]} is a folder where a file is expected; narrow `path`")
-            if not found:
-                raise SourceError(f"{self.name}: no file matches {location}")
-            return found
-        if not location.exists():
-            raise SourceError(f"{self.name}: {location} does not exist; correct `path` or put the export there")
-        return [location]
+        return find(self.name, self.path, self.base)
 
 
 def load_sources(path: Path) -> list[SourceConfig]:
@@ -213,12 +196,20 @@ def fingerprint(sources: Iterable[SourceConfig]) -> str:
     seen = []
     for source in sources:
         try:
-            files = source.files() if source.path else []
+            files = source.find().files if source.path else []
         except SourceError as error:
             seen.append(str(error))
             continue
-        seen += [f"{source.name}:{file}:{file.stat().st_size}:{file.stat().st_mtime_ns}" for file in files]
+        seen += [f"{source.name}:{file}:{_age(file)}" for file in files]
     return hashlib.sha256("\n".join(seen).encode()).hexdigest()
+
+
+def _age(file: Path) -> str:
+    try:
+        state = file.stat()
+    except OSError as error:
+        return str(error.strerror)
+    return f"{state.st_size}:{state.st_mtime_ns}"
 
 
 def _source(path: Path, number: int, entry: Any) -> SourceConfig:

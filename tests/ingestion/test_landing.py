@@ -21,50 +21,9 @@ from dagster_project import lake
 from dagster_project.errors import ConfigurationError
 from dagster_project.home import Home
 from dagster_project.ingestion.contracts import TABLES, own_columns, required_columns
-from dagster_project.ingestion.landing import LandingReport, SourceLine, ensure_lake, land
+from dagster_project.ingestion.landing import ensure_lake, land
 from dagster_project.ingestion.sources import SourceConfig, fingerprint, load_sources
-
-NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
-HEADER = "feedback_id,source,channel,product,occurred_at,text,rating,mood\n"
-
-
-def row(number: int, text: str = "it broke", **changes: str) -> str:
-    values = {
-        "feedback_id": f"f{number}",
-        "source": "shop",
-        "channel": "chat",
-        "product": "app",
-        "occurred_at": f"2026-04-{number % 28 + 1:02d}T10:00:00Z",
-        "text": text,
-        "rating": "2",
-        "mood": "sour",
-    }
-    written = io.StringIO()
-    csv.writer(written, lineterminator="\n").writerow([changes.get(name, value) for name, value in values.items()])
-    return written.getvalue()
-
-
-def source(path: str, base: Path, **settings: Any) -> SourceConfig:
-    return SourceConfig(name="exports", table="feedback", path=path, base=base, **settings)
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return Home(tmp_path / "home")
-
-
-def run(home: Home, *sources: SourceConfig, now: datetime = NOW) -> tuple[SourceLine, LandingReport]:
-    report = land(home, list(sources), now=now)
-    return report.lines[0], report
-
-
-def balanced(line: SourceLine) -> bool:
-    """Every record read is in exactly one count."""
-    return line.read == line.landed + line.changed + line.unchanged + line.quarantined + sum(line.skipped.values())
-
-
-def held(home: Home, table: str = "feedback") -> pl.DataFrame:
-    return lake.scan(home, table).collect()
+from tests.ingestion.exports import HEADER, NOW, balanced, held, row, run, source
 
 
 def test_unknown_columns_become_attributes_and_empty_ones_stay_null(home: Home, tmp_path: Path) -> None:
@@ -342,7 +301,7 @@ def test_a_header_that_cannot_be_read_is_not_replaced_by_the_first_row(home: Hom
 
 def test_what_cannot_be_read_does_not_stop_other_sources(home: Home, tmp_path: Path) -> None:
     (tmp_path / "deep.jsonl").write_text('{"a":' + "9" * 5000 + "}\n" + "[" * 200_000 + "\n")
-    (tmp_path / "cr.csv").write_bytes((HEADER + row(1)).replace("\n", "\r").encode())
+    (tmp_path / "head.csv").write_text(HEADER.replace("text", '"te"xt') + row(1))
     (tmp_path / "huge.jsonl").write_text(
         '{"product":"p","service":"s","bucket_start":"2026-04-01","errors":0,"requests":1' + "0" * 400 + "}\n"
     )
@@ -352,7 +311,7 @@ def test_what_cannot_be_read_does_not_stop_other_sources(home: Home, tmp_path: P
         home,
         [
             SourceConfig(name="deep", table="feedback", path="deep.jsonl", base=tmp_path),
-            SourceConfig(name="cr", table="feedback", path="cr.csv", base=tmp_path),
+            SourceConfig(name="head", table="feedback", path="head.csv", base=tmp_path),
             SourceConfig(name="huge", table="service_metrics", path="huge.jsonl", base=tmp_path),
             SourceConfig(
                 name="rel",
@@ -367,7 +326,7 @@ def test_what_cannot_be_read_does_not_stop_other_sources(home: Home, tmp_path: P
         now=NOW,
     )
     said = "\n".join(report.problems)
-    for name in ("deep", "cr", "huge", "rel", "exports"):
+    for name in ("deep", "head", "huge", "rel", "exports"):
         assert f"{name}: " in said
     assert report.lines[-1].landed == 1
 

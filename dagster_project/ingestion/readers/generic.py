@@ -63,7 +63,7 @@ def read_csv(path: Path, encoding: str, tally: Tally) -> Iterator[Record | Rejec
     try:
         names = [name.strip() for name in next(csv.reader([first], delimiter=delimiter, strict=True))]
     except csv.Error as error:
-        raise SourceError(f"{path.name}: its first line is no CSV header: {error}; save it with line feeds") from None
+        raise SourceError(f"{path.name}: its first line is no CSV header: {error}; look for a stray quote") from None
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise SourceError(f"{path.name}: two columns are named '{twice[0]}', and one would hide the other; rename one")

@@ -20,6 +20,7 @@ _COLUMNS = {
     "Reviewer Language": "language",
     "Device": "device",
     "Review Submit Date and Time": "occurred_at",
+    "Review Last Update Date and Time": "updated_at",
     "Star Rating": "rating",
     "Review Title": "title",
     "Review Text": "text",

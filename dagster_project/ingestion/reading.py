@@ -1,0 +1,166 @@
+"""One file, or what an API answers, on its way into the lake: its rows land, the rest goes to quarantine.
+
+Every problem becomes one line that a person can act on, and every record is in exactly one count.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+import polars as pl
+
+from dagster_project import lake
+from dagster_project.home import Home
+from dagster_project.ingestion.contracts import TABLES, schema_of
+from dagster_project.ingestion.naming import Named, missing_columns, names_of
+from dagster_project.ingestion.readers import DEFAULTS
+from dagster_project.ingestion.records import RAW_LIMIT, Record, Reject, Tally
+from dagster_project.ingestion.shaping import shape
+from dagster_project.ingestion.sources import SourceConfig
+from dagster_project.ingestion.versions import Moment, place
+
+BATCH = 50_000
+"""Records shaped at once: as Python objects they take much more memory than as rows."""
+
+_OWN_NAMES = {"generic", "nps"}
+"""Readers that give the file's own columns; what other readers made of an export may be replaced without a word."""
+
+
+@dataclass
+class SourceLine:
+    """What came of one source: every record read is in exactly one of the counts after ``read``."""
+
+    source: str
+    table: str
+    files: int = 0
+    files_unchanged: int = 0
+    read: int = 0
+    landed: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    quarantined: int = 0
+    skipped: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass
+class Reading:
+    """One file, or one answer, being read; ``said`` collects the content hashes of its good rows."""
+
+    home: Home
+    source: SourceConfig
+    line: SourceLine
+    moment: Moment
+    origin: str
+    problems: list[str]
+    tally: Tally = field(default_factory=Tally)
+    rejects: list[Reject] = field(default_factory=list)
+    said: pl.Series = field(default_factory=lambda: pl.Series(dtype=pl.String))
+
+    def land(self, records: Iterator[Record | Reject]) -> None:
+        """Land what can be landed, also when the rest cannot be read.
+
+        Raises:
+            SourceError: the whole of it, or what is left of it, cannot be read.
+        """
+        source = self.source
+        defaults: dict[str, object] = {"source": source.name if source.reader == "generic" else source.reader}
+        defaults |= DEFAULTS.get(source.reader, {})
+        shaped: list[pl.DataFrame] = []
+        try:
+            while batch := list(islice(records, BATCH)):
+                good = [item for item in batch if isinstance(item, Record)]
+                names = names_of(good, source, defaults)
+                self.line.read += len(batch)
+                self.rejects += [item for item in batch if isinstance(item, Reject)]
+                self._note(good, names)
+                part = shape(good, names, source, f"{source.name}:{self.origin}")
+                self.rejects += part.rejects
+                shaped.append(part.rows)
+        finally:
+            if shaped:
+                self._append(pl.concat(shaped))
+
+    def close(self) -> None:
+        """Put what did not land into quarantine, and say so, one line per kind."""
+        where = f"{self.source.name}: {self.origin}"
+        self._quarantine(self.rejects)
+        if self.rejects:
+            self.problems.append(_in_one_line(self.source, self.origin, self.rejects))
+        for reason, count in self.tally.skipped.items():
+            self.line.skipped[reason] = self.line.skipped.get(reason, 0) + count
+            self.problems.append(f"{where}: left out {count:,} × {reason}")
+        self.line.read += sum(self.tally.skipped.values())
+        self.problems += [f"{where}: {note}" for note in self.tally.notes()]
+
+    def _append(self, rows: pl.DataFrame) -> None:
+        rows = rows.with_columns(pl.int_range(pl.len()).alias("position"))
+        placed = place(self.home, self.source, rows, self.moment)
+        table = self.source.target
+        for part in rows.drop("known_at").iter_slices(BATCH):
+            new = part.join(placed.places, on="position", maintain_order="left")
+            lake.append(self.home, table, new.select(list(schema_of(table))))
+        self.said = rows["content_hash"].unique()
+        contradictions = rows.filter(pl.col("position").is_in(placed.contradictions))
+        self.line.landed += placed.new_keys
+        self.line.changed += placed.places.height - placed.new_keys
+        self.line.unchanged += rows.height - placed.places.height - contradictions.height
+        self.rejects += [_contradiction(table, row) for row in contradictions.iter_rows(named=True)]
+
+    def _note(self, records: list[Record], names: list[Named]) -> None:
+        """Tell of columns that are missing or displaced."""
+        missing = missing_columns(names, self.source) if names else []
+        if missing:
+            has = ", ".join(list(records[0].values)[:12])
+            self.problems.append(
+                f"{self.source.name}: {self.origin} has no column for {', '.join(missing)} (it has {has}); "
+                "use `renames`"
+            )
+        if self.source.reader in _OWN_NAMES:
+            for record, one in zip(records, names, strict=True):
+                for what, value in one.replaced.items():
+                    self.tally.replace(what, value, record.line)
+
+    def _quarantine(self, rejects: Iterable[Reject]) -> None:
+        rows = []
+        for reject in rejects:
+            identity = "\x1f".join([self.source.name, self.origin, str(reject.line), reject.reason, reject.raw])
+            rows.append(
+                {
+                    "quarantine_id": hashlib.sha256(identity.encode("utf-8", "replace")).hexdigest()[:24],
+                    "table": self.source.target,
+                    "source": self.source.name,
+                    "file": self.origin,
+                    "line": reject.line,
+                    "reason": reject.reason,
+                    "raw": reject.raw.replace("\x00", "").encode("utf-8", "replace").decode(),
+                    "known_at": self.moment.known,
+                }
+            )
+        self.line.quarantined += len(rows)
+        frame = pl.DataFrame(rows, schema=schema_of("quarantine")).unique("quarantine_id", maintain_order=True)
+        held = lake.scan(self.home, "quarantine").select("quarantine_id").collect()
+        lake.append(self.home, "quarantine", frame.join(held, on="quarantine_id", how="anti"))
+
+
+def _contradiction(table: str, row: dict[str, object]) -> Reject:
+    key = ", ".join(f"{name} {row[name]!r}" for name in TABLES[table].key)
+    line = row["line"]
+    return Reject(
+        f"another row of this file has the same {key} and says otherwise; the first was kept; "
+        "to land both as versions, give each its own `updated_at` or `known_at`",
+        line if isinstance(line, int) else None,
+        json.dumps({name: row[name] for name in schema_of(table)}, default=str, ensure_ascii=False)[:RAW_LIMIT],
+    )
+
+
+def _in_one_line(source: SourceConfig, file: str, rejects: Sequence[Reject]) -> str:
+    first = rejects[0]
+    where = f" line {first.line}" if first.line else ""
+    more = f" (and {len(rejects) - 1:,} more)" if len(rejects) > 1 else ""
+    name = file.rpartition("/")[2]
+    reason = first.reason.removeprefix(f"{name} ").removeprefix(f"{name}: ")
+    return f"{source.name}: {file}{where}: {reason}{more}; see the quarantine table"
