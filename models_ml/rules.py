@@ -75,9 +75,11 @@ class Rule:
 
     def matches(self, folded: str) -> bool:
         """Whether a folded text says what the rule looks for, and none of its exceptions."""
-        if self.pattern.search(folded) is None:
-            return False
-        return self.unless is None or self.unless.search(folded) is None
+        return self.pattern.search(folded) is not None and not self.excepts(folded)
+
+    def excepts(self, folded: str) -> bool:
+        """Whether a folded text says one of the rule's exceptions."""
+        return self.unless is not None and self.unless.search(folded) is not None
 
 
 @dataclass(frozen=True)
@@ -95,15 +97,23 @@ class Rules:
     def judge(self, text: str, language_code: str) -> Verdict:
         """What the rules say of a text in a language (ISO 639-1, or 'und'); any text whatever is valid."""
         folded = fold(text)
-        fired = [rule for rule in self.rules if rule.applies(language_code) and rule.matches(folded)]
+        found = [rule for rule in self.rules if rule.applies(language_code) and rule.pattern.search(folded)]
+        excepted = [rule for rule in found if rule.excepts(folded)]
         vetoed: dict[str, str] = {}
         forced: dict[str, str] = {}
-        for rule in fired:
-            if not rule.forces:
-                vetoed |= {name: rule.rule_id for name in rule.types if name not in vetoed}
-        for rule in fired:
-            if rule.forces and rule.types[0] not in vetoed:
-                forced.setdefault(rule.types[0], rule.rule_id)
+        silenced: set[str] = set()
+        if language_code == UNDETERMINED:
+            # 'Never crashes' is no German for a crash: an exception in the one language holds in the others.
+            silenced = {rule.types[0] for rule in excepted if rule.forces}
+        for rule in found:
+            if rule in excepted:
+                continue
+            for name in rule.types:
+                if not rule.forces:
+                    vetoed.setdefault(name, rule.rule_id)
+                elif name not in silenced:
+                    forced.setdefault(name, rule.rule_id)
+        forced = {name: rule_id for name, rule_id in forced.items() if name not in vetoed}
         first, *rest = [*forced] or [""]
         also = tuple(name for name in rest if name != "praise")
         return Verdict(first, forced.get(first, ""), tuple(vetoed.items()), also)
