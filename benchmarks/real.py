@@ -133,6 +133,13 @@ Issue type: {type_agreement:.1%}, Cohen's kappa {type_kappa:.2f}. Sentiment: {fe
 | readers | label | reviews |
 | --- | --- | ---: |
 {confused}
+
+## What was done about the largest group of errors
+With the classifier alone, before any rule and with 420 English training texts fewer, 134 of 190 answers were right
+(71 %). The largest group: 13 of 23 `performance` reviews were answered `feature_bug`, nearly all of them videos that
+"won't load" without any error shown, which the guidance calls `performance`. The rule `never-loads-en` was written
+after reading them, so the figures above are not independent of these reviews in that one respect; the golden texts were
+not touched. What is left of the group mostly says that a video does not *play*, with or without "load" beside it.
 """
 
 
