@@ -58,30 +58,31 @@ class NoChampionError(ModelError):
 
 
 def champion(models: Path, *, golden: Path = GOLDEN, progress: Progress = lambda _: None) -> Classifier:
-    """The model that labels, after the candidate for this golden set has had its chance; see ``promote``.
+    """The model that labels: the champion on record, or the first one, trained and judged now.
 
     Raises:
         GoldenSetError: the golden set is missing or wrong.
         NoChampionError: the first model is not fit to serve.
     """
-    model, decision = promote(models, golden=golden, progress=progress)
-    if model is None:
-        raise NoChampionError(f"model {decision.candidate} may not serve: {'; '.join(decision.reasons)}")
-    return model
+    recorded = _recorded(models)
+    if recorded is not None and (models / recorded / "metrics.json").exists():
+        return Classifier.load(models / recorded)
+    return promote(models, golden=golden, progress=progress)[0]
 
 
 def promote(
     models: Path, *, golden: Path = GOLDEN, bounds: Bounds | None = None, progress: Progress = lambda _: None
-) -> tuple[Classifier | None, Decision]:
+) -> tuple[Classifier, Decision]:
     """Train the candidate for this golden set if need be, judge it, and make it the champion if it is fit.
 
     Nothing is trained or judged twice: a refusal stands until candidate, champion, golden set or bounds change.
 
     Returns:
-        The champion after the decision (None if there was none and the candidate was refused), and the decision.
+        The champion after the decision, and the decision.
 
     Raises:
         GoldenSetError: the golden set is missing or wrong.
+        NoChampionError: the candidate is refused, and there is no champion to keep.
     """
     candidate = load_or_train(models, golden=golden, progress=progress)
     recorded = _recorded(models)
@@ -92,13 +93,19 @@ def promote(
     terms = {"candidate": candidate.version, "champion": current.version if current else None, "bounds": asdict(bounds)}
     refused = models / "refused.json"
     if refused.exists() and (before := _read(refused))["terms"] == terms:
-        return current, Decision(**before["decision"])
+        return _kept(current, Decision(**before["decision"]))
     decision = judge(candidate, current, load_golden(golden), bounds)
     if decision.promoted:
         _write(models / "champion.json", {"version": candidate.version, "decision": asdict(decision)})
         return candidate, decision
     _write(refused, {"terms": terms, "decision": asdict(decision)})
     progress(f"model {candidate.version} is refused: {'; '.join(decision.reasons)}")
+    return _kept(current, decision)
+
+
+def _kept(current: Classifier | None, decision: Decision) -> tuple[Classifier, Decision]:
+    if current is None:
+        raise NoChampionError(f"model {decision.candidate} may not serve: {'; '.join(decision.reasons)}")
     return current, decision
 
 

@@ -5,7 +5,7 @@ from dagster import AssetExecutionContext, AssetKey, MaterializeResult, Metadata
 from dagster_project import display, lake
 from dagster_project.enrichment.labeling import label_new
 from dagster_project.resources import HomeResource
-from models_ml.registry import NoChampionError, promote
+from models_ml.registry import promote
 
 
 @asset(group_name="enrichment", kinds={"huggingface", "python"})
@@ -16,8 +16,6 @@ def classifier(context: AssetExecutionContext, home: HomeResource) -> Materializ
     """
     here = home.home()
     model, decision = promote(here.models, golden=here.golden, progress=context.log.info)
-    if model is None:
-        raise NoChampionError(f"model {decision.candidate} may not serve: {'; '.join(decision.reasons)}")
     card = here.models / decision.candidate / "model_card.md"
     return MaterializeResult(
         metadata={

@@ -25,7 +25,7 @@ def promotion(home: HomeResource) -> AssetCheckResult:
         metadata={
             "candidate": decision.candidate,
             "judged against": decision.champion or "the bounds alone",
-            "serving": model.version if model else "nothing",
+            "serving": model.version,
             **decision.figures,
         },
     )

@@ -24,7 +24,7 @@ from models_ml.channels import prepare
 from models_ml.duplicates import Clusters
 from models_ml.label import Labeller, TextLabel
 from models_ml.preprocess import text_hash
-from models_ml.registry import champion
+from models_ml.registry import promote
 from models_ml.sentiment import combine
 
 Progress = Callable[[str], None]
@@ -104,7 +104,7 @@ def label_new(home: Home, *, progress: Progress = lambda _: None) -> LabelReport
         NoChampionError: no model is fit to serve.
     """
     lake.ensure_table(home, "labels", LABELS_SCHEMA)
-    model = champion(home.models, golden=home.golden, progress=progress)
+    model, _ = promote(home.models, golden=home.golden, progress=progress)
     labeller = Labeller(model)
     waiting = _unlabelled(home, labeller.version)
     earlier = _labelled_before(home, labeller.version, waiting)

@@ -49,7 +49,6 @@ def with_metrics(model: Classifier, **changed: Any) -> Classifier:
 def test_the_first_model_that_is_fit_becomes_the_champion_and_stays_it(models: Path, classifier: Classifier) -> None:
     assert champion(models).version == classifier.version
     model, decision = promote(models)
-    assert model is not None
     assert (model.version, decision.promoted, decision.reasons) == (classifier.version, True, ())
 
 
@@ -59,7 +58,6 @@ def test_a_deliberately_worse_model_is_refused_and_the_champion_keeps_labelling(
     champion(models)
     said: list[str] = []
     serving, decision = promote(models, golden=mislabelled, progress=said.append)
-    assert serving is not None
     assert (serving.version, decision.promoted, decision.champion) == (classifier.version, False, classifier.version)
     assert decision.candidate != classifier.version
     assert any("below the champion's" in reason for reason in decision.reasons)
