@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -143,16 +143,30 @@ class Classifier:
         return softmax(self.head.logits(vectors), self.temperature)
 
     def _predict_chunk(self, texts: list[str]) -> list[Prediction]:
-        predictions = []
+        vectors = np.empty((len(texts), self.examples.shape[1]), dtype=np.float32)
+        predictions: dict[int, Prediction] = {}
         # Products this small are done before other threads have woken up; OpenVINO can use those better.
         with _blas().limit(limits=1):
-            vectors, added = self.encoder.explain(texts, self._projection)
-            likely = _largest(vectors @ self.examples.T, 2 * _NEIGHBOURS)
-            for text, vector, tokens, near in zip(texts, vectors, added, likely, strict=True):
+            for index, vector, tokens in self.encoder.explain(texts, self._projection):
+                vectors[index] = vector
                 # One row at a time: a matrix product may round a row differently beside others.
                 probabilities = softmax(self.head.logits(vector[np.newaxis, :]), self.temperature)[0]
-                predictions.append(self._one(text, probabilities, vector, tokens, near))
-        return predictions
+                predictions[index] = self._one(texts[index], probabilities, vector, tokens)
+            likely = _largest(vectors @ self.examples.T, 2 * _NEIGHBOURS)
+        return [
+            replace(predictions[index], neighbours=self._nearest(vectors[index], near))
+            for index, near in enumerate(likely)
+        ]
+
+    def _nearest(self, vector: NDArray[np.float32], near: NDArray[np.int64]) -> tuple[Neighbour, ...]:
+        """The nearest of some examples."""
+        likeness = (self.examples[near] * vector).sum(axis=1).tolist()
+        nearest = sorted(zip(likeness, near.tolist(), strict=True), key=lambda one: (-one[0], one[1]))[:_NEIGHBOURS]
+        return tuple(
+            Neighbour(text_id, issue_type, round(similarity, 3))
+            for similarity, index in nearest
+            for text_id, issue_type in [self.example_labels[index]]
+        )
 
     def _one(
         self,
@@ -160,14 +174,11 @@ class Classifier:
         probabilities: NDArray[np.float64],
         vector: NDArray[np.float32],
         tokens: TokenScores,
-        near: NDArray[np.int64],
     ) -> Prediction:
         best, second = (int(index) for index in np.argsort(-probabilities, kind="stable")[:2])
         name, confidence = ISSUE_TYPES[best], float(probabilities[best])
         # Without a letter there is nothing to read, whatever the encoder makes of it.
         abstained = confidence < self.thresholds[name] or not any(character.isalpha() for character in text)
-        likeness = (self.examples[near] * vector).sum(axis=1).tolist()
-        nearest = sorted(zip(likeness, near.tolist(), strict=True), key=lambda one: (-one[0], one[1]))[:_NEIGHBOURS]
         return Prediction(
             issue_type=ABSTAINED if abstained else name,
             best_type=name,
@@ -175,11 +186,7 @@ class Classifier:
             runner_up_type=ISSUE_TYPES[second],
             runner_up_confidence=round(float(probabilities[second]), 6),
             abstained=abstained,
-            neighbours=tuple(
-                Neighbour(text_id, issue_type, round(similarity, 3))
-                for similarity, index in nearest
-                for text_id, issue_type in [self.example_labels[index]]
-            ),
+            neighbours=(),
             key_phrases=key_phrases(text, tokens.spans, tokens.scores[:, best]),
             sentiment=self.feelings.score(vector),
         )

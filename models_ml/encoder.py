@@ -70,20 +70,18 @@ class Encoder:
 
     def explain(
         self, texts: Sequence[str], projection: NDArray[np.float32]
-    ) -> tuple[NDArray[np.float32], list[TokenScores]]:
-        """Unit vectors, and what each token added to them along each column of a (dimensions, columns) projection.
+    ) -> Iterator[tuple[int, NDArray[np.float32], TokenScores]]:
+        """For each text, as soon as it is read: its index, its unit vector, and what each token added to that.
 
-        The vector is a mean of token states, so any linear score of it is exactly a sum over tokens.
+        What is added is told along each column of a (dimensions, columns) projection. The vector is a mean of token
+        states, so any linear score of it is exactly a sum over tokens. Texts come by length; while one is looked at,
+        the next ones are being read.
         """
         tokens = self.tokenizer.encode_batch(list(texts))
-        vectors = np.empty((len(texts), self.dimensions), dtype=np.float32)
-        added: list[TokenScores | None] = [None] * len(texts)
         for index, mean, states in self._means(tokens):
             norm = np.linalg.norm(mean)
-            vectors[index] = mean / norm
             spans = np.array(tokens[index].offsets, dtype=np.int32)
-            added[index] = TokenScores(spans, states @ projection / (len(spans) * norm))
-        return vectors, [one for one in added if one is not None]
+            yield index, mean / norm, TokenScores(spans, states @ projection / (len(spans) * norm))
 
     def _means(self, tokens: Sequence[Any]) -> Iterator[tuple[int, NDArray[np.float32], NDArray[np.float32]]]:
         """For each text: its index, the mean of its token states, and those states, shape (tokens, dimensions)."""

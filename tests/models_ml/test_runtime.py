@@ -78,9 +78,11 @@ def test_runtimes_agree_on_nearly_every_label(classifier: Classifier, monkeypatc
 
 def test_the_scores_of_tokens_add_up_to_the_score_of_the_text(classifier: Classifier) -> None:
     projection = np.random.default_rng(7).normal(size=(classifier.encoder.dimensions, 5)).astype(np.float32)
-    vectors, added = classifier.encoder.explain(TEXTS[:20], projection)
-    np.testing.assert_array_equal(vectors, classifier.encoder.encode(TEXTS[:20]))
-    for vector, tokens in zip(vectors, added, strict=True):
+    plain = classifier.encoder.encode(TEXTS[:20])
+    explained = list(classifier.encoder.explain(TEXTS[:20], projection))
+    assert sorted(index for index, _, _ in explained) == list(range(20))
+    for index, vector, tokens in explained:
+        np.testing.assert_array_equal(vector, plain[index])
         np.testing.assert_allclose(tokens.scores.sum(axis=0), vector @ projection, atol=1e-4)
 
 
