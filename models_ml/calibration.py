@@ -7,6 +7,7 @@ class's answers from there on, shrunk towards all classes' answers, are right of
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,8 +19,6 @@ FLOOR = 0.35
 """Below it nothing is answered: missing a complaint is held to cost about twice what misfiling one does."""
 TARGET_PRECISION = 0.6
 """A class whose answers are right less often than this would open issues that nobody has."""
-LANGUAGE_TEXTS = 20
-"""With fewer calibration texts in a language, nobody knows whether the classifier reads it."""
 _PRIOR_WEIGHT = 8.0
 """How many answers of all classes together weigh as much as a class's own; it has about ten calibration texts."""
 _GRID = np.round(np.arange(FLOOR, 0.76, 0.02), 2)
@@ -52,16 +51,28 @@ def answers(probabilities: NDArray[np.float64], thresholds: dict[str, float]) ->
 def readable_languages(
     probabilities: NDArray[np.float64], truth: Sequence[str], spoken: Sequence[str], thresholds: dict[str, float]
 ) -> list[str]:
-    """The languages in which answers were right often enough, on enough calibration texts, to be given at all."""
+    """The languages in which answers are right often enough to be given at all, chance taken off.
+
+    A handful of lucky answers says nothing: of the calibration texts' answers in a language, the lower end of Wilson's
+    one-sided 95 % interval (Wilson 1927) must reach the precision that is asked of every class.
+    """
     right = probabilities.argmax(axis=1) == np.array([ISSUE_TYPES.index(name) for name in truth])
     answered = answers(probabilities, thresholds)
-    readable = []
-    for language in sorted(set(spoken)):
-        own = np.array([one == language for one in spoken])
-        enough = own.sum() >= LANGUAGE_TEXTS and (own & answered).any()
-        if enough and right[own & answered].mean() >= TARGET_PRECISION:
-            readable.append(language)
-    return readable
+    own = {language: answered & np.array([one == language for one in spoken]) for language in sorted(set(spoken))}
+    return [
+        language
+        for language, chosen in own.items()
+        if _least_share(int(right[chosen].sum()), int(chosen.sum())) >= TARGET_PRECISION
+    ]
+
+
+def _least_share(hits: int, trials: int) -> float:
+    """The lower end of Wilson's interval for the share behind these hits; 0 without any trial."""
+    if not trials:
+        return 0.0
+    share, z = hits / trials, 1.6449
+    spread = z * math.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
+    return (share + z**2 / (2 * trials) - spread) / (1 + z**2 / trials)
 
 
 def fit_thresholds(probabilities: NDArray[np.float64], truth: Sequence[str]) -> dict[str, float]:

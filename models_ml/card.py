@@ -21,6 +21,7 @@ def write_card(
     weak = [name for name, figures in metrics.by_type.items() if figures.f1 < _WEAK]
     counts = details["texts"]
     limits = ", ".join(f"{name} {value:.2f}" for name, value in served["thresholds"].items())
+    judged = sum(figures.support for figures in metrics.by_type.values())
     readable = ", ".join(served["languages"]) or "none"
     lines = [
         f"# Classifier {version}",
@@ -30,9 +31,9 @@ def write_card(
         "bulk, where single mistakes average out; not for judging a single customer.",
         "",
         "## Made from",
-        f"all-MiniLM-L6-v2, fine-tuned by SetFit on {counts['train']} hand-written texts"
+        f"all-MiniLM-L6-v2, fine-tuned by SetFit on {counts['train']} texts"
         f" ({', '.join(details['languages'])}), calibrated on {counts['calibration']} others (temperature"
-        f" {served['temperature']:.2f}), judged on {counts['evaluation']} more that it never saw.",
+        f" {served['temperature']:.2f}), judged on {judged} more that it never saw, in the languages that it reads.",
         "",
         "## How good",
         f"- accuracy {metrics.accuracy:.2f}, macro-F1 {metrics.macro_f1:.2f} before abstention",

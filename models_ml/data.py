@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from models_ml.channels import prepare
 from models_ml.errors import ModelError
 from models_ml.sentiment import FEELINGS
 
@@ -44,6 +45,9 @@ ISSUE_TYPES: tuple[str, ...] = (
 """The classes, in the order of the model's outputs; a test holds them equal to the taxonomy seed."""
 
 
+FIRST_LANGUAGE = "en"
+"""The language that every model is judged in, whether or not it reads others."""
+
 CHANNELS = ("app_review", "product_review", "support_ticket", "chat", "social", "nps", "return")
 
 
@@ -53,7 +57,7 @@ class GoldenSetError(ModelError):
 
 @dataclass(frozen=True)
 class GoldenText:
-    """One text with the label that people gave it."""
+    """One text, as the classifier reads it in its channel, with the label that it was given."""
 
     text_id: str
     text: str
@@ -116,9 +120,10 @@ def _checked(row: dict[str, str], where: str) -> GoldenText:
     split = next((name for name in SPLITS if name == row["split"]), None)
     if split is None:
         raise GoldenSetError(f"{where}: split {row['split']!r} is none of {', '.join(SPLITS)}")
+    text = row["text"].strip()
     return GoldenText(
         row["text_id"].strip(),
-        row["text"].strip(),
+        prepare(None, text, row["channel"]) or text,
         row["channel"],
         row["language"],
         row["issue_type"],

@@ -8,18 +8,17 @@ decision and everything it rests on are kept in ``champion.json``, the latest re
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from models_ml.calibration import answers
 from models_ml.classifier import Classifier
-from models_ml.data import GOLDEN, GoldenSet, load_golden
+from models_ml.data import FIRST_LANGUAGE, GOLDEN, GoldenSet, load_golden
 from models_ml.errors import ModelError
 from models_ml.evaluate import Metrics, evaluate
+from models_ml.files import write_json
 from models_ml.train import load_or_train
 
 Progress = Callable[[str], None]
@@ -96,9 +95,9 @@ def promote(
         return _kept(current, Decision(**before["decision"]))
     decision = judge(candidate, current, load_golden(golden), bounds)
     if decision.promoted:
-        _write(models / "champion.json", {"version": candidate.version, "decision": asdict(decision)})
+        write_json(models / "champion.json", {"version": candidate.version, "decision": asdict(decision)})
         return candidate, decision
-    _write(refused, {"terms": terms, "decision": asdict(decision)})
+    write_json(refused, {"terms": terms, "decision": asdict(decision)})
     progress(f"model {candidate.version} is refused: {'; '.join(decision.reasons)}")
     return _kept(current, decision)
 
@@ -110,14 +109,14 @@ def _kept(current: Classifier | None, decision: Decision) -> tuple[Classifier, D
 
 
 def judge(candidate: Classifier, current: Classifier | None, data: GoldenSet, bounds: Bounds) -> Decision:
-    """Compare a candidate with the bounds and with the champion, both on the same evaluation texts."""
+    """Compare a candidate with the bounds and with the champion, on the evaluation texts that it may answer."""
     metrics = candidate.metrics
     reasons = []
     figures = {"macro_f1": metrics.macro_f1, "ece": metrics.ece}
     if metrics.macro_f1 < bounds.macro_f1:
         reasons.append(f"macro-F1 {metrics.macro_f1:.3f} is below {bounds.macro_f1}")
     if current is not None:
-        figures["champion_macro_f1"] = measured(current, data).macro_f1
+        figures["champion_macro_f1"] = measured(current, data, (FIRST_LANGUAGE, *candidate.languages)).macro_f1
         if metrics.macro_f1 < figures["champion_macro_f1"] - bounds.margin:
             reasons.append(
                 f"macro-F1 {metrics.macro_f1:.3f} is more than {bounds.margin} below the champion's"
@@ -138,13 +137,11 @@ def judge(candidate: Classifier, current: Classifier | None, data: GoldenSet, bo
     )
 
 
-def measured(model: Classifier, data: GoldenSet) -> Metrics:
-    """A model on the evaluation split as it is now, which may have grown since the model was trained."""
-    texts = data.split("evaluation")
-    said = model.predict([text.text for text in texts])
+def measured(model: Classifier, data: GoldenSet, languages: Container[str]) -> Metrics:
+    """A model on the evaluation texts in some languages, as they are now: more may have come since it was trained."""
+    texts = [text for text in data.split("evaluation") if text.language in languages]
     probabilities = model.probabilities([text.text for text in texts])
-    answered = np.array([not one.abstained for one in said])
-    return evaluate(probabilities, [text.issue_type for text in texts], answered)
+    return evaluate(probabilities, [text.issue_type for text in texts], answers(probabilities, model.thresholds))
 
 
 def _recorded(models: Path) -> str | None:
@@ -156,9 +153,3 @@ def _read(path: Path) -> dict[str, Any]:
     content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     content["decision"]["reasons"] = tuple(content["decision"]["reasons"])
     return content
-
-
-def _write(path: Path, content: dict[str, Any]) -> None:
-    scratch = path.with_name(f".{path.stem}-{os.getpid()}")
-    scratch.write_text(json.dumps(content, indent=1, sort_keys=True), encoding="utf-8")
-    scratch.replace(path)

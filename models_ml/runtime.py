@@ -26,6 +26,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from models_ml.files import write_json
+
 PARITY = 0.999
 """The least cosine between a runtime's vectors and the reference vectors that training wrote with PyTorch."""
 GRAPH = Path("openvino", "encoder.xml")
@@ -236,10 +238,8 @@ def _recorded(folder: Path) -> dict[str, Any]:
 
 def _record(folder: Path, entry: dict[str, Any]) -> None:
     records = {**_recorded(folder), _machine(): entry}
-    scratch = folder / f".{_RECORD}-{os.getpid()}"
     with suppress(PermissionError):  # a read-only model is probed anew at every start, which costs seconds and no more
-        scratch.write_text(json.dumps(records, indent=1, sort_keys=True), encoding="utf-8")
-        scratch.replace(folder / _RECORD)
+        write_json(folder / _RECORD, records)
 
 
 def _machine() -> str:

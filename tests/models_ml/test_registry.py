@@ -83,7 +83,7 @@ def test_without_a_champion_an_unfit_model_labels_nothing(
 
 
 def test_a_loss_within_the_margin_passes_and_one_beyond_it_does_not(classifier: Classifier) -> None:
-    bounds, now = Bounds(macro_f1=0.1), measured(classifier, DATA).macro_f1
+    bounds, now = Bounds(macro_f1=0.1), measured(classifier, DATA, ("en", *classifier.languages)).macro_f1
     assert judge(with_metrics(classifier, macro_f1=now - 0.01), classifier, DATA, bounds).promoted
     refused = judge(with_metrics(classifier, macro_f1=now - 0.03), classifier, DATA, bounds)
     assert not refused.promoted
@@ -104,7 +104,7 @@ def test_every_bound_can_refuse_by_itself(classifier: Classifier) -> None:
 
 
 def test_what_is_measured_again_is_what_training_wrote(classifier: Classifier) -> None:
-    again = measured(classifier, DATA)
+    again = measured(classifier, DATA, ("en", *classifier.languages))
     assert again.macro_f1 == pytest.approx(classifier.metrics.macro_f1, abs=0.02)
     assert again.ece == pytest.approx(classifier.metrics.ece, abs=0.02)
     assert {name: again.by_type[name].support for name in URGENT} == {

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -115,12 +113,3 @@ def test_any_text_is_judged_the_same_each_time_and_a_reason_means_spam(text: str
     first = judge(text)
     assert first == judge(text)
     assert first.is_spam == bool(first.reason)
-
-
-@pytest.mark.parametrize(
-    "unit", ["a", "a ", "use my ", "https://a.b ", "earn ", "hacker ", "$9", "my channel ", "bcd", "x@"]
-)
-def test_a_long_text_takes_no_long_time(unit: str) -> None:
-    started = time.perf_counter()
-    judge(unit * (200_000 // len(unit)))
-    assert time.perf_counter() - started < 1

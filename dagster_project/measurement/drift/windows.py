@@ -22,7 +22,7 @@ from models_ml.classifier import Classifier
 from models_ml.data import GoldenText, load_golden
 from models_ml.drift import MAX_EMBEDDED, MAX_ROWS, Corpus, Judged, Reading, Rows, subsample
 from models_ml.encoder import embed
-from models_ml.language import detect
+from models_ml.language import UNDETERMINED, detect
 from models_ml.masking import mask
 
 Progress = Callable[[str], None]
@@ -123,14 +123,18 @@ def read_windows(home: Home, model: Classifier, as_of: datetime, window: timedel
 def _golden(model: Classifier, texts: Sequence[GoldenText]) -> pl.DataFrame:
     said = model.predict([text.text for text in texts])
     masked = pl.Series([mask(text.text) for text in texts], dtype=pl.String)
+    spoken = [found.code for found in detect(masked.to_list())]
     return pl.DataFrame(
         {
             "text": masked,
             "channel": [text.channel for text in texts],
-            "language": [found.code for found in detect(masked.to_list())],
+            "language": spoken,
             "best_type": [one.best_type for one in said],
             "confidence": [one.confidence for one in said],
-            "abstained": [one.abstained for one in said],
+            "abstained": [
+                one.abstained or code not in (*model.languages, UNDETERMINED)
+                for one, code in zip(said, spoken, strict=True)
+            ],
             "right": [one.best_type == text.issue_type for one, text in zip(said, texts, strict=True)],
         },
         schema={**_READING, "right": pl.Boolean()},
