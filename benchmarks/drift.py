@@ -102,10 +102,10 @@ def pool(cache: Path) -> Pool:
     """Read, vary, embed (or take from the cache) and measure."""
     import numpy as np
 
-    from models_ml.calibration import softmax
     from models_ml.data import ISSUE_TYPES
     from models_ml.drift import Corpus, Reading
     from models_ml.encoder import embed
+    from models_ml.preprocess import clean
     from models_ml.train import load_or_train
 
     name, plain = texts()
@@ -119,7 +119,7 @@ def pool(cache: Path) -> Pool:
         cache.mkdir(parents=True, exist_ok=True)
         np.save(path, embed(model.encoder, everything))
     vectors = np.load(path)
-    probabilities = softmax(model.head.logits(vectors), model.temperature)
+    probabilities = model.judge([clean(text) for text in everything], vectors)
     types = np.array(ISSUE_TYPES)[probabilities.argmax(axis=1)]
     confidences = probabilities.max(axis=1)
     abstained = confidences < np.array([model.thresholds[name] for name in types])

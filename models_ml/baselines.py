@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models_ml.calibration import softmax
-from models_ml.classifier import Head
 from models_ml.data import ISSUE_TYPES
 from models_ml.encoder import embed, load_encoder
+from models_ml.head import Head, fit_head
 from models_ml.preprocess import clean
-from models_ml.train import TrainingConfig, fit_head
+from models_ml.train import TrainingConfig
 
 KEYWORDS: dict[str, tuple[str, ...]] = {
     "checkout_failure": ("checkout", "check out", "cart", "basket", "promo code", "coupon", "place order", "booking"),
@@ -119,7 +119,7 @@ class FrozenEncoder:
         """Learn the head; at least two types are needed."""
         self._seen = [index for index, name in enumerate(ISSUE_TYPES) if name in set(types)]
         classes = [self._seen.index(ISSUE_TYPES.index(name)) for name in types]
-        self._head: Head = fit_head(self._embed(texts), classes, TrainingConfig())
+        self._head: Head = fit_head(self._embed(texts), classes, TrainingConfig().inverse_regularisation)
 
     def probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """As the head gives them."""

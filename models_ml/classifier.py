@@ -20,15 +20,19 @@ from models_ml.calibration import softmax
 from models_ml.data import ISSUE_TYPES
 from models_ml.encoder import Encoder, TokenScores
 from models_ml.evaluate import Metrics
+from models_ml.head import Head
+from models_ml.letters import Letters
 from models_ml.phrases import Phrase, key_phrases
 from models_ml.preprocess import clean
-from models_ml.sentiment import FeelingHead
+from models_ml.sentiment import feeling_score
 
 if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
 
 ABSTAINED = "other"
 """The issue type that decisions see when the classifier declines to answer."""
+FORMAT = 2
+"""Raised when what a model's folder holds changes, so that this code cannot read earlier ones."""
 _CHUNK = 1_024
 """Texts read at once: bounds the memory for vectors."""
 _NEIGHBOURS = 3
@@ -59,29 +63,18 @@ class Prediction:
 
 
 @dataclass(frozen=True)
-class Head:
-    """The logistic regression on top: coefficients of shape (types, dimensions) and intercepts of shape (types,)."""
-
-    coefficients: NDArray[np.float64]
-    intercepts: NDArray[np.float64]
-
-    def logits(self, embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Unscaled scores, shape (texts, types)."""
-        scores: NDArray[np.float64] = embeddings.astype(np.float64) @ self.coefficients.T + self.intercepts
-        return scores
-
-
-@dataclass(frozen=True)
 class Classifier:
     """A trained model in memory; its encoder is loaded when first needed.
 
-    ``languages`` are those in which its answers were measured to be right often enough to be given.
+    ``head`` and ``feelings`` score the encoder's vectors, ``letters`` adds to both, types first. ``languages`` are
+    those in which its answers were measured to be right often enough to be given.
     """
 
     folder: Path
     version: str
     head: Head
-    feelings: FeelingHead
+    feelings: Head
+    letters: Letters
     examples: NDArray[np.float32]
     example_labels: tuple[tuple[str, str], ...]
     temperature: float
@@ -89,6 +82,12 @@ class Classifier:
     languages: tuple[str, ...]
     max_tokens: int
     metrics: Metrics
+
+    @staticmethod
+    def stands_in(folder: Path) -> bool:
+        """Whether a folder holds a whole model that this code can read."""
+        finished, details = folder / "metrics.json", folder / "training.json"
+        return finished.exists() and json.loads(details.read_text(encoding="utf-8")).get("format") == FORMAT
 
     @classmethod
     def load(cls, folder: Path) -> Classifier:
@@ -99,12 +98,13 @@ class Classifier:
 
         with np.load(folder / "head.npz") as arrays:
             head, examples = Head(arrays["coefficients"], arrays["intercepts"]), arrays["examples"]
-            feelings = FeelingHead(arrays["feeling_coefficients"], arrays["feeling_intercepts"])
+            feelings = Head(arrays["feeling_coefficients"], arrays["feeling_intercepts"])
         return cls(
             folder=folder,
             version=folder.name,
             head=head,
             feelings=feelings,
+            letters=Letters.load(folder),
             examples=examples,
             example_labels=tuple((one["text_id"], one["issue_type"]) for one in content("examples.json")),
             temperature=content("calibration.json")["temperature"],
@@ -139,8 +139,13 @@ class Classifier:
 
     def probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Calibrated probabilities, shape (texts, types), in the order of ``ISSUE_TYPES``; rows sum to 1."""
-        vectors = self.encoder.encode([clean(text) for text in texts])
-        return softmax(self.head.logits(vectors), self.temperature)
+        cleaned = [clean(text) for text in texts]
+        return self.judge(cleaned, self.encoder.encode(cleaned))
+
+    def judge(self, cleaned: Sequence[str], vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+        """``probabilities`` of texts that are cleaned, and whose unit vectors (texts, dimensions) are at hand."""
+        spelt = self.letters.logits(cleaned)[:, : len(ISSUE_TYPES)]
+        return softmax(self.head.logits(vectors) + spelt, self.temperature)
 
     def _predict_chunk(self, texts: list[str]) -> list[Prediction]:
         vectors = np.empty((len(texts), self.examples.shape[1]), dtype=np.float32)
@@ -149,9 +154,7 @@ class Classifier:
         with _blas().limit(limits=1):
             for index, vector, tokens in self.encoder.explain(texts, self._projection):
                 vectors[index] = vector
-                # One row at a time: a matrix product may round a row differently beside others.
-                probabilities = softmax(self.head.logits(vector[np.newaxis, :]), self.temperature)[0]
-                predictions[index] = self._one(texts[index], probabilities, vector, tokens)
+                predictions[index] = self._one(texts[index], vector, tokens)
             likely = _largest(vectors @ self.examples.T, 2 * _NEIGHBOURS)
         return [
             replace(predictions[index], neighbours=self._nearest(vectors[index], near))
@@ -168,13 +171,13 @@ class Classifier:
             for text_id, issue_type in [self.example_labels[index]]
         )
 
-    def _one(
-        self,
-        text: str,
-        probabilities: NDArray[np.float64],
-        vector: NDArray[np.float32],
-        tokens: TokenScores,
-    ) -> Prediction:
+    def _one(self, text: str, vector: NDArray[np.float32], tokens: TokenScores) -> Prediction:
+        types = len(ISSUE_TYPES)
+        spans, words = self.letters.read(text)
+        spelt = words.sum(axis=0) + self.letters.intercepts
+        # One row at a time: a matrix product may round a row differently beside others.
+        row = vector[np.newaxis, :]
+        probabilities = softmax(self.head.logits(row) + spelt[:types], self.temperature)[0]
         best, second = (int(index) for index in np.argsort(-probabilities, kind="stable")[:2])
         name, confidence = ISSUE_TYPES[best], float(probabilities[best])
         # Without a letter there is nothing to read, whatever the encoder makes of it.
@@ -187,8 +190,12 @@ class Classifier:
             runner_up_confidence=round(float(probabilities[second]), 6),
             abstained=abstained,
             neighbours=(),
-            key_phrases=key_phrases(text, tokens.spans, tokens.scores[:, best]),
-            sentiment=self.feelings.score(vector),
+            key_phrases=key_phrases(
+                text,
+                (tokens.spans, tokens.scores[:, best]),
+                (spans, (words[:, best] - words[:, :types].mean(axis=1)) / self.temperature),
+            ),
+            sentiment=feeling_score(self.feelings.logits(row)[0] + spelt[types:]),
         )
 
 

@@ -3,9 +3,9 @@
     python -m models_ml.fewshot --train train.csv --test test.csv
 
 Both files have the columns ``text`` and ``category``, as public data sets of customer requests do (BANKING77 among
-them). For each number of shots and each seed, k texts of every category are drawn from the training file, the encoder
-and the head are trained on them as ``models_ml.train`` does, and the whole test file is judged. Progress goes to
-stderr. Exit codes: 0 fine, 1 a file cannot be used, 2 bad usage.
+them). For each number of shots and each seed, k texts of every category are drawn from the training file, encoder, head
+and letters are trained on them as ``models_ml.train`` does, and the whole test file is judged. Progress goes to stderr.
+Exit codes: 0 fine, 1 a file cannot be used, 2 bad usage.
 """
 
 from __future__ import annotations
@@ -24,8 +24,10 @@ import click
 import numpy as np
 
 from models_ml.encoder import embed
+from models_ml.head import fit_head
+from models_ml.letters import Target, fit_letters
 from models_ml.preprocess import clean
-from models_ml.train import TrainingConfig, fine_tune, fit_head
+from models_ml.train import TrainingConfig, fine_tune
 
 Progress = Callable[[str], None]
 
@@ -148,15 +150,17 @@ def draw(rows: Sequence[Labelled], shots: int, seed: int) -> list[Labelled]:
 def train_and_judge(
     train: Sequence[Labelled], test: Sequence[Labelled], config: TrainingConfig, progress: Progress = lambda _: None
 ) -> Score:
-    """Train encoder and head on the one, and judge them on the other, whose categories the first must all have."""
+    """Train encoder, head and letters on the one, and judge them on the other, whose categories it must have."""
     from sklearn.metrics import accuracy_score, f1_score
 
     categories = sorted({row.category for row in train})
     classes = [categories.index(row.category) for row in train]
     encoder = fine_tune([row.text for row in train], classes, config, progress)
-    head = fit_head(embed(encoder, [row.text for row in train]), classes, config)
+    known, unseen = ([clean(row.text) for row in rows] for rows in (train, test))
+    head = fit_head(embed(encoder, known), classes, config.inverse_regularisation)
+    letters = fit_letters(known, [Target(classes, config.letters_weight)], config.inverse_regularisation)
     progress(f"judging on {len(test):,} texts")
-    best = head.logits(embed(encoder, [row.text for row in test])).argmax(axis=1)
+    best = (head.logits(embed(encoder, unseen)) + letters.logits(unseen)).argmax(axis=1)
     truth, said = [row.category for row in test], [categories[index] for index in best]
     macro_f1 = f1_score(truth, said, labels=sorted(set(truth)), average="macro", zero_division=0)
     return Score(config.seed, float(accuracy_score(truth, said)), float(macro_f1))

@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 from models_ml.calibration import softmax
 from models_ml.data import GOLDEN, ISSUE_TYPES, GoldenSet, GoldenSetError, load_golden
 from models_ml.encoder import embed, load_encoder
+from models_ml.head import fit_head
 from models_ml.preprocess import clean
-from models_ml.train import TrainingConfig, fine_tune, fit_head
+from models_ml.train import TrainingConfig, fine_tune
 
 Progress = Callable[[str], None]
 
@@ -106,7 +107,9 @@ def out_of_fold(
         vectors = frozen
         if vectors is None:
             vectors = embed(fine_tune([texts[index] for index in known], classes, config, progress), texts)
-        result[held_out] = softmax(fit_head(vectors[known], classes, config).logits(vectors[held_out]))
+        result[held_out] = softmax(
+            fit_head(vectors[known], classes, config.inverse_regularisation).logits(vectors[held_out])
+        )
     return result
 
 

@@ -1,13 +1,15 @@
 """Key phrases: the words of a text that spoke most for its label.
 
-The encoder's vector is a mean of token states and the head is linear, so the score of a type is exactly a sum over
-tokens. Here tokens are put together to words, and neighbouring words to phrases of up to three.
+The encoder's vector is a mean of token states, the letters' scores are a sum over words, and both heads are linear, so
+the score of a type is exactly a sum over tokens and words. Here they are put together to words, and neighbouring words
+to phrases of up to three.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,16 +33,19 @@ class Phrase:
     share: float
 
 
-def key_phrases(text: str, spans: NDArray[np.int32], scores: NDArray[np.float32]) -> tuple[Phrase, ...]:
+Part = tuple[NDArray[np.int32], NDArray[np.floating[Any]]]
+"""Pieces of a text in their order: the characters of each, shape (pieces, 2), and its score, shape (pieces,)."""
+
+
+def key_phrases(text: str, *parts: Part) -> tuple[Phrase, ...]:
     """Up to three phrases without overlap, the weightiest first; none where nothing spoke for the label.
 
     Args:
         text: what was read.
-        spans: the characters of each token, shape (tokens, 2).
-        scores: what each token added to the label's score, shape (tokens,).
+        parts: what added to the label's score, each part from its own division of the text.
     """
     words = [found.span() for found in _WORD.finditer(text)]
-    weights = _weights(words, spans, scores)
+    weights = [sum(weight) for weight in zip(*(_weights(words, *part) for part in parts), strict=True)]
     total = sum(weight for weight in weights if weight > 0)
     if total <= 0:
         return ()
@@ -55,8 +60,8 @@ def key_phrases(text: str, spans: NDArray[np.int32], scores: NDArray[np.float32]
     return tuple(phrases)
 
 
-def _weights(words: list[tuple[int, int]], spans: NDArray[np.int32], scores: NDArray[np.float32]) -> list[float]:
-    """The sum of the scores of each word's tokens."""
+def _weights(words: list[tuple[int, int]], spans: NDArray[np.int32], scores: NDArray[np.floating[Any]]) -> list[float]:
+    """The sum of the scores of each word's pieces."""
     weights = [0.0] * len(words)
     word = 0
     for (start, end), score in zip(spans.tolist(), scores.tolist(), strict=True):

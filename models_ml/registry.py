@@ -32,13 +32,14 @@ class Bounds:
     """What a candidate must keep to.
 
     ``margin`` is how much macro-F1 a candidate may lose against the champion: about one standard error of macro-F1 on
-    the golden set's evaluation split, so that chance alone refuses few equals and lets no plain loss through.
+    the golden set's evaluation split, so that chance alone refuses few equals and lets no plain loss through. Chance
+    alone makes an ``ece`` of about 0.05 on so few texts.
     """
 
     macro_f1: float = 0.55
     margin: float = 0.02
     urgent_recall: float = 0.5
-    ece: float = 0.1
+    ece: float = 0.15
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def champion(models: Path, *, golden: Path = GOLDEN, progress: Progress = lambda
         NoChampionError: the first model is not fit to serve.
     """
     recorded = _recorded(models)
-    if recorded is not None and (models / recorded / "metrics.json").exists():
+    if recorded is not None and Classifier.stands_in(models / recorded):
         return Classifier.load(models / recorded)
     return promote(models, golden=golden, progress=progress)[0]
 
@@ -87,7 +88,7 @@ def promote(
     recorded = _recorded(models)
     if recorded == candidate.version:
         return candidate, Decision(**_read(models / "champion.json")["decision"])
-    current = Classifier.load(models / recorded) if recorded and (models / recorded / "metrics.json").exists() else None
+    current = Classifier.load(models / recorded) if recorded and Classifier.stands_in(models / recorded) else None
     bounds = bounds or Bounds()
     terms = {"candidate": candidate.version, "champion": current.version if current else None, "bounds": asdict(bounds)}
     refused = models / "refused.json"

@@ -1,13 +1,12 @@
 """Sentiment: how the customer feels, from the words first and from the stars second.
 
-A second head on the encoder's vectors gives the probabilities of negative, neutral and positive; the words' score is
-positive minus negative. Stars and NPS are evidence, not the answer: people give five stars to be seen, and one star by
-mistake. Where the language is not one that the classifier reads, the stars are all there is.
+A second head on the encoder's vectors, and the letters, give the probabilities of negative, neutral and positive; the
+words' score is positive minus negative. Stars and NPS are evidence, not the answer: people give five stars to be seen,
+and one star by mistake. Where the language is not one that the classifier reads, the stars are all there is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -31,29 +30,11 @@ class Sentiment:
     score: float
 
 
-@dataclass(frozen=True)
-class FeelingHead:
-    """A logistic regression: coefficients of shape (3, dimensions) and intercepts of shape (3,)."""
-
-    coefficients: NDArray[np.float64]
-    intercepts: NDArray[np.float64]
-
-    def score(self, vector: NDArray[np.float32]) -> float:
-        """The score of one text's words, -1 to 1, from its unit vector of shape (dimensions,)."""
-        logits = self.coefficients @ vector.astype(np.float64) + self.intercepts
-        probabilities = np.exp(logits - logits.max())
-        negative, _, positive = probabilities / probabilities.sum()
-        return round(float(positive - negative), 4)
-
-
-def fit_feelings(vectors: NDArray[np.float32], feelings: Sequence[str], inverse_regularisation: float) -> FeelingHead:
-    """Fit the head; ``vectors`` has shape (texts, dimensions), ``feelings`` names one of ``FEELINGS`` for each."""
-    from sklearn.linear_model import LogisticRegression
-
-    names: list[str] = list(FEELINGS)
-    regression = LogisticRegression(C=inverse_regularisation, max_iter=2_000, class_weight="balanced")
-    regression.fit(vectors, [names.index(feeling) for feeling in feelings])
-    return FeelingHead(regression.coef_.astype(np.float64), regression.intercept_.astype(np.float64))
+def feeling_score(logits: NDArray[np.float64]) -> float:
+    """The score of one text's words, -1 to 1, from its scores for each of ``FEELINGS``, shape (3,)."""
+    probabilities = np.exp(logits - logits.max())
+    negative, _, positive = probabilities / probabilities.sum()
+    return round(float(positive - negative), 4)
 
 
 def combine(words: float | None, rating: float | None, nps_score: float | None) -> Sentiment:

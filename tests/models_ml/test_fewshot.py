@@ -27,7 +27,8 @@ from models_ml.fewshot import (
     main,
     read_labelled,
 )
-from models_ml.train import TrainingConfig, fit_head
+from models_ml.head import fit_head
+from models_ml.train import TrainingConfig
 
 SUBJECTS = {
     "card_arrival": ("new bank card", "plastic card", "replacement card", "debit card", "credit card"),
@@ -182,5 +183,5 @@ def test_the_head_of_two_categories_gives_the_probabilities_of_its_regression() 
     vectors = np.random.default_rng(1).normal(size=(12, 4)).astype(np.float32)
     classes = [0, 1] * 6
     expected = LogisticRegression(C=config.inverse_regularisation, max_iter=2_000).fit(vectors, classes)
-    head = fit_head(vectors, classes, config)
+    head = fit_head(vectors, classes, config.inverse_regularisation)
     assert softmax(head.logits(vectors)) == pytest.approx(expected.predict_proba(vectors), abs=1e-6)

@@ -19,8 +19,10 @@ PLAIN = ("crash", "shipping", "pricing", "login")
 
 
 def few(count: int) -> list[GoldenText]:
-    """So many plain training texts of each of these types."""
-    texts = [text for text in load_golden().split("train") if text.text_id.split("-")[0] in PLAIN]
+    """So many plain English training texts of each of these types."""
+    texts = [
+        text for text in load_golden().split("train") if text.language == "en" and text.text_id.split("-")[0] in PLAIN
+    ]
     return [one for name in TYPES for one in [text for text in texts if text.issue_type == name][:count]]
 
 

@@ -96,7 +96,7 @@ def test_every_bound_can_refuse_by_itself(classifier: Classifier) -> None:
     model = replace(classifier, metrics=replace(metrics, by_type={**metrics.by_type, "payment_failure": deaf}))
     assert judge(model, None, DATA, Bounds()).reasons == ("recall of payment_failure 0.10 is below 0.5",)
     assert judge(with_metrics(classifier, ece=0.4), None, DATA, Bounds()).reasons == (
-        "calibration error 0.400 is above 0.1",
+        "calibration error 0.400 is above 0.15",
     )
     assert judge(with_metrics(classifier, macro_f1=0.2), None, DATA, Bounds()).reasons == (
         "macro-F1 0.200 is below 0.55",

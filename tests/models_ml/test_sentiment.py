@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models_ml.classifier import Classifier
-from models_ml.sentiment import FEELINGS, combine, fit_feelings
+from models_ml.sentiment import FEELINGS, combine, feeling_score
 
 SCORES = st.none() | st.floats(-1, 1)
 
@@ -41,10 +41,10 @@ def test_more_stars_never_make_it_worse(words: float, one: float, other: float) 
     assert combine(words, low, None).score <= combine(words, high, None).score
 
 
-def test_the_head_learns_which_side_is_which() -> None:
-    vectors = np.array([[1, 0], [0.9, 0.1], [0, 1], [0.1, 0.9], [0.7, 0.7], [0.6, 0.6]], dtype=np.float32)
-    head = fit_feelings(vectors, ["negative"] * 2 + ["positive"] * 2 + ["neutral"] * 2, 10.0)
-    assert head.score(vectors[0]) < head.score(vectors[4]) < head.score(vectors[2])
+def test_the_score_is_how_much_likelier_positive_is_than_negative() -> None:
+    assert feeling_score(np.log([0.7, 0.2, 0.1])) == pytest.approx(-0.6)
+    assert feeling_score(np.log([0.1, 0.2, 0.7])) == pytest.approx(0.6)
+    assert feeling_score(np.array([900.0, 0, 900.0])) == 0
 
 
 @pytest.mark.parametrize(

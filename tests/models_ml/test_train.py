@@ -17,6 +17,12 @@ from models_ml.train import TrainingConfig, content_hash, load_or_train
 QUICK = TrainingConfig(epochs=1, batch_size=40, training_tokens=16)
 
 
+@pytest.fixture(autouse=True)
+def one_runtime(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each model folder times the runtimes anew, and on a busy machine another one may win; they differ in last bits."""
+    monkeypatch.setenv("FEEDBACK_RUNTIME", "openvino-f32")
+
+
 @pytest.fixture(scope="module")
 def golden(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of every type, two training texts, one for calibration and one for evaluation."""
