@@ -98,7 +98,8 @@ def explain(home: Home, issue_id: str) -> Explanation:
 
 def _candidate_line(row: dict[str, Any]) -> str:
     terms = ", ".join(f"{name} {row[name]:.2f}" for name in ("timing", "version_rate", "version_named", "technical"))
-    against = ", against: sits where the change does not" if row["scope_contradiction"] else ""
+    against = f", against: rose elsewhere as well {row['shared_rise']:.2f}" if row["shared_rise"] else ""
+    against += ", against: sits where the change does not" if row["scope_contradiction"] else ""
     return f"  {row['confidence']:4.0%}  {row['change_id']} ({terms}{against}) -> {row['verdict']}"
 
 

@@ -43,6 +43,8 @@ joined as (
         candidate.version as candidate_version,
         candidate.confidence as candidate_confidence,
         candidate.verdict as candidate_verdict,
+        candidate.technical as candidate_technical,
+        candidate.shared_rise as candidate_shared_rise,
         settings.min_evidence
     from {{ ref('int_issues') }} as issues
     inner join {{ ref('int_issue_scope') }} as places on issues.issue_id = places.issue_id
@@ -72,6 +74,10 @@ judged as (
 select
     *,
     verdict = 'regression' as has_change,
+    -- Customer text alone never rolls anything back: machines must agree that it is this release (errors up by a half
+    -- more than elsewhere), or the business must have suffered where the complaint rose with the release alone.
+    verdict = 'regression' and candidate_kind = 'release'
+    and (candidate_technical >= 0.2 or (has_business and candidate_shared_rise < 0.5)) as rollback_supported,
     case when verdict = 'regression' then candidate_id end as suspect_release_id,
     case when verdict = 'regression' then candidate_version end as suspect_version,
     1

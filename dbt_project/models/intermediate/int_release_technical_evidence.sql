@@ -1,13 +1,16 @@
 -- What telemetry says of each candidate: the error rate of the services the issue touches, on the candidate's platform
--- and version where the telemetry carries them, after it went out against the 28 days before.
+-- and version where the telemetry carries them, after it went out against the 28 days before; and, as a control, the
+-- same everywhere else at the same time. A change without a version acts at once and everywhere, so only the six hours
+-- after it count: what begins later has another cause.
 with rows_around as (
 
     select
         candidates.issue_id,
         candidates.change_id,
-        metrics.bucket_start >= candidates.changed_at
-        and coalesce(metrics.app_version = candidates.version, true) as is_after,
-        metrics.bucket_start < candidates.changed_at as is_before,
+        metrics.bucket_start >= candidates.changed_at as is_after,
+        coalesce(candidates.platform = metrics.platform, true) as is_on_platform,
+        coalesce(candidates.platform = metrics.platform, true)
+        and coalesce(metrics.app_version = candidates.version, true) as is_its_own,
         cast(metrics.requests as double) as requests,
         cast(metrics.errors as double) as errors
     from {{ ref('int_release_candidates') }} as candidates
@@ -16,7 +19,7 @@ with rows_around as (
             candidates.product = metrics.product
             and candidates.changed_at - interval '672' hour < metrics.bucket_start
             and candidates.ended_at > metrics.bucket_start
-            and coalesce(candidates.platform = metrics.platform, true)
+            and (candidates.version is not null or candidates.changed_at + interval '6' hour > metrics.bucket_start)
     where exists (
         select 1
         from {{ ref('service_map') }} as service_map
@@ -30,10 +33,14 @@ sums as (
     select
         issue_id,
         change_id,
-        sum(requests) filter (where is_after) as requests_after,
-        sum(errors) filter (where is_after) as errors_after,
-        sum(requests) filter (where is_before) as requests_before,
-        sum(errors) filter (where is_before) as errors_before
+        sum(requests) filter (where is_after and is_its_own) as requests_after,
+        sum(errors) filter (where is_after and is_its_own) as errors_after,
+        sum(requests) filter (where not is_after and is_on_platform) as requests_before,
+        sum(errors) filter (where not is_after and is_on_platform) as errors_before,
+        coalesce(sum(requests) filter (where is_after and not is_its_own), 0.0) as requests_beside,
+        coalesce(sum(errors) filter (where is_after and not is_its_own), 0.0) as errors_beside,
+        coalesce(sum(requests) filter (where not is_after), 0.0) as requests_anywhere_before,
+        coalesce(sum(errors) filter (where not is_after), 0.0) as errors_anywhere_before
     from rows_around
     group by issue_id, change_id
 
@@ -44,6 +51,14 @@ select
     change_id,
     errors_after,
     (errors_after + 0.5) / (requests_after + 1.0) as error_rate_after,
-    (errors_before + 0.5) / (requests_before + 1.0) as error_rate_before
+    (errors_before + 0.5) / (requests_before + 1.0) as error_rate_before,
+    case
+        when requests_beside > 0
+            then {{ rounded(
+                '((errors_beside + 0.5) / (requests_beside + 1.0))'
+                ~ ' / ((errors_anywhere_before + 0.5) / (requests_anywhere_before + 1.0))'
+            ) }}
+        else 1.0
+    end as error_ratio_elsewhere
 from sums
 where requests_after > 0 and requests_before > 0

@@ -1,8 +1,13 @@
--- What the feedback itself says of each candidate release: how much more often feedback that names its version
--- complains than feedback that names another version of the same platform, and how much of the issue names it.
+-- What the feedback itself says of each candidate. Inside its platform: how much more often feedback that names its
+-- version complains than feedback that names another one. Against the other platforms: whether the complaint rose there
+-- as well, which a release that never went there cannot explain.
 with candidates as (
 
-    select * from {{ ref('int_release_candidates') }}
+    select
+        *,
+        -- Members are counted from a day before the first elevated tick (int_issue_feedback).
+        ({{ seconds_between('first_tick', 'ended_at') }} / 86400.0 + 1.0) / 28.0 as months_during
+    from {{ ref('int_release_candidates') }}
 
 ),
 
@@ -12,6 +17,10 @@ around as (
         candidates.issue_id,
         candidates.change_id,
         feedback.app_version = candidates.version as names_version,
+        feedback.app_version <> candidates.version as names_another,
+        coalesce(candidates.platform = feedback.platform, true) as is_on_platform,
+        coalesce(candidates.platform <> feedback.platform, false) as is_off_platform,
+        feedback.counted_at >= candidates.changed_at as is_after,
         coalesce(feedback.issue_type = candidates.issue_type, false) as is_complaint
     from candidates
     inner join {{ ref('fct_feedback') }} as feedback
@@ -19,20 +28,25 @@ around as (
             candidates.product = feedback.product
             and candidates.changed_at - interval '672' hour < feedback.counted_at
             and candidates.ended_at >= feedback.counted_at
-            and coalesce(candidates.platform = feedback.platform, true)
-    where candidates.version is not null and feedback.app_version is not null and feedback.is_spam is not true
+    where feedback.is_spam is not true
 
 ),
 
-rates as (
+counts as (
 
     select
         issue_id,
         change_id,
-        cast(count(*) filter (where names_version) as double) as version_feedback,
-        cast(count(*) filter (where names_version and is_complaint) as double) as version_complaints,
-        cast(count(*) filter (where not names_version) as double) as other_feedback,
-        cast(count(*) filter (where not names_version and is_complaint) as double) as other_complaints
+        cast(count(*) filter (where is_on_platform and names_version) as double) as version_feedback,
+        cast(count(*) filter (where is_on_platform and names_version and is_complaint) as double) as version_complaints,
+        cast(count(*) filter (where is_on_platform and names_another and is_after) as double) as beside_feedback,
+        cast(
+            count(*) filter (where is_on_platform and names_another and is_after and is_complaint) as double
+        ) as beside_complaints,
+        cast(count(*) filter (where is_on_platform and names_another) as double) as other_feedback,
+        cast(count(*) filter (where is_on_platform and names_another and is_complaint) as double) as other_complaints,
+        cast(count(*) filter (where is_on_platform and not is_after and is_complaint) as double) as before_on_platform,
+        cast(count(*) filter (where is_off_platform and not is_after and is_complaint) as double) as before_off_platform
     from around
     group by issue_id, change_id
 
@@ -43,6 +57,7 @@ named as (
     select
         candidates.issue_id,
         candidates.change_id,
+        max(candidates.months_during) as months_during,
         cast(count(*) as double) as members,
         cast(count(*) filter (where members.app_version = candidates.version) as double) as members_naming,
         cast(count(*) filter (where members.app_version is not null) as double) as members_with_version,
@@ -52,27 +67,51 @@ named as (
     inner join {{ ref('int_issue_feedback') }} as members on candidates.issue_id = members.issue_id
     group by candidates.issue_id, candidates.change_id
 
+),
+
+rises as (
+
+    select
+        named.*,
+        coalesce(counts.version_feedback, 0.0) as version_feedback,
+        coalesce(counts.version_complaints, 0.0) as version_complaints,
+        -- Other versions at the same time are the better control; where hardly anyone runs them, those before it are.
+        case when counts.beside_feedback >= 10 then counts.beside_feedback else counts.other_feedback end as elsewhere_feedback,
+        case
+            when counts.beside_feedback >= 10 then counts.beside_complaints else counts.other_complaints
+        end as elsewhere_complaints,
+        {{ surprise(
+            'named.members_on_platform', 'coalesce(counts.before_on_platform, 0.0) * named.months_during', '1.0'
+        ) }} as surprise_on_platform,
+        {{ surprise(
+            'named.members_off_platform', 'coalesce(counts.before_off_platform, 0.0) * named.months_during', '1.0'
+        ) }} as surprise_off_platform
+    from named
+    left join counts on named.issue_id = counts.issue_id and named.change_id = counts.change_id
+
 )
 
 select
-    named.issue_id,
-    named.change_id,
-    named.members,
-    named.members_naming,
-    named.members_with_version,
-    coalesce(rates.version_feedback, 0.0) as version_feedback,
-    coalesce(rates.version_complaints, 0.0) as version_complaints,
+    issue_id,
+    change_id,
+    members,
+    members_naming,
+    members_with_version,
+    version_feedback,
+    version_complaints,
     -- Of what nobody mentions there is no rate: half a count of nothing would read as 50 %.
+    case when version_feedback > 0 then (version_complaints + 0.5) / (version_feedback + 1.0) end as complaint_rate_on_version,
     case
-        when rates.version_feedback > 0 then (rates.version_complaints + 0.5) / (rates.version_feedback + 1.0)
-    end as complaint_rate_on_version,
-    case
-        when rates.other_feedback > 0 then (rates.other_complaints + 0.5) / (rates.other_feedback + 1.0)
+        when elsewhere_feedback > 0 then (elsewhere_complaints + 0.5) / (elsewhere_feedback + 1.0)
     end as complaint_rate_elsewhere,
     -- A change without a platform went everywhere, and feedback without one may come from anywhere.
     case
-        when named.members_on_platform + named.members_off_platform = 0 then 1.0
-        else named.members_on_platform / (named.members_on_platform + named.members_off_platform)
-    end as share_on_platform
-from named
-left join rates on named.issue_id = rates.issue_id and named.change_id = rates.change_id
+        when members_on_platform + members_off_platform = 0 then 1.0
+        else members_on_platform / (members_on_platform + members_off_platform)
+    end as share_on_platform,
+    -- One standard deviation elsewhere is chance.
+    case
+        when members_off_platform = 0 then 0.0
+        else {{ rounded('least(1.0, greatest(0.0, (surprise_off_platform - 1.0) / greatest(surprise_on_platform, 1.0)))') }}
+    end as shared_rise
+from rises

@@ -174,6 +174,7 @@ select
     has_business,
     has_support,
     has_change,
+    rollback_supported,
 
     ---------- timestamps
     started_at,

@@ -18,6 +18,7 @@ weights as (
         max(case when term = 'version_rate' then weight end) as w_version_rate,
         max(case when term = 'version_named' then weight end) as w_version_named,
         max(case when term = 'technical' then weight end) as w_technical,
+        max(case when term = 'shared_rise' then weight end) as w_shared_rise,
         max(case when term = 'scope_contradiction' then weight end) as w_scope_contradiction
     from {{ ref('release_evidence_weights') }}
 
@@ -48,9 +49,14 @@ evidence as (
             * least(1.0, text_evidence.version_feedback / 10.0), 0.0
         ) as version_rate,
         coalesce(text_evidence.members_naming / text_evidence.members, 0.0) as version_named,
-        -- Twenty errors make the error rate fully credible.
+        coalesce(text_evidence.shared_rise, 0.0) as shared_rise,
+        technical.error_ratio_elsewhere,
+        -- Twenty errors make the error rate fully credible; what rose elsewhere as well is taken off.
         coalesce(
-            {{ doublings('technical.error_rate_after / technical.error_rate_before') }}
+            {{ doublings(
+                'technical.error_rate_after / technical.error_rate_before'
+                ~ ' / greatest(1.0, technical.error_ratio_elsewhere)'
+            ) }}
             * least(1.0, technical.errors_after / 20.0), 0.0
         ) as technical,
         case
@@ -76,6 +82,7 @@ scored as (
         {{ rounded(logistic(
             'weights.intercept + weights.w_timing * evidence.timing + weights.w_version_rate * evidence.version_rate'
             ~ ' + weights.w_version_named * evidence.version_named + weights.w_technical * evidence.technical'
+            ~ ' + weights.w_shared_rise * evidence.shared_rise'
             ~ ' + weights.w_scope_contradiction * evidence.scope_contradiction'
         )) }} as confidence
     from evidence
@@ -120,10 +127,12 @@ select
     {{ rounded('complaint_rate_elsewhere') }} as complaint_rate_elsewhere,
     {{ rounded('error_rate_after') }} as error_rate_after,
     {{ rounded('error_rate_before') }} as error_rate_before,
+    {{ rounded('error_ratio_elsewhere') }} as error_ratio_elsewhere,
     {{ rounded('timing') }} as timing,
     {{ rounded('version_rate') }} as version_rate,
     {{ rounded('version_named') }} as version_named,
     {{ rounded('technical') }} as technical,
+    {{ rounded('shared_rise') }} as shared_rise,
     cast(scope_contradiction as double) as scope_contradiction,
     confidence,
     verdict,

@@ -1,0 +1,71 @@
+"""The judge: what was decided of each world, against its truth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from dagster_project.measurement.scenarios.drawing import DAYS_AFTER, DAYS_BEFORE, Drawing
+
+_WARM_UP_DAYS = 7
+MONTHS_PER_WORLD = (DAYS_BEFORE + DAYS_AFTER - _WARM_UP_DAYS) / 30
+"""For how long a world could raise a false alarm, in product-months."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one world.
+
+    ``delay_hours`` and ``complaints_before`` run from the onset to the first alarm of an expected type, None where none
+    came. ``names_culprit`` tells whether the last look named the change that was to blame (None: there is none).
+    ``false_rollbacks`` counts changes that some look wanted undone and that were innocent, ``false_urgent`` issues of
+    P1 or P2 for which there was no reason.
+    """
+
+    scenario: str
+    must_fire: bool
+    delay_hours: float | None
+    complaints_before: int | None
+    names_culprit: bool | None
+    blames_innocent: bool
+    false_rollbacks: int
+    false_urgent: int
+    verdict: str
+
+
+def judge(drawing: Drawing, issues: pl.DataFrame) -> Outcome:
+    """One world's outcome from the issues of all looks (``stage.issues_at``), those of other worlds left aside."""
+    world, plot, onset = drawing.world, drawing.world.plot, drawing.onset_at()
+    own = issues.filter(pl.col("product") == world.product)
+    culprit = drawing.change_id(plot.culprit) if plot.culprit else None
+    innocent = pl.col("suspect_release_id").is_not_null()
+    if culprit:
+        innocent = innocent & (pl.col("suspect_release_id") != culprit)
+    right_type = pl.col("issue_type").is_in(plot.expected)
+    true = own.filter(right_type, pl.col("detected_at") >= onset).sort("detected_at", "look")
+    first: datetime | None = true["detected_at"][0] if true.height else None
+    reasons = [*plot.expected, *plot.excused]
+    reasonless = ~(pl.col("issue_type").is_in(reasons) & (pl.col("detected_at") >= onset - timedelta(hours=24)))
+    urgent = own.filter(pl.col("status") == "open", pl.col("priority").is_in(["P1", "P2"]), reasonless)
+    last = true.filter(pl.col("look") == pl.col("look").max(), pl.col("detected_at") == first) if true.height else true
+    caused = drawing.feedback.filter(pl.col("is_caused"), right_type)
+    return Outcome(
+        scenario=world.scenario,
+        must_fire=world.must_fire,
+        delay_hours=None if first is None else (first - onset) / timedelta(hours=1),
+        complaints_before=None if first is None else caused.filter(pl.col("known_at") <= first).height,
+        names_culprit=(last["suspect_release_id"] == culprit).any() if culprit and world.must_fire else None,
+        blames_innocent=own.filter(innocent).height > 0,
+        false_rollbacks=own.filter(innocent, pl.col("rollback_supported"))["suspect_release_id"].n_unique(),
+        false_urgent=urgent["issue_id"].n_unique(),
+        verdict=last["verdict"][0] if last.height else "",
+    )
+
+
+def judge_all(drawings: Sequence[Drawing], issues: pl.DataFrame) -> list[Outcome]:
+    """Every world's outcome."""
+    by_product = {key[0]: part for key, part in issues.partition_by("product", as_dict=True).items()}
+    return [judge(one, by_product.get(one.world.product, issues.clear())) for one in drawings]

@@ -1,0 +1,84 @@
+"""The stage: worlds as products side by side in one lake, judged by the same dbt models as real ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from dagster_project import lake
+from dagster_project.decisioning.playbook import land_playbook, load_playbook
+from dagster_project.decisioning.warehouse import build_arguments, publish, read_rows, run_dbt
+from dagster_project.enrichment.labeling import LABELS_SCHEMA
+from dagster_project.home import Home
+from dagster_project.ingestion.contracts import TABLES, schema_of
+from dagster_project.measurement.scenarios.drawing import DAYS_AFTER, DAYS_BEFORE, START, Drawing
+
+Progress = Callable[[str], None]
+
+LOOKS = tuple(START + timedelta(days=DAYS_BEFORE, hours=hours) for hours in (18, 24, 36, 48, 72, 120, 24 * DAYS_AFTER))
+"""The instants at which everything is decided anew: onsets lie from 06:00 to 18:00 on the first of these days."""
+
+_CONSTANTS: dict[str, dict[str, str | float]] = {
+    "feedback": {"source": "scenario", "schema_version": 1},
+    "releases": {"environment": "production"},
+    "flag_changes": {"environment": "production"},
+    "orders": {"currency": "EUR", "status": "paid", "customer_id": "unknown"},
+    "labels": {"label_version": "truth", "model_version": "truth", "decided_by": "classifier", "confidence": 0.9},
+}
+
+
+def set_up(home: Home, drawings: Sequence[Drawing]) -> None:
+    """Make these worlds the whole of a home's lake."""
+    said = pl.concat([drawing.feedback for drawing in drawings]).with_columns(pl.col("rating").fill_nan(None))
+    rows = {
+        "feedback": said.with_columns(text="feedback_id"),
+        "labels": said.with_columns(labeled_at="known_at", text_hash="feedback_id", masked_text="feedback_id"),
+        "releases": pl.concat([drawing.release_rows for drawing in drawings]),
+        "flag_changes": pl.concat([drawing.flag_rows for drawing in drawings]),
+        "campaigns": pl.concat([drawing.campaign_rows for drawing in drawings]),
+    }
+    measured = [drawing for drawing in drawings if drawing.world.plot.quirk != "telemetry_missing"]
+    for table in ("service_metrics", "funnel_metrics", "orders"):
+        rows[table] = pl.concat([getattr(drawing, table) for drawing in measured])
+    for table in (*TABLES, "ticket_events"):
+        _land(home, table, rows.get(table), schema_of(table))
+    _land(home, "labels", rows["labels"], LABELS_SCHEMA)
+    land_playbook(home, load_playbook())
+
+
+def _land(home: Home, table: str, rows: pl.DataFrame | None, schema: dict[str, pl.DataType]) -> None:
+    """Bring rows into the lake's schema; what a world does not say is null."""
+    lake.ensure_table(home, table, schema)
+    if rows is None:
+        return
+    constants = [pl.lit(value).alias(name) for name, value in _CONSTANTS.get(table, {}).items()]
+    full = rows.with_columns(constants)
+    columns = [
+        (pl.col(name).cast(kind) if name in full.columns else pl.lit(None, dtype=kind)).alias(name)
+        for name, kind in schema.items()
+    ]
+    lake.replace(home, table, full.select(columns))
+
+
+def decisions(home: Home, looks: Sequence[datetime] = LOOKS, progress: Progress = lambda _: None) -> Iterator[datetime]:
+    """Decide at each of these instants; after each one the published marts hold what was known by then.
+
+    The first time everything is built and tested, then only what ``fct_issues`` needs.
+    """
+    for place, look in enumerate(looks, start=1):
+        arguments = build_arguments(look)
+        run_dbt(home, arguments if place == 1 else ["run", "--select", "+fct_issues", *arguments[-2:]])
+        publish(home)
+        progress(f"look {place} of {len(looks)}: {look:%d %b %H:%M}")
+        yield look
+
+
+def issues_at(home: Home, look: datetime) -> pl.DataFrame:
+    """What was decided at one look: one row per issue."""
+    return read_rows(
+        home,
+        "select issue_id, product, issue_type, status, priority, severity_score, verdict, suspect_release_id,"
+        " release_confidence, rollback_supported, detected_at, feedback_count from fct_issues",
+    ).with_columns(pl.lit(look).alias("look"), pl.col("detected_at").dt.replace_time_zone("UTC"))
