@@ -312,8 +312,8 @@ vectors. The tests and their minima were settled on earlier draws from the same 
 {minima}
 
 Texts drawn like this are independent; those that customers write come in bursts, answer each other and repeat. The
-false-alarm rate holds for the drawing; the last section shows what real windows look like. The pool has one language,
-so the language test has nothing to find here.
+false-alarm rate holds for the drawing; the last section shows what real windows look like. Both windows have the pool's
+mixture of languages, so the language test has nothing to find here.
 
 ![False alarms and power](power.svg)
 

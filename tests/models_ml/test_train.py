@@ -19,7 +19,7 @@ QUICK = TrainingConfig(epochs=1, batch_size=40, training_tokens=16)
 
 @pytest.fixture(autouse=True)
 def one_runtime(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each model folder times the runtimes anew, and on a busy machine another one may win; they differ in last bits."""
+    """Each model folder times the runtimes anew; on a busy machine another may win, and the last bits differ."""
     monkeypatch.setenv("FEEDBACK_RUNTIME", "openvino-f32")
 
 

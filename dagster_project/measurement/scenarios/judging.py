@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from dagster_project.measurement.scenarios.drawing import DAYS_AFTER, DAYS_BEFORE, Drawing
+from dagster_project.measurement.scenarios.rivals import Alarms
 
 _WARM_UP_DAYS = 7
 MONTHS_PER_WORLD = (DAYS_BEFORE + DAYS_AFTER - _WARM_UP_DAYS) / 30
@@ -69,3 +70,26 @@ def judge_all(drawings: Sequence[Drawing], issues: pl.DataFrame) -> list[Outcome
     """Every world's outcome."""
     by_product = {key[0]: part for key, part in issues.partition_by("product", as_dict=True).items()}
     return [judge(one, by_product.get(one.world.product, issues.clear())) for one in drawings]
+
+
+def judge_rival(drawing: Drawing, raised: Alarms) -> Outcome:
+    """A rival's outcome. It knows no issue types, so any alarm after the onset of something real is right."""
+    world, plot = drawing.world, drawing.world.plot
+    culprit = drawing.change_id(plot.culprit) if plot.culprit else None
+    real = bool(plot.expected or plot.excused)
+    after = [(hour, blamed) for hour, blamed in zip(raised.hours, raised.blamed, strict=True) if hour >= 0]
+    reasonless = [hour for hour in raised.hours if hour > _WARM_UP_DAYS * 24 - drawing.onset and (hour < 0 or not real)]
+    first = raised.first_after if plot.expected else None
+    caused = drawing.feedback.filter(pl.col("is_caused"), pl.col("issue_type").is_in(plot.expected))
+    known = caused.filter(pl.col("known_at") <= drawing.instant(first or 0.0))
+    return Outcome(
+        scenario=world.scenario,
+        must_fire=world.must_fire,
+        delay_hours=first,
+        complaints_before=None if first is None else known.height,
+        names_culprit=any(blamed == culprit for _, blamed in after) if culprit and world.must_fire else None,
+        blames_innocent=any(blamed not in (None, culprit) for blamed in raised.blamed),
+        false_rollbacks=len({blamed for blamed in raised.blamed if blamed not in (None, culprit)}),
+        false_urgent=len(reasonless),
+        verdict="",
+    )

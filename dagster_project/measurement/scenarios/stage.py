@@ -17,7 +17,7 @@ from dagster_project.measurement.scenarios.drawing import DAYS_AFTER, DAYS_BEFOR
 
 Progress = Callable[[str], None]
 
-LOOKS = tuple(START + timedelta(days=DAYS_BEFORE, hours=hours) for hours in (18, 24, 36, 48, 72, 120, 24 * DAYS_AFTER))
+LOOKS = tuple(START + timedelta(days=DAYS_BEFORE, hours=hours) for hours in (18, 30, 48, 84, 24 * DAYS_AFTER))
 """The instants at which everything is decided anew: onsets lie from 06:00 to 18:00 on the first of these days."""
 
 _CONSTANTS: dict[str, dict[str, str | float]] = {
@@ -82,3 +82,24 @@ def issues_at(home: Home, look: datetime) -> pl.DataFrame:
         "select issue_id, product, issue_type, status, priority, severity_score, verdict, suspect_release_id,"
         " release_confidence, rollback_supported, detected_at, feedback_count from fct_issues",
     ).with_columns(pl.lit(look).alias("look"), pl.col("detected_at").dt.replace_time_zone("UTC"))
+
+
+def candidates_at(home: Home, look: datetime) -> pl.DataFrame:
+    """Every change that was weighed at one look, with the probability given to it: one row per issue and change."""
+    return read_rows(
+        home,
+        "select candidates.product, issues.issue_type, candidates.change_id, candidates.confidence, issues.detected_at"
+        " from fct_release_correlation as candidates inner join fct_issues as issues using (issue_id)"
+        " where candidates.verdict <> 'insufficient_data'",
+    ).with_columns(pl.lit(look).alias("look"), pl.col("detected_at").dt.replace_time_zone("UTC"))
+
+
+def scores_at(home: Home) -> pl.DataFrame:
+    """The largest score of each product-wide series at every tick at which enough was said to raise an alarm."""
+    return read_rows(
+        home,
+        "select product, issue_type, tick, greatest(case when excess >= 5 then score else 0 end,"
+        " case when excess_72h >= 5 and score >= 1.5 then score_72h else 0 end) as score"
+        " from fct_issue_activity where scope_kind = 'all' and baseline_days >= 7"
+        " and (excess >= 5 or excess_72h >= 5)",
+    ).with_columns(pl.col("tick").dt.replace_time_zone("UTC"))

@@ -76,7 +76,9 @@ rises as (
         coalesce(counts.version_feedback, 0.0) as version_feedback,
         coalesce(counts.version_complaints, 0.0) as version_complaints,
         -- Other versions at the same time are the better control; where hardly anyone runs them, those before it are.
-        case when counts.beside_feedback >= 10 then counts.beside_feedback else counts.other_feedback end as elsewhere_feedback,
+        case
+            when counts.beside_feedback >= 10 then counts.beside_feedback else counts.other_feedback
+        end as elsewhere_feedback,
         case
             when counts.beside_feedback >= 10 then counts.beside_complaints else counts.other_complaints
         end as elsewhere_complaints,
@@ -100,7 +102,9 @@ select
     version_feedback,
     version_complaints,
     -- Of what nobody mentions there is no rate: half a count of nothing would read as 50 %.
-    case when version_feedback > 0 then (version_complaints + 0.5) / (version_feedback + 1.0) end as complaint_rate_on_version,
+    case
+        when version_feedback > 0 then (version_complaints + 0.5) / (version_feedback + 1.0)
+    end as complaint_rate_on_version,
     case
         when elsewhere_feedback > 0 then (elsewhere_complaints + 0.5) / (elsewhere_feedback + 1.0)
     end as complaint_rate_elsewhere,
@@ -112,6 +116,8 @@ select
     -- One standard deviation elsewhere is chance.
     case
         when members_off_platform = 0 then 0.0
-        else {{ rounded('least(1.0, greatest(0.0, (surprise_off_platform - 1.0) / greatest(surprise_on_platform, 1.0)))') }}
+        else {{ rounded(
+            'least(1.0, greatest(0.0, (surprise_off_platform - 1.0) / greatest(surprise_on_platform, 1.0)))'
+        ) }}
     end as shared_rise
 from rises

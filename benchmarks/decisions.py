@@ -1,0 +1,270 @@
+"""How good the decisions are: many worlds with a known truth, judged by the dbt models and by three rivals.
+
+    python -m benchmarks.decisions                     # writes reports/decisions.md and its pictures: about 25 minutes
+    python -m benchmarks.decisions --must-fire 20 --must-not 28 --out FOLDER
+
+The worlds are ``dagster_project/measurement/scenarios``; every run with the same seed makes the same ones.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import statistics
+import tempfile
+import textwrap
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import click
+import numpy as np
+import polars as pl
+
+from dagster_project.home import Home
+from dagster_project.measurement.scenarios import stage
+from dagster_project.measurement.scenarios.casting import cast
+from dagster_project.measurement.scenarios.drawing import DAYS_AFTER, DAYS_BEFORE, Drawing
+from dagster_project.measurement.scenarios.judging import MONTHS_PER_WORLD, Outcome, judge_all, judge_rival
+from dagster_project.measurement.scenarios.rivals import RIVALS, alarms
+
+ROOT = Path(__file__).resolve().parents[1]
+OURS = "feedback-control"
+THRESHOLDS = (2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0)
+_BATCH = 100
+_MISSED_HOURS = 24.0 * DAYS_AFTER
+_BINS = (0.0, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0)
+
+
+@dataclass
+class Results:
+    """What came of all worlds, by rule."""
+
+    outcomes: dict[str, list[Outcome]] = field(default_factory=lambda: defaultdict(list))
+    curve: dict[tuple[str, float], list[tuple[bool, float | None, int]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    """By rule and threshold, for each world: whether something should fire, hours until it did, reasonless alarms."""
+    candidates: list[tuple[float, bool]] = field(default_factory=list)
+    """The probability given to each change weighed at some look, and whether it was to blame."""
+    seconds: float = 0.0
+
+
+def measure(must_fire: int, must_not: int, seed: int, scale: float, label_errors: float) -> Results:
+    """Act all worlds out, a hundred side by side, and judge them."""
+    started, results = time.monotonic(), Results()
+    worlds = cast(must_fire, must_not, seed, scale)
+    # Every batch holds both kinds.
+    batches = [worlds[start :: -(-len(worlds) // _BATCH)] for start in range(-(-len(worlds) // _BATCH))]
+    for place, batch in enumerate(batches, start=1):
+        drawings = [Drawing(world, label_errors) for world in batch]
+        with tempfile.TemporaryDirectory() as folder:
+            home = Home(Path(folder))
+            stage.set_up(home, drawings)
+            issues, weighed = [], []
+            for look in stage.decisions(home):
+                issues.append(stage.issues_at(home, look))
+                weighed.append(stage.candidates_at(home, look))
+            scores = stage.scores_at(home)
+        results.outcomes[OURS] += judge_all(drawings, pl.concat(issues))
+        results.candidates += calibration_points(drawings, pl.concat(weighed))
+        our_curve(results, drawings, scores)
+        rival_results(results, drawings)
+        results.seconds = time.monotonic() - started
+        click.echo(f"[{results.seconds:6.0f} s] {place} of {len(batches)} batches, {len(batch)} worlds each", err=True)
+    return results
+
+
+def calibration_points(drawings: Sequence[Drawing], weighed: pl.DataFrame) -> list[tuple[float, bool]]:
+    """For issues that began after the onset: what was said of each change, and whether it caused them."""
+    points = []
+    by_product = {key[0]: rows for key, rows in weighed.partition_by("product", as_dict=True).items()}
+    for drawing in drawings:
+        rows, plot = by_product.get(drawing.world.product), drawing.world.plot
+        if rows is None:
+            continue
+        culprit = drawing.change_id(plot.culprit) if plot.culprit else None
+        late = rows.filter(pl.col("detected_at") >= drawing.onset_at())
+        for issue_type, change, confidence in late.select("issue_type", "change_id", "confidence").iter_rows():
+            points.append((confidence, change == culprit and issue_type in plot.expected))
+    return points
+
+
+def our_curve(results: Results, drawings: Sequence[Drawing], scores: pl.DataFrame) -> None:
+    """Delay and reasonless alarms of our score at several thresholds."""
+    by_product = {key[0]: rows for key, rows in scores.partition_by("product", as_dict=True).items()}
+    for drawing in drawings:
+        rows, plot, onset = (
+            by_product.get(drawing.world.product, scores.clear()),
+            drawing.world.plot,
+            drawing.onset_at(),
+        )
+        after, right = pl.col("tick") >= onset, pl.col("issue_type").is_in(plot.expected)
+        reasoned = pl.col("issue_type").is_in([*plot.expected, *plot.excused]) & after
+        for threshold in THRESHOLDS:
+            raised = rows.filter(pl.col("score") >= threshold)
+            hits = raised.filter(after, right)["tick"]
+            delay = (hits.min() - onset).total_seconds() / 3600 if len(hits) else None  # type: ignore[operator, union-attr]
+            results.curve[OURS, threshold].append((bool(plot.expected), delay, episodes(raised.filter(~reasoned))))
+
+
+def episodes(raised: pl.DataFrame) -> int:
+    """Alarms of one series within two days are one."""
+    gap = pl.col("tick").diff().over("issue_type") > pl.duration(hours=48)
+    return int(raised.sort("tick").select((gap | gap.is_null()).sum()).item()) if raised.height else 0
+
+
+def rival_results(results: Results, drawings: Sequence[Drawing]) -> None:
+    """The rivals on the same worlds, at their usual threshold and at others."""
+    for rival in RIVALS:
+        for drawing in drawings:
+            scores = rival.score(drawing)
+            results.outcomes[rival.name].append(judge_rival(drawing, alarms(drawing, scores, rival.threshold)))
+            for threshold in rival.thresholds:
+                found = judge_rival(drawing, alarms(drawing, scores, threshold))
+                expected = bool(drawing.world.plot.expected)
+                results.curve[rival.name, threshold].append((expected, found.delay_hours, found.false_urgent))
+
+
+def row(name: str, own: Sequence[Outcome]) -> str:
+    """One rule's figures over all worlds."""
+    firing, quiet = [one for one in own if one.must_fire], [one for one in own if not one.must_fire]
+    found = [one for one in firing if one.delay_hours is not None]
+    delays = [one.delay_hours for one in found if one.delay_hours is not None]
+    complaints = [one.complaints_before for one in found if one.complaints_before is not None]
+    guilty = [one for one in firing if one.names_culprit is not None]
+    cells = [
+        f"{sum(one.false_rollbacks > 0 for one in quiet)} of {len(quiet)}",
+        f"{sum(one.false_rollbacks > 0 for one in firing)} of {len(firing)}",
+        f"{sum(one.false_urgent for one in own) / (len(own) * MONTHS_PER_WORLD):.3f}",
+        f"{len(found)} of {len(firing)}" + (f" ({len(found) / len(firing):.0%})" if firing else ""),
+        f"{statistics.median(delays):.0f} / {np.quantile(delays, 0.9):.0f}" if delays else "–",
+        f"{statistics.median(complaints):.0f} / {np.quantile(complaints, 0.9):.0f}" if complaints else "–",
+        f"{sum(bool(one.names_culprit) for one in guilty)} of {len(guilty)}",
+    ]
+    return f"| {name} | {' | '.join(cells)} |"
+
+
+HEADER = (
+    "| rule | worlds with a false rollback, must-not | the same, must-fire | false P1/P2 a product-month | detected"
+    " | hours to detect, median / p90 | complaints until then, median / p90 | right change named |",
+    "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+)
+
+
+def by_scenario(own: Sequence[Outcome]) -> Iterator[str]:
+    """Ours, scenario by scenario."""
+    groups: dict[str, list[Outcome]] = defaultdict(list)
+    for one in own:
+        groups[one.scenario].append(one)
+    for name, outcomes in groups.items():
+        yield row(name, outcomes)
+
+
+def calibration_lines(points: Sequence[tuple[float, bool]]) -> Iterator[str]:
+    """How often a change that was given some probability was to blame."""
+    said, true = np.array([one for one, _ in points]), np.array([one for _, one in points], dtype=float)
+    yield "| probability given | changes weighed | mean given | to blame |"
+    yield "| --- | ---: | ---: | ---: |"
+    for low, high in itertools.pairwise(_BINS):
+        inside = (said >= low) & ((said < high) | (high == _BINS[-1]))
+        if inside.any():
+            cells = f"{inside.sum():,} | {said[inside].mean():.2f} | {true[inside].mean():.2f}"
+            yield f"| {low:.1f} to {high:.1f} | {cells} |"
+    yield ""
+    always = true.mean() * (1 - true.mean())
+    yield f"Brier score {np.mean((said - true) ** 2):.4f}; of always saying the mean, {always:.4f}."
+
+
+def picture(results: Results, path: Path) -> None:
+    """Detection delay against reasonless alarms, each rule at several thresholds."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(7, 4.5))
+    names = list(dict.fromkeys(name for name, _ in results.curve))
+    for name, marker in zip(names, "osD^", strict=True):
+        points = []
+        for (rule, _), worlds in results.curve.items():
+            if rule == name:
+                delays = [_MISSED_HOURS if delay is None else delay for fires, delay, _ in worlds if fires]
+                points.append((sum(one for *_, one in worlds) / (len(worlds) * MONTHS_PER_WORLD), np.mean(delays)))
+        axes.plot(*zip(*points, strict=True), marker=marker, label=name)
+    axes.set(xscale="symlog", xlabel="alarms without a reason, a product-month", ylabel="mean hours to detect")
+    axes.set_title(f"Each rule at several thresholds (a miss counts {_MISSED_HOURS:.0f} hours)")
+    axes.legend()
+    axes.grid(alpha=0.3)
+    figure.savefig(path, metadata={"Date": None}, bbox_inches="tight")
+    plt.close(figure)
+
+
+def method(must_fire: int, must_not: int, label_errors: float) -> str:
+    """How it was measured."""
+    return (
+        f"{must_fire} worlds in which something of ours breaks and {must_not} in which no change is to blame, drawn"
+        " from the scenarios in `dagster_project/measurement/scenarios`:"
+        f" {DAYS_BEFORE} days of history, an onset, {DAYS_AFTER} days after it. Every world has weekly harmless"
+        " releases and flags, and most have a tempting release hours before the onset. About a hundred are built side"
+        f" by side, as products of one dbt build, at {len(stage.LOOKS)} instants from the onset on; a rollback that any"
+        f" of these looks would have supported counts. Labels are given ({label_errors:.0%} of them wrong at random),"
+        " so this is about the decisions, not about the classifier. A false P1/P2 is an open issue of that priority for"
+        " which the world has no reason."
+        " The rivals (`scenarios/rivals.py`) blame the release that went out last within three"
+        " days; any alarm after the onset of something real counts for them, as they know no issue types."
+    )
+
+
+def report(results: Results, must_fire: int, must_not: int, seed: int, scale: float, label_errors: float) -> str:
+    """The page."""
+    ours = results.outcomes[OURS]
+    lines = [
+        "# How good the decisions are",
+        "",
+        f"Written by `python -m benchmarks.decisions --must-fire {must_fire} --must-not {must_not} --seed {seed}"
+        f" --scale {scale:g} --label-errors {label_errors:g}` in {results.seconds / 60:.0f} minutes; do not edit.",
+        "",
+        "## Method",
+        *textwrap.wrap(method(must_fire, must_not, label_errors), 118),
+        "",
+        "## All worlds",
+        "",
+        *HEADER,
+        *(row(name, own) for name, own in results.outcomes.items()),
+        "",
+        "![Delay and false alarms](decisions.svg)",
+        "",
+        "## Ours, by scenario",
+        "",
+        *HEADER,
+        *by_scenario(ours),
+        "",
+        "## What the probability of a release is worth",
+        "",
+        *calibration_lines(results.candidates),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--must-fire", type=click.IntRange(min=1), default=300, show_default=True)
+@click.option("--must-not", type=click.IntRange(min=1), default=500, show_default=True)
+@click.option("--seed", type=int, default=11, show_default=True)
+@click.option("--scale", type=float, default=1.0, show_default=True, help="Times the usual traffic and feedback.")
+@click.option("--label-errors", type=click.FloatRange(0, 1), default=0.0, show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), default=ROOT / "reports", help="Where the page goes.")
+def main(must_fire: int, must_not: int, seed: int, scale: float, label_errors: float, out: Path) -> None:
+    """Judge the decisions, and three rivals, on worlds with a known truth."""
+    results = measure(must_fire, must_not, seed, scale, label_errors)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "decisions.md").write_text(report(results, must_fire, must_not, seed, scale, label_errors), encoding="utf-8")
+    (out / "decisions.json").write_text(
+        json.dumps([asdict(one) for one in results.outcomes[OURS]], indent=0), encoding="utf-8"
+    )
+    picture(results, out / "decisions.svg")
+    click.echo(f"wrote {out / 'decisions.md'}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""Every scenario once, decided by the real dbt models; and what must not change a decision."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import polars.selectors as cs
+import pytest
+
+from dagster_project.home import Home
+from dagster_project.measurement.scenarios import stage
+from dagster_project.measurement.scenarios.casting import cast
+from dagster_project.measurement.scenarios.drawing import Drawing
+from dagster_project.measurement.scenarios.judging import Outcome, judge_all
+
+# dbt leaves its log file open until the next run in the same process opens another.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Exception ignored in. <_io.FileIO:pytest.PytestUnraisableExceptionWarning"
+)
+
+LOOKS = stage.LOOKS[2:]
+STABLE = ("product", "issue_type", "status", "priority", "severity_score", "verdict", "suspect_release_id")
+
+
+def issues(home: Home, looks: Sequence[datetime]) -> pl.DataFrame:
+    return pl.concat([stage.issues_at(home, look) for look in stage.decisions(home, looks)])
+
+
+@pytest.fixture(scope="module")
+def drawings() -> list[Drawing]:
+    return [Drawing(world) for world in cast(10, 14, seed=3)]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, drawings: list[Drawing]) -> Home:
+    home = Home(tmp_path_factory.mktemp("stage"))
+    stage.set_up(home, drawings)
+    return home
+
+
+@pytest.fixture(scope="module")
+def decided(home: Home) -> pl.DataFrame:
+    return issues(home, LOOKS)
+
+
+@pytest.fixture(scope="module")
+def outcomes(drawings: list[Drawing], decided: pl.DataFrame) -> list[Outcome]:
+    return judge_all(drawings, decided)
+
+
+def test_what_breaks_is_found_and_its_cause_named(outcomes: list[Outcome]) -> None:
+    firing = [one for one in outcomes if one.must_fire]
+    assert [one.scenario for one in firing if one.delay_hours is None] == []
+    assert sum(one.names_culprit is False for one in firing) <= 1
+
+
+def test_nothing_innocent_is_rolled_back(outcomes: list[Outcome]) -> None:
+    assert [one.scenario for one in outcomes if one.false_rollbacks] == []
+
+
+def test_what_is_no_problem_of_ours_wakes_nobody(outcomes: list[Outcome]) -> None:
+    assert sum(one.false_urgent for one in outcomes) <= 1
+
+
+def test_neither_another_product_nor_a_shift_by_whole_weeks_changes_a_decision(
+    home: Home, drawings: list[Drawing], decided: pl.DataFrame, tmp_path: Path
+) -> None:
+    few = drawings[::3]
+    alone = Home(tmp_path)
+    stage.set_up(alone, few)
+    shift = timedelta(weeks=3)
+    for path in alone.lake.glob("*/*/all.parquet"):
+        pl.read_parquet(path).with_columns(cs.datetime() + shift).write_parquet(path)
+    again = issues(alone, [LOOKS[-1] + shift])
+    names = {drawing.world.product for drawing in few}
+    before = decided.filter(pl.col("look") == LOOKS[-1], pl.col("product").is_in(names))
+    assert before.height > 5
+    expected, found = (
+        frame.with_columns(
+            pl.col("detected_at") - moved,
+            # The id of a flag change holds its instant.
+            pl.col("suspect_release_id").str.replace("@.*", ""),
+        )
+        .select(*STABLE, "release_confidence", "detected_at", "feedback_count")
+        .sort("product", "issue_type", "detected_at")
+        for frame, moved in ((before, timedelta(0)), (again, shift))
+    )
+    assert found.to_dicts() == expected.to_dicts()
