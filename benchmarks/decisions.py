@@ -26,7 +26,8 @@ import polars as pl
 from dagster_project.home import Home
 from dagster_project.measurement.scenarios import stage
 from dagster_project.measurement.scenarios.casting import cast
-from dagster_project.measurement.scenarios.drawing import DAYS_AFTER, DAYS_BEFORE, Drawing
+from dagster_project.measurement.scenarios.course import DAYS_AFTER, DAYS_BEFORE
+from dagster_project.measurement.scenarios.drawing import Drawing
 from dagster_project.measurement.scenarios.judging import MONTHS_PER_WORLD, Outcome, judge_all, judge_rival
 from dagster_project.measurement.scenarios.rivals import RIVALS, alarms
 

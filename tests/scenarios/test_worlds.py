@@ -7,7 +7,8 @@ import polars as pl
 import pytest
 
 from dagster_project.measurement.scenarios.casting import cast
-from dagster_project.measurement.scenarios.drawing import DAYS_AFTER, DAYS_BEFORE, START, Drawing
+from dagster_project.measurement.scenarios.course import DAYS_AFTER, DAYS_BEFORE, START
+from dagster_project.measurement.scenarios.drawing import Drawing
 from dagster_project.measurement.scenarios.must_fire import MUST_FIRE, bad_release_on_one_platform
 from dagster_project.measurement.scenarios.must_not_roll_back import MUST_NOT_ROLL_BACK
 from dagster_project.measurement.scenarios.rivals import RIVALS, alarms

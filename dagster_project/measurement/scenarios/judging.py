@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from dagster_project.measurement.scenarios.drawing import DAYS_AFTER, DAYS_BEFORE, Drawing
+from dagster_project.measurement.scenarios.course import DAYS_AFTER, DAYS_BEFORE
+from dagster_project.measurement.scenarios.drawing import Drawing
 from dagster_project.measurement.scenarios.rivals import Alarms
 
 _WARM_UP_DAYS = 7

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from dagster_project.measurement.scenarios.drawing import DAYS_AFTER, DAYS_BEFORE, START, Drawing
+from dagster_project.measurement.scenarios.course import DAYS_AFTER, DAYS_BEFORE, START
+from dagster_project.measurement.scenarios.drawing import Drawing
 
 Floats = npt.NDArray[np.float64]
 

@@ -13,7 +13,8 @@ from dagster_project.decisioning.warehouse import build_arguments, publish, read
 from dagster_project.enrichment.labeling import LABELS_SCHEMA
 from dagster_project.home import Home
 from dagster_project.ingestion.contracts import TABLES, schema_of
-from dagster_project.measurement.scenarios.drawing import DAYS_AFTER, DAYS_BEFORE, START, Drawing
+from dagster_project.measurement.scenarios.course import DAYS_AFTER, DAYS_BEFORE, START
+from dagster_project.measurement.scenarios.drawing import Drawing
 
 Progress = Callable[[str], None]
 
