@@ -52,6 +52,20 @@ def test_the_first_model_that_is_fit_becomes_the_champion_and_stays_it(models: P
     assert (model.version, decision.promoted, decision.reasons) == (classifier.version, True, ())
 
 
+def test_a_champion_that_this_code_cannot_read_gives_way_to_the_next_model(
+    models: Path, classifier: Classifier
+) -> None:
+    champion(models)
+    earlier = models / "earlier"
+    earlier.mkdir()
+    (earlier / "metrics.json").write_text("{}")
+    (earlier / "training.json").write_text('{"config": {}}')  # from before models said their format
+    record = (models / "champion.json").read_text().replace(classifier.version, "earlier")
+    (models / "champion.json").write_text(record)
+    assert champion(models).version == classifier.version
+    assert f'"version": "{classifier.version}"' in (models / "champion.json").read_text()
+
+
 def test_a_deliberately_worse_model_is_refused_and_the_champion_keeps_labelling(
     models: Path, classifier: Classifier, mislabelled: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
