@@ -1,6 +1,6 @@
 """How good the decisions are: many worlds with a known truth, judged by the dbt models and by three rivals.
 
-    python -m benchmarks.decisions                     # writes reports/decisions.md and its pictures: about 25 minutes
+    python -m benchmarks.decisions                     # writes reports/decisions.md and its picture: about 25 minutes
     python -m benchmarks.decisions --must-fire 20 --must-not 28 --out FOLDER
 
 The worlds are ``dagster_project/measurement/scenarios``; every run with the same seed makes the same ones.
@@ -9,14 +9,15 @@ The worlds are ``dagster_project/measurement/scenarios``; every run with the sam
 from __future__ import annotations
 
 import itertools
-import json
+import math
 import statistics
 import tempfile
 import textwrap
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import click
@@ -28,7 +29,9 @@ from dagster_project.measurement.scenarios import stage
 from dagster_project.measurement.scenarios.casting import cast
 from dagster_project.measurement.scenarios.course import DAYS_AFTER, DAYS_BEFORE
 from dagster_project.measurement.scenarios.drawing import Drawing
-from dagster_project.measurement.scenarios.judging import MONTHS_PER_WORLD, Outcome, judge_all, judge_rival
+from dagster_project.measurement.scenarios.judging import MONTHS_PER_WORLD, Outcome, each, judge_all, judge_rival
+from dagster_project.measurement.scenarios.must_fire import MUST_FIRE
+from dagster_project.measurement.scenarios.must_not_roll_back import MUST_NOT_ROLL_BACK
 from dagster_project.measurement.scenarios.rivals import RIVALS, alarms
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -58,14 +61,15 @@ def measure(must_fire: int, must_not: int, seed: int, scale: float, label_errors
     started, results = time.monotonic(), Results()
     worlds = cast(must_fire, must_not, seed, scale)
     # Every batch holds both kinds.
-    batches = [worlds[start :: -(-len(worlds) // _BATCH)] for start in range(-(-len(worlds) // _BATCH))]
+    count = math.ceil(len(worlds) / _BATCH)
+    batches = [worlds[start::count] for start in range(count)]
     for place, batch in enumerate(batches, start=1):
         drawings = [Drawing(world, label_errors) for world in batch]
         with tempfile.TemporaryDirectory() as folder:
             home = Home(Path(folder))
             stage.set_up(home, drawings)
             issues, weighed = [], []
-            for look in stage.decisions(home):
+            for look in stage.decisions(home, progress=partial(say, f"batch {place} of {count}")):
                 issues.append(stage.issues_at(home, look))
                 weighed.append(stage.candidates_at(home, look))
             scores = stage.scores_at(home)
@@ -73,19 +77,20 @@ def measure(must_fire: int, must_not: int, seed: int, scale: float, label_errors
         results.candidates += calibration_points(drawings, pl.concat(weighed))
         our_curve(results, drawings, scores)
         rival_results(results, drawings)
-        results.seconds = time.monotonic() - started
-        click.echo(f"[{results.seconds:6.0f} s] {place} of {len(batches)} batches, {len(batch)} worlds each", err=True)
+    results.seconds = time.monotonic() - started
     return results
+
+
+def say(where: str, message: str) -> None:
+    """Progress, on stderr."""
+    click.echo(f"{where}, {message}", err=True)
 
 
 def calibration_points(drawings: Sequence[Drawing], weighed: pl.DataFrame) -> list[tuple[float, bool]]:
     """For issues that began after the onset: what was said of each change, and whether it caused them."""
     points = []
-    by_product = {key[0]: rows for key, rows in weighed.partition_by("product", as_dict=True).items()}
-    for drawing in drawings:
-        rows, plot = by_product.get(drawing.world.product), drawing.world.plot
-        if rows is None:
-            continue
+    for drawing, rows in each(drawings, weighed):
+        plot = drawing.world.plot
         culprit = drawing.change_id(plot.culprit) if plot.culprit else None
         late = rows.filter(pl.col("detected_at") >= drawing.onset_at())
         for issue_type, change, confidence in late.select("issue_type", "change_id", "confidence").iter_rows():
@@ -95,20 +100,14 @@ def calibration_points(drawings: Sequence[Drawing], weighed: pl.DataFrame) -> li
 
 def our_curve(results: Results, drawings: Sequence[Drawing], scores: pl.DataFrame) -> None:
     """Delay and reasonless alarms of our score at several thresholds."""
-    by_product = {key[0]: rows for key, rows in scores.partition_by("product", as_dict=True).items()}
-    for drawing in drawings:
-        rows, plot, onset = (
-            by_product.get(drawing.world.product, scores.clear()),
-            drawing.world.plot,
-            drawing.onset_at(),
-        )
+    for drawing, rows in each(drawings, scores):
+        plot, onset = drawing.world.plot, drawing.onset_at()
         after, right = pl.col("tick") >= onset, pl.col("issue_type").is_in(plot.expected)
         reasoned = pl.col("issue_type").is_in([*plot.expected, *plot.excused]) & after
         for threshold in THRESHOLDS:
             raised = rows.filter(pl.col("score") >= threshold)
-            hits = raised.filter(after, right)["tick"]
-            delay = (hits.min() - onset).total_seconds() / 3600 if len(hits) else None  # type: ignore[operator, union-attr]
-            results.curve[OURS, threshold].append((bool(plot.expected), delay, episodes(raised.filter(~reasoned))))
+            hours = raised.filter(after, right).select((pl.col("tick").min() - onset).dt.total_minutes() / 60).item()
+            results.curve[OURS, threshold].append((bool(plot.expected), hours, episodes(raised.filter(~reasoned))))
 
 
 def episodes(raised: pl.DataFrame) -> int:
@@ -139,6 +138,7 @@ def row(name: str, own: Sequence[Outcome]) -> str:
     cells = [
         f"{sum(one.false_rollbacks > 0 for one in quiet)} of {len(quiet)}",
         f"{sum(one.false_rollbacks > 0 for one in firing)} of {len(firing)}",
+        f"{sum(one.blames_innocent for one in own)} of {len(own)}",
         f"{sum(one.false_urgent for one in own) / (len(own) * MONTHS_PER_WORLD):.3f}",
         f"{len(found)} of {len(firing)}" + (f" ({len(found) / len(firing):.0%})" if firing else ""),
         f"{statistics.median(delays):.0f} / {np.quantile(delays, 0.9):.0f}" if delays else "–",
@@ -148,20 +148,26 @@ def row(name: str, own: Sequence[Outcome]) -> str:
     return f"| {name} | {' | '.join(cells)} |"
 
 
-HEADER = (
-    "| rule | worlds with a false rollback, must-not | the same, must-fire | false P1/P2 a product-month | detected"
-    " | hours to detect, median / p90 | complaints until then, median / p90 | right change named |",
-    "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+COLUMNS = (
+    "rule",
+    "worlds with a false rollback, must-not",
+    "the same, must-fire",
+    "an innocent change named, all worlds",
+    "false P1/P2 a product-month",
+    "detected",
+    "hours to detect, median / p90",
+    "complaints until then, median / p90",
+    "right change named",
 )
+HEADER = (f"| {' | '.join(COLUMNS)} |", "| --- |" + " ---: |" * (len(COLUMNS) - 1))
 
 
 def by_scenario(own: Sequence[Outcome]) -> Iterator[str]:
     """Ours, scenario by scenario."""
-    groups: dict[str, list[Outcome]] = defaultdict(list)
-    for one in own:
-        groups[one.scenario].append(one)
-    for name, outcomes in groups.items():
-        yield row(name, outcomes)
+    for scenario in (*MUST_FIRE, *MUST_NOT_ROLL_BACK):
+        outcomes = [one for one in own if one.scenario == scenario.__name__]
+        if outcomes:
+            yield row(scenario.__name__, outcomes)
 
 
 def calibration_lines(points: Sequence[tuple[float, bool]]) -> Iterator[str]:
@@ -260,9 +266,6 @@ def main(must_fire: int, must_not: int, seed: int, scale: float, label_errors: f
     results = measure(must_fire, must_not, seed, scale, label_errors)
     out.mkdir(parents=True, exist_ok=True)
     (out / "decisions.md").write_text(report(results, must_fire, must_not, seed, scale, label_errors), encoding="utf-8")
-    (out / "decisions.json").write_text(
-        json.dumps([asdict(one) for one in results.outcomes[OURS]], indent=0), encoding="utf-8"
-    )
     picture(results, out / "decisions.svg")
     click.echo(f"wrote {out / 'decisions.md'}")
 

@@ -20,11 +20,10 @@ from models_ml.calibration import softmax
 from models_ml.data import ISSUE_TYPES
 from models_ml.encoder import Encoder, TokenScores
 from models_ml.evaluate import Metrics
-from models_ml.head import Head
-from models_ml.letters import Letters
 from models_ml.phrases import Phrase, key_phrases
 from models_ml.preprocess import clean
 from models_ml.sentiment import feeling_score
+from models_ml.taught import Taught
 
 if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
@@ -66,16 +65,12 @@ class Prediction:
 class Classifier:
     """A trained model in memory; its encoder is loaded when first needed.
 
-    ``head`` and ``feelings`` score the encoder's vectors, ``letters`` adds to both, types first. ``languages`` are
-    those in which its answers were measured to be right often enough to be given.
+    ``languages`` are those in which its answers were measured to be right often enough to be given.
     """
 
     folder: Path
     version: str
-    head: Head
-    feelings: Head
-    letters: Letters
-    examples: NDArray[np.float32]
+    taught: Taught
     example_labels: tuple[tuple[str, str], ...]
     temperature: float
     thresholds: dict[str, float]
@@ -96,16 +91,10 @@ class Classifier:
         def content(name: str) -> Any:
             return json.loads((folder / name).read_text(encoding="utf-8"))
 
-        with np.load(folder / "head.npz") as arrays:
-            head, examples = Head(arrays["coefficients"], arrays["intercepts"]), arrays["examples"]
-            feelings = Head(arrays["feeling_coefficients"], arrays["feeling_intercepts"])
         return cls(
             folder=folder,
             version=folder.name,
-            head=head,
-            feelings=feelings,
-            letters=Letters.load(folder),
-            examples=examples,
+            taught=Taught.load(folder),
             example_labels=tuple((one["text_id"], one["issue_type"]) for one in content("examples.json")),
             temperature=content("calibration.json")["temperature"],
             thresholds=content("calibration.json")["thresholds"],
@@ -122,7 +111,8 @@ class Classifier:
     @cached_property
     def _projection(self) -> NDArray[np.float32]:
         """Shape (dimensions, types): how a direction speaks for each type, against the average type."""
-        centred = (self.head.coefficients - self.head.coefficients.mean(axis=0)) / self.temperature
+        coefficients = self.taught.types.coefficients
+        centred = (coefficients - coefficients.mean(axis=0)) / self.temperature
         return np.ascontiguousarray(centred.T, dtype=np.float32)
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
@@ -144,18 +134,17 @@ class Classifier:
 
     def judge(self, cleaned: Sequence[str], vectors: NDArray[np.float32]) -> NDArray[np.float64]:
         """``probabilities`` of texts that are cleaned, and whose unit vectors (texts, dimensions) are at hand."""
-        spelt = self.letters.logits(cleaned)[:, : len(ISSUE_TYPES)]
-        return softmax(self.head.logits(vectors) + spelt, self.temperature)
+        return softmax(self.taught.logits(cleaned, vectors), self.temperature)
 
     def _predict_chunk(self, texts: list[str]) -> list[Prediction]:
-        vectors = np.empty((len(texts), self.examples.shape[1]), dtype=np.float32)
+        vectors = np.empty((len(texts), self.taught.examples.shape[1]), dtype=np.float32)
         predictions: dict[int, Prediction] = {}
         # Products this small are done before other threads have woken up; OpenVINO can use those better.
         with _blas().limit(limits=1):
             for index, vector, tokens in self.encoder.explain(texts, self._projection):
                 vectors[index] = vector
                 predictions[index] = self._one(texts[index], vector, tokens)
-            likely = _largest(vectors @ self.examples.T, 2 * _NEIGHBOURS)
+            likely = _largest(vectors @ self.taught.examples.T, 2 * _NEIGHBOURS)
         return [
             replace(predictions[index], neighbours=self._nearest(vectors[index], near))
             for index, near in enumerate(likely)
@@ -163,7 +152,7 @@ class Classifier:
 
     def _nearest(self, vector: NDArray[np.float32], near: NDArray[np.int64]) -> tuple[Neighbour, ...]:
         """The nearest of some examples."""
-        likeness = (self.examples[near] * vector).sum(axis=1).tolist()
+        likeness = (self.taught.examples[near] * vector).sum(axis=1).tolist()
         nearest = sorted(zip(likeness, near.tolist(), strict=True), key=lambda one: (-one[0], one[1]))[:_NEIGHBOURS]
         return tuple(
             Neighbour(text_id, issue_type, round(similarity, 3))
@@ -173,11 +162,11 @@ class Classifier:
 
     def _one(self, text: str, vector: NDArray[np.float32], tokens: TokenScores) -> Prediction:
         types = len(ISSUE_TYPES)
-        spans, words = self.letters.read(text)
-        spelt = words.sum(axis=0) + self.letters.intercepts
+        spans, words = self.taught.letters.read(text)
+        spelt = words.sum(axis=0) + self.taught.letters.intercepts
         # One row at a time: a matrix product may round a row differently beside others.
         row = vector[np.newaxis, :]
-        probabilities = softmax(self.head.logits(row) + spelt[:types], self.temperature)[0]
+        probabilities = softmax(self.taught.types.logits(row) + spelt[:types], self.temperature)[0]
         best, second = (int(index) for index in np.argsort(-probabilities, kind="stable")[:2])
         name, confidence = ISSUE_TYPES[best], float(probabilities[best])
         # Without a letter there is nothing to read, whatever the encoder makes of it.
@@ -195,7 +184,7 @@ class Classifier:
                 (tokens.spans, tokens.scores[:, best]),
                 (spans, (words[:, best] - words[:, :types].mean(axis=1)) / self.temperature),
             ),
-            sentiment=feeling_score(self.feelings.logits(row)[0] + spelt[types:]),
+            sentiment=feeling_score(self.taught.feelings.logits(row)[0] + spelt[types:]),
         )
 
 

@@ -84,7 +84,8 @@ class Letters:
 
     def logits(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """The scores of cleaned texts, shape (texts, outputs)."""
-        return np.array([self.read(text)[1].sum(axis=0) + self.intercepts for text in texts])
+        scores = [self.read(text)[1].sum(axis=0) + self.intercepts for text in texts]
+        return np.array(scores).reshape(len(texts), len(self.intercepts))
 
     @cached_property
     def _runs(self) -> Callable[[str], tuple[int, ...]]:

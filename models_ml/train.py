@@ -34,11 +34,12 @@ from models_ml.encoder import Encoder, embed, load_encoder, reference_batch
 from models_ml.errors import ModelError
 from models_ml.evaluate import evaluate
 from models_ml.files import write_json
-from models_ml.head import Head, fit_head
-from models_ml.letters import Letters, Target, fit_letters
+from models_ml.head import fit_head
+from models_ml.letters import Target, fit_letters
 from models_ml.preprocess import clean
 from models_ml.runtime import GRAPH, PARITY, OpenVinoRuntime, export, write_reference
 from models_ml.sentiment import FEELINGS
+from models_ml.taught import Taught
 
 Progress = Callable[[str], None]
 
@@ -60,7 +61,7 @@ class TrainingConfig:
     """Everything that shapes training besides the data.
 
     ``letters_weight`` is how much the letters' scores weigh beside those of the encoder's head: on the calibration
-    split, about where their mixture is the likeliest; half or twice of it is hardly worse.
+    split, where their mixture is the likeliest; between 1.5 and 2.5 it hardly matters.
     """
 
     seed: int = 7
@@ -112,7 +113,7 @@ def _train(folder: Path, data: GoldenSet, config: TrainingConfig, progress: Prog
     progress(f"training the classifier on {len(train)} texts; this happens once per golden set")
     encoder = fine_tune([text.text for text in train], _classes(train), config, progress)
     vectors = {name: _embed(encoder, data.split(name)) for name in SPLITS}
-    logits = Taught.by(train, vectors["train"], config).logits(calibration, vectors["calibration"])
+    logits = teach(train, vectors["train"], config).logits(_cleaned(calibration), vectors["calibration"])
     truth = [text.issue_type for text in calibration]
     temperature = fit_temperature(logits, truth)
     thresholds = fit_thresholds(softmax(logits, temperature), truth)
@@ -120,10 +121,10 @@ def _train(folder: Path, data: GoldenSet, config: TrainingConfig, progress: Prog
     languages = readable_languages(softmax(logits, temperature), truth, spoken, thresholds)
     # What serves also learns from the calibration texts: few as they are, they are too good to leave unused.
     known = train + calibration
-    taught = Taught.by(known, np.vstack([vectors["train"], vectors["calibration"]]), config)
+    taught = teach(known, np.vstack([vectors["train"], vectors["calibration"]]), config)
     # What it may not answer in is left to the rules, and says nothing about it.
     own = np.array([text.language in (FIRST_LANGUAGE, *languages) for text in evaluation])
-    probabilities = softmax(taught.logits(evaluation, vectors["evaluation"])[own], temperature)
+    probabilities = softmax(taught.logits(_cleaned(evaluation), vectors["evaluation"])[own], temperature)
     truth = [text.issue_type for text, judged in zip(evaluation, own, strict=True) if judged]
     metrics = evaluate(probabilities, truth, answers(probabilities, thresholds))
     with _atomic_folder(folder) as scratch:
@@ -210,7 +211,7 @@ def _export(encoder: Any, scratch: Path, texts: tuple[GoldenText, ...], expected
         ExportError: the graph computes something else.
     """
     export(encoder, scratch)
-    write_reference(scratch, *reference_batch(encoder, [clean(text.text) for text in texts]), encoder)
+    write_reference(scratch, *reference_batch(encoder, _cleaned(texts)), encoder)
     graph = OpenVinoRuntime(scratch / GRAPH, "f32")
     exported = Encoder(Encoder.of(encoder).tokenizer, graph, encoder.get_embedding_dimension())
     cosine = float((_embed(exported, texts) * expected).sum(axis=1).min())
@@ -219,45 +220,22 @@ def _export(encoder: Any, scratch: Path, texts: tuple[GoldenText, ...], expected
     return round(cosine, 6)
 
 
-@dataclass(frozen=True)
-class Taught:
-    """What is learnt on top of the encoder; ``examples`` are the unit vectors it was learnt from."""
+def teach(texts: Sequence[GoldenText], vectors: NDArray[np.float32], config: TrainingConfig) -> Taught:
+    """Learn issue types and feelings from texts and their unit vectors, shape (texts, dimensions)."""
+    types = _classes(texts)
+    feelings = [FEELINGS.index(text.sentiment) for text in texts]
+    targets = [Target(types, config.letters_weight), Target(feelings, FEELING_LETTERS_WEIGHT, balanced=True)]
+    strength = config.inverse_regularisation
+    return Taught(
+        vectors,
+        fit_head(vectors, types, strength),
+        fit_head(vectors, feelings, strength, balanced=True),
+        fit_letters(_cleaned(texts), targets, strength),
+    )
 
-    examples: NDArray[np.float32]
-    head: Head
-    feelings: Head
-    letters: Letters
 
-    @classmethod
-    def by(cls, texts: Sequence[GoldenText], vectors: NDArray[np.float32], config: TrainingConfig) -> Taught:
-        """Learn issue types and feelings from texts and their unit vectors, shape (texts, dimensions)."""
-        types = _classes(texts)
-        feelings = [FEELINGS.index(text.sentiment) for text in texts]
-        targets = [Target(types, config.letters_weight), Target(feelings, FEELING_LETTERS_WEIGHT, balanced=True)]
-        strength = config.inverse_regularisation
-        return cls(
-            vectors,
-            fit_head(vectors, types, strength),
-            fit_head(vectors, feelings, strength, balanced=True),
-            fit_letters([clean(text.text) for text in texts], targets, strength),
-        )
-
-    def logits(self, texts: Sequence[GoldenText], vectors: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Scores of the issue types, shape (texts, types)."""
-        spelt = self.letters.logits([clean(text.text) for text in texts])
-        return self.head.logits(vectors) + spelt[:, : len(ISSUE_TYPES)]
-
-    def save(self, folder: Path) -> None:
-        """Into a model's folder."""
-        np.savez(
-            folder / "head.npz",
-            coefficients=self.head.coefficients,
-            intercepts=self.head.intercepts,
-            examples=self.examples,
-            feeling_coefficients=self.feelings.coefficients,
-            feeling_intercepts=self.feelings.intercepts,
-        )
-        self.letters.save(folder)
+def _cleaned(texts: Sequence[GoldenText]) -> list[str]:
+    return [clean(text.text) for text in texts]
 
 
 def _classes(texts: Sequence[GoldenText]) -> list[int]:
@@ -265,7 +243,7 @@ def _classes(texts: Sequence[GoldenText]) -> list[int]:
 
 
 def _embed(encoder: Any, texts: tuple[GoldenText, ...]) -> NDArray[np.float32]:
-    return embed(encoder, [clean(text.text) for text in texts])
+    return embed(encoder, _cleaned(texts))
 
 
 def _details(data: GoldenSet, config: TrainingConfig, seconds: float) -> dict[str, Any]:

@@ -107,6 +107,7 @@ def test_a_higher_threshold_abstains_and_keeps_the_best_guess(classifier: Classi
 
 def test_nothing_is_asked_of_no_texts(classifier: Classifier) -> None:
     assert classifier.predict([]) == []
+    assert classifier.probabilities([]).shape == (0, len(ISSUE_TYPES))
 
 
 @given(st.lists(st.text(max_size=120), max_size=3))
@@ -118,5 +119,5 @@ def test_any_text_gives_one_valid_prediction(classifier: Classifier, texts: list
 
 
 def test_the_head_is_plain_numbers(classifier: Classifier) -> None:
-    assert classifier.head.coefficients.shape == (len(ISSUE_TYPES), 384)
-    assert np.isfinite(classifier.head.coefficients).all()
+    assert classifier.taught.types.coefficients.shape == (len(ISSUE_TYPES), 384)
+    assert np.isfinite(classifier.taught.types.coefficients).all()

@@ -153,7 +153,7 @@ def _sample(height: int, limit: int) -> list[int]:
 def _measure(model: Classifier, rows: pl.DataFrame, embedded: NDArray[np.bool_]) -> Corpus:
     texts = rows["text"].to_list()
     vectors = embed(model.encoder, [text for text, wanted in zip(texts, embedded, strict=True) if wanted])
-    embeddings = np.zeros((len(texts), model.examples.shape[1]), dtype=np.float32)
+    embeddings = np.zeros((len(texts), model.taught.examples.shape[1]), dtype=np.float32)
     embeddings[embedded] = vectors
     return Corpus.measure(
         texts,

@@ -24,8 +24,8 @@ COUNTRIES = {"DE": 0.36, "US": 0.28, "GB": 0.20, "FR": 0.16}
 SHORTEST_STORY = 21
 
 _UTC_OFFSETS = {"DE": 1, "US": -6, "GB": 0, "FR": 1}
-_WEEKDAYS = (0.95, 0.92, 0.94, 0.97, 1.02, 1.11, 1.14)
-_HOURS_OF_DAY = np.array(
+WEEKDAYS = (0.95, 0.92, 0.94, 0.97, 1.02, 1.11, 1.14)
+HOURS_OF_DAY = np.array(
     (9, 6, 4, 3, 3, 5, 12, 25, 38, 46, 51, 54, 60, 57, 52, 50, 53, 60, 71, 83, 90, 80, 52, 24), dtype=float
 )
 _GROWTH_PER_DAY = 0.0015
@@ -98,12 +98,12 @@ class Story:
         push = np.ones(self.hours)
         for campaign in self.campaigns:
             push += (campaign.factor - 1) * self.between(campaign.started_at, campaign.ended_at)
-        profile = _HOURS_OF_DAY / _HOURS_OF_DAY.mean()
+        profile = HOURS_OF_DAY / HOURS_OF_DAY.mean()
         demand = {}
         for country, offset in _UTC_OFFSETS.items():
             local = hours + self.since.hour + offset
             weekday = (self.since.weekday() + local // 24) % 7
-            demand[country] = profile[local % 24] * np.array(_WEEKDAYS)[weekday] * trend * push
+            demand[country] = profile[local % 24] * np.array(WEEKDAYS)[weekday] * trend * push
         return demand
 
     @cached_property
@@ -162,7 +162,7 @@ class Story:
         for platform in PLATFORMS:
             releases = [release for release in self.releases if release.platform == platform]
             days_out = [(middle_of_hour - self.hour_of(release.deployed_at)) / 24 for release in releases]
-            reached = [_updated(days, _UPDATE_DAYS[platform]) for days in days_out]
+            reached = [updated(days, platform) for days in days_out]
             newer = [*reached[1:], np.zeros(self.hours)]
             shares = np.array([this - later for this, later in zip(reached, newer, strict=True)]).T
             shares[shares < _SMALLEST_SHARE] = 0.0
@@ -248,10 +248,11 @@ class Story:
         return self.between(event.started_at, event.ended_at)
 
 
-def _updated(days: Floats, typical: float) -> Floats:
-    """The share of people who have updated so many days after a release."""
+def updated(days: Floats, platform: str) -> Floats:
+    """The share of a platform's people who have updated so many days after a release."""
     out = np.maximum(days, 0.0)
-    return (1 - _SLOW_UPDATERS) * (1 - np.exp(-out / typical)) + _SLOW_UPDATERS * (1 - np.exp(-out / _SLOW_DAYS))
+    soon, late = 1 - np.exp(-out / _UPDATE_DAYS[platform]), 1 - np.exp(-out / _SLOW_DAYS)
+    return (1 - _SLOW_UPDATERS) * soon + _SLOW_UPDATERS * late
 
 
 def _version(number: int) -> str:

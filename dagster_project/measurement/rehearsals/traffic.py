@@ -24,7 +24,7 @@ SEGMENTS = {"new": (0.28, 45.0), "standard": (0.50, 170.0), "plus": (0.16, 560.0
 """Share of customers and median lifetime value."""
 
 # step: (which earlier step feeds it, share that enters, share that completes)
-_STEPS: dict[str, tuple[str, float, float]] = {
+STEPS: dict[str, tuple[str, float, float]] = {
     "visit": ("", 1.0, 0.97),
     "login": ("visit", 0.34, 0.95),
     "search": ("visit", 0.55, 0.86),
@@ -35,7 +35,7 @@ _STEPS: dict[str, tuple[str, float, float]] = {
     "order": ("payment", 1.0, 0.995),
 }
 # service: (funnel step that calls it, calls per person, error rate, median and 95th percentile of latency in ms)
-_SERVICES: dict[str, tuple[str, float, float, float, float]] = {
+SERVICES: dict[str, tuple[str, float, float, float, float]] = {
     "checkout": ("checkout", 4.0, 0.004, 120.0, 480.0),
     "payments": ("payment", 2.5, 0.008, 310.0, 1150.0),
     "search": ("search", 3.0, 0.002, 70.0, 260.0),
@@ -95,7 +95,7 @@ def _funnel(story: Story, rng: np.random.Generator) -> tuple[dict[str, Counts], 
     visits = VISITS_PER_DAY / 24 * demand[:, None, :] * np.array(list(PLATFORMS.values()))[None, :, None]
     entered: dict[str, Counts] = {}
     completed: dict[str, Counts] = {}
-    for step, (fed_by, share, completes) in _STEPS.items():
+    for step, (fed_by, share, completes) in STEPS.items():
         people = rng.poisson(visits) if not fed_by else rng.binomial(completed[fed_by], share)
         entered[step] = people
         completed[step] = rng.binomial(people, (completes * _left(story, step))[:, :, None])
@@ -130,7 +130,7 @@ def _funnel_frame(
         pl.col("amount").sum().round(2).alias("revenue")
     )
     steps = []
-    for step in _STEPS:
+    for step in STEPS:
         frame = base.with_columns(
             pl.lit(step).alias("step"),
             pl.Series("entered", entered[step].ravel()),
@@ -150,7 +150,7 @@ def _funnel_frame(
 def _services(story: Story, entered: dict[str, Counts], rng: np.random.Generator) -> pl.DataFrame:
     """Requests, errors and latency per service, platform and version."""
     pieces = []
-    for service, (step, calls, error_rate, p50, p95) in _SERVICES.items():
+    for service, (step, calls, error_rate, p50, p95) in SERVICES.items():
         people = entered[step].sum(axis=2)
         for column, platform in enumerate(PLATFORMS):
             versions, shares = story.adoption[platform]

@@ -11,7 +11,7 @@ from dagster_project.measurement.scenarios.course import Course
 from dagster_project.measurement.scenarios.worlds import Flag
 
 
-def release_rows(course: Course) -> pl.DataFrame:
+def releases(course: Course) -> pl.DataFrame:
     """Every release of the product."""
     return pl.DataFrame(
         [
@@ -29,7 +29,7 @@ def release_rows(course: Course) -> pl.DataFrame:
     )
 
 
-def flag_rows(course: Course) -> pl.DataFrame:
+def flag_changes(course: Course) -> pl.DataFrame:
     """Every switch of a flag: the plot's, and a harmless one about every five days."""
     own = [one for one in course.world.plot.changes if isinstance(one, Flag)]
     first = -float(course.rng.uniform(300, 420))
@@ -49,7 +49,7 @@ def flag_rows(course: Course) -> pl.DataFrame:
     )
 
 
-def campaign_rows(course: Course) -> pl.DataFrame:
+def campaigns(course: Course) -> pl.DataFrame:
     """Announced campaigns; a crowd may come without one."""
     schema = {"campaign_id": pl.String, "product": pl.String, "kind": pl.String}
     instants = {"started_at": INSTANT, "ended_at": INSTANT, "known_at": INSTANT}

@@ -14,7 +14,8 @@ import numpy.typing as npt
 import polars as pl
 
 from dagster_project.lake import INSTANT
-from dagster_project.measurement.scenarios.worlds import PLATFORMS, Flag, Release, Trouble, World
+from dagster_project.measurement.rehearsals.story import HOURS_OF_DAY, PLATFORMS, WEEKDAYS, updated
+from dagster_project.measurement.scenarios.worlds import Flag, Release, Trouble, World
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -23,12 +24,6 @@ START = datetime(2026, 1, 5, tzinfo=UTC)
 """A Monday; every story begins then."""
 DAYS_BEFORE, DAYS_AFTER = 30, 6
 HOURS = (DAYS_BEFORE + DAYS_AFTER) * 24
-
-_HOURS_OF_DAY = np.array(
-    (9, 6, 4, 3, 3, 5, 12, 25, 38, 46, 51, 54, 60, 57, 52, 50, 53, 60, 71, 83, 90, 80, 52, 24), dtype=float
-)
-_WEEKDAYS = np.array((0.95, 0.92, 0.94, 0.97, 1.02, 1.11, 1.09))
-_UPDATE_DAYS = {"android": 1.6, "ios": 0.9, "web": 0.05}
 
 
 @dataclass
@@ -40,6 +35,7 @@ class Course:
     def __post_init__(self) -> None:
         self.rng = np.random.default_rng(self.world.seed)
         self.onset = DAYS_BEFORE * 24 + float(self.rng.uniform(6, 18))
+        self.releases = self._scheduled()
 
     def instant(self, hour: float) -> datetime:
         """The instant so many hours after the onset, to the second."""
@@ -54,8 +50,7 @@ class Course:
         """The middle of each hour, in hours from the onset."""
         return np.arange(HOURS, dtype=np.float64) + 0.5 - np.float64(self.onset)
 
-    @cached_property
-    def releases(self) -> tuple[tuple[str, Release], ...]:
+    def _scheduled(self) -> tuple[tuple[str, Release], ...]:
         """Every release with its version, oldest first: the plot's, and a harmless one a week on each platform."""
         own = [change for change in self.world.plot.changes if isinstance(change, Release)]
         weekly = []
@@ -89,8 +84,7 @@ class Course:
             left = np.ones(HOURS)
             for place in range(len(own) - 1, -1, -1):
                 release = own[place][1]
-                days = np.maximum(self.hours - release.hour, 0.0) / 24
-                reached = release.reach * (1 - 0.95 * np.exp(-days / _UPDATE_DAYS[platform]) - 0.05 * np.exp(-days / 9))
+                reached = release.reach * updated((self.hours - release.hour) / 24, platform)
                 shares[:, place] = left * (reached if place else 1.0)
                 left = left - shares[:, place]
             shares[shares < 0.015] = 0.0
@@ -116,7 +110,7 @@ class Course:
     def crowd(self) -> Floats:
         """People, 1.0 on average when quiet: day and night, weekdays, slow growth, crowds."""
         number = np.arange(HOURS)
-        level: Floats = _HOURS_OF_DAY[number % 24] / _HOURS_OF_DAY.mean() * _WEEKDAYS[number // 24 % 7]
+        level: Floats = HOURS_OF_DAY[number % 24] / HOURS_OF_DAY.mean() * np.array(WEEKDAYS)[number // 24 % 7]
         level = level * (1 + 0.001 * number / 24)
         for one in self.world.plot.crowds:
             level = np.where((self.hours >= one.start) & (self.hours < one.end), level * one.factor, level)

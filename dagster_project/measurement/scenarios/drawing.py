@@ -18,36 +18,16 @@ class Drawing(Course):
     label_errors: float = 0.0
 
     @cached_property
-    def feedback(self) -> pl.DataFrame:
-        """What is said, with its label: the columns of both lake tables that matter."""
-        return sayings.feedback(self, self.label_errors)
-
-    @cached_property
-    def service_metrics(self) -> pl.DataFrame:
-        """Requests and errors by service, platform and version."""
-        return telemetry.service_metrics(self)
-
-    @cached_property
-    def funnel_metrics(self) -> pl.DataFrame:
-        """People who entered and completed each step, by platform."""
-        return telemetry.funnel_metrics(self)
-
-    @cached_property
-    def orders(self) -> pl.DataFrame:
-        """One row for each completed order."""
-        return telemetry.orders(self, self.funnel_metrics)
-
-    @cached_property
-    def release_rows(self) -> pl.DataFrame:
-        """Every release of the product."""
-        return announced.release_rows(self)
-
-    @cached_property
-    def flag_rows(self) -> pl.DataFrame:
-        """Every switch of a flag."""
-        return announced.flag_rows(self)
-
-    @cached_property
-    def campaign_rows(self) -> pl.DataFrame:
-        """Announced campaigns."""
-        return announced.campaign_rows(self)
+    def rows(self) -> dict[str, pl.DataFrame]:
+        """By lake table, the columns that matter; feedback carries its label. Drawn all at once, from one stream."""
+        drawn = {
+            "feedback": sayings.feedback(self, self.label_errors),
+            "releases": announced.releases(self),
+            "flag_changes": announced.flag_changes(self),
+            "campaigns": announced.campaigns(self),
+        }
+        if self.world.plot.quirk != "telemetry_missing":
+            funnel = telemetry.funnel_metrics(self)
+            drawn |= {"service_metrics": telemetry.service_metrics(self), "funnel_metrics": funnel}
+            drawn["orders"] = telemetry.orders(self, funnel)
+        return drawn

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -23,8 +23,8 @@ class Outcome:
 
     ``delay_hours`` and ``complaints_before`` run from the onset to the first alarm of an expected type, None where none
     came. ``names_culprit`` tells whether the last look named the change that was to blame (None: there is none).
-    ``false_rollbacks`` counts changes that some look wanted undone and that were innocent, ``false_urgent`` issues of
-    P1 or P2 for which there was no reason.
+    ``blames_innocent`` tells whether some look named a change that was not; ``false_rollbacks`` counts those that it
+    even wanted undone, ``false_urgent`` issues of P1 or P2 for which there was no reason.
     """
 
     scenario: str
@@ -35,13 +35,11 @@ class Outcome:
     blames_innocent: bool
     false_rollbacks: int
     false_urgent: int
-    verdict: str
 
 
-def judge(drawing: Drawing, issues: pl.DataFrame) -> Outcome:
-    """One world's outcome from the issues of all looks (``stage.issues_at``), those of other worlds left aside."""
+def judge(drawing: Drawing, own: pl.DataFrame) -> Outcome:
+    """One world's outcome from its issues at all looks (``stage.issues_at``)."""
     world, plot, onset = drawing.world, drawing.world.plot, drawing.onset_at()
-    own = issues.filter(pl.col("product") == world.product)
     culprit = drawing.change_id(plot.culprit) if plot.culprit else None
     innocent = pl.col("suspect_release_id").is_not_null()
     if culprit:
@@ -53,7 +51,7 @@ def judge(drawing: Drawing, issues: pl.DataFrame) -> Outcome:
     reasonless = ~(pl.col("issue_type").is_in(reasons) & (pl.col("detected_at") >= onset - timedelta(hours=24)))
     urgent = own.filter(pl.col("status") == "open", pl.col("priority").is_in(["P1", "P2"]), reasonless)
     last = true.filter(pl.col("look") == pl.col("look").max(), pl.col("detected_at") == first) if true.height else true
-    caused = drawing.feedback.filter(pl.col("is_caused"), right_type)
+    caused = drawing.rows["feedback"].filter(pl.col("is_caused"), right_type)
     return Outcome(
         scenario=world.scenario,
         must_fire=world.must_fire,
@@ -63,14 +61,19 @@ def judge(drawing: Drawing, issues: pl.DataFrame) -> Outcome:
         blames_innocent=own.filter(innocent).height > 0,
         false_rollbacks=own.filter(innocent, pl.col("rollback_supported"))["suspect_release_id"].n_unique(),
         false_urgent=urgent["issue_id"].n_unique(),
-        verdict=last["verdict"][0] if last.height else "",
     )
 
 
 def judge_all(drawings: Sequence[Drawing], issues: pl.DataFrame) -> list[Outcome]:
     """Every world's outcome."""
-    by_product = {key[0]: part for key, part in issues.partition_by("product", as_dict=True).items()}
-    return [judge(one, by_product.get(one.world.product, issues.clear())) for one in drawings]
+    return [judge(drawing, own) for drawing, own in each(drawings, issues)]
+
+
+def each(drawings: Sequence[Drawing], rows: pl.DataFrame) -> Iterator[tuple[Drawing, pl.DataFrame]]:
+    """Every world with its own rows of a mart."""
+    parts = {product: part for (product,), part in rows.group_by("product", maintain_order=True)}
+    for drawing in drawings:
+        yield drawing, parts.get(drawing.world.product, rows.clear())
 
 
 def judge_rival(drawing: Drawing, raised: Alarms) -> Outcome:
@@ -81,7 +84,7 @@ def judge_rival(drawing: Drawing, raised: Alarms) -> Outcome:
     after = [(hour, blamed) for hour, blamed in zip(raised.hours, raised.blamed, strict=True) if hour >= 0]
     reasonless = [hour for hour in raised.hours if hour > _WARM_UP_DAYS * 24 - drawing.onset and (hour < 0 or not real)]
     first = raised.first_after if plot.expected else None
-    caused = drawing.feedback.filter(pl.col("is_caused"), pl.col("issue_type").is_in(plot.expected))
+    caused = drawing.rows["feedback"].filter(pl.col("is_caused"), pl.col("issue_type").is_in(plot.expected))
     known = caused.filter(pl.col("known_at") <= drawing.instant(first or 0.0))
     return Outcome(
         scenario=world.scenario,
@@ -92,5 +95,4 @@ def judge_rival(drawing: Drawing, raised: Alarms) -> Outcome:
         blames_innocent=any(blamed not in (None, culprit) for blamed in raised.blamed),
         false_rollbacks=len({blamed for blamed in raised.blamed if blamed not in (None, culprit)}),
         false_urgent=len(reasonless),
-        verdict="",
     )

@@ -9,15 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
-from dagster_project.measurement.scenarios.course import DAYS_AFTER, DAYS_BEFORE, START
+from dagster_project.measurement.scenarios.course import HOURS, START, Floats
 from dagster_project.measurement.scenarios.drawing import Drawing
 
-Floats = npt.NDArray[np.float64]
-
-_HOURS = (DAYS_BEFORE + DAYS_AFTER) * 24
 _CONTENT = ("praise", "other", "feature_request")
 _QUIET_HOURS = 48
 _BLAMED_HOURS = 72
@@ -49,13 +45,13 @@ def negative_count(drawing: Drawing) -> Floats:
 
 def error_rate(drawing: Drawing) -> Floats:
     """The worst service's error rate of the last hour against its mean over the week before, from 20 errors on."""
-    worst = np.zeros(_HOURS)
-    if drawing.world.plot.quirk == "telemetry_missing":
+    worst = np.zeros(HOURS)
+    if "service_metrics" not in drawing.rows:
         return worst
-    metrics = drawing.service_metrics.with_columns(hour=_hour("known_at"))
-    for _, rows in metrics.filter(pl.col("hour") < _HOURS).group_by("service"):
+    metrics = drawing.rows["service_metrics"].with_columns(hour=_hour("known_at"))
+    for _, rows in metrics.filter(pl.col("hour") < HOURS).group_by("service"):
         sums = rows.group_by("hour").agg(pl.col("requests", "errors").sum())
-        requests, errors = np.zeros(_HOURS), np.zeros(_HOURS)
+        requests, errors = np.zeros(HOURS), np.zeros(HOURS)
         requests[sums["hour"].to_numpy()], errors[sums["hour"].to_numpy()] = sums["requests"], sums["errors"]
         before = np.nan_to_num(
             _before(_trailing(errors, 168), 24) / np.maximum(_before(_trailing(requests, 168), 24), 1)
@@ -67,10 +63,10 @@ def error_rate(drawing: Drawing) -> Floats:
 
 def before_and_after(drawing: Drawing) -> Floats:
     """A day after each release: negative feedback of that day against the day before, from ten pieces on."""
-    negative, score = _negative(drawing), np.zeros(_HOURS)
+    negative, score = _negative(drawing), np.zeros(HOURS)
     for _, release in drawing.releases:
         hour = int(np.ceil(drawing.onset + release.hour))
-        if 24 <= hour < _HOURS - 24:
+        if 24 <= hour < HOURS - 24:
             after, before = negative[hour : hour + 24].sum(), negative[hour - 24 : hour].sum()
             score[hour + 24] = after / max(before, 1.0) if after >= 10 else 0.0
     return score
@@ -115,11 +111,11 @@ def _latest(drawing: Drawing, hour: float) -> str | None:
 
 def _negative(drawing: Drawing) -> Floats:
     """Negative feedback by the hour at which it became known; ratings where there are any, else the topic."""
-    said = drawing.feedback.with_columns(hour=_hour("known_at"), rating=pl.col("rating").fill_nan(None))
+    said = drawing.rows["feedback"].with_columns(hour=_hour("known_at"))
     rated, complains = pl.col("rating").is_not_null(), ~pl.col("issue_type").is_in(_CONTENT)
     is_negative = pl.when(rated).then(pl.col("rating") <= 2).otherwise(complains)
-    counted = said.filter(is_negative, pl.col("hour").is_between(0, _HOURS - 1)).group_by("hour").len()
-    counts = np.zeros(_HOURS)
+    counted = said.filter(is_negative, pl.col("hour").is_between(0, HOURS - 1)).group_by("hour").len()
+    counts = np.zeros(HOURS)
     counts[counted["hour"].to_numpy()] = counted["len"]
     return counts
 

@@ -9,8 +9,9 @@ import numpy.typing as npt
 import polars as pl
 
 from dagster_project.lake import INSTANT
+from dagster_project.measurement.rehearsals.story import COUNTRIES, PLATFORMS
 from dagster_project.measurement.scenarios.course import HOURS, START, Course, Ints, instants
-from dagster_project.measurement.scenarios.worlds import BREAKABLE, COUNTRIES, NEW_COUNTRY, PLATFORMS, Trouble
+from dagster_project.measurement.scenarios.worlds import BREAKABLE, NEW_COUNTRY, Trouble
 
 _MIX = {
     "praise": 26.0, "other": 12.0, "feature_request": 9.0, "feature_bug": 7.0, "ui_usability": 6.0,
@@ -66,11 +67,8 @@ def _said(course: Course, counts: Ints, trouble: Trouble | None) -> pl.DataFrame
     platform = rng.choice(len(PLATFORMS), size, p=list(PLATFORMS.values()))
     country = rng.choice(len(COUNTRIES), size, p=list(COUNTRIES.values()))
     names, places = np.array(list(PLATFORMS)), np.array([*COUNTRIES, NEW_COUNTRY])
-    where = trouble and (trouble.platform or (trouble.release and trouble.release.platform))
-    if where:
-        platform[:] = list(PLATFORMS).index(where)
-    if trouble and trouble.country:
-        country[:] = list(COUNTRIES).index(trouble.country)
+    if trouble and trouble.release:
+        platform[:] = list(PLATFORMS).index(trouble.release.platform)
     if course.world.plot.quirk == "new_locale" and trouble is None:
         country[(course.hours[hour] > 0) & (rng.random(size) < 0.3)] = len(COUNTRIES)
     version = _versions(course, hour, platform, trouble)
@@ -90,7 +88,7 @@ def _said(course: Course, counts: Ints, trouble: Trouble | None) -> pl.DataFrame
             "platform": pl.Series(names[platform]).set(pl.Series(rng.random(size) < 0.1), None),
             "country": places[country],
             "app_version": pl.Series(version).set(pl.Series(silent | brigade), None),
-            "rating": np.where(channel == "app_review", ratings[kind], np.nan),
+            "rating": pl.Series(ratings[kind]).set(pl.Series(channel != "app_review"), None),
             "occurred_at": instants(occurred),
             "known_at": instants(occurred + lag),
             "told": told,

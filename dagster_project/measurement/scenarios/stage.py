@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import chain
 
 import polars as pl
 
@@ -32,17 +33,11 @@ _CONSTANTS: dict[str, dict[str, str | float]] = {
 
 def set_up(home: Home, drawings: Sequence[Drawing]) -> None:
     """Make these worlds the whole of a home's lake."""
-    said = pl.concat([drawing.feedback for drawing in drawings]).with_columns(pl.col("rating").fill_nan(None))
-    rows = {
-        "feedback": said.with_columns(text="feedback_id"),
-        "labels": said.with_columns(labeled_at="known_at", text_hash="feedback_id", masked_text="feedback_id"),
-        "releases": pl.concat([drawing.release_rows for drawing in drawings]),
-        "flag_changes": pl.concat([drawing.flag_rows for drawing in drawings]),
-        "campaigns": pl.concat([drawing.campaign_rows for drawing in drawings]),
-    }
-    measured = [drawing for drawing in drawings if drawing.world.plot.quirk != "telemetry_missing"]
-    for table in ("service_metrics", "funnel_metrics", "orders"):
-        rows[table] = pl.concat([getattr(drawing, table) for drawing in measured])
+    drawn = [drawing.rows for drawing in drawings]
+    rows = {table: pl.concat([own[table] for own in drawn if table in own]) for table in {*chain(*drawn)}}
+    said = rows["feedback"]
+    rows["feedback"] = said.with_columns(text="feedback_id")
+    rows["labels"] = said.with_columns(labeled_at="known_at", text_hash="feedback_id", masked_text="feedback_id")
     for table in (*TABLES, "ticket_events"):
         _land(home, table, rows.get(table), schema_of(table))
     _land(home, "labels", rows["labels"], LABELS_SCHEMA)
@@ -97,10 +92,12 @@ def candidates_at(home: Home, look: datetime) -> pl.DataFrame:
 
 def scores_at(home: Home) -> pl.DataFrame:
     """The largest score of each product-wide series at every tick at which enough was said to raise an alarm."""
+    detection = load_playbook().detection
     return read_rows(
         home,
-        "select product, issue_type, tick, greatest(case when excess >= 5 then score else 0 end,"
-        " case when excess_72h >= 5 and score >= 1.5 then score_72h else 0 end) as score"
-        " from fct_issue_activity where scope_kind = 'all' and baseline_days >= 7"
-        " and (excess >= 5 or excess_72h >= 5)",
+        "select product, issue_type, tick, greatest(case when excess >= $1 then score else 0 end,"
+        " case when excess_72h >= $1 and score >= $2 then score_72h else 0 end) as score"
+        " from fct_issue_activity where scope_kind = 'all' and baseline_days >= $3"
+        " and (excess >= $1 or excess_72h >= $1)",
+        [detection.min_excess, detection.close_score, detection.min_baseline_days],
     ).with_columns(pl.col("tick").dt.replace_time_zone("UTC"))

@@ -5,21 +5,12 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from dagster_project.measurement.rehearsals.story import PLATFORMS
+from dagster_project.measurement.rehearsals.traffic import SERVICES, STEPS
 from dagster_project.measurement.scenarios.course import DAYS_BEFORE, HOURS, Course, Floats, Ints, instants
-from dagster_project.measurement.scenarios.worlds import BREAKABLE, PLATFORMS, Trouble
+from dagster_project.measurement.scenarios.worlds import BREAKABLE, Trouble
 
-_BASE_ERRORS = {"checkout": 0.004, "payments": 0.008, "search": 0.002, "identity": 0.006, "app-client": 0.003}
-_CALLS = {"checkout": 0.4, "payments": 0.25, "search": 1.6, "identity": 0.5, "app-client": 1.0}
-# step: share of visits that enters, share of those that completes
-_FUNNEL = {
-    "visit": (1.0, 0.97),
-    "login": (0.34, 0.95),
-    "search": (0.55, 0.86),
-    "checkout": (0.07, 0.78),
-    "payment": (0.055, 0.93),
-    "order": (0.05, 0.995),
-}
-_VISITS_PER_FEEDBACK = 120
+_VISITS_PER_FEEDBACK = 250
 _FINE_FROM = (DAYS_BEFORE - 2) * 24
 _BUCKETS = np.concatenate([np.arange(0, _FINE_FROM, 6), np.arange(_FINE_FROM, HOURS)])
 """The first hour of each bucket: six hours long at first, hourly from two days before the onset's day on."""
@@ -36,51 +27,53 @@ def _bucket_rows(course: Course, names: dict[str, str], **hourly: Ints) -> pl.Da
     return frame.with_columns(known_at=instants((last * 3600 + delay) * 1_000_000), **constants)
 
 
-def _visits(course: Course) -> Floats:
-    return course.world.per_day * _VISITS_PER_FEEDBACK / 24 * course.crowd
+def _people(course: Course) -> dict[str, Floats]:
+    """How many would enter each step in every hour if nothing broke."""
+    visits = course.world.per_day * _VISITS_PER_FEEDBACK / 24 * course.crowd
+    people: dict[str, Floats] = {}
+    for step, (fed_by, share, _) in STEPS.items():
+        people[step] = people[fed_by] * STEPS[fed_by][2] * share if fed_by else visits
+    return people
 
 
 def service_metrics(course: Course) -> pl.DataFrame:
     """Requests and errors by service, platform and version."""
-    pieces = []
-    for service, calls in _CALLS.items():
+    pieces, people = [], _people(course)
+    for service, (step, calls, error_rate, *_) in SERVICES.items():
         for platform, weight in PLATFORMS.items():
             versions, shares = course.adoption[platform]
             for number, version in enumerate(versions):
-                people = _visits(course) * weight * shares[:, number] * calls
-                if not people.any():
+                expected = people[step] * weight * shares[:, number] * calls
+                if not expected.any():
                     continue
-                rate = np.full(HOURS, _BASE_ERRORS[service])
+                rate = np.full(HOURS, error_rate)
                 for trouble in course.world.plot.troubles:
-                    if _harms(course, trouble, service, platform, version):
+                    here = trouble.release is None or course.version_of(trouble.release) == version
+                    if here and _breaks(trouble, step, platform):
                         rate = rate + (trouble.error_rate or 0.0) * course.strength(trouble)
-                requests = course.rng.poisson(people)
+                requests = course.rng.poisson(expected)
                 errors = course.rng.binomial(requests, np.minimum(rate, 1.0))
                 names = {"service": service, "platform": platform, "app_version": version}
                 pieces.append(_bucket_rows(course, names, requests=requests, errors=errors))
     return pl.concat(pieces).filter(pl.col("requests") > 0)
 
 
-def _harms(course: Course, trouble: Trouble, service: str, platform: str, version: str) -> bool:
-    if trouble.error_rate is None or BREAKABLE[trouble.issue_type].service != service:
-        return False
-    if trouble.release is not None:
-        return trouble.release.platform == platform and course.version_of(trouble.release) == version
-    return trouble.platform in (None, platform)
+def _breaks(trouble: Trouble, step: str, platform: str) -> bool:
+    """Whether a trouble acts on a step of the journey, and on the service that carries it, on a platform."""
+    service, release = BREAKABLE.get(trouble.issue_type), trouble.release
+    return service is not None and SERVICES[service][0] == step and (release is None or release.platform == platform)
 
 
 def funnel_metrics(course: Course) -> pl.DataFrame:
     """People who entered and completed each step, by platform."""
-    pieces = []
-    for step, (share, completes) in _FUNNEL.items():
+    pieces, people = [], _people(course)
+    for step, (_, _, completes) in STEPS.items():
         for platform, weight in PLATFORMS.items():
-            entered = course.rng.poisson(_visits(course) * weight * share)
+            entered = course.rng.poisson(people[step] * weight)
             left = np.ones(HOURS)
             for trouble in course.world.plot.troubles:
-                if trouble.left < 1 and BREAKABLE[trouble.issue_type].step == step:
-                    where = trouble.release.platform if trouble.release else trouble.platform
-                    if where in (None, platform):
-                        left = left * (1 - (1 - trouble.left) * course.strength(trouble) * course.share(trouble))
+                if _breaks(trouble, step, platform):
+                    left = left * (1 - (1 - trouble.left) * course.strength(trouble) * course.share(trouble))
             completed = course.rng.binomial(entered, completes * left)
             names = {"step": step, "platform": platform}
             pieces.append(_bucket_rows(course, names, entered=entered, completed=completed))

@@ -5,13 +5,11 @@ All hours are counted from the onset, the instant at which the scenario's event 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
-PLATFORMS = {"android": 0.45, "ios": 0.33, "web": 0.22}
-COUNTRIES = {"DE": 0.36, "US": 0.28, "GB": 0.20, "FR": 0.16}
 NEW_COUNTRY = "PL"
 """A locale that nobody used before."""
 
@@ -20,23 +18,16 @@ Quirk = Literal[
 ]
 
 
-@dataclass(frozen=True)
-class Breakable:
-    """What breaks for an issue type: a service, and the step of the journey that it carries."""
-
-    service: str
-    step: str
-
-
 BREAKABLE = {
-    "checkout_failure": Breakable("checkout", "checkout"),
-    "payment_failure": Breakable("payments", "payment"),
-    "login_account": Breakable("identity", "login"),
-    "search_discovery": Breakable("search", "search"),
-    "app_crash": Breakable("app-client", "visit"),
-    "performance": Breakable("app-client", "visit"),
-    "feature_bug": Breakable("app-client", "visit"),
+    "checkout_failure": "checkout",
+    "payment_failure": "payments",
+    "login_account": "identity",
+    "search_discovery": "search",
+    "app_crash": "app-client",
+    "performance": "app-client",
+    "feature_bug": "app-client",
 }
+"""The service that breaks for an issue type, and with it the step of the journey that it carries (``SERVICES``)."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +51,10 @@ class Flag:
 class Trouble:
     """Something that customers complain about.
 
-    ``lift`` is how many complaints it adds a day at full effect, as a share of all that is normally said in a day.
-    It acts where its release runs, on its platform or in its country, or else everywhere; it grows over ``grows``
-    hours. ``error_rate`` is what its service then shows, and ``left`` what is left of its step's completion; without
-    them machines notice nothing. Of its complaints, ``copies`` are told word by word.
+    ``lift`` is how many complaints it adds a day at full effect, as a share of all that is normally said in a day. It
+    acts where its release runs, or else everywhere, and grows over ``grows`` hours. ``error_rate`` is what its service
+    then shows, and ``left`` what is left of its step's completion; without them machines notice nothing. Of its
+    complaints, ``copies`` are told word by word.
     """
 
     issue_type: str
@@ -72,8 +63,6 @@ class Trouble:
     end: float | None = None
     grows: float = 0.0
     release: Release | None = None
-    platform: str | None = None
-    country: str | None = None
     error_rate: float | None = None
     left: float = 1.0
     copies: float = 0.0
@@ -119,10 +108,6 @@ class World:
     seed: int
     per_day: float
     plot: Plot
-
-    def scaled(self, factor: float) -> World:
-        """The same world with so many times the traffic and feedback."""
-        return replace(self, per_day=self.per_day * factor)
 
 
 @dataclass(frozen=True)
