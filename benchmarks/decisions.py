@@ -1,7 +1,7 @@
 """How good the decisions are: many worlds with a known truth, judged by the dbt models and by three rivals.
 
-    python -m benchmarks.decisions                     # writes reports/decisions.md and its picture: about 25 minutes
-    python -m benchmarks.decisions --must-fire 20 --must-not 28 --out FOLDER
+    python -m benchmarks.decisions                     # writes reports/decisions.md and its picture: under an hour
+    python -m benchmarks.decisions --must-fire 20 --must-not 28 --no-conditions --out FOLDER
 
 The worlds are ``dagster_project/measurement/scenarios``; every run with the same seed makes the same ones.
 """
@@ -13,7 +13,6 @@ import math
 import statistics
 import tempfile
 import textwrap
-import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -42,6 +41,35 @@ _MISSED_HOURS = 24.0 * DAYS_AFTER
 _BINS = (0.0, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0)
 
 
+@dataclass(frozen=True)
+class Condition:
+    """Under what the worlds are judged: times the usual traffic, the share of wrong labels, what nobody recorded."""
+
+    name: str
+    scale: float = 1.0
+    label_errors: float = 0.0
+    without: str = ""
+
+
+CONDITIONS = (
+    Condition("a tenth of the traffic", scale=0.1),
+    Condition("ten times the traffic", scale=10.0),
+    Condition("10 % of labels wrong", label_errors=0.1),
+    Condition("20 % of labels wrong", label_errors=0.2),
+    Condition("30 % of labels wrong", label_errors=0.3),
+)
+ABLATIONS: dict[str, dict[str, tuple[str, ...]]] = {
+    "errors of services": {"service_metrics": ()},
+    "funnel and orders": {"funnel_metrics": (), "orders": ()},
+    "versions that feedback names": {"feedback": ("app_version",)},
+    "platforms of feedback": {"feedback": ("platform",)},
+    "countries of feedback": {"feedback": ("country",)},
+    "which texts are copies": {"feedback": ("duplicate_of",)},
+    "the campaign calendar": {"campaigns": ()},
+}
+"""What is taken away in turn: whole tables, or columns of one."""
+
+
 @dataclass
 class Results:
     """What came of all worlds, by rule."""
@@ -53,23 +81,24 @@ class Results:
     """By rule and threshold, for each world: whether something should fire, hours until it did, reasonless alarms."""
     candidates: list[tuple[float, bool]] = field(default_factory=list)
     """The probability given to each change weighed at some look, and whether it was to blame."""
-    seconds: float = 0.0
 
 
-def measure(must_fire: int, must_not: int, seed: int, scale: float, label_errors: float) -> Results:
+def measure(must_fire: int, must_not: int, seed: int, condition: Condition) -> Results:
     """Act all worlds out, a hundred side by side, and judge them."""
-    started, results = time.monotonic(), Results()
-    worlds = cast(must_fire, must_not, seed, scale)
+    results = Results()
+    worlds = cast(must_fire, must_not, seed, condition.scale)
     # Every batch holds both kinds.
     count = math.ceil(len(worlds) / _BATCH)
     batches = [worlds[start::count] for start in range(count)]
     for place, batch in enumerate(batches, start=1):
-        drawings = [Drawing(world, label_errors) for world in batch]
+        drawings = [Drawing(world, condition.label_errors) for world in batch]
+        for drawing in drawings:
+            forget(drawing, condition.without)
         with tempfile.TemporaryDirectory() as folder:
             home = Home(Path(folder))
             stage.set_up(home, drawings)
             issues, weighed = [], []
-            for look in stage.decisions(home, progress=partial(say, f"batch {place} of {count}")):
+            for look in stage.decisions(home, progress=partial(say, f"{condition.name}: batch {place} of {count}")):
                 issues.append(stage.issues_at(home, look))
                 weighed.append(stage.candidates_at(home, look))
             scores = stage.scores_at(home)
@@ -77,8 +106,16 @@ def measure(must_fire: int, must_not: int, seed: int, scale: float, label_errors
         results.candidates += calibration_points(drawings, pl.concat(weighed))
         our_curve(results, drawings, scores)
         rival_results(results, drawings)
-    results.seconds = time.monotonic() - started
     return results
+
+
+def forget(drawing: Drawing, signal: str) -> None:
+    """Take a signal out of a world's rows."""
+    for table, columns in ABLATIONS.get(signal, {}).items():
+        if table in drawing.rows:
+            rows = drawing.rows[table]
+            kept = rows.with_columns(pl.lit(None, dtype=rows.schema[column]).alias(column) for column in columns)
+            drawing.rows[table] = kept if columns else rows.clear()
 
 
 def say(where: str, message: str) -> None:
@@ -206,7 +243,7 @@ def picture(results: Results, path: Path) -> None:
     plt.close(figure)
 
 
-def method(must_fire: int, must_not: int, label_errors: float) -> str:
+def method(must_fire: int, must_not: int) -> str:
     """How it was measured."""
     return (
         f"{must_fire} worlds in which something of ours breaks and {must_not} in which no change is to blame, drawn"
@@ -214,25 +251,25 @@ def method(must_fire: int, must_not: int, label_errors: float) -> str:
         f" {DAYS_BEFORE} days of history, an onset, {DAYS_AFTER} days after it. Every world has weekly harmless"
         " releases and flags, and most have a tempting release hours before the onset. About a hundred are built side"
         f" by side, as products of one dbt build, at {len(stage.LOOKS)} instants from the onset on; a rollback that any"
-        f" of these looks would have supported counts. Labels are given ({label_errors:.0%} of them wrong at random),"
-        " so this is about the decisions, not about the classifier. A false P1/P2 is an open issue of that priority for"
-        " which the world has no reason."
+        " of these looks would have supported counts. Labels are given, so this is about the decisions, not about the"
+        " classifier. A false P1/P2 is an open issue of that priority for which the world has no reason."
         " The rivals (`scenarios/rivals.py`) blame the release that went out last within three"
         " days; any alarm after the onset of something real counts for them, as they know no issue types."
     )
 
 
-def report(results: Results, must_fire: int, must_not: int, seed: int, scale: float, label_errors: float) -> str:
-    """The page."""
+def report(results: Results, others: dict[str, list[str]], must_fire: int, must_not: int, seed: int) -> str:
+    """The page; ``others`` are further tables by title."""
     ours = results.outcomes[OURS]
     lines = [
         "# How good the decisions are",
         "",
-        f"Written by `python -m benchmarks.decisions --must-fire {must_fire} --must-not {must_not} --seed {seed}"
-        f" --scale {scale:g} --label-errors {label_errors:g}` in {results.seconds / 60:.0f} minutes; do not edit.",
+        f"Written by `python -m benchmarks.decisions --must-fire {must_fire} --must-not {must_not} --seed {seed}`;"
+        " do not edit.",
         "",
         "## Method",
-        *textwrap.wrap(method(must_fire, must_not, label_errors), 118),
+        "",
+        *textwrap.wrap(method(must_fire, must_not), 118),
         "",
         "## All worlds",
         "",
@@ -249,23 +286,48 @@ def report(results: Results, must_fire: int, must_not: int, seed: int, scale: fl
         "## What the probability of a release is worth",
         "",
         *calibration_lines(results.candidates),
-        "",
     ]
-    return "\n".join(lines)
+    for title, table in others.items():
+        lines += ["", f"## {title}", "", *table]
+    return "\n".join([*lines, ""])
+
+
+def under_conditions(must_fire: int, must_not: int, seed: int) -> list[str]:
+    """The same table, all rules, with more or less traffic and with wrong labels."""
+    lines = [f"{must_fire} and {must_not} of these worlds, drawn with other traffic or other labels.", ""]
+    for condition in CONDITIONS:
+        outcomes = measure(must_fire, must_not, seed, condition).outcomes
+        lines += ["", f"### {condition.name.capitalize()}", "", *HEADER]
+        lines += [row(name, own) for name, own in outcomes.items()]
+    return lines
+
+
+def without_signals(must_fire: int, must_not: int, seed: int) -> list[str]:
+    """Ours, with one signal after the other taken away."""
+    lines = [f"Ours, in {must_fire} and {must_not} of these worlds, when nobody recorded ...", "", *HEADER]
+    for signal in ("", *ABLATIONS):
+        condition = Condition(f"without {signal or 'nothing'}", without=signal)
+        own = measure(must_fire, must_not, seed, condition).outcomes[OURS]
+        lines.append(row(signal or "(everything recorded)", own))
+    return lines
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--must-fire", type=click.IntRange(min=1), default=300, show_default=True)
 @click.option("--must-not", type=click.IntRange(min=1), default=500, show_default=True)
 @click.option("--seed", type=int, default=11, show_default=True)
-@click.option("--scale", type=float, default=1.0, show_default=True, help="Times the usual traffic and feedback.")
-@click.option("--label-errors", type=click.FloatRange(0, 1), default=0.0, show_default=True)
+@click.option("--conditions/--no-conditions", default=True, help="Whether to judge under other conditions, too.")
 @click.option("--out", type=click.Path(path_type=Path), default=ROOT / "reports", help="Where the page goes.")
-def main(must_fire: int, must_not: int, seed: int, scale: float, label_errors: float, out: Path) -> None:
+def main(must_fire: int, must_not: int, seed: int, conditions: bool, out: Path) -> None:
     """Judge the decisions, and three rivals, on worlds with a known truth."""
-    results = measure(must_fire, must_not, seed, scale, label_errors)
+    results = measure(must_fire, must_not, seed, Condition("as it is"))
+    others = {}
+    if conditions:
+        fewer = (math.ceil(must_fire / 3), math.ceil(must_not / 3), seed)
+        others["Under other conditions"] = under_conditions(*fewer)
+        others["What each signal buys"] = without_signals(*fewer)
     out.mkdir(parents=True, exist_ok=True)
-    (out / "decisions.md").write_text(report(results, must_fire, must_not, seed, scale, label_errors), encoding="utf-8")
+    (out / "decisions.md").write_text(report(results, others, must_fire, must_not, seed), encoding="utf-8")
     picture(results, out / "decisions.svg")
     click.echo(f"wrote {out / 'decisions.md'}")
 

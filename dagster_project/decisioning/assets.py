@@ -17,9 +17,10 @@ from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
 from pydantic import Field
 
 from dagster_project import display, lake
+from dagster_project.decisioning.changes import plan
 from dagster_project.decisioning.explain import queue
 from dagster_project.decisioning.playbook import land_playbook, load_playbook
-from dagster_project.decisioning.warehouse import build_arguments, dbt_environment, publish, read_rows
+from dagster_project.decisioning.warehouse import BUILD, dbt_environment, publish, read_rows
 from dagster_project.home import parse_instant
 from dagster_project.resources import HomeResource, dbt_project, now
 
@@ -74,9 +75,12 @@ def playbook(home: HomeResource) -> Iterator[MaterializeResult[None]]:
 )
 def warehouse(context: AssetExecutionContext, dbt: DbtCliResource, home: HomeResource, config: AsOf) -> Iterator[Any]:
     """Build every model and run every data test, as of one instant."""
-    as_of = parse_instant(config.as_of) if config.as_of else now()
-    with dbt_environment(home.home()):
-        yield from dbt.cli(build_arguments(as_of), context=context).stream()
+    here = home.home()
+    planned = plan(here, parse_instant(config.as_of) if config.as_of else now())
+    with dbt_environment(here):
+        yield from dbt.cli([*BUILD, *planned.arguments()], context=context).stream()
+    if not context.is_subset:
+        planned.remember(here)
 
 
 @asset(
@@ -99,8 +103,9 @@ def published_warehouse(context: AssetExecutionContext, home: HomeResource) -> M
     issues = [{short: row[name] for name, short in shown.items()} for row in queue(here)]
     activity = read_rows(
         here,
-        "select strftime(tick, '%Y-%m-%d') as day, sum(feedback_count)::bigint as complaints from fct_issue_activity"
-        " where scope_kind = 'all' and extract(hour from tick) = 0 group by all order by day desc limit 21",
+        "select strftime(counted_at, '%Y-%m-%d') as day, count(*) as complaints"
+        " from fct_feedback inner join taxonomy using (issue_type) where actionable and is_counted"
+        " group by all order by day desc limit 21",
     )
     return MaterializeResult(
         metadata={

@@ -17,7 +17,7 @@ _QUEUE = (
     "select * from fct_issues where status = 'open' or ? order by queue_position nulls last, detected_at desc, issue_id"
 )
 _TERMS = "select * from fct_issue_severity_terms where issue_id = ? order by points desc, term"
-_CANDIDATES = "select * from fct_release_correlation where issue_id = ? order by candidate_rank"
+_CANDIDATES = "select * from fct_release_correlation where issue_id = ? order by confidence desc, change_id"
 _STATEMENTS = "select kind, statement from int_issue_statements where issue_id = ? order by position"
 _QUOTES = "select * from int_issue_quotes where issue_id = ? order by quote_rank"
 _LIFECYCLE = "select * from fct_issue_lifecycle where issue_id = ?"
@@ -64,7 +64,7 @@ class Explanation:
         ]
         lines += ["", f"Verdict {issue['verdict']}"]
         lines += [_candidate_line(row) for row in self.candidates[:5]]
-        if not self.candidates:
+        if not any(row["is_change"] for row in self.candidates):
             lines.append("  no release or flag change went out in the 14 days before")
         if self.quotes:
             lines += ["", "In customers' words"] + [f"  “{row['text']}” ({_said(row)})" for row in self.quotes]
@@ -97,6 +97,8 @@ def explain(home: Home, issue_id: str) -> Explanation:
 
 
 def _candidate_line(row: dict[str, Any]) -> str:
+    if not row["is_change"]:
+        return f"  {row['confidence']:4.0%}  not a change: {row['change_id']} (seen {row['alternative_evidence']:.2f})"
     terms = ", ".join(f"{name} {row[name]:.2f}" for name in ("timing", "version_rate", "version_named", "technical"))
     against = f", against: rose elsewhere as well {row['shared_rise']:.2f}" if row["shared_rise"] else ""
     against += ", against: sits where the change does not" if row["scope_contradiction"] else ""

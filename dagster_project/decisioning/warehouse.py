@@ -9,20 +9,25 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import duckdb
 import polars as pl
 
+from dagster_project.decisioning.changes import plan
 from dagster_project.decisioning.playbook import land_playbook, load_playbook
 from dagster_project.errors import ConfigurationError, DecisionError
 from dagster_project.home import DBT_PROJECT, Home
 
 Progress = Callable[[str], None]
+
+BUILD = ("build", "--exclude-resource-type", "unit_test")
+"""A production build: seeds, models and data tests; unit tests belong in CI."""
 
 OUTBOUND = ("out_tickets",)
 """The outbound marts, exported after every build under their own names."""
@@ -45,20 +50,22 @@ def decide(home: Home, *, as_of: datetime, progress: Progress = lambda _: None) 
         ConfigurationError: the playbook is wrong.
         DecisionError: dbt failed; the message names the model or test and dbt's own reason.
     """
-    land_playbook(home, load_playbook())
     progress("deciding: dbt builds the models")
-    run_dbt(home, build_arguments(as_of))
+    build(home, as_of=as_of)
     return publish(home, progress=progress)
 
 
-def build_arguments(as_of: datetime) -> list[str]:
-    """The arguments of a production build: seeds, models and data tests; unit tests belong in CI."""
-    return ["build", "--exclude-resource-type", "unit_test", "--vars", json.dumps({"as_of": dbt_instant(as_of)})]
+def build(home: Home, *, as_of: datetime, command: Sequence[str] = BUILD) -> None:
+    """Bring every model up to an instant; what no change since the last build touches stands.
 
-
-def dbt_instant(instant: datetime) -> str:
-    """The instant as dbt reads it: UTC, without an offset, to the microsecond."""
-    return instant.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ")
+    Raises:
+        ConfigurationError: the playbook is wrong.
+        DecisionError: dbt failed; the next build makes up for this one.
+    """
+    land_playbook(home, load_playbook())
+    planned = plan(home, as_of)
+    run_dbt(home, [*command, *planned.arguments()])
+    planned.remember(home)
 
 
 def run_dbt(home: Home, arguments: Sequence[str]) -> None:
@@ -119,15 +126,15 @@ def publish(home: Home, *, progress: Progress = lambda _: None) -> DecisionRepor
     home.published.parent.mkdir(parents=True, exist_ok=True)
     fresh = home.published.with_suffix(".fresh")
     fresh.unlink(missing_ok=True)
-    with duckdb.connect() as connection:
-        connection.execute(f"attach '{home.warehouse}' as built (read_only)")
-        connection.execute(f"attach '{fresh}' as copy")
-        tables = connection.execute(
-            "select table_name from information_schema.tables"
-            " where table_catalog = 'built' and table_schema = 'main' and table_type = 'BASE TABLE' order by table_name"
-        ).fetchall()
-        for (table,) in tables:
-            connection.execute(f'create table copy.main."{table}" as from built.main."{table}"')
+    with duckdb.connect(str(home.warehouse)) as connection:
+        connection.execute("checkpoint")
+    shutil.copyfile(home.warehouse, fresh)
+    with duckdb.connect(str(fresh)) as connection:
+        # What reads the lake stays behind: it would show only what the last build had to read.
+        connection.execute("drop schema if exists lake cascade")
+        views = connection.execute("select view_name from duckdb_views() where not internal").fetchall()
+        for (view,) in views:
+            connection.execute(f'drop view "{view}"')
     fresh.replace(home.published)
     exported = {mart: _export(home, mart) for mart in OUTBOUND}
     counts = read_rows(

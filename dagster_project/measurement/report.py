@@ -23,9 +23,14 @@ _SHOWN = 8
 """Issues with a figure of their own: the queue first, then the latest resolved ones."""
 
 _ACTIVITY = """
-    select tick, feedback_count, explained from fct_issue_activity
-    where product = ? and issue_type = ? and scope_kind = 'all' and tick between ? and ?
-        and extract(hour from tick) = ?
+    with standing as (
+        select tick, valid_to, feedback_count, explained, lead(tick) over (order by tick) as next_tick
+        from fct_issue_activity
+        where product = ? and issue_type = ? and scope_kind = 'all' and tick between ? and ?
+    )
+    select tick, feedback_count, explained from standing
+    union all
+    select valid_to, 0, null from standing where valid_to is distinct from next_tick
     order by tick
 """
 _CHANGES = """
@@ -39,7 +44,7 @@ def write_report(home: Home) -> Path:
     """Write ``reports/closed_loop.html`` from the published marts; returns its path."""
     issues = queue(home, include_resolved=True)
     lifecycle = read_rows(home, _LIFECYCLE)
-    as_of = read_rows(home, "select max(tick) as last from fct_issue_activity").item()
+    as_of = read_rows(home, "select max(valid_to) as last from fct_issue_activity").item()
     cards = [{"issue": issue, "figure": _figure(home, issue, as_of)} for issue in issues[:_SHOWN]]
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES), autoescape=select_autoescape(["html", "j2"]), undefined=StrictUndefined
@@ -72,20 +77,12 @@ def _figure(home: Home, issue: dict[str, Any], as_of: datetime) -> str:
 
     start = issue["started_at"] - timedelta(days=21)
     end = min(as_of, (issue["resolved_at"] or as_of) + timedelta(days=7))
-    hour = issue["detected_at"].hour
-    rows = read_rows(home, _ACTIVITY, [issue["product"], issue["issue_type"], start, end, hour])
+    rows = read_rows(home, _ACTIVITY, [issue["product"], issue["issue_type"], start, end])
     with mpl.rc_context({"svg.hashsalt": "feedback-control", "svg.fonttype": "none", "font.size": 9}):
         figure, axes = plt.subplots(figsize=(7.2, 2.4), layout="constrained")
-        axes.bar(
-            rows["tick"].to_list(),
-            rows["feedback_count"].to_list(),
-            width=0.8,
-            color="#9db4c8",
-            label="complaints in 24 h",
-        )
-        axes.plot(
-            rows["tick"].to_list(), rows["explained"].to_list(), color="#33506b", linewidth=1.4, label="explained"
-        )
+        ticks, counts = rows["tick"].to_list(), rows["feedback_count"].to_list()
+        axes.fill_between(ticks, counts, step="post", color="#9db4c8", linewidth=0, label="complaints in 24 h")
+        axes.step(ticks, rows["explained"].to_list(), where="post", color="#33506b", linewidth=1.4, label="explained")
         axes.axvline(issue["started_at"], color="#d08a00", linestyle=":", label="onset")
         axes.axvline(issue["detected_at"], color="#b3261e", label="noticed")
         for changed_at in read_rows(home, _CHANGES, [issue["issue_id"]])["changed_at"].to_list():

@@ -1,14 +1,23 @@
 {# Everything that DuckDB and Spark spell differently, and nothing else: the models call these by their meaning. #}
 
-{# Read one lake table, whatever files it has; the first file carries the full schema. #}
-{% macro lake_relation(table) %}{{ return(adapter.dispatch('lake_relation')(table)) }}{% endmacro %}
+{# Read one lake table, whatever files it has from some day on; the first file carries the full schema. #}
+{% macro lake_relation(table, since) %}{{ return(adapter.dispatch('lake_relation')(table, since)) }}{% endmacro %}
 
-{% macro duckdb__lake_relation(table) -%}
-    select * from read_parquet('{{ lake_root() | replace("'", "''") }}/{{ table }}/*/*.parquet', union_by_name = true, hive_partitioning = true)
+{% macro duckdb__lake_relation(table, since) -%}
+    {%- set files = lake_root() | replace("'", "''") ~ '/' ~ table ~ '/*/*.parquet' -%}
+    {%- if since -%}
+        {%- set found = run_query(
+            "select file from glob('" ~ files ~ "') where regexp_extract(file, 'ingest_date=([0-9-]+)', 1) in ('1970-01-01')"
+            ~ " or regexp_extract(file, 'ingest_date=([0-9-]+)', 1) >= '" ~ since ~ "' order by file"
+        ) -%}
+        {%- set files = found.columns[0].values() | map('replace', "'", "''") | join("', '") -%}
+    {%- endif -%}
+    select * from read_parquet(['{{ files }}'], union_by_name = true, hive_partitioning = true)
 {%- endmacro %}
 
-{% macro spark__lake_relation(table) -%}
+{% macro spark__lake_relation(table, since) -%}
     select * from parquet.`{{ lake_root() }}/{{ table }}`
+    {%- if since %} where ingest_date = date'1970-01-01' or ingest_date >= date'{{ since }}' {%- endif %}
 {%- endmacro %}
 
 {# Seconds from one instant to a later one, as a double. #}

@@ -2,11 +2,20 @@
 
 {% macro lake_root() %}{{ return(env_var('FEEDBACK_HOME', '../.feedback-control') ~ '/lake') }}{% endmacro %}
 
+{# The first day that a build has to read of the tables that grow without end: feedback is read once, telemetry as far
+   back as the open issues look. #}
+{% macro lake_since(table) -%}
+    {%- if table in ['feedback', 'labels'] -%} {{ return(var('rebuild_from', '')[:10]) }}
+    {%- elif table in ['service_metrics', 'funnel_metrics', 'orders'] -%} {{ return(var('history_from', '')[:10]) }}
+    {%- endif -%}
+    {{ return('') }}
+{%- endmacro %}
+
 {% macro register_lake() %}
     {% if execute %}
         {% do run_query('create schema if not exists lake') %}
         {% for node in graph.sources.values() if node.source_name == 'lake' %}
-            {% do run_query('create or replace view lake.' ~ node.name ~ ' as ' ~ lake_relation(node.name)) %}
+            {% do run_query('create or replace view lake.' ~ node.name ~ ' as ' ~ lake_relation(node.name, lake_since(node.name))) %}
         {% endfor %}
     {% endif %}
     select 1 as lake_registered

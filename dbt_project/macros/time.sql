@@ -4,12 +4,15 @@
     {%- if var('as_of', '') -%} cast('{{ var("as_of") }}' as timestamp) {%- else -%} cast(current_timestamp as timestamp) {%- endif -%}
 {%- endmacro %}
 
-{# The hour that ends at or just after the instant: the tick at which a row known then is first counted. #}
+{# The tick: the quarter of an hour that ends at or just after the instant, at which a row known then is first counted. #}
 {% macro tick_of(instant) -%}
-    case
-        when {{ instant }} > date_trunc('hour', {{ instant }}) then date_trunc('hour', {{ instant }}) + interval '1' hour
-        else date_trunc('hour', {{ instant }})
-    end
+    date_trunc('hour', {{ instant }})
+    + cast(ceil({{ seconds_between("date_trunc('hour', " ~ instant ~ ")", instant) }} / 900.0) as int) * interval '15' minute
+{%- endmacro %}
+
+{# The day that a tick belongs to, as its first instant: midnight itself ends the day before. #}
+{% macro day_of(tick) -%}
+    date_trunc('day', {{ tick }} - interval '1' minute)
 {%- endmacro %}
 
 {# When a row enters the counts: when it became known, or, if it arrived more than three days late (a backfill), when it

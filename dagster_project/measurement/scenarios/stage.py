@@ -9,8 +9,8 @@ from itertools import chain
 import polars as pl
 
 from dagster_project import lake
-from dagster_project.decisioning.playbook import land_playbook, load_playbook
-from dagster_project.decisioning.warehouse import build_arguments, publish, read_rows, run_dbt
+from dagster_project.decisioning.playbook import load_playbook
+from dagster_project.decisioning.warehouse import BUILD, build, publish, read_rows
 from dagster_project.enrichment.labeling import LABELS_SCHEMA
 from dagster_project.home import Home
 from dagster_project.ingestion.contracts import TABLES, schema_of
@@ -41,7 +41,6 @@ def set_up(home: Home, drawings: Sequence[Drawing]) -> None:
     for table in (*TABLES, "ticket_events"):
         _land(home, table, rows.get(table), schema_of(table))
     _land(home, "labels", rows["labels"], LABELS_SCHEMA)
-    land_playbook(home, load_playbook())
 
 
 def _land(home: Home, table: str, rows: pl.DataFrame | None, schema: dict[str, pl.DataType]) -> None:
@@ -61,11 +60,10 @@ def _land(home: Home, table: str, rows: pl.DataFrame | None, schema: dict[str, p
 def decisions(home: Home, looks: Sequence[datetime] = LOOKS, progress: Progress = lambda _: None) -> Iterator[datetime]:
     """Decide at each of these instants; after each one the published marts hold what was known by then.
 
-    The first time everything is built and tested, then only what ``fct_issues`` needs.
+    Only the first time the data tests run, too.
     """
     for place, look in enumerate(looks, start=1):
-        arguments = build_arguments(look)
-        run_dbt(home, arguments if place == 1 else ["run", "--select", "+fct_issues", *arguments[-2:]])
+        build(home, as_of=look, command=BUILD if place == 1 else ["run"])
         publish(home)
         progress(f"look {place} of {len(looks)}: {look:%d %b %H:%M}")
         yield look

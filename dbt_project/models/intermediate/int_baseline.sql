@@ -1,9 +1,41 @@
--- What a normal day looks like for each series at each tick: the 24-hour counts at the same hour on the 28 days from 3
--- to 30 days back. A day far above its own expectation (a known incident) enters at the edge of the normal range
--- instead of at full height, so that one incident does not hide the next.
-with windowed as (
+-- What a normal day looks like for each series, on each day on which it is counted: its daily counts on the 28 days from
+-- 4 to 31 back. A day far above its own expectation (a known incident) enters at the edge of the normal range instead of
+-- at full height, so that one incident does not hide the next.
+with daily as (
 
-    select * from {{ ref('int_complaints_trailing') }}
+    select
+        product,
+        issue_type,
+        scope_kind,
+        scope_value,
+        {{ day_of('tick') }} as day,
+        cast(sum(feedback_count) as double) as feedback_count
+    from {{ ref('int_complaints') }}
+    where tick > {{ rebuild_from() }} - interval '1488' hour
+    group by product, issue_type, scope_kind, scope_value, {{ day_of('tick') }}
+
+),
+
+later as (
+
+    select days.n from (values (0), (1), (2), (3)) as days (n)
+
+),
+
+-- What is said on one day is in the trailing counts for three more.
+days as (
+
+    select
+        daily.product,
+        daily.issue_type,
+        daily.scope_kind,
+        daily.scope_value,
+        daily.day + later.n * interval '24' hour as day,
+        sum(case when later.n = 0 then daily.feedback_count else 0.0 end) as feedback_count
+    from daily
+    cross join later
+    group by
+        daily.product, daily.issue_type, daily.scope_kind, daily.scope_value, daily.day + later.n * interval '24' hour
 
 ),
 
@@ -11,25 +43,22 @@ history as (
 
     select
         product,
-        min(tick) as first_tick
-    from windowed
+        {{ day_of('min(counted_at)') }} as first_day
+    from {{ ref('fct_feedback') }}
     group by product
 
 ),
 
--- Only days whose 24 hours lie wholly within the product's history count, as counts and as days.
+-- The first day of a product's history is not a whole one.
 whole_days as (
 
     select
-        windowed.*,
-        case
-            when windowed.tick >= history.first_tick + interval '23' hour then cast(windowed.count_24h as double)
-        end as whole_24h,
-        cast(least(28.0, greatest(0.0, floor(
-            ({{ seconds_between('history.first_tick', 'windowed.tick') }} - 71.0 * 3600.0) / 86400.0
-        ))) as double) as baseline_days
-    from windowed
-    inner join history on windowed.product = history.product
+        days.*,
+        case when days.day > history.first_day then days.feedback_count end as whole_count,
+        least(28.0, greatest(0.0, round({{ seconds_between('history.first_day', 'days.day') }} / 86400.0) - 4.0))
+            as baseline_days
+    from days
+    inner join history on days.product = history.product
 
 ),
 
@@ -37,12 +66,12 @@ first_pass as (
 
     select
         *,
-        coalesce(sum(whole_24h) over baseline, 0.0) as raw_total
+        coalesce(sum(whole_count) over baseline, 0.0) as raw_total
     from whole_days
     window baseline as (
-        partition by product, issue_type, scope_kind, scope_value, extract(hour from tick)
-        order by tick
-        range between interval '720' hour preceding and interval '72' hour preceding
+        partition by product, issue_type, scope_kind, scope_value
+        order by day
+        range between interval '744' hour preceding and interval '96' hour preceding
     )
 
 ),
@@ -52,14 +81,34 @@ tamed as (
     select
         *,
         case
-            when whole_24h is null or baseline_days = 0 then whole_24h
+            when whole_count is null or baseline_days = 0 then whole_count
             else least(
-                whole_24h,
+                whole_count,
                 {{ poisson_rate('raw_total', 'baseline_days') }}
                 + 3.0 * sqrt({{ poisson_rate('raw_total', 'baseline_days') }}) + 1.0
             )
-        end as tamed_24h
+        end as tamed_count
     from first_pass
+
+),
+
+second_pass as (
+
+    select
+        product,
+        issue_type,
+        scope_kind,
+        scope_value,
+        day,
+        baseline_days,
+        coalesce(sum(tamed_count) over baseline, 0.0) as baseline_total,
+        coalesce(sum(tamed_count * tamed_count) over baseline, 0.0) as baseline_squares
+    from tamed
+    window baseline as (
+        partition by product, issue_type, scope_kind, scope_value
+        order by day
+        range between interval '744' hour preceding and interval '96' hour preceding
+    )
 
 )
 
@@ -68,15 +117,9 @@ select
     issue_type,
     scope_kind,
     scope_value,
-    tick,
-    count_24h,
-    count_72h,
+    day,
     baseline_days,
-    coalesce(sum(tamed_24h) over baseline, 0.0) as baseline_total,
-    coalesce(sum(tamed_24h * tamed_24h) over baseline, 0.0) as baseline_squares
-from tamed
-window baseline as (
-    partition by product, issue_type, scope_kind, scope_value, extract(hour from tick)
-    order by tick
-    range between interval '720' hour preceding and interval '72' hour preceding
-)
+    baseline_total,
+    baseline_squares
+from second_pass
+where day >= {{ rebuild_from() }}

@@ -1,37 +1,87 @@
--- Counts over the last 24 and 72 hours at every hourly tick at which either is above zero.
-with hourly as (
+-- Counts over the last 24 and 72 hours, at every tick at which one of them changes: when something is said, and when it
+-- leaves a window. Between two such ticks they stay what they are.
+with counted as (
 
-    select * from {{ ref('int_complaints_hourly') }}
-
-),
-
-digits as (
-
-    select numbers.n from (values (0), (1), (2), (3), (4), (5), (6), (7), (8)) as numbers (n)
+    select * from {{ ref('int_complaints') }}
+    where tick > {{ rebuild_from() }} - interval '72' hour
 
 ),
 
-hours_ahead as (
-
-    select ones.n + 9 * nines.n as hours
-    from digits as ones
-    cross join digits as nines
-    where ones.n + 9 * nines.n < 72
-
-),
-
-spread as (
+changes as (
 
     select
-        hourly.product,
-        hourly.issue_type,
-        hourly.scope_kind,
-        hourly.scope_value,
-        hourly.tick + hours_ahead.hours * interval '1' hour as tick,
-        hourly.feedback_count,
-        hours_ahead.hours
-    from hourly
-    cross join hours_ahead
+        product,
+        issue_type,
+        scope_kind,
+        scope_value,
+        tick,
+        feedback_count as change_24h,
+        feedback_count as change_72h
+    from counted
+
+    union all
+
+    select
+        product,
+        issue_type,
+        scope_kind,
+        scope_value,
+        tick + interval '24' hour as tick,
+        -feedback_count as change_24h,
+        0 as change_72h
+    from counted
+
+    union all
+
+    select
+        product,
+        issue_type,
+        scope_kind,
+        scope_value,
+        tick + interval '72' hour as tick,
+        0 as change_24h,
+        -feedback_count as change_72h
+    from counted
+
+),
+
+ticks as (
+
+    select
+        product,
+        issue_type,
+        scope_kind,
+        scope_value,
+        tick,
+        sum(change_24h) as change_24h,
+        sum(change_72h) as change_72h
+    from changes
+    group by product, issue_type, scope_kind, scope_value, tick
+
+),
+
+running as (
+
+    select
+        product,
+        issue_type,
+        scope_kind,
+        scope_value,
+        tick,
+        lead(tick) over series as next_tick,
+        sum(change_24h) over so_far as count_24h,
+        sum(change_72h) over so_far as count_72h
+    from ticks
+    window
+        series as (
+            partition by product, issue_type, scope_kind, scope_value
+            order by tick
+        ),
+        so_far as (
+            partition by product, issue_type, scope_kind, scope_value
+            order by tick
+            rows unbounded preceding
+        )
 
 )
 
@@ -41,8 +91,8 @@ select
     scope_kind,
     scope_value,
     tick,
-    cast(coalesce(sum(feedback_count) filter (where hours < 24), 0) as bigint) as count_24h,
-    cast(sum(feedback_count) as bigint) as count_72h
-from spread
-where tick <= {{ as_of() }}
-group by product, issue_type, scope_kind, scope_value, tick
+    least(next_tick, {{ as_of() }}) as valid_to,
+    cast(count_24h as bigint) as count_24h,
+    cast(count_72h as bigint) as count_72h
+from running
+where count_72h > 0 and tick > {{ rebuild_from() }} and tick <= {{ as_of() }}

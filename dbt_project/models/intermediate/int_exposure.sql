@@ -1,29 +1,16 @@
--- How much chance to complain there was: visits over the last 24 and 72 hours per product and scope, beside the mean of
--- the same hour on the baseline's days (3 to 30 days back). Products without funnel telemetry have no rows here.
+-- How much chance to complain there was: visits over the last 24 and 72 hours per product and scope at every tick at
+-- which complaints are counted, beside the mean day of the baseline (4 to 31 back). Products without funnel telemetry
+-- have no rows here.
 with visits as (
 
     select
         product,
         platform,
         country,
-        entered,
+        cast(entered as bigint) as entered,
         {{ tick_of(counted_at('bucket_start', 'known_at')) }} as tick
     from {{ ref('stg_funnel_metrics') }}
     where step = 'visit'
-
-),
-
--- Telemetry may arrive once a day; the trailing counts are needed at every hour at which complaints are counted.
-ticks as (
-
-    select
-        product,
-        scope_kind,
-        scope_value,
-        tick,
-        0.0 as entered
-    from {{ ref('int_complaints_trailing') }}
-    where issue_type = '(any)'
 
 ),
 
@@ -34,7 +21,7 @@ scoped as (
         'all' as scope_kind,
         'all' as scope_value,
         tick,
-        cast(entered as double) as entered
+        entered
     from visits
 
     union all
@@ -44,7 +31,7 @@ scoped as (
         'platform' as scope_kind,
         platform as scope_value,
         tick,
-        cast(entered as double) as entered
+        entered
     from visits
     where platform is not null
 
@@ -55,9 +42,63 @@ scoped as (
         'country' as scope_kind,
         country as scope_value,
         tick,
-        cast(entered as double) as entered
+        entered
     from visits
     where country is not null
+
+),
+
+-- Telemetry may arrive once a day; complaints are counted at ticks of their own.
+counted as (
+
+    select
+        product,
+        scope_kind,
+        scope_value,
+        tick
+    from {{ ref('int_complaints_trailing') }}
+    where issue_type = '(any)'
+
+),
+
+changes as (
+
+    select
+        product,
+        scope_kind,
+        scope_value,
+        tick,
+        entered as change_24h,
+        entered as change_72h,
+        0 as is_counted
+    from scoped
+    where tick > {{ rebuild_from() }} - interval '72' hour
+
+    union all
+
+    select
+        product,
+        scope_kind,
+        scope_value,
+        tick + interval '24' hour as tick,
+        -entered as change_24h,
+        0 as change_72h,
+        0 as is_counted
+    from scoped
+    where tick > {{ rebuild_from() }} - interval '72' hour
+
+    union all
+
+    select
+        product,
+        scope_kind,
+        scope_value,
+        tick + interval '72' hour as tick,
+        0 as change_24h,
+        -entered as change_72h,
+        0 as is_counted
+    from scoped
+    where tick > {{ rebuild_from() }} - interval '72' hour
 
     union all
 
@@ -66,65 +107,113 @@ scoped as (
         scope_kind,
         scope_value,
         tick,
-        entered
-    from ticks
+        0 as change_24h,
+        0 as change_72h,
+        1 as is_counted
+    from counted
 
 ),
 
-hourly as (
+ticks as (
 
     select
         product,
         scope_kind,
         scope_value,
         tick,
-        sum(cast(entered as double)) as visits
-    from scoped
+        sum(change_24h) as change_24h,
+        sum(change_72h) as change_72h,
+        max(is_counted) as is_counted
+    from changes
     group by product, scope_kind, scope_value, tick
 
 ),
 
-windowed as (
+running as (
 
     select
         product,
         scope_kind,
         scope_value,
         tick,
-        sum(visits) over (
-            partition by product, scope_kind, scope_value
-            order by tick
-            range between interval '23' hour preceding and current row
-        ) as visits_24h,
-        sum(visits) over (
-            partition by product, scope_kind, scope_value
-            order by tick
-            range between interval '71' hour preceding and current row
-        ) as visits_72h
-    from hourly
+        is_counted,
+        cast(sum(change_24h) over series as double) as visits_24h,
+        cast(sum(change_72h) over series as double) as visits_72h
+    from ticks
+    window series as (
+        partition by product, scope_kind, scope_value
+        order by tick
+        rows unbounded preceding
+    )
 
 ),
 
-compared as (
+-- Days with visits, and the days on which complaints are counted.
+days as (
 
     select
-        *,
-        avg(case when visits_24h > 0 then visits_24h end) over (
-            partition by product, scope_kind, scope_value, extract(hour from tick)
-            order by tick
-            range between interval '720' hour preceding and interval '72' hour preceding
-        ) as baseline_visits_24h
-    from windowed
+        product,
+        scope_kind,
+        scope_value,
+        {{ day_of('tick') }} as day,
+        cast(sum(entered) as double) as visits
+    from scoped
+    group by product, scope_kind, scope_value, {{ day_of('tick') }}
+
+    union all
+
+    select distinct
+        product,
+        scope_kind,
+        scope_value,
+        {{ day_of('tick') }} as day,
+        0.0 as visits
+    from counted
+
+),
+
+daily as (
+
+    select
+        product,
+        scope_kind,
+        scope_value,
+        day,
+        sum(visits) as visits
+    from days
+    group by product, scope_kind, scope_value, day
+
+),
+
+baseline as (
+
+    select
+        product,
+        scope_kind,
+        scope_value,
+        day,
+        avg(case when visits > 0 then visits end) over (
+            partition by product, scope_kind, scope_value
+            order by day
+            range between interval '744' hour preceding and interval '96' hour preceding
+        ) as visits_per_day
+    from daily
 
 )
 
 select
-    product,
-    scope_kind,
-    scope_value,
-    tick,
-    visits_24h,
-    visits_72h,
-    baseline_visits_24h
-from compared
-where visits_72h > 0
+    running.product,
+    running.scope_kind,
+    running.scope_value,
+    running.tick,
+    running.visits_24h,
+    running.visits_72h,
+    baseline.visits_per_day
+from running
+inner join baseline
+    on
+        running.product = baseline.product
+        and running.scope_kind = baseline.scope_kind
+        and running.scope_value = baseline.scope_value
+        and {{ day_of('running.tick') }} = baseline.day
+where running.is_counted = 1 and running.visits_72h > 0

@@ -41,41 +41,51 @@ sums as (
 
 ),
 
+-- Order lines as they were known when the issue ended.
+order_lines as (
+
+    select
+        issues.issue_id,
+        orders.order_id,
+        orders.ordered_at,
+        cast(orders.amount as double) as amount,
+        issues.started_at > orders.ordered_at as is_before,
+        row_number() over (
+            partition by issues.issue_id, orders.order_id, orders.sku
+            order by orders.version desc
+        ) as version_rank
+    from issues
+    inner join {{ ref('stg_orders') }} as orders
+        on
+            issues.product = orders.product
+            and issues.started_at - interval '672' hour < orders.ordered_at
+            and issues.ended_at >= orders.ordered_at
+            and issues.ended_at >= orders.known_at
+
+),
+
 -- An order may have several lines.
 orders as (
 
     select
-        product,
+        issue_id,
         order_id,
-        min(ordered_at) as ordered_at,
-        sum(cast(amount as double)) as amount
-    from {{ ref('stg_orders') }}
-    group by product, order_id
+        sum(amount) as amount,
+        max(case when is_before then 1.0 else 0.0 end) as is_before
+    from order_lines
+    where version_rank = 1
+    group by issue_id, order_id
 
 ),
 
-order_value as (
+order_sums as (
 
     select
-        product,
-        avg(amount) as average_order_value
+        issue_id,
+        avg(amount) as average_order_value,
+        sum(is_before) as orders_before
     from orders
-    group by product
-
-),
-
-orders_before as (
-
-    select
-        issues.issue_id,
-        cast(count(*) as double) as order_count
-    from issues
-    inner join orders
-        on
-            issues.product = orders.product
-            and issues.started_at - interval '672' hour < orders.ordered_at
-            and issues.started_at > orders.ordered_at
-    group by issues.issue_id
+    group by issue_id
 
 ),
 
@@ -101,16 +111,14 @@ compared as (
         rates.conversion_before,
         rates.conversion_during,
         rates.conversion_during / rates.conversion_before as conversion_ratio,
-        coalesce(order_value.average_order_value, 0.0) as average_order_value,
+        coalesce(order_sums.average_order_value, 0.0) as average_order_value,
         case
             when rates.completed_before_anywhere > 0
-                then least(1.0, coalesce(orders_before.order_count, 0.0) / rates.completed_before_anywhere)
+                then least(1.0, coalesce(order_sums.orders_before, 0.0) / rates.completed_before_anywhere)
             else 0.0
         end as order_share
     from rates
-    inner join issues on rates.issue_id = issues.issue_id
-    left join orders_before on rates.issue_id = orders_before.issue_id
-    left join order_value on issues.product = order_value.product
+    left join order_sums on rates.issue_id = order_sums.issue_id
 
 )
 

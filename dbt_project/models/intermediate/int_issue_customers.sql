@@ -1,6 +1,7 @@
 -- Who is affected: distinct customers (unknown ones count one each), their weight by segment, the lifetime value that
--- may leave with them, and support pressure: tickets and chats a day against the 28 days before.
-with members as (
+-- may leave with them, all as known when the issue ended, and support pressure: tickets and chats a day against the 28
+-- days before.
+with known as (
 
     select
         members.issue_id,
@@ -8,9 +9,22 @@ with members as (
         coalesce(members.customer_id, members.feedback_id) as customer_key,
         lower(coalesce(customers.segment, members.customer_segment)) as segment,
         cast(customers.lifetime_value as double) as lifetime_value,
-        members.channel in ('support_ticket', 'chat') as is_support
+        members.channel in ('support_ticket', 'chat') as is_support,
+        row_number() over (
+            partition by members.issue_id, members.feedback_id
+            order by customers.version desc
+        ) as version_rank
     from {{ ref('int_issue_feedback') }} as members
-    left join {{ ref('stg_customers') }} as customers on members.customer_id = customers.customer_id
+    inner join {{ ref('int_issues') }} as issues on members.issue_id = issues.issue_id
+    left join {{ ref('stg_customers') }} as customers
+        on members.customer_id = customers.customer_id and issues.ended_at >= customers.known_at
+
+),
+
+members as (
+
+    select * from known
+    where version_rank = 1
 
 ),
 
@@ -64,6 +78,7 @@ support_before as (
             and feedback.channel in ('support_ticket', 'chat')
             and feedback.counted_at > issues.first_tick - interval '696' hour
             and feedback.counted_at <= issues.first_tick - interval '24' hour
+            and feedback.counted_at > {{ history_from() }}
     group by issues.issue_id
 
 )

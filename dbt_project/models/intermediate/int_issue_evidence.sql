@@ -3,7 +3,20 @@
 with best_candidate as (
 
     select * from {{ ref('fct_release_correlation') }}
-    where candidate_rank = 1
+    where candidate_rank = 1 and is_change
+
+),
+
+best_alternative as (
+
+    select
+        correlation.issue_id,
+        correlation.confidence,
+        alternatives.statement
+    from {{ ref('fct_release_correlation') }} as correlation
+    inner join {{ ref('int_issue_alternatives') }} as alternatives
+        on correlation.issue_id = alternatives.issue_id and correlation.change_id = alternatives.alternative_id
+    where correlation.candidate_rank = 1 and not correlation.is_change
 
 ),
 
@@ -45,6 +58,8 @@ joined as (
         candidate.verdict as candidate_verdict,
         candidate.technical as candidate_technical,
         candidate.shared_rise as candidate_shared_rise,
+        alternative.confidence as alternative_confidence,
+        alternative.statement as alternative_statement,
         settings.min_evidence
     from {{ ref('int_issues') }} as issues
     inner join {{ ref('int_issue_scope') }} as places on issues.issue_id = places.issue_id
@@ -52,6 +67,7 @@ joined as (
     left join {{ ref('int_issue_technical') }} as technical on issues.issue_id = technical.issue_id
     left join {{ ref('int_issue_business') }} as business on issues.issue_id = business.issue_id
     left join best_candidate as candidate on issues.issue_id = candidate.issue_id
+    left join best_alternative as alternative on issues.issue_id = alternative.issue_id
     cross join {{ ref('stg_playbook_settings') }} as settings
 
 ),

@@ -1,14 +1,26 @@
--- Complaints above expectation over the life of each issue: the daily excess summed at the tick's hour, day by day.
+-- Complaints above expectation over the life of each issue: the daily excess at the hour and minute of detection, summed
+-- over the days. A count that stands from one tick to the next counts once for each such instant in between.
+with standing as (
+
+    select
+        issues.issue_id,
+        activity.excess,
+        ceil({{ seconds_between('issues.detected_at', 'least(activity.valid_to, issues.ended_at)') }} / 86400.0)
+        - ceil({{ seconds_between('issues.detected_at', 'activity.tick') }} / 86400.0) as days
+    from {{ ref('int_issues') }} as issues
+    inner join {{ ref('fct_issue_activity') }} as activity
+        on
+            issues.product = activity.product
+            and issues.issue_type = activity.issue_type
+            and activity.scope_kind = 'all'
+            and issues.first_tick <= activity.tick
+            and issues.ended_at > activity.tick
+    where activity.tick > {{ history_from() }}
+
+)
+
 select
-    issues.issue_id,
-    sum(greatest(0.0, activity.excess)) as excess
-from {{ ref('int_issues') }} as issues
-inner join {{ ref('fct_issue_activity') }} as activity
-    on
-        issues.product = activity.product
-        and issues.issue_type = activity.issue_type
-        and activity.scope_kind = 'all'
-        and issues.first_tick <= activity.tick
-        and issues.ended_at >= activity.tick
-        and extract(hour from issues.detected_at) = extract(hour from activity.tick)
-group by issues.issue_id
+    issue_id,
+    sum(days * greatest(0.0, excess)) as excess
+from standing
+group by issue_id

@@ -22,4 +22,5 @@ inner join {{ ref('fct_feedback') }} as feedback
         and issues.issue_type = feedback.issue_type
         and issues.first_tick - interval '24' hour < feedback.counted_at
         and issues.ended_at >= feedback.counted_at
-        and feedback.is_spam is not true
+        and feedback.is_counted is not false
+        and feedback.counted_at > {{ history_from() }}

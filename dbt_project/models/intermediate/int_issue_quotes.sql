@@ -1,3 +1,5 @@
+{{ config(materialized='incremental', pre_hook="{{ forget_live_issues() }}") }}
+
 -- Up to five quotes per issue, masked, from distinct texts, surest label first: what a person reads to believe the
 -- numbers.
 with quoted as (

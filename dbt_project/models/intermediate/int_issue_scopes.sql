@@ -29,6 +29,7 @@ around as (
             issues.product = feedback.product
             and issues.first_tick - interval '696' hour < feedback.counted_at
             and issues.ended_at >= feedback.counted_at
+            and feedback.counted_at > {{ history_from() }}
 
 ),
 

@@ -1,3 +1,5 @@
+{{ config(materialized='incremental', pre_hook="{{ forget_live_issues() }}") }}
+
 -- The evidence of each issue as statements with their numbers, for and against, in the order a reader wants them.
 with evidence as (
 
@@ -95,7 +97,21 @@ change_statements as (
         end
         || '. Confidence ' || {{ whole('confidence * 100.0') }} || ' %: ' || verdict || '.' as statement
     from correlation
-    where candidate_rank <= 3
+    where is_change and candidate_rank <= 3 and issue_id in (select issue_id from evidence)
+
+),
+
+alternative_statements as (
+
+    select
+        alternatives.issue_id,
+        7 + cast(correlation.candidate_rank as int) as position,
+        'alternative' as kind,
+        alternatives.statement || ' (' || {{ whole('correlation.confidence * 100.0') }} || ' %).' as statement
+    from correlation
+    inner join {{ ref('int_issue_alternatives') }} as alternatives
+        on correlation.issue_id = alternatives.issue_id and correlation.change_id = alternatives.alternative_id
+    where correlation.candidate_rank <= 2
 
 ),
 
@@ -110,6 +126,8 @@ statements as (
     select * from support_statements
     union all
     select * from change_statements
+    union all
+    select * from alternative_statements
 
 )
 

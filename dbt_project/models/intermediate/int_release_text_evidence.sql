@@ -28,7 +28,7 @@ around as (
             candidates.product = feedback.product
             and candidates.changed_at - interval '672' hour < feedback.counted_at
             and candidates.ended_at >= feedback.counted_at
-    where feedback.is_spam is not true
+    where feedback.is_counted is not false and feedback.counted_at > {{ history_from() }}
 
 ),
 

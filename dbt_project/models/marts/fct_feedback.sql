@@ -1,3 +1,5 @@
+{{ config(materialized='incremental', meta={'rebuilt_by': 'counted_at'}, pre_hook="{{ forget_since('counted_at') }}") }}
+
 with feedback as (
 
     select * from {{ ref('stg_feedback') }}
@@ -54,6 +56,7 @@ joined as (
         ---------- booleans
         labels.abstained,
         coalesce(labels.is_spam, false) as is_spam,
+        not coalesce(labels.is_spam, false) and labels.duplicate_of is null as is_counted,
 
         ---------- timestamps
         feedback.occurred_at,
@@ -65,3 +68,9 @@ joined as (
 )
 
 select * from joined
+where
+    counted_at > {{ rebuild_from() }}
+    {% if is_incremental() %}
+        -- A later version of what stands is read again here, but is nothing new.
+        and feedback_id not in (select feedback_id from {{ this }})
+    {% endif %}

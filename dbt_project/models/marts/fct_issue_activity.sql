@@ -1,6 +1,20 @@
-with baseline as (
+{{ config(materialized='incremental', meta={'rebuilt_by': 'tick'}, pre_hook="{{ forget_since('tick') }}") }}
 
-    select * from {{ ref('int_baseline') }}
+with counted as (
+
+    select
+        counts.*,
+        baseline.baseline_days,
+        baseline.baseline_total,
+        baseline.baseline_squares
+    from {{ ref('int_complaints_trailing') }} as counts
+    inner join {{ ref('int_baseline') }} as baseline
+        on
+            counts.product = baseline.product
+            and counts.issue_type = baseline.issue_type
+            and counts.scope_kind = baseline.scope_kind
+            and counts.scope_value = baseline.scope_value
+            and {{ day_of('counts.tick') }} = baseline.day
 
 ),
 
@@ -22,9 +36,9 @@ exposed as (
         / greatest(series.baseline_days, 1.0) as other_per_day,
         coalesce(scope_exposure.visits_24h, product_exposure.visits_24h) as visits_24h,
         coalesce(scope_exposure.visits_72h, product_exposure.visits_72h) as visits_72h,
-        coalesce(scope_exposure.baseline_visits_24h, product_exposure.baseline_visits_24h) as visits_per_day
-    from baseline as series
-    inner join baseline as everything
+        coalesce(scope_exposure.visits_per_day, product_exposure.visits_per_day) as visits_per_day
+    from counted as series
+    inner join counted as everything
         on
             series.product = everything.product
             and series.scope_kind = everything.scope_kind
@@ -37,13 +51,13 @@ exposed as (
             and series.scope_kind = scope_exposure.scope_kind
             and series.scope_value = scope_exposure.scope_value
             and series.tick = scope_exposure.tick
-            and scope_exposure.baseline_visits_24h > 0
+            and scope_exposure.visits_per_day > 0
     left join exposure as product_exposure
         on
             series.product = product_exposure.product
             and product_exposure.scope_kind = 'all'
             and series.tick = product_exposure.tick
-            and product_exposure.baseline_visits_24h > 0
+            and product_exposure.visits_per_day > 0
     where series.issue_type <> '(any)'
 
 ),
@@ -94,6 +108,7 @@ select
     scope_kind,
     scope_value,
     tick,
+    valid_to,
     count_24h as feedback_count,
     count_72h as feedback_count_72h,
     cast(coalesce(visits_24h, other_24h) as double) as exposure,

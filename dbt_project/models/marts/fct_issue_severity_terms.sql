@@ -1,3 +1,5 @@
+{{ config(materialized='incremental', pre_hook="{{ forget_live_issues() }}") }}
+
 with evidence as (
 
     select * from {{ ref('int_issue_evidence') }}

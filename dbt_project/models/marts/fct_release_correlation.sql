@@ -1,3 +1,5 @@
+{{ config(materialized='incremental', pre_hook="{{ forget_live_issues() }}") }}
+
 with candidates as (
 
     select * from {{ ref('int_release_candidates') }}
@@ -19,7 +21,13 @@ weights as (
         max(case when term = 'version_named' then weight end) as w_version_named,
         max(case when term = 'technical' then weight end) as w_technical,
         max(case when term = 'shared_rise' then weight end) as w_shared_rise,
-        max(case when term = 'scope_contradiction' then weight end) as w_scope_contradiction
+        max(case when term = 'scope_contradiction' then weight end) as w_scope_contradiction,
+        max(case when term = 'alternative' then weight end) as alternative,
+        max(case when term = 'campaign' then weight end) as w_campaign,
+        max(case when term = 'crowd' then weight end) as w_crowd,
+        max(case when term = 'outage' then weight end) as w_outage,
+        max(case when term = 'country' then weight end) as w_country,
+        max(case when term = 'copies' then weight end) as w_copies
     from {{ ref('release_evidence_weights') }}
 
 ),
@@ -74,19 +82,114 @@ evidence as (
 
 ),
 
+changes as (
+
+    select
+        evidence.*,
+        cast(null as double) as alternative_evidence,
+        true as is_change,
+        weights.intercept + weights.w_timing * evidence.timing + weights.w_version_rate * evidence.version_rate
+        + weights.w_version_named * evidence.version_named + weights.w_technical * evidence.technical
+        + weights.w_shared_rise * evidence.shared_rise
+        + weights.w_scope_contradiction * evidence.scope_contradiction as log_odds
+    from evidence
+    cross join weights
+
+),
+
+alternatives as (
+
+    select
+        alternatives.issue_id,
+        alternatives.alternative_id as change_id,
+        alternatives.kind as change_kind,
+        issues.product,
+        alternatives.since as changed_at,
+        alternatives.evidence as alternative_evidence,
+        false as is_change,
+        weights.alternative
+        + case alternatives.kind
+            when 'campaign' then weights.w_campaign
+            when 'crowd' then weights.w_crowd
+            when 'outage' then weights.w_outage
+            when 'country' then weights.w_country
+            when 'copies' then weights.w_copies
+        end * alternatives.evidence as log_odds
+    from {{ ref('int_issue_alternatives') }} as alternatives
+    inner join {{ ref('int_issues') }} as issues on alternatives.issue_id = issues.issue_id
+    cross join weights
+
+),
+
+competitors as (
+
+    select
+        issue_id,
+        change_id,
+        change_kind,
+        product,
+        version,
+        platform,
+        changed_at,
+        hours_to_onset,
+        issue_feedback,
+        issue_feedback_naming_version,
+        issue_feedback_with_version,
+        complaint_rate_on_version,
+        complaint_rate_elsewhere,
+        error_rate_after,
+        error_rate_before,
+        error_ratio_elsewhere,
+        timing,
+        version_rate,
+        version_named,
+        technical,
+        shared_rise,
+        scope_contradiction,
+        alternative_evidence,
+        is_change,
+        log_odds
+    from changes
+
+    union all
+
+    select
+        issue_id,
+        change_id,
+        change_kind,
+        product,
+        cast(null as {{ dbt.type_string() }}) as version,
+        cast(null as {{ dbt.type_string() }}) as platform,
+        changed_at,
+        cast(null as double) as hours_to_onset,
+        cast(null as bigint) as issue_feedback,
+        cast(null as bigint) as issue_feedback_naming_version,
+        cast(null as bigint) as issue_feedback_with_version,
+        cast(null as double) as complaint_rate_on_version,
+        cast(null as double) as complaint_rate_elsewhere,
+        cast(null as double) as error_rate_after,
+        cast(null as double) as error_rate_before,
+        cast(null as double) as error_ratio_elsewhere,
+        cast(null as double) as timing,
+        cast(null as double) as version_rate,
+        cast(null as double) as version_named,
+        cast(null as double) as technical,
+        cast(null as double) as shared_rise,
+        cast(null as double) as scope_contradiction,
+        alternative_evidence,
+        is_change,
+        log_odds
+    from alternatives
+
+),
+
 -- Rounded before it is compared and ranked, so that what people read is what decided.
 scored as (
 
     select
-        evidence.*,
-        {{ rounded(logistic(
-            'weights.intercept + weights.w_timing * evidence.timing + weights.w_version_rate * evidence.version_rate'
-            ~ ' + weights.w_version_named * evidence.version_named + weights.w_technical * evidence.technical'
-            ~ ' + weights.w_shared_rise * evidence.shared_rise'
-            ~ ' + weights.w_scope_contradiction * evidence.scope_contradiction'
-        )) }} as confidence
-    from evidence
-    cross join weights
+        *,
+        {{ rounded('exp(log_odds) / (1.0 + sum(exp(log_odds)) over (partition by issue_id))') }} as confidence
+    from competitors
 
 ),
 
@@ -95,6 +198,7 @@ judged as (
     select
         scored.*,
         case
+            when not scored.is_change then 'no_regression'
             when scored.issue_feedback < settings.min_evidence then 'insufficient_data'
             when scored.scope_contradiction = 1.0 and scored.confidence < settings.regression_confidence
                 then 'no_regression'
@@ -103,7 +207,7 @@ judged as (
             else 'inconclusive'
         end as verdict,
         row_number() over (
-            partition by scored.issue_id
+            partition by scored.issue_id, scored.is_change
             order by scored.confidence desc, scored.changed_at desc, scored.change_id asc
         ) as candidate_rank
     from scored
@@ -134,7 +238,10 @@ select
     {{ rounded('technical') }} as technical,
     {{ rounded('shared_rise') }} as shared_rise,
     cast(scope_contradiction as double) as scope_contradiction,
+    alternative_evidence,
+    {{ rounded('log_odds') }} as log_odds,
     confidence,
     verdict,
+    is_change,
     cast(candidate_rank as bigint) as candidate_rank
 from judged

@@ -1,17 +1,8 @@
--- Each customer as last known.
+-- What was known of each customer: a row per version, numbered from the oldest on.
 with source as (
 
     select * from {{ source('lake', 'customers') }}
     where cast(known_at as timestamp) <= {{ as_of() }}
-
-),
-
-versions as (
-
-    select
-        *,
-        row_number() over (partition by customer_id order by known_at desc, content_hash asc) as version_rank
-    from source
 
 ),
 
@@ -21,9 +12,9 @@ renamed as (
         customer_id,
         segment,
         lifetime_value,
+        row_number() over (partition by customer_id order by known_at asc, content_hash desc) as version,
         cast(known_at as timestamp) as known_at
-    from versions
-    where version_rank = 1
+    from source
 
 )
 

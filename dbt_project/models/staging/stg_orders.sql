@@ -1,17 +1,8 @@
--- Order lines as last reported: a refund arrives as a newer version of the line.
+-- What was known of each order line: a row per version, numbered from the oldest on; a refund arrives as a newer one.
 with source as (
 
     select * from {{ source('lake', 'orders') }}
     where cast(known_at as timestamp) <= {{ as_of() }}
-
-),
-
-versions as (
-
-    select
-        *,
-        row_number() over (partition by order_id, sku order by known_at desc, content_hash asc) as version_rank
-    from source
 
 ),
 
@@ -26,11 +17,11 @@ renamed as (
         status,
         amount,
         refund_amount,
+        row_number() over (partition by order_id, sku order by known_at asc, content_hash desc) as version,
         cast(ordered_at as timestamp) as ordered_at,
         cast(refunded_at as timestamp) as refunded_at,
         cast(known_at as timestamp) as known_at
-    from versions
-    where version_rank = 1
+    from source
 
 )
 

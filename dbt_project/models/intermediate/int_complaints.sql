@@ -1,6 +1,9 @@
--- Feedback per product, issue type, scope and hour. The scopes are the whole product, each platform and each country;
+{{ config(materialized='incremental', meta={'rebuilt_by': 'tick'}, pre_hook="{{ forget_since('tick') }}") }}
+
+-- Feedback per product, issue type, scope and tick. The scopes are the whole product, each platform and each country;
 -- the issue type '(any)' counts everything said whose topic is known, as the background that a single type is compared
--- with (an unclear text says nothing of traffic: in a storm it is as likely to be about the storm).
+-- with (an unclear text says nothing of traffic: in a storm it is as likely to be about the storm). Spam and copies of
+-- what was said before do not count: one text sent a hundred times is one complaint.
 with feedback as (
 
     select
@@ -10,7 +13,10 @@ with feedback as (
         country,
         {{ tick_of('counted_at') }} as tick
     from {{ ref('fct_feedback') }}
-    where issue_type is not null and is_spam is not true
+    where
+        issue_type is not null
+        and is_counted is not false
+        and counted_at > {{ rebuild_from() }}
 
 ),
 

@@ -1,0 +1,31 @@
+{# What a build makes anew. Rows up to `rebuild_from` stand: nothing that was landed since the last build touches them.
+   An incremental model first forgets its rows after that instant (or of issues that can still change), then appends them
+   as they are now. Whoever starts dbt says the instant (decisioning/changes.py); without one, everything is made anew. #}
+
+{% macro rebuild_from() -%} cast('{{ var("rebuild_from", "") or "1970-01-01" }}' as timestamp) {%- endmacro %}
+
+{# How far back the open issues and their evidence reach: nothing before it is read for them. #}
+{% macro history_from() -%} cast('{{ var("history_from", "") or "1970-01-01" }}' as timestamp) {%- endmacro %}
+
+{% macro forget_since(column) -%}
+    {%- if is_incremental() -%} delete from {{ this }} where {{ column }} > {{ rebuild_from() }} {%- endif -%}
+{%- endmacro %}
+
+{% macro forget_live_issues() -%}
+    {%- if is_incremental() -%}
+        delete from {{ this }}
+        where issue_id not in (select issue_id from {{ this.include(identifier=false) }}.int_episodes where not is_live)
+    {%- endif -%}
+{%- endmacro %}
+
+{# A data test of a model that says `rebuilt_by` looks at what this build made: the rest was tested when it was made. #}
+{% macro get_where_subquery(relation) -%}
+    {%- set tested = graph.nodes.get(model.attached_node) if execute else none -%}
+    {%- set column = tested.config.meta.get('rebuilt_by') if tested else none -%}
+    {%- set conditions = [config.get('where'), column ~ ' > ' ~ rebuild_from() if column else none] | select | list -%}
+    {%- if conditions -%}
+        (select * from {{ relation }} where {{ conditions | join(' and ') }}) as rebuilt
+    {%- else -%}
+        {{ relation }}
+    {%- endif -%}
+{%- endmacro %}

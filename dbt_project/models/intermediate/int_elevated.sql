@@ -1,0 +1,44 @@
+{{ config(materialized='incremental', meta={'rebuilt_by': 'tick'}, pre_hook="{{ forget_since('tick') }}") }}
+
+-- When a product had more of one complaint than usual: how long each such count stood, and whether it raises an alarm.
+with activity as (
+
+    select
+        activity.*,
+        settings.min_excess,
+        case
+            when activity.scope_kind = 'all' then settings.open_score
+            else settings.open_score_scoped
+        end as open_at,
+        case
+            when activity.scope_kind = 'all' then settings.close_score
+            else settings.open_score_scoped - settings.open_score + settings.close_score
+        end as close_at
+    from {{ ref('fct_issue_activity') }} as activity
+    cross join {{ ref('stg_playbook_settings') }} as settings
+    where activity.baseline_days >= settings.min_baseline_days and activity.tick > {{ rebuild_from() }}
+
+),
+
+flagged as (
+
+    select
+        *,
+        (score >= open_at and excess >= min_excess)
+        or (score_72h >= open_at and excess_72h >= min_excess and score >= close_at) as is_alarm,
+        score >= close_at and excess >= 0.4 * min_excess as is_elevated
+    from activity
+
+)
+
+select
+    product,
+    issue_type,
+    tick,
+    max(valid_to) as valid_to,
+    max(case when is_alarm then 1 else 0 end) as is_alarm,
+    max(greatest(score, score_72h)) as score,
+    max(case when scope_kind = 'all' then feedback_count / expected end) as times_expected
+from flagged
+where is_alarm or is_elevated
+group by product, issue_type, tick

@@ -1,0 +1,192 @@
+-- What else could have caused each issue, in competition with releases and flags: a campaign, a crowd that says more of
+-- everything, an outage that hits every platform at once, one country, one text sent many times. `evidence` (0-1) says
+-- how clearly each is seen.
+with issues as (
+
+    select
+        issues.*,
+        places.scope_country,
+        {{ seconds_between('issues.first_tick', 'issues.ended_at') }} / 86400.0 + 1.0 as days_during
+    from {{ ref('int_issues') }} as issues
+    inner join {{ ref('int_issue_scope') }} as places on issues.issue_id = places.issue_id
+
+),
+
+campaigns as (
+
+    select
+        issues.issue_id,
+        campaigns.campaign_id,
+        campaigns.started_at,
+        exp(-greatest(
+            0.0, {{ seconds_between('campaigns.started_at', 'issues.started_at') }}
+        ) / 3600.0 / 72.0) as evidence
+    from issues
+    inner join {{ ref('stg_campaigns') }} as campaigns
+        on
+            issues.product = campaigns.product
+            and issues.started_at + interval '24' hour >= campaigns.started_at
+            and issues.detected_at > campaigns.started_at
+            and coalesce(campaigns.ended_at, campaigns.started_at) + interval '72' hour > issues.started_at
+
+),
+
+counts as (
+
+    select
+        issues.issue_id,
+        max(issues.days_during) as days_during,
+        cast(count(*) filter (where feedback.counted_at > issues.first_tick - interval '24' hour) as double)
+            as said_during,
+        cast(count(*) filter (where feedback.counted_at <= issues.first_tick - interval '24' hour) as double)
+            as said_before
+    from issues
+    inner join {{ ref('fct_feedback') }} as feedback
+        on
+            issues.product = feedback.product
+            and issues.issue_type <> feedback.issue_type
+            and issues.first_tick - interval '696' hour < feedback.counted_at
+            and issues.ended_at >= feedback.counted_at
+    where feedback.is_counted is not false and feedback.counted_at > {{ history_from() }}
+    group by issues.issue_id
+
+),
+
+crowds as (
+
+    select
+        issue_id,
+        ((said_during + 0.5) / days_during) / ((said_before + 0.5) / 28.0) as ratio
+    from counts
+
+),
+
+copies as (
+
+    select
+        issues.issue_id,
+        cast(count(*) filter (where feedback.is_counted is false) as double) as copies,
+        cast(count(*) as double) as said
+    from issues
+    inner join {{ ref('fct_feedback') }} as feedback
+        on
+            issues.product = feedback.product
+            and issues.issue_type = feedback.issue_type
+            and issues.first_tick - interval '24' hour < feedback.counted_at
+            and issues.ended_at >= feedback.counted_at
+    where feedback.is_spam is not true and feedback.counted_at > {{ history_from() }}
+    group by issues.issue_id
+
+),
+
+errors as (
+
+    select
+        issues.issue_id,
+        metrics.platform,
+        cast(sum(metrics.errors) filter (where metrics.bucket_start >= issues.started_at) as double) as errors_during,
+        cast(sum(metrics.requests) filter (where metrics.bucket_start >= issues.started_at) as double)
+            as requests_during,
+        cast(sum(metrics.errors) filter (where metrics.bucket_start < issues.started_at) as double) as errors_before,
+        cast(sum(metrics.requests) filter (where metrics.bucket_start < issues.started_at) as double) as requests_before
+    from issues
+    inner join {{ ref('stg_service_metrics') }} as metrics
+        on
+            issues.product = metrics.product
+            and issues.started_at - interval '672' hour < metrics.bucket_start
+            and issues.detected_at > metrics.bucket_start
+    where
+        metrics.platform is not null
+        and exists (
+            select 1
+            from {{ ref('service_map') }} as service_map
+            where
+                service_map.issue_type = issues.issue_type
+                and lower(metrics.service) like service_map.service_pattern
+        )
+    group by issues.issue_id, metrics.platform
+
+),
+
+-- What is down for everybody is down on the platform that shows it least.
+outages as (
+
+    select
+        issue_id,
+        min(((errors_during + 0.5) / (requests_during + 1.0)) / ((errors_before + 0.5) / (requests_before + 1.0)))
+            as ratio,
+        sum(errors_during) as errors_during
+    from errors
+    where requests_during > 0 and requests_before > 0
+    group by issue_id
+    having count(*) >= 2
+
+),
+
+alternatives as (
+
+    select
+        issue_id,
+        'campaign' as kind,
+        'campaign ' || campaign_id as alternative_id,
+        started_at as since,
+        evidence,
+        'Campaign ' || campaign_id || ' began ' || {{ minute_of('started_at') }} || ' UTC' as statement
+    from campaigns
+
+    union all
+
+    select
+        issue_id,
+        'crowd' as kind,
+        'crowd' as alternative_id,
+        cast(null as timestamp) as since,
+        {{ doublings('ratio') }} as evidence,
+        'Everything else was said ' || {{ decimals('ratio', 1) }} || ' times as often as usual' as statement
+    from crowds
+
+    union all
+
+    select
+        issue_id,
+        'outage' as kind,
+        'outage' as alternative_id,
+        cast(null as timestamp) as since,
+        {{ doublings('ratio') }} * least(1.0, errors_during / 20.0) as evidence,
+        'Errors rose on every platform at once, ' || {{ decimals('ratio', 1) }} || ' times or more' as statement
+    from outages
+
+    union all
+
+    select
+        issue_id,
+        'country' as kind,
+        'country ' || scope_country as alternative_id,
+        cast(null as timestamp) as since,
+        1.0 as evidence,
+        'It sits in ' || scope_country || ' alone' as statement
+    from issues
+    where scope_country is not null
+
+    union all
+
+    select
+        issue_id,
+        'copies' as kind,
+        'copies' as alternative_id,
+        cast(null as timestamp) as since,
+        copies / said as evidence,
+        {{ whole('copies') }} || ' of ' || {{ whole('said') }} || ' complaints are copies of one another' as statement
+    from copies
+
+)
+
+select
+    issue_id,
+    kind,
+    alternative_id,
+    since,
+    {{ rounded('evidence') }} as evidence,
+    statement
+from alternatives
+where evidence >= 0.000001
