@@ -29,10 +29,10 @@ export DAGSTER_HOME := $(INSTANCE)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types bench dev format clean instance
+.PHONY: help demo test test-spark lint types bench dev format clean instance
 
 help: ## List these targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
 
 demo: $(VENV)/.ready instance ## Run the loop over a simulated shop, and show what it found
 	@$(BIN)/feedback-control demo
@@ -42,6 +42,9 @@ dev: $(VENV)/.ready instance ## Open the Dagster UI on this folder's state
 
 test: $(VENV)/.ready-dev ## Run every test (PYTEST_ARGS="-n 2 -k name" to choose)
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-spark: $(VENV)/.ready-spark ## Build the models on Spark as well, and compare (needs Java 17)
+	@$(BIN)/python -m pytest tests/spark/parity.py $(PYTEST_ARGS)
 
 lint: $(VENV)/.ready-dev ## Check style, formatting, the import rules and the SQL
 	$(BIN)/ruff check .
@@ -116,4 +119,8 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 
 $(VENV)/.ready-dev: $(VENV)/.ready
 	$(call step,Test and lint tools,$(INSTALL) --no-build-isolation --editable '.[ui$(comma)dev]')
+	@touch $@
+
+$(VENV)/.ready-spark: $(VENV)/.ready-dev
+	$(call step,Spark,$(INSTALL) --no-build-isolation --editable '.[ui$(comma)dev$(comma)spark]')
 	@touch $@

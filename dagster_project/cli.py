@@ -172,27 +172,45 @@ def tickets(home: Home, as_json: bool) -> None:
 
 @main.command()
 @_sources
-@click.option("--from", "start", type=_Instant(), required=True, help="First as-of instant.")
-@click.option("--to", "end", type=_Instant(), required=True, help="Last as-of instant.")
+@click.option("--from", "start", type=_Instant(), help="First as-of instant.")
+@click.option("--to", "end", type=_Instant(), help="Last as-of instant.")
+@click.option("--scenario", help="Act out a made-up world with a known truth instead; 'list' names them.")
+@click.option("--seed", default=1, show_default=True, help="Of what the scenario leaves to chance.")
 @click.option("--every-hours", type=click.IntRange(min=1), default=24, show_default=True, help="Step between instants.")
 @_json
 @click.pass_obj
 @_reports_errors
-def replay(home: Home, sources: Path | None, start: datetime, end: datetime, every_hours: int, as_json: bool) -> None:
+def replay(
+    home: Home,
+    sources: Path | None,
+    start: datetime | None,
+    end: datetime | None,
+    scenario: str | None,
+    seed: int,
+    every_hours: int,
+    as_json: bool,
+) -> None:
     """Live history again, instant by instant, and tell when each issue was first reported and how it was judged.
 
-    Lands and labels once, then decides as of every step. Nothing is sent.
+    Lands and labels once, then decides as of every step. Nothing is sent. With --scenario, a world in which we know
+    what happened is acted out in a folder of its own, and its truth is told first.
     """
+    from dagster_project.measurement.scenarios.casting import scenarios
+    from dagster_project.replay import rehearse
     from dagster_project.replay import replay as replay_history
 
-    steps = replay_history(
-        home,
-        sources=home.sources(sources),
-        start=start,
-        end=end,
-        step=timedelta(hours=every_hours),
-        progress=_progress(datetime.now(UTC)),
-    )
+    every, progress = timedelta(hours=every_hours), _progress(datetime.now(UTC))
+    if scenario == "list":
+        for name, told in scenarios().items():
+            click.echo(f"{name}: {told.__doc__}")
+        return
+    if scenario:
+        truth, steps = rehearse(scenario, seed=seed, step=every, progress=progress)
+        click.echo(truth, err=as_json)
+    elif start and end:
+        steps = replay_history(home, sources=home.sources(sources), start=start, end=end, step=every, progress=progress)
+    else:
+        raise click.UsageError("say --from and --to, or --scenario NAME")
     for step in steps:
         for event in step.events:
             click.echo(

@@ -2,14 +2,15 @@
 
 A build reads the lake as of an instant. Between two builds the instant moves on and files land; each changed row has an
 earliest instant from which anything decided may differ, and the earliest of them all is where the rebuild starts. What
-lies before it stands, whatever the length of history. The folder remembers each finished build in ``built.json``; a
-build that fails is not remembered, so the next one makes up for it.
+lies before it stands, whatever the length of history. The folder remembers each finished build in ``built.json``, and
+the warehouse as that build left it: after one that failed, or a dbt run by hand, everything is built anew.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -73,7 +74,12 @@ class Plan:
         """Note that this build is done."""
         path = _memory(home)
         fresh = path.with_suffix(".fresh")
-        said = {"as_of": self.as_of.isoformat(), "recipe": self.recipe, "files": self.files}
+        said = {
+            "as_of": self.as_of.isoformat(),
+            "recipe": self.recipe,
+            "warehouse": _written(home.warehouse.stat()),
+            "files": self.files,
+        }
         fresh.write_text(json.dumps(said), encoding="utf-8")
         fresh.replace(path)
 
@@ -86,8 +92,8 @@ def dbt_instant(instant: datetime) -> str:
 def plan(home: Home, as_of: datetime) -> Plan:
     """What a build as of this instant has to make anew.
 
-    Everything, where there was no build before, the models or the playbook are others now, files were taken away, or
-    the instant lies before the last one.
+    Everything, where there was no build before, something else wrote the warehouse since, the models or the playbook
+    are others now, files were taken away, or the instant lies before the last one.
     """
     recipe, files = _recipe(), _files(home)
     everything = Plan(as_of, None, None, recipe, files)
@@ -96,7 +102,8 @@ def plan(home: Home, as_of: datetime) -> Plan:
     last = json.loads(_memory(home).read_text(encoding="utf-8"))
     before = datetime.fromisoformat(last["as_of"])
     gone = any(file not in files.get(table, {}) for table, own in last["files"].items() for file in own)
-    if last["recipe"] != recipe or gone or as_of < before:
+    touched = last["warehouse"] != _written(home.warehouse.stat())
+    if last["recipe"] != recipe or touched or gone or as_of < before:
         return everything
     with duckdb.connect() as connection:
         connection.execute("set timezone = 'UTC'")
@@ -160,8 +167,12 @@ def _files(home: Home) -> Files:
     for table in {**_EARLIEST, **_OTHER_VERSIONS}:
         root = home.lake / table
         own = {path.relative_to(root).as_posix(): path.stat() for path in sorted(root.glob("*/*.parquet"))}
-        files[table] = {file: f"{stat.st_size}-{stat.st_mtime_ns}" for file, stat in own.items()}
+        files[table] = {file: _written(stat) for file, stat in own.items()}
     return files
+
+
+def _written(stat: os.stat_result) -> str:
+    return f"{stat.st_size}-{stat.st_mtime_ns}"
 
 
 def _recipe() -> str:

@@ -60,7 +60,7 @@ def build(home: Home, *, as_of: datetime, command: Sequence[str] = BUILD) -> Non
 
     Raises:
         ConfigurationError: the playbook is wrong.
-        DecisionError: dbt failed; the next build makes up for this one.
+        DecisionError: dbt failed; the next build makes everything anew.
     """
     land_playbook(home, load_playbook())
     planned = plan(home, as_of)
@@ -126,8 +126,9 @@ def publish(home: Home, *, progress: Progress = lambda _: None) -> DecisionRepor
     home.published.parent.mkdir(parents=True, exist_ok=True)
     fresh = home.published.with_suffix(".fresh")
     fresh.unlink(missing_ok=True)
-    with duckdb.connect(str(home.warehouse)) as connection:
-        connection.execute("checkpoint")
+    if home.warehouse.with_name(home.warehouse.name + ".wal").exists():
+        with duckdb.connect(str(home.warehouse)) as connection:
+            connection.execute("checkpoint")  # whoever wrote it last did not close it
     shutil.copyfile(home.warehouse, fresh)
     with duckdb.connect(str(fresh)) as connection:
         # What reads the lake stays behind: it would show only what the last build had to read.

@@ -30,7 +30,7 @@ _ACTIVITY = """
     )
     select tick, feedback_count, explained from standing
     union all
-    select valid_to, 0, null from standing where valid_to is distinct from next_tick
+    select least(valid_to, ?), 0, null from standing where valid_to is distinct from next_tick
     order by tick
 """
 _CHANGES = """
@@ -44,7 +44,7 @@ def write_report(home: Home) -> Path:
     """Write ``reports/closed_loop.html`` from the published marts; returns its path."""
     issues = queue(home, include_resolved=True)
     lifecycle = read_rows(home, _LIFECYCLE)
-    as_of = read_rows(home, "select max(valid_to) as last from fct_issue_activity").item()
+    as_of = read_rows(home, "select max(tick) as last from fct_issue_activity").item()
     cards = [{"issue": issue, "figure": _figure(home, issue, as_of)} for issue in issues[:_SHOWN]]
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES), autoescape=select_autoescape(["html", "j2"]), undefined=StrictUndefined
@@ -77,7 +77,7 @@ def _figure(home: Home, issue: dict[str, Any], as_of: datetime) -> str:
 
     start = issue["started_at"] - timedelta(days=21)
     end = min(as_of, (issue["resolved_at"] or as_of) + timedelta(days=7))
-    rows = read_rows(home, _ACTIVITY, [issue["product"], issue["issue_type"], start, end])
+    rows = read_rows(home, _ACTIVITY, [issue["product"], issue["issue_type"], start, end, as_of])
     with mpl.rc_context({"svg.hashsalt": "feedback-control", "svg.fonttype": "none", "font.size": 9}):
         figure, axes = plt.subplots(figsize=(7.2, 2.4), layout="constrained")
         ticks, counts = rows["tick"].to_list(), rows["feedback_count"].to_list()

@@ -11,7 +11,8 @@ import duckdb
 import pytest
 
 from dagster_project.decisioning.changes import plan
-from dagster_project.decisioning.warehouse import build
+from dagster_project.decisioning.warehouse import build, run_dbt
+from dagster_project.errors import DecisionError
 from dagster_project.home import Home
 from tests.decisioning.lake_builder import LakeBuilder, hours
 
@@ -24,6 +25,7 @@ MARTS = (
     "fct_issue_severity_terms",
     "fct_release_correlation",
     "fct_issue_lifecycle",
+    "fct_issue_days",
     "int_issue_statements",
     "int_issue_quotes",
 )
@@ -172,15 +174,19 @@ def test_what_landed_before_but_was_not_known_yet_counts_when_it_becomes_known(s
     assert known == START - timedelta(days=24)
 
 
-def test_a_build_that_failed_is_made_up_for(small: Home) -> None:
-    before = plan(small, START + timedelta(days=2))
-    with pytest.raises(Exception, match="nothing_of_that_name"):
-        build(small, as_of=START + timedelta(days=2), command=["run-operation", "nothing_of_that_name"])
-    assert plan(small, START + timedelta(days=2)).rebuild_from == before.rebuild_from
+def test_after_a_build_that_failed_or_was_made_by_hand_everything_is_made_anew(small: Home) -> None:
+    as_of = START + timedelta(days=2)
+    assert plan(small, as_of).rebuild_from is not None
+    with pytest.raises(DecisionError, match="nothing_of_that_name"):
+        build(small, as_of=as_of, command=["run-operation", "nothing_of_that_name"])
+    run_dbt(small, ["run", "--select", "int_complaints", "--vars", '{"as_of": "2026-03-01 06:00:00"}'])
+    assert plan(small, as_of).rebuild_from is None
+    build(small, as_of=as_of)
+    assert plan(small, as_of).rebuild_from is not None
 
 
 def test_a_file_that_was_taken_away_is_missed(small: Home) -> None:
-    plan_before = plan(small, START + timedelta(days=1))
-    assert plan_before.rebuild_from is not None
+    later = START + timedelta(days=3)
+    assert plan(small, later).rebuild_from is not None
     next((small.lake / "labels").glob("ingest_date=2026*/*.parquet")).unlink()
-    assert plan(small, START + timedelta(days=1)).rebuild_from is None
+    assert plan(small, later).rebuild_from is None

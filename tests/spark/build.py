@@ -25,7 +25,7 @@ def main(folder: str, arguments: list[str]) -> int:
         return 1
     spark = SparkSession.builder.getOrCreate()
     for table in spark.catalog.listTables("main"):
-        if table.tableType != "VIEW":
+        if not table.isTemporary and table.tableType != "VIEW":
             spark.table(f"main.{table.name}").coalesce(1).write.mode("overwrite").parquet(f"{folder}/{table.name}")
     return 0
 

@@ -1,5 +1,5 @@
 -- Counts over the last 24 and 72 hours, at every tick at which one of them changes: when something is said, and when it
--- leaves a window. Between two such ticks they stay what they are.
+-- leaves a window. Until the next such tick (it may lie ahead: when what was said leaves) they stay what they are.
 with counted as (
 
     select * from {{ ref('int_complaints') }}
@@ -91,7 +91,7 @@ select
     scope_kind,
     scope_value,
     tick,
-    least(next_tick, {{ as_of() }}) as valid_to,
+    next_tick as valid_to,
     cast(count_24h as bigint) as count_24h,
     cast(count_72h as bigint) as count_72h
 from running

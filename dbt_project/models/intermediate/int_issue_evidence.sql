@@ -32,6 +32,8 @@ joined as (
         issues.status,
         issues.peak_score,
         issues.peak_times_expected,
+        issues.recurrences,
+        {{ seconds_between('issues.started_at', 'issues.ended_at') }} / 86400.0 as days_lasting,
         places.scope_platform,
         places.scope_version,
         places.scope_country,

@@ -1,12 +1,14 @@
--- Complaints above expectation over the life of each issue: the daily excess at the hour and minute of detection, summed
--- over the days. A count that stands from one tick to the next counts once for each such instant in between.
+-- Complaints above expectation over the life of each issue: the daily excess at the time of day of detection, summed over
+-- the days. A count that stands from one tick to the next counts once for each such instant in between.
 with standing as (
 
     select
         issues.issue_id,
         activity.excess,
-        ceil({{ seconds_between('issues.detected_at', 'least(activity.valid_to, issues.ended_at)') }} / 86400.0)
-        - ceil({{ seconds_between('issues.detected_at', 'activity.tick') }} / 86400.0) as days
+        least(
+            ceil({{ seconds_between('issues.detected_at', 'activity.valid_to') }} / 86400.0),
+            floor({{ seconds_between('issues.detected_at', 'issues.ended_at') }} / 86400.0) + 1.0
+        ) - ceil({{ seconds_between('issues.detected_at', 'activity.tick') }} / 86400.0) as days
     from {{ ref('int_issues') }} as issues
     inner join {{ ref('fct_issue_activity') }} as activity
         on
@@ -14,13 +16,13 @@ with standing as (
             and issues.issue_type = activity.issue_type
             and activity.scope_kind = 'all'
             and issues.first_tick <= activity.tick
-            and issues.ended_at > activity.tick
+            and issues.ended_at >= activity.tick
     where activity.tick > {{ history_from() }}
 
 )
 
 select
     issue_id,
-    sum(days * greatest(0.0, excess)) as excess
+    sum(greatest(0.0, days) * greatest(0.0, excess)) as excess
 from standing
 group by issue_id

@@ -24,6 +24,23 @@ onset as (
     where feedback.counted_at > {{ history_from() }} and feedback.is_counted is not false
     group by episodes.issue_id
 
+),
+
+-- How often the same came before, in half a year.
+earlier as (
+
+    select
+        episodes.issue_id,
+        cast(count(*) as bigint) as recurrences
+    from episodes
+    inner join {{ ref('int_episodes') }} as before
+        on
+            episodes.product = before.product
+            and episodes.issue_type = before.issue_type
+            and episodes.detected_at > before.detected_at
+            and episodes.detected_at - interval '4320' hour <= before.detected_at
+    group by episodes.issue_id
+
 )
 
 select
@@ -37,6 +54,8 @@ select
     case when episodes.resolved_at is null then 'open' else 'resolved' end as status,
     case when episodes.resolved_at is null then {{ as_of() }} else episodes.elevated_until end as ended_at,
     episodes.peak_score,
-    episodes.peak_times_expected
+    episodes.peak_times_expected,
+    coalesce(earlier.recurrences, 0) as recurrences
 from episodes
 left join onset on episodes.issue_id = onset.issue_id
+left join earlier on episodes.issue_id = earlier.issue_id

@@ -162,6 +162,14 @@ select
     recommended_action,
     ticket_from,
     what_happens || who_is_hit || how_severe || which_release as summary,
+    case
+        when recurrences >= 2
+            then {{ as_text('recurrences + 1') }} || ' times in half a year: plan a lasting fix, not another repair.'
+        when verdict = 'regression' then 'Fix it in the next release.'
+        when days_lasting >= 14.0
+            then 'It has lasted ' || {{ whole('days_lasting') }} || ' days: it belongs on the roadmap.'
+        else 'Nothing to plan yet.'
+    end as roadmap_hint,
 
     ---------- numerics
     severity_score,
@@ -174,6 +182,7 @@ select
     lost_conversion_value,
     churn_value,
     cast(signals as bigint) as signals,
+    cast(coalesce(recurrences, 0) as bigint) as recurrences,
     cast(queue_position as bigint) as queue_position,
 
     ---------- booleans

@@ -1,0 +1,108 @@
+{{ config(materialized='incremental', pre_hook="{{ forget_live_issues() }}") }}
+
+with issues as (
+
+    select
+        issues.*,
+        places.scope_platform,
+        taxonomy.funnel_step,
+        {{ day_of('issues.first_tick') }} as first_day,
+        {{ day_of('issues.ended_at') }} as last_day
+    from {{ ref('int_issues') }} as issues
+    inner join {{ ref('int_issue_scope') }} as places on issues.issue_id = places.issue_id
+    inner join {{ ref('taxonomy') }} as taxonomy on issues.issue_type = taxonomy.issue_type
+
+),
+
+digits as (
+
+    select numbers.n from (values (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)) as numbers (n)
+
+),
+
+-- Every day of the issue, for up to a thousand days.
+days as (
+
+    select
+        issues.*,
+        issues.first_day + (ones.n + 10 * tens.n + 100 * hundreds.n) * interval '24' hour as day
+    from issues
+    cross join digits as ones
+    cross join digits as tens
+    cross join digits as hundreds
+    where issues.first_day + (ones.n + 10 * tens.n + 100 * hundreds.n) * interval '24' hour <= issues.last_day
+
+),
+
+said as (
+
+    select
+        issue_id,
+        {{ day_of(tick_of('counted_at')) }} as day,
+        cast(count(*) as double) as complaints,
+        cast(count(distinct coalesce(customer_id, feedback_id)) as double) as customers,
+        cast(count(*) filter (where channel in ('support_ticket', 'chat')) as double) as support_complaints
+    from {{ ref('int_issue_feedback') }}
+    group by issue_id, {{ day_of(tick_of('counted_at')) }}
+
+),
+
+funnel as (
+
+    select
+        days.issue_id,
+        days.day,
+        sum(cast(funnel.entered as double)) as entered,
+        sum(cast(funnel.completed as double)) as completed
+    from days
+    inner join {{ ref('stg_funnel_metrics') }} as funnel
+        on
+            days.product = funnel.product
+            and days.funnel_step = funnel.step
+            and days.day <= funnel.bucket_start
+            and days.day + interval '24' hour > funnel.bucket_start
+            and days.ended_at > funnel.bucket_start
+            and coalesce(funnel.platform = days.scope_platform, true)
+    group by days.issue_id, days.day
+
+),
+
+-- The day before the first elevated tick belongs to the issue, too (int_issue_feedback); it is counted on the first day.
+joined as (
+
+    select
+        days.issue_id,
+        days.product,
+        days.issue_type,
+        days.day,
+        coalesce(sum(said.complaints), 0.0) as complaints,
+        coalesce(sum(said.customers), 0.0) as customers,
+        coalesce(sum(said.support_complaints), 0.0) as support_complaints,
+        max(funnel.entered) as entered,
+        max(funnel.completed) as completed
+    from days
+    left join said
+        on days.issue_id = said.issue_id and (days.day = said.day or (days.day = days.first_day and said.day < days.day))
+    left join funnel on days.issue_id = funnel.issue_id and days.day = funnel.day
+    group by days.issue_id, days.product, days.issue_type, days.day
+
+)
+
+select
+    issue_id,
+    product,
+    issue_type,
+    day,
+    complaints,
+    sum(complaints) over so_far as complaints_so_far,
+    customers,
+    support_complaints,
+    -- Least squares over three days, which is half the difference between the last and the first of them.
+    (complaints - lag(complaints, 2) over (partition by issue_id order by day)) / 2.0 as complaints_slope,
+    case when entered > 0 then {{ rounded('completed / entered') }} end as conversion
+from joined
+window so_far as (
+    partition by issue_id
+    order by day
+    rows unbounded preceding
+)
