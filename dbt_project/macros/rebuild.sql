@@ -18,6 +18,10 @@
     {%- endif -%}
 {%- endmacro %}
 
+{% macro is_new(id) -%}
+    {%- if is_incremental() -%} {{ id }} not in (select {{ id }} from {{ this }}) {%- else -%} true {%- endif -%}
+{%- endmacro %}
+
 {# A data test of a model that says `rebuilt_by` looks at what this build made: the rest was tested when it was made. #}
 {% macro get_where_subquery(relation) -%}
     {%- set tested = graph.nodes.get(model.attached_node) if execute else none -%}

@@ -1,6 +1,6 @@
--- What a normal day looks like for each series, on each day on which it is counted: its daily counts on the 28 days from
--- 4 to 31 back. A day far above its own expectation (a known incident) enters at the edge of the normal range instead of
--- at full height, so that one incident does not hide the next.
+-- What a normal day looks like for each series, on each day on which it is counted: its daily counts on the 28 days
+-- from 4 to 31 back. A day far above its own expectation (a known incident) enters at the edge of the normal range
+-- instead of at full height, so that one incident does not hide the next.
 with daily as (
 
     select

@@ -1,8 +1,8 @@
 -- Episodes: an issue opens when a count is far above expectation (`open_score`), stays open while it is somewhat above
 -- (`close_score`), and is over after `quiet_hours` without either. It began with the rise that led to the first alarm:
 -- back to where nothing was elevated for 12 hours. (Chance alone elevates a count now and then; going back through
--- everything elevated within `quiet_hours` would put the onset before the release that caused it.) The tick of the first
--- alarm gives the issue its id: counts at past ticks do not change as time goes on, so neither does the id.
+-- everything elevated within `quiet_hours` would put the onset before the release that caused it.) The tick of the
+-- first alarm gives the issue its id: counts at past ticks do not change as time goes on, so neither does the id.
 with elevated as (
 
     select
@@ -85,7 +85,8 @@ ended as (
 )
 
 select
-    'ISS-' || upper(substring(md5(concat_ws('|', product, issue_type, {{ as_text('detected_at') }})), 1, 10)) as issue_id,
+    'ISS-'
+    || upper(substring(md5(concat_ws('|', product, issue_type, {{ as_text('detected_at') }})), 1, 10)) as issue_id,
     product,
     issue_type,
     first_tick,

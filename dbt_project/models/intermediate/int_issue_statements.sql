@@ -97,7 +97,7 @@ change_statements as (
         end
         || '. Confidence ' || {{ whole('confidence * 100.0') }} || ' %: ' || verdict || '.' as statement
     from correlation
-    where is_change and candidate_rank <= 3 and issue_id in (select issue_id from evidence)
+    where is_change and candidate_rank <= 3 and issue_id in (select evidence.issue_id from evidence)
 
 ),
 

@@ -67,10 +67,6 @@ joined as (
 
 )
 
+-- A later version of what stands is read again, but is nothing new.
 select * from joined
-where
-    counted_at > {{ rebuild_from() }}
-    {% if is_incremental() %}
-        -- A later version of what stands is read again here, but is nothing new.
-        and feedback_id not in (select feedback_id from {{ this }})
-    {% endif %}
+where counted_at > {{ rebuild_from() }} and {{ is_new('feedback_id') }}

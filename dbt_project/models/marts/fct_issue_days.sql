@@ -62,12 +62,12 @@ funnel as (
             and days.day <= funnel.bucket_start
             and days.day + interval '24' hour > funnel.bucket_start
             and days.ended_at > funnel.bucket_start
-            and coalesce(funnel.platform = days.scope_platform, true)
+            and coalesce(days.scope_platform = funnel.platform, true)
     group by days.issue_id, days.day
 
 ),
 
--- The day before the first elevated tick belongs to the issue, too (int_issue_feedback); it is counted on the first day.
+-- The day before the first elevated tick belongs to the issue, too (int_issue_feedback): it counts on the first day.
 joined as (
 
     select
@@ -82,7 +82,9 @@ joined as (
         max(funnel.completed) as completed
     from days
     left join said
-        on days.issue_id = said.issue_id and (days.day = said.day or (days.day = days.first_day and said.day < days.day))
+        on
+            days.issue_id = said.issue_id
+            and (days.day = said.day or (days.day = days.first_day and days.first_day > said.day))
     left join funnel on days.issue_id = funnel.issue_id and days.day = funnel.day
     group by days.issue_id, days.product, days.issue_type, days.day
 

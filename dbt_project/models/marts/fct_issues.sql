@@ -128,12 +128,18 @@ described as (
                 then
                     case candidate_kind when 'flag' then 'Suspect: flag change ' else 'Suspect: release ' end
                     || suspect_release_id || ' (confidence ' || {{ whole('candidate_confidence * 100.0') }} || ' %).'
-            when 'no_regression' then coalesce(
-                'No release explains it; likelier: ' || case
-                    when alternative_confidence >= 0.2
-                        then lower(substring(alternative_statement, 1, 1)) || substring(alternative_statement, 2)
-                end || '.', 'No release explains it.'
-            )
+            when 'no_regression'
+                then
+                    'No release explains it'
+                    || case
+                        when alternative_confidence >= 0.2
+                            then
+                                '; likelier: '
+                                || lower(substring(alternative_statement, 1, 1))
+                                || substring(alternative_statement, 2)
+                        else ''
+                    end
+                    || '.'
             when 'inconclusive' then 'A release may be involved; the evidence is not conclusive.'
             else 'There is too little data to say whether a release is the cause.'
         end as which_release
