@@ -107,12 +107,11 @@ def plan(home: Home, as_of: datetime) -> Plan:
         return everything
     with duckdb.connect() as connection:
         connection.execute("set timezone = 'UTC'")
-        connection.execute(f"attach '{home.warehouse}' as warehouse (read_only)")
-        connection.execute("create view built_issues as from warehouse.main.fct_issues")
+        connection.execute(f"attach '{home.warehouse}' as built (read_only)")
         earliest = min([before, *_changes(connection, home, last["files"], files, before, as_of)])
         start = (earliest - _WINDOW).astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         (oldest,) = connection.execute(
-            "select min(started_at) from built_issues where resolved_at is null or resolved_at > $1",
+            "select min(started_at) from built.fct_issues where resolved_at is null or resolved_at > $1",
             [start.replace(tzinfo=None)],
         ).fetchall()[0]
     reach = min(start, oldest.replace(tzinfo=UTC) if oldest else start) - _REACH
@@ -123,13 +122,11 @@ def _changes(
     connection: duckdb.DuckDBPyConnection, home: Home, old: Files, new: Files, before: datetime, as_of: datetime
 ) -> Iterator[datetime]:
     """From when on each table's changes matter."""
-    connection.execute("create schema built")
-    connection.execute("create view built.fct_feedback as from warehouse.main.fct_feedback")
     for table in {**_EARLIEST, **_OTHER_VERSIONS}:
         own = new.get(table, {})
         landed = [file for file, written in own.items() if old.get(table, {}).get(file) != written]
         # What had landed before, but was not known yet as of the last build.
-        waiting = [file for file in own if file not in set(landed) and _may_hold(file, before, as_of)]
+        waiting = [file for file in own.keys() - set(landed) if _may_hold(file, before, as_of)]
         if not landed and not waiting:
             continue
         parts = [
@@ -150,7 +147,7 @@ def _changes(
 def _may_hold(file: str, before: datetime, as_of: datetime) -> bool:
     """Whether a file's day lies between two instants; files without a day of their own may hold anything."""
     day = date.fromisoformat(file.split("/", maxsplit=1)[0].removeprefix("ingest_date="))
-    return day == _ALWAYS_READ or before.date() <= day <= as_of.date()
+    return day == _ALWAYS_READ or before.astimezone(UTC).date() <= day <= as_of.astimezone(UTC).date()
 
 
 def _read(home: Home, table: str, files: Sequence[str]) -> str:
