@@ -111,7 +111,7 @@ def _platform(name: str) -> str:
 def _context(issue: Issue) -> dict[str, Any]:
     suspect = issue.suspect_release_id
     changes = [e.statement for e in issue.evidence if e.kind == "change"]
-    measured = [e for e in issue.evidence if e.kind != "change"]
+    measured = [e for e in issue.evidence if e.kind not in ("change", "alternative")]
     clauses = [clause for statement in changes if _is_about(statement, suspect) for clause in _clauses(statement)]
     against = [_sentence(clause.removeprefix(_AGAINST)) for clause in clauses if clause.startswith(_AGAINST)]
     against += [e.statement for e in measured if suspect and _NOTHING_UNUSUAL in e.statement]
@@ -125,6 +125,7 @@ def _context(issue: Issue) -> dict[str, Any]:
         "evidence_for": [_sentence(clause) for clause in clauses if not clause.startswith(_AGAINST)],
         "evidence_against": against,
         "other_changes": [_readable(statement) for statement in changes if not _is_about(statement, suspect)],
+        "alternatives": [e.statement for e in issue.evidence if e.kind == "alternative"],
         "signals": _by_signal(measured, suspect),
         "agreement": _agreement(issue.signals),
         "scoring": [term for term in issue.severity_terms if term.points > 0],

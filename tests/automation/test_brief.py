@@ -179,3 +179,12 @@ def test_no_instant_of_the_run_is_in_the_ticket() -> None:
 def test_people_are_told_of_what_matters_to_them(before: Issue, after: Issue, note: str) -> None:
     said = note_between(render(before, "local"), render(after, "local"))
     assert said.startswith(note) and bool(said) == bool(note)
+
+
+def test_what_else_could_explain_an_issue_is_listed_apart_from_the_signals() -> None:
+    crowd = Evidence(kind="alternative", statement="Everything else was said 2.1 times as often as usual (24 %).")
+    body = render(replace(CHECKOUT, evidence=(*CHECKOUT.evidence, crowd)), "local").body
+    listed = body.partition("**What else could explain it**")[2].partition("### Evidence by signal")[0]
+    assert "Everything else was said" in listed
+    assert body.count("times as often as usual") == 1
+    assert "What else" not in render(CHECKOUT, "local").body

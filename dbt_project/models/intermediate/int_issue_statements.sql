@@ -111,7 +111,7 @@ alternative_statements as (
     from correlation
     inner join {{ ref('int_issue_alternatives') }} as alternatives
         on correlation.issue_id = alternatives.issue_id and correlation.change_id = alternatives.alternative_id
-    where correlation.candidate_rank <= 2
+    where correlation.candidate_rank <= 2 and correlation.confidence >= 0.05
 
 ),
 
