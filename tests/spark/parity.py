@@ -62,9 +62,10 @@ def on_both(home: Home, planned: Plan) -> Path:
         "DBT_TARGET_PATH": str(home.root / "spark_target"),
         "DBT_LOG_PATH": str(home.root / "logs"),
         "PYSPARK_PYTHON": sys.executable,
+        "PYTHONPATH": str(REPOSITORY),
     }
     command = [sys.executable, "-m", "tests.spark.build", str(folder), *_BUILD, *planned.arguments()]
-    done = subprocess.run(command, env=environment, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, env=environment, cwd=home.root, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     planned.remember(home)
     return folder
