@@ -49,7 +49,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 def on_both(home: Home, planned: Plan) -> Path:
     """Build on DuckDB and on Spark; returns the folder of Spark's tables."""
-    import snowpark_connect_deps_iceberg as iceberg  # type: ignore[import-untyped]
+    import snowpark_connect_deps_iceberg as iceberg
 
     run_dbt(home, [*_BUILD, *planned.arguments()])
     folder = home.root / "spark_tables"
