@@ -1,0 +1,161 @@
+"""A lake in which much happens: worlds of scenarios side by side, with people, tickets and all kinds of text; and news.
+
+Labels are given, so no model is needed.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import polars as pl
+import polars.selectors as cs
+
+from dagster_project import lake
+from dagster_project.decisioning.playbook import land_playbook, load_playbook
+from dagster_project.home import Home
+from dagster_project.ingestion.contracts import schema_of
+from dagster_project.measurement.scenarios import stage
+from dagster_project.measurement.scenarios.casting import cast
+from dagster_project.measurement.scenarios.course import START
+from dagster_project.measurement.scenarios.drawing import Drawing
+
+FIRST, SECOND = stage.LOOKS[2], stage.LOOKS[3]
+"""The instants of the two builds; in between the news arrive."""
+
+_EARLIER = timedelta(days=17)
+"""How long before the others one world runs, so that its issue is over before anything is built again."""
+
+# What engines spell, cut or order differently: quotes, backslashes, breaks, wide and combined characters, odd cases.
+_TEXTS = (
+    "The app won't start since yesterday, please fix it soon",
+    'He said "try again" and C:\\temp\\new is \\"full\\"',
+    "First line\nsecond line\twith a tab\r\nand a third line",
+    "Die Zahlung schlägt fehl, große Enttäuschung für mich",
+    "支付失败,订单已取消,但是钱已经扣了,请尽快退款给我,谢谢",
+    "🙈🙈 crashes 👩‍👩‍👧 every time I open it 🇩🇪 really",
+    "İSTANBUL'DA ÇALIŞMIYOR, ẞ STRASSE",
+    "Cafe\u0301 or café? <b>50 %</b> off & {{ nothing }} works",
+    "too short",
+    "Long " + "and long 🙂 " * 60,
+)
+_SEGMENTS = ("vip", "Enterprise", "plus", "basic", "ноль")
+
+
+def set_up(home: Home) -> None:
+    """Make the lake: six worlds in which something breaks, five in which nothing does, one long over."""
+    stage.set_up(home, [Drawing(world) for world in cast(6, 5, 5, 0.5)])
+    land_playbook(home, load_playbook())
+    for table in ("feedback", "labels", "releases", "orders", "funnel_metrics", "service_metrics"):
+        rows = lake.scan(home, table).collect()
+        lake.replace(home, table, _told(table, pl.concat([rows, _over(rows)])))
+    customers = pl.DataFrame({"number": range(900)}).select(
+        customer_id=pl.format("c{}", "number"),
+        segment=_one_of(_SEGMENTS, "number"),
+        lifetime_value=pl.col("number") * 1.37,
+        known_at=pl.lit(START).cast(lake.INSTANT) + pl.duration(hours="number"),
+        content_hash=pl.lit("first"),
+    )
+    _append(home, "customers", customers)
+
+
+def _over(rows: pl.DataFrame) -> pl.DataFrame:
+    """The first world once more, earlier."""
+    name = pl.col("product" if "product" in rows.columns else "feedback_id")
+    own = rows.filter(name.str.starts_with("bad_release_on_one_platform"))
+    names = cs.ends_with("_id") | cs.by_name("product", "duplicate_of", require_all=False)
+    return own.with_columns(cs.datetime() - _EARLIER, names + "-earlier")
+
+
+def _told(table: str, rows: pl.DataFrame) -> pl.DataFrame:
+    """What the worlds leave unsaid; every row by its number, so that the same lake comes out each time."""
+    if table not in {"feedback", "labels", "orders"}:
+        return rows
+    numbered = rows.sort("known_at", rows.columns[0]).with_row_index("number")
+    number = pl.col("number")
+    lately = pl.col("known_at") > FIRST - timedelta(days=2)
+    customer = pl.when(number % 7 > 0).then(pl.format("c{}", number * 31 % 1000))
+    said: dict[str, dict[str, pl.Expr]] = {
+        "orders": {"customer_id": customer},
+        "feedback": {
+            "customer_id": customer,
+            "customer_segment": pl.when(number % 3 == 0).then(_one_of(_SEGMENTS, "number")),
+            "order_id": pl.format("o{}", number),
+            "feature": pl.when(lately & _is_of("bad_flag")).then(pl.lit("wallet")).otherwise(pl.lit("search")),
+            "country": pl.when(lately & _is_of("price_rise")).then(pl.lit("FR")).otherwise("country"),
+            "title": _one_of(_TEXTS, "number"),
+            "nps_score": pl.when(pl.col("channel") == "nps").then(number % 11),
+            "known_at": pl.col("known_at") + pl.duration(microseconds=number * 97 % 1_000_000),
+        },
+        "labels": {
+            "masked_text": _one_of(_TEXTS, "number")
+            + pl.when(number % 4 > 0).then(pl.format(" ({})", number)).otherwise(pl.lit("")),
+            "confidence": (number * 37 % 1000) / 1000.0,
+            "is_spam": number % 41 == 0,
+            "abstained": pl.col("issue_type") == "other",
+            "language": pl.lit("en"),
+            "sentiment": pl.when(number % 2 == 0).then(pl.lit("negative")).otherwise(pl.lit("neutral")),
+            "sentiment_score": (number % 21) / 10.0 - 1.0,
+            "entities": pl.struct(order=number, name=pl.lit("Zoë")).struct.json_encode(),
+            "key_phrases": pl.struct(phrase=number, weight=number / 7.0).struct.json_encode(),
+            "runner_up_type": pl.lit("praise"),
+        },
+    }
+    values = {name: value.cast(rows.schema[name]) for name, value in said[table].items()}
+    return numbered.with_columns(**values).drop("number")
+
+
+def _is_of(scenario: str) -> pl.Expr:
+    return pl.col("product").str.starts_with(scenario)
+
+
+def _one_of(values: tuple[str, ...], number: str) -> pl.Expr:
+    return pl.col(number).cast(pl.Int64).map_elements(lambda at: values[at % len(values)], return_dtype=pl.String)
+
+
+def bring_news(home: Home, now: datetime, issues: list[str]) -> None:
+    """Rows that arrive late or correct earlier ones, none of a time long past; and tickets for the issues so far."""
+    moment = pl.lit(now).cast(lake.INSTANT)
+    recent = {"feedback": 1, "labels": 1, "funnel_metrics": 2, "service_metrics": 2, "releases": 3}
+    changed = {
+        "feedback": {"text": pl.lit("corrected"), "title": pl.lit(None), "country": pl.lit("FR")},
+        "labels": {"issue_type": pl.lit("app_crash"), "labeled_at": moment},
+        "funnel_metrics": {"entered": pl.col("entered") + 50},
+        "service_metrics": {"errors": pl.col("errors") * 3},
+        "releases": {"deployed_at": pl.col("deployed_at") + timedelta(hours=3)},
+        "orders": {"status": pl.lit("refunded"), "refunded_at": moment, "refund_amount": pl.col("amount") / 3.0},
+        "customers": {"segment": pl.lit("loyal"), "lifetime_value": pl.col("lifetime_value") + 1000.0},
+    }
+    for table, values in changed.items():
+        days = recent.get(table, 40)
+        known = lake.scan(home, table).filter(pl.col("known_at").is_between(now - timedelta(days=days), now)).collect()
+        rows = known.sort(known.columns).gather_every(max(1, known.height // 40)).with_columns(**values)
+        if "content_hash" in rows.columns:
+            rows = rows.with_columns(content_hash=pl.lit("changed"))
+        _append(home, table, rows.with_columns(known_at=moment))
+    before = lake.scan(home, "feedback").filter(pl.col("known_at") < FIRST - timedelta(days=2)).collect()
+    for name, rows, happened in (
+        ("-late", before.tail(25), pl.col("occurred_at")),
+        ("-backfilled", before.head(25), moment - timedelta(days=3, hours=5)),
+    ):
+        new = rows.with_columns(feedback_id=pl.col("feedback_id") + name, known_at=moment, occurred_at=happened)
+        _append(home, "feedback", new)
+    _append(home, "ticket_events", _tickets(issues, now))
+
+
+def _tickets(issues: list[str], now: datetime) -> pl.DataFrame:
+    """A ticket for each issue; every other one is closed again."""
+    rows = [
+        {"event_id": f"{issue}-{event}", "issue_id": issue, "event": event, "occurred_at": at}
+        for number, issue in enumerate(issues)
+        for event, at in (("created", now), ("resolved", now + timedelta(minutes=number)))
+        if event == "created" or number % 2
+    ]
+    return pl.DataFrame(rows).with_columns(known_at="occurred_at", url=pl.format("https://tracker/{}", "issue_id"))
+
+
+def _append(home: Home, table: str, rows: pl.DataFrame) -> None:
+    schema = schema_of(table) if table != "labels" else lake.scan(home, table).collect_schema()
+    columns = [
+        (pl.col(name) if name in rows.columns else pl.lit(None)).cast(kind).alias(name) for name, kind in schema.items()
+    ]
+    lake.append(home, table, rows.select(columns))
