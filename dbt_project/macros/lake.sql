@@ -12,7 +12,7 @@
 {%- endmacro %}
 
 {% macro register_lake() %}
-    {% if execute %}
+    {% if execute and flags.INTROSPECT %}
         {% do run_query('create schema if not exists lake') %}
         {% for node in graph.sources.values() if node.source_name == 'lake' %}
             {% do run_query('create or replace view lake.' ~ node.name ~ ' as ' ~ lake_relation(node.name, lake_since(node.name))) %}

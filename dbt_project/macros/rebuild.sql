@@ -1,6 +1,7 @@
 {# What a build makes anew. Rows up to `rebuild_from` stand: nothing that was landed since the last build touches them.
    An incremental model first forgets its rows after that instant (or of issues that can still change), then appends them
-   as they are now. Whoever starts dbt says the instant (decisioning/changes.py); without one, everything is made anew. #}
+   as they are now. Whoever starts dbt says the instant (decisioning/changes.py); without one, everything is made anew;
+   and so it reads when dbt compiles without asking the warehouse. #}
 
 {% macro rebuild_from() -%} cast('{{ var("rebuild_from", "") or "1970-01-01" }}' as timestamp) {%- endmacro %}
 
@@ -8,18 +9,18 @@
 {% macro history_from() -%} cast('{{ var("history_from", "") or "1970-01-01" }}' as timestamp) {%- endmacro %}
 
 {% macro forget_since(column) -%}
-    {%- if is_incremental() -%} delete from {{ this }} where {{ column }} > {{ rebuild_from() }} {%- endif -%}
+    {%- if flags.INTROSPECT and is_incremental() -%} delete from {{ this }} where {{ column }} > {{ rebuild_from() }} {%- endif -%}
 {%- endmacro %}
 
 {% macro forget_live_issues() -%}
-    {%- if is_incremental() -%}
+    {%- if flags.INTROSPECT and is_incremental() -%}
         delete from {{ this }}
         where issue_id not in (select issue_id from {{ this.include(identifier=false) }}.int_episodes where not is_live)
     {%- endif -%}
 {%- endmacro %}
 
 {% macro is_new(id) -%}
-    {%- if is_incremental() -%} {{ id }} not in (select {{ id }} from {{ this }}) {%- else -%} true {%- endif -%}
+    {%- if flags.INTROSPECT and is_incremental() -%} {{ id }} not in (select {{ id }} from {{ this }}) {%- else -%} true {%- endif -%}
 {%- endmacro %}
 
 {# A data test of a model that says `rebuilt_by` looks at what this build made: the rest was tested when it was made. #}
