@@ -19,10 +19,12 @@ from dagster_project.automation.destinations.base import (
     Deferred,
     DeliveryError,
     ExternalTicket,
+    FindsByMarker,
     NotSent,
     Outcome,
     ReadsTicket,
     Rejected,
+    RepeatsSafely,
     Ticket,
     TicketDestination,
     Unknown,
@@ -37,6 +39,10 @@ Progress = Callable[[str], None]
 PAST = {Action.CREATE: "created", Action.UPDATE: "updated", Action.RESOLVE: "resolved"}
 _PATIENCE = 3  # unknown outcomes in a row after which a destination is left alone for this run
 _CLOCK_MARGIN = timedelta(hours=1)  # how far the target's clock may be behind ours
+_HELD = (
+    "the answer was lost and this tool can be asked by nobody but a person: see whether it arrived, then"
+    " `feedback-control outbox settle`"
+)
 _MOST_STEPS = 8  # settling an old intent and then sending a new one takes six
 
 
@@ -175,8 +181,9 @@ class Delivery:
                 return self._look_up(head)
             case Step.SEND if not self._stopped:
                 # An issue older than this ledger may have a ticket that an earlier ledger opened.
-                may_be_there = work.action is Action.CREATE and work.issue.detected_at <= self._ledger.born_at
-                if may_be_there and not head.attempts and not self._look_up(head):
+                older = work.action is Action.CREATE and work.issue.detected_at <= self._ledger.born_at
+                may_be_there = older and not head.attempts and isinstance(self._destination, FindsByMarker)
+                if may_be_there and not self._look_up(head):
                     return False
                 return self._send(work, head)
             case Step.STANDS:
@@ -211,6 +218,9 @@ class Delivery:
     def _look_up(self, intent: Intent) -> bool:
         """Settle whether the ticket is there, by the strongest read the destination offers."""
         sent = self._ledger.ticket(intent)
+        if not self._can_settle(intent):
+            self._problem(f"{sent.title}: {_HELD}")
+            return False
         try:
             found = self._find(intent, sent)
         except Exception as error:
@@ -227,15 +237,23 @@ class Delivery:
             self._count(intent.action, sent.title, found[0], said="found")
         return True
 
+    def _can_settle(self, intent: Intent) -> bool:
+        """Whether the destination has any power by which an unknown outcome can be settled without a person."""
+        reads = isinstance(self._destination, ReadsTicket) and intent.action is not Action.CREATE
+        return reads or isinstance(self._destination, FindsByMarker | RepeatsSafely)
+
     def _find(self, intent: Intent, sent: Ticket) -> list[ExternalTicket]:
-        if intent.action is Action.CREATE:
-            since = intent.created_at - _CLOCK_MARGIN if intent.attempts else None
-            return self._destination.find_by_marker(sent.marker, since)
-        if isinstance(self._destination, ReadsTicket):
-            ticket = self._destination.read(intent.external_id or "")
+        there = self._destination
+        if intent.action is not Action.CREATE and isinstance(there, ReadsTicket):
+            ticket = there.read(intent.external_id or "")
             present = [ticket] if ticket else []
+        elif isinstance(there, FindsByMarker):
+            since = intent.created_at - _CLOCK_MARGIN if intent.attempts and intent.action is Action.CREATE else None
+            present = there.find_by_marker(sent.marker, since)
         else:
-            present = self._destination.find_by_marker(sent.marker)
+            return []  # the target takes the marker only once, so it may be sent again as if it were not there
+        if intent.action is Action.CREATE:
+            return present
         return [ticket for ticket in present if ticket.says(sent)]  # an update that does not show was not made
 
     def _with_note(self, wanted: Ticket, head: Intent, held: Intent | None) -> Ticket:

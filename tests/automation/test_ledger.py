@@ -255,7 +255,9 @@ def test_a_ledger_of_another_version_is_left_alone(home: Home) -> None:
 
 
 def test_a_ticket_survives_the_ledger(ledger: Ledger) -> None:
-    odd = Ticket("i", "m", "t\u200b", "b\n\U0001f600", "open", "P1", "o", ("a", "b"), "n", "k", True)
+    odd = Ticket(
+        "i", "m", "t\u200b", "b\n\U0001f600", "open", "P1", "o", ("a", "b"), (("urgency", "1"),), "n", "k", True
+    )
     ledger.record([(None, Action.CREATE, odd)], "sim", NOW)
     found = ledger.head("i", "sim")
     assert found is not None and ledger.ticket(found) == odd

@@ -12,8 +12,10 @@ A destination knows one tool and nothing of the ledger. Its methods return the t
 Two rules make exactly-once possible. ``create`` writes with one request, so that its outcome is never half known.
 ``update`` and ``resolve`` set state and may be repeated: doing one twice leaves the same ticket as doing it once.
 
-A power that not every tool has is a protocol of its own, checked structurally. To add a destination: one file with a
-class that meets ``TicketDestination``, its settings, and its entry in ``config.py``.
+A power that not every tool has is a protocol of its own, checked structurally. How an unknown outcome is settled
+depends on it: ``FindsByMarker`` is looked up, ``RepeatsSafely`` is sent again under the same marker, and what can do
+neither is held for a person. To add a destination: one file with a class that meets ``TicketDestination``, its
+settings, and its entry in ``config.py``.
 """
 
 from __future__ import annotations
@@ -35,7 +37,8 @@ class Ticket:
     """What a destination is asked to hold, ready to send.
 
     ``note`` is a comment about the change since the last delivery (empty: no comment), ``note_key`` makes it
-    recognisable, and ``reopens`` says that this system resolved the ticket before and takes that back.
+    recognisable, and ``reopens`` says that this system resolved the ticket before and takes that back. ``fields`` are
+    further fields of the target's own, from the mapping in ``destinations.yml``.
     """
 
     issue_id: str
@@ -46,6 +49,7 @@ class Ticket:
     priority: str
     owner: str
     labels: tuple[str, ...] = ()
+    fields: tuple[tuple[str, str], ...] = ()
     note: str = ""
     note_key: str = ""
     reopens: bool = False
@@ -58,28 +62,39 @@ class Ticket:
 
     def as_json(self) -> str:
         """The ticket as the ledger keeps it."""
-        return json.dumps(asdict(self), sort_keys=True, ensure_ascii=False)
+        content = asdict(self)
+        if not self.fields:
+            del content["fields"]  # so that a ticket without any keeps the hash it had before there were any
+        return json.dumps(content, sort_keys=True, ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str) -> Ticket:
         """The ticket that ``as_json`` wrote."""
-        fields = json.loads(text)
-        return cls(**{**fields, "labels": tuple(fields["labels"])})
+        content = json.loads(text)
+        pairs = tuple((name, value) for name, value in content.pop("fields", ()))
+        return cls(**{**content, "labels": tuple(content["labels"]), "fields": pairs})
 
 
 @dataclass(frozen=True)
 class ExternalTicket:
-    """A ticket as the tool has it; ``closed`` by whomever."""
+    """A ticket as the tool has it; ``closed`` by whomever.
+
+    ``content_hash`` is the hash that was sent with the text, for tools that keep it in a field beside the marker: their
+    text comes back in another markup and cannot be compared.
+    """
 
     external_id: str
     url: str
     title: str
     body: str
     closed: bool = False
+    content_hash: str = ""
 
     def says(self, ticket: Ticket) -> bool:
         """Whether the tool holds what this ticket says, so that nothing has to be sent."""
         done = self.closed if ticket.status == "resolved" else not (ticket.reopens and self.closed)
+        if self.content_hash:
+            return done and self.content_hash == ticket.content_hash
         return done and self.title == ticket.title and _same_text(self.body, ticket.body)
 
 
@@ -185,12 +200,30 @@ class TicketDestination(Protocol):
         """As ``update``, and close it unless somebody already has."""
         ...
 
+
+@runtime_checkable
+class FindsByMarker(Protocol):
+    """A destination that can tell whether it has a ticket, without knowing its id."""
+
     def find_by_marker(self, marker: str, since: datetime | None = None) -> list[ExternalTicket]:
         """Every ticket with this marker, oldest first.
 
         By the strongest read that the tool offers: a listing, not a search index. ``since`` is an instant before which
         the ticket cannot have been written.
         """
+        ...
+
+
+@runtime_checkable
+class RepeatsSafely(Protocol):
+    """A destination whose target takes the same marker, and the same note key, only once.
+
+    What is sent again there changes nothing, so an unknown outcome is simply sent again after the settle time.
+    """
+
+    @property
+    def repeats_safely(self) -> Literal[True]:
+        """Always true; a destination without the power does not have the attribute."""
         ...
 
 
@@ -209,4 +242,47 @@ class Closeable(Protocol):
 
     def close(self) -> None:
         """Release what is held."""
+        ...
+
+
+@dataclass(frozen=True)
+class TicketChange:
+    """What somebody did to a ticket in the tool.
+
+    ``change_id`` identifies it within the destination for ever. ``event`` is ``commented``, ``closed``, ``reopened``,
+    ``assigned`` or ``prioritised``; ``value`` what it was set to: the comment, the tool's own status, the assignee or
+    the priority. ``verdict`` is ``not_a_bug`` or ``duplicate`` where the tool's resolution says so, else empty.
+    """
+
+    change_id: str
+    external_id: str
+    event: Literal["commented", "closed", "reopened", "assigned", "prioritised"]
+    value: str
+    actor: str
+    occurred_at: datetime
+    verdict: Literal["", "not_a_bug", "duplicate"] = ""
+
+
+@runtime_checkable
+class PullsChanges(Protocol):
+    """A destination that can tell what people did to its tickets."""
+
+    def changes_since(self, since: datetime) -> list[TicketChange]:
+        """What happened to tickets of ours at or after an instant, by the target's clock; oldest first.
+
+        More than that may come, also what this system did itself; each change comes with the same id every time.
+        """
+        ...
+
+
+@runtime_checkable
+class Checkable(Protocol):
+    """A destination that can be tried without writing anything."""
+
+    def check(self) -> str:
+        """What is reached, in a few words.
+
+        Raises:
+            DeliveryError: it cannot be used; the reason names the setting to mend.
+        """
         ...

@@ -20,8 +20,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from dagster_project.automation.destinations.base import TicketDestination
-from dagster_project.automation.destinations.github import GitHubIssues, GitHubSettings
-from dagster_project.automation.destinations.local import LocalSettings, LocalTracker
+from dagster_project.automation.destinations.github import GitHubSettings
+from dagster_project.automation.destinations.local import LocalSettings
 from dagster_project.errors import ConfigurationError
 from dagster_project.home import REPOSITORY, Home
 
@@ -55,8 +55,8 @@ def load_destinations(home: Home) -> list[TicketDestination]:
     """
     found = next((path for path in (home.root / FILE_NAME, REPOSITORY / FILE_NAME) if path.is_file()), None)
     if found is None:
-        return [_built(LocalSettings(name="local"), home)]
-    return [_built(settings, home) for settings in read_destinations(found).destinations]
+        return [LocalSettings(name="local").build(home)]
+    return [settings.build(home) for settings in read_destinations(found).destinations]
 
 
 def read_destinations(path: Path) -> DestinationsFile:
@@ -72,14 +72,6 @@ def read_destinations(path: Path) -> DestinationsFile:
         raise ConfigurationError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
     except ValidationError as error:
         raise ConfigurationError(f"{path}: {_first_problem(error, content)}") from None
-
-
-def _built(settings: LocalSettings | GitHubSettings, home: Home) -> TicketDestination:
-    match settings:
-        case LocalSettings(name=name, folder=folder):
-            return LocalTracker(home.root / (folder or home.tickets).expanduser(), name=name)
-        case GitHubSettings():
-            return GitHubIssues(settings)
 
 
 def _first_problem(error: ValidationError, content: Any) -> str:

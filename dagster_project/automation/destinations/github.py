@@ -13,10 +13,9 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 import httpx
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, Field
 
 from dagster_project.automation.destinations.base import (
     Deferred,
@@ -30,40 +29,28 @@ from dagster_project.automation.destinations.base import (
     marker_line,
 )
 from dagster_project.automation.destinations.http import HttpTarget, wait_of
+from dagster_project.automation.destinations.settings import NAME, VARIABLE, HttpSettings
+from dagster_project.home import Home
 
 _PAGE = 100
 _MOST_PAGES = 1000
 _NUMBERED = re.compile(r"/issues/\d+")
 
 
-class GitHubSettings(BaseModel):
+class GitHubSettings(HttpSettings):
     """A ``kind: github`` entry of destinations.yml."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     kind: Literal["github"]
-    name: str = Field("github", pattern=r"^[a-z0-9][a-z0-9_-]{0,49}$")
+    name: str = Field("github", pattern=NAME)
     repository: str = Field(pattern=r"^[\w.-]+/[\w.-]+$")
-    token_env: str = Field("GITHUB_TOKEN", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    token_env: str = Field("GITHUB_TOKEN", pattern=VARIABLE)
     base_url: str = "https://api.github.com"
     label: str = Field("feedback-control", min_length=1, max_length=50, pattern=r"^[^,]+$")
     creator: str | None = None
-    settle_seconds: float = Field(60, ge=0, le=3600)
-    timeout_seconds: float = Field(20, gt=0, le=25)  # several requests have to fit into the ledger's lease
-    pace_seconds: float = Field(1, ge=0, le=10)
 
-    @field_validator("base_url")
-    @classmethod
-    def _safe_for_a_token(cls, value: str) -> str:
-        url = urlsplit(value)
-        if url.username or url.password:
-            raise ValueError(
-                "must not contain a user or password; the token comes from the variable named by token_env"
-            )
-        local = url.hostname in ("localhost", "127.0.0.1", "::1")
-        if url.scheme != "https" and not (local and url.scheme == "http"):
-            raise ValueError("must begin with https://, because a token is sent there")
-        return value
+    def build(self, home: Home) -> GitHubIssues:
+        """The destination."""
+        return GitHubIssues(self)
 
 
 class _Label(BaseModel):

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from dagster_project.automation import inert
 from dagster_project.automation.destinations.base import (
@@ -30,6 +30,8 @@ from dagster_project.automation.destinations.base import (
     carries,
     marker_line,
 )
+from dagster_project.automation.destinations.settings import NAME, DestinationSettings
+from dagster_project.home import Home
 
 CLOSED = frozenset({"resolved", "closed", "done", "duplicate", "rejected", "not a bug"})
 """Values of ``status`` that count as closed; any other word is open."""
@@ -40,14 +42,16 @@ _HINT = "<!-- Kept up to date by feedback-control down to History. Change `statu
 _HISTORY = "## History"
 
 
-class LocalSettings(BaseModel):
+class LocalSettings(DestinationSettings):
     """A ``kind: local`` entry of destinations.yml; ``folder`` defaults to the home's ``tickets``."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     kind: Literal["local"] = "local"
-    name: str = Field("local", pattern=r"^[a-z0-9][a-z0-9_-]{0,49}$")
+    name: str = Field("local", pattern=NAME)
     folder: Path | None = None
+
+    def build(self, home: Home) -> LocalTracker:
+        """The destination."""
+        return LocalTracker(home.root / (self.folder or home.tickets).expanduser(), name=self.name)
 
 
 @dataclass(frozen=True)

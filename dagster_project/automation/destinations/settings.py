@@ -1,0 +1,57 @@
+"""What the settings of every destination share.
+
+A destination's own settings extend one of these two, name their ``kind`` and say how to build it. ``fields`` fills
+further fields of the target, and ``template`` replaces the brief; both are Jinja, rendered in a sandbox, over the
+issue's columns (``queue.Issue``).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+Priority = Literal["P1", "P2", "P3", "P4"]
+NAME = r"^[a-z0-9][a-z0-9_-]{0,49}$"
+VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
+
+
+class DestinationSettings(BaseModel):
+    """What any entry of destinations.yml may say.
+
+    ``name`` is what the ledger knows the destination by. ``priorities`` limits it to issues of these; a ticket that it
+    has already stays up to date. ``mode`` is ``mirror`` (a ticket is closed when its issue is over) or ``upsert``
+    (closing is left to people). ``reopen`` says whether an issue that comes back before it counts as over reopens a
+    ticket that was closed when it seemed to be.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(pattern=NAME)
+    priorities: tuple[Priority, ...] = ("P1", "P2", "P3", "P4")
+    mode: Literal["mirror", "upsert"] = "mirror"
+    reopen: bool = True
+    template: Path | None = None
+    fields: dict[str, str] = {}
+
+
+class HttpSettings(DestinationSettings):
+    """What any destination with an HTTP API may say besides."""
+
+    base_url: str
+    settle_seconds: float = Field(60, ge=0, le=3600)
+    timeout_seconds: float = Field(20, gt=0, le=25)  # several requests have to fit into the ledger's lease
+    pace_seconds: float = Field(1, ge=0, le=10)
+
+    @field_validator("base_url")
+    @classmethod
+    def _safe_for_a_secret(cls, value: str) -> str:
+        url = urlsplit(value)
+        if url.username or url.password:
+            raise ValueError("must not contain a user or password; secrets come from the variables named by *_env")
+        local = url.hostname in ("localhost", "127.0.0.1", "::1")
+        if url.scheme != "https" and not (local and url.scheme == "http"):
+            raise ValueError("must begin with https://, because a secret is sent there")
+        return value
