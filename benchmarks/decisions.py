@@ -16,6 +16,7 @@ import textwrap
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -43,12 +44,25 @@ _BINS = (0.0, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0)
 
 @dataclass(frozen=True)
 class Condition:
-    """Under what the worlds are judged: times the usual traffic, the share of wrong labels, what nobody recorded."""
+    """Under what the worlds are judged.
+
+    Times the usual traffic, the share of wrong labels, what nobody recorded, and the hours between two looks (None: the
+    few looks of the main table).
+    """
 
     name: str
     scale: float = 1.0
     label_errors: float = 0.0
     without: str = ""
+    every_hours: int | None = None
+
+    @property
+    def looks(self) -> Sequence[datetime]:
+        """The instants at which decisions are made."""
+        if self.every_hours is None:
+            return stage.LOOKS
+        count = int((stage.LOOKS[-1] - stage.LOOKS[0]) / timedelta(hours=self.every_hours))
+        return [stage.LOOKS[0] + timedelta(hours=self.every_hours * place) for place in range(count + 1)]
 
 
 CONDITIONS = (
@@ -57,6 +71,7 @@ CONDITIONS = (
     Condition("10 % of labels wrong", label_errors=0.1),
     Condition("20 % of labels wrong", label_errors=0.2),
     Condition("30 % of labels wrong", label_errors=0.3),
+    Condition("a look every eight hours", every_hours=8),
 )
 ABLATIONS: dict[str, dict[str, tuple[str, ...]]] = {
     "errors of services": {"service_metrics": ()},
@@ -98,7 +113,8 @@ def measure(must_fire: int, must_not: int, seed: int, condition: Condition) -> R
             home = Home(Path(folder))
             stage.set_up(home, drawings)
             issues, weighed = [], []
-            for look in stage.decisions(home, progress=partial(say, f"{condition.name}: batch {place} of {count}")):
+            saying = partial(say, f"{condition.name}: batch {place} of {count}")
+            for look in stage.decisions(home, condition.looks, progress=saying):
                 issues.append(stage.issues_at(home, look))
                 weighed.append(stage.candidates_at(home, look))
             scores = stage.scores_at(home)
@@ -294,7 +310,11 @@ def report(results: Results, others: dict[str, list[str]], must_fire: int, must_
 
 def under_conditions(must_fire: int, must_not: int, seed: int) -> list[str]:
     """The same table, all rules, with more or less traffic and with wrong labels."""
-    lines = [f"{must_fire} and {must_not} of these worlds, drawn with other traffic or other labels.", ""]
+    lines = [
+        f"{must_fire} and {must_not} of these worlds, with other traffic, other labels, or more looks: whoever looks"
+        " more often has more chances to be fooled.",
+        "",
+    ]
     for condition in CONDITIONS:
         outcomes = measure(must_fire, must_not, seed, condition).outcomes
         lines += ["", f"### {condition.name.capitalize()}", "", *HEADER]

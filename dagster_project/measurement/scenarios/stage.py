@@ -93,9 +93,10 @@ def scores_at(home: Home) -> pl.DataFrame:
     detection = load_playbook().detection
     return read_rows(
         home,
-        "select product, issue_type, tick, greatest(case when excess >= $1 then score else 0 end,"
-        " case when excess_72h >= $1 and score >= $2 then score_72h else 0 end) as score"
+        "select product, issue_type, tick, greatest("
+        "case when excess >= $1 and feedback_count >= $4 * explained then score else 0 end, case when excess_72h >= $1"
+        " and score >= $2 and feedback_count_72h >= $4 * explained_72h then score_72h else 0 end) as score"
         " from fct_issue_activity where scope_kind = 'all' and baseline_days >= $3"
         " and (excess >= $1 or excess_72h >= $1)",
-        [detection.min_excess, detection.close_score, detection.min_baseline_days],
+        [detection.min_excess, detection.close_score, detection.min_baseline_days, detection.min_ratio],
     ).with_columns(pl.col("tick").dt.replace_time_zone("UTC"))

@@ -6,6 +6,7 @@ with activity as (
     select
         activity.*,
         settings.min_excess,
+        settings.min_ratio,
         case
             when activity.scope_kind = 'all' then settings.open_score
             else settings.open_score_scoped
@@ -24,9 +25,14 @@ flagged as (
 
     select
         *,
-        (score >= open_at and excess >= min_excess)
-        or (score_72h >= open_at and excess_72h >= min_excess and score >= close_at) as is_alarm,
-        score >= close_at and excess >= 0.4 * min_excess as is_elevated
+        (score >= open_at and excess >= min_excess and feedback_count >= min_ratio * explained)
+        or (
+            score_72h >= open_at and excess_72h >= min_excess and score >= close_at
+            and feedback_count_72h >= min_ratio * explained_72h
+        ) as is_alarm,
+        score >= close_at and excess >= 0.4 * min_excess
+        and feedback_count >= (1.0 + 0.5 * (min_ratio - 1.0)) * explained as is_elevated,
+        greatest(score, score_72h) >= 0.5 * (open_at + close_at) as is_rising
     from activity
 
 )
@@ -37,6 +43,7 @@ select
     tick,
     max(valid_to) as valid_to,
     max(case when is_alarm then 1 else 0 end) as is_alarm,
+    max(case when is_rising then 1 else 0 end) as is_rising,
     max(greatest(score, score_72h)) as score,
     max(case when scope_kind = 'all' then feedback_count / expected end) as times_expected
 from flagged

@@ -1,8 +1,8 @@
 -- Episodes: an issue opens when a count is far above expectation (`open_score`), stays open while it is somewhat above
 -- (`close_score`), and is over after `quiet_hours` without either. It began with the rise that led to the first alarm:
--- back to where nothing was elevated for 12 hours. (Chance alone elevates a count now and then; going back through
--- everything elevated within `quiet_hours` would put the onset before the release that caused it.) The tick of the
--- first alarm gives the issue its id: counts at past ticks do not change as time goes on, so neither does the id.
+-- back to where nothing was halfway to an alarm for 12 hours. (Chance alone elevates a count now and then; going back
+-- through everything elevated would put the onset before the release that caused it.) The tick of the first alarm gives
+-- the issue its id: counts at past ticks do not change as time goes on, so neither does the id.
 with elevated as (
 
     select
@@ -11,7 +11,12 @@ with elevated as (
             partition by product, issue_type
             order by tick
             rows between unbounded preceding and 1 preceding
-        ) as elevated_until
+        ) as elevated_until,
+        max(case when is_rising = 1 then valid_to end) over (
+            partition by product, issue_type
+            order by tick
+            rows between unbounded preceding and 1 preceding
+        ) as rising_until
     from {{ ref('int_elevated') }}
 
 ),
@@ -21,7 +26,8 @@ gaps as (
     select
         elevated.*,
         settings.quiet_hours,
-        {{ seconds_between('elevated.elevated_until', 'elevated.tick') }} / 3600.0 as quiet_before
+        {{ seconds_between('elevated.elevated_until', 'elevated.tick') }} / 3600.0 as quiet_before,
+        {{ seconds_between('elevated.rising_until', 'elevated.tick') }} / 3600.0 as level_before
     from elevated
     cross join {{ ref('stg_playbook_settings') }} as settings
 
@@ -36,7 +42,7 @@ numbered as (
             order by tick
             rows unbounded preceding
         ) as episode_number,
-        sum(case when quiet_before <= 12.0 then 0 else 1 end) over (
+        sum(case when level_before <= 12.0 or is_rising = 0 then 0 else 1 end) over (
             partition by product, issue_type
             order by tick
             rows unbounded preceding
@@ -49,7 +55,9 @@ rises as (
 
     select
         *,
-        min(tick) over (partition by product, issue_type, episode_number, rise_number) as rise_start
+        min(case when is_rising = 1 then tick end) over (
+            partition by product, issue_type, episode_number, rise_number
+        ) as rise_start
     from numbered
 
 ),

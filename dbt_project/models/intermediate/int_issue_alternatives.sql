@@ -1,6 +1,6 @@
--- What else could have caused each issue, in competition with releases and flags: a campaign, a crowd that says more of
--- everything, an outage that hits every platform at once, one country, one text sent many times. `evidence` (0-1) says
--- how clearly each is seen.
+-- What else could have caused each issue, in competition with releases and flags: a campaign (or a change of prices or
+-- of the catalogue, which is recorded as one), a crowd that says more of everything, an outage that hits every platform
+-- at once, one country, one text sent many times. `evidence` (0-1) says how clearly each is seen.
 with issues as (
 
     select
@@ -17,6 +17,7 @@ campaigns as (
     select
         issues.issue_id,
         campaigns.campaign_id,
+        campaigns.kind as campaign_kind,
         campaigns.started_at,
         exp(-greatest(
             0.0, {{ seconds_between('campaigns.started_at', 'issues.started_at') }}
@@ -131,7 +132,11 @@ alternatives as (
         'campaign ' || campaign_id as alternative_id,
         started_at as since,
         evidence,
-        'Campaign ' || campaign_id || ' began ' || {{ minute_of('started_at') }} || ' UTC' as statement
+        case campaign_kind
+            when 'price_change' then 'Price change '
+            when 'catalogue_change' then 'Catalogue change '
+            else 'Campaign '
+        end || campaign_id || ' began ' || {{ minute_of('started_at') }} || ' UTC' as statement
     from campaigns
 
     union all

@@ -48,11 +48,16 @@ joined as (
         technical.error_rate_during,
         technical.error_rate_before,
         technical.error_ratio,
+        technical.requests_during,
+        technical.latency_during,
+        technical.latency_before,
+        technical.latency_ratio,
         business.conversion_before,
         business.conversion_during,
         business.conversion_ratio,
         business.fall_z,
         coalesce(business.lost_conversion_value, 0.0) as lost_conversion_value,
+        coalesce(refunds.refund_value, 0.0) as refund_value,
         candidate.change_id as candidate_id,
         candidate.change_kind as candidate_kind,
         candidate.version as candidate_version,
@@ -68,6 +73,7 @@ joined as (
     inner join {{ ref('int_issue_customers') }} as customers on issues.issue_id = customers.issue_id
     left join {{ ref('int_issue_technical') }} as technical on issues.issue_id = technical.issue_id
     left join {{ ref('int_issue_business') }} as business on issues.issue_id = business.issue_id
+    left join {{ ref('int_issue_refunds') }} as refunds on issues.issue_id = refunds.issue_id
     left join best_candidate as candidate on issues.issue_id = candidate.issue_id
     left join best_alternative as alternative on issues.issue_id = alternative.issue_id
     cross join {{ ref('stg_playbook_settings') }} as settings
@@ -82,7 +88,8 @@ judged as (
             when feedback_count < min_evidence then 'insufficient_data'
             else coalesce(candidate_verdict, 'no_regression')
         end as verdict,
-        coalesce(error_ratio >= 1.5 and errors_during >= 20, false) as has_technical,
+        coalesce(error_ratio >= 1.5 and errors_during >= 20, false) as has_errors,
+        coalesce(latency_ratio >= 1.5 and requests_during >= 100, false) as is_slow,
         coalesce(conversion_ratio <= 0.9 and fall_z >= 4.0, false) as has_business,
         coalesce(support_ratio >= 2.0 and support_count >= 5, false) as has_support
     from joined
@@ -91,6 +98,10 @@ judged as (
 
 select
     *,
+    has_errors or is_slow as has_technical,
+    greatest(
+        case when has_errors then error_ratio else 1.0 end, case when is_slow then latency_ratio else 1.0 end
+    ) as technical_ratio,
     verdict = 'regression' as has_change,
     -- Customer text alone never rolls anything back: machines must agree that it is this release (errors up by a half
     -- more than elsewhere), or the business must have suffered where the complaint rose with the release alone.
@@ -99,9 +110,11 @@ select
     case when verdict = 'regression' then candidate_id end as suspect_release_id,
     case when verdict = 'regression' then candidate_version end as suspect_version,
     1
-    + case when has_technical then 1 else 0 end
+    + case when has_errors or is_slow then 1 else 0 end
     + case when has_business then 1 else 0 end
     + case when has_support then 1 else 0 end
     + case when verdict = 'regression' then 1 else 0 end as signals,
-    {{ rounded('churn_value + case when has_business then lost_conversion_value else 0.0 end', 2) }} as revenue_at_risk
+    {{ rounded(
+        'churn_value + refund_value + case when has_business then lost_conversion_value else 0.0 end', 2
+    ) }} as revenue_at_risk
 from judged

@@ -35,7 +35,14 @@ technical_statements as (
         'technical' as kind,
         'Error rate ' || {{ decimals('error_rate_during * 100.0', 2) }} || ' % since the onset, '
         || {{ decimals('error_rate_before * 100.0', 2) }} || ' % before'
-        || case when has_technical then '.' else ': nothing unusual.' end as statement
+        || case when has_errors then '.' else ': nothing unusual.' end
+        || case
+            when is_slow
+                then
+                    ' Latency (95th percentile) ' || {{ whole('latency_during') }} || ' ms since the onset, '
+                    || {{ whole('latency_before') }} || ' ms before.'
+            else ''
+        end as statement
     from evidence
     where error_ratio is not null
 

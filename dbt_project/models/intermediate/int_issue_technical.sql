@@ -1,12 +1,14 @@
--- Technical evidence per issue: the error rate of the services that its type touches (seed service_map), inside its
--- platform if it has one, since the onset against the 28 days before. No rows where there is no telemetry.
+-- Technical evidence per issue: error rate and latency of the services that its type touches (seed service_map), inside
+-- its platform if it has one, since the onset against the 28 days before. No rows where there is no telemetry.
 with metrics as (
 
     select
         issues.issue_id,
         metrics.bucket_start >= issues.started_at as is_during,
         cast(metrics.requests as double) as requests,
-        cast(metrics.errors as double) as errors
+        cast(metrics.errors as double) as errors,
+        cast(case when metrics.latency_p95_ms is not null then metrics.requests end as double) as timed_requests,
+        cast(metrics.latency_p95_ms as double) as latency_p95_ms
     from {{ ref('int_issues') }} as issues
     inner join {{ ref('int_issue_scope') }} as places on issues.issue_id = places.issue_id
     inner join {{ ref('stg_service_metrics') }} as metrics
@@ -30,7 +32,12 @@ sums as (
         coalesce(sum(requests) filter (where is_during), 0.0) as requests_during,
         coalesce(sum(errors) filter (where is_during), 0.0) as errors_during,
         coalesce(sum(requests) filter (where not is_during), 0.0) as requests_before,
-        coalesce(sum(errors) filter (where not is_during), 0.0) as errors_before
+        coalesce(sum(errors) filter (where not is_during), 0.0) as errors_before,
+        -- Percentiles cannot be added; their mean, weighted by requests, is enough to see a rise.
+        sum(latency_p95_ms * timed_requests) filter (where is_during)
+        / nullif(sum(timed_requests) filter (where is_during), 0.0) as latency_during,
+        sum(latency_p95_ms * timed_requests) filter (where not is_during)
+        / nullif(sum(timed_requests) filter (where not is_during), 0.0) as latency_before
     from metrics
     group by issue_id
 
@@ -42,6 +49,9 @@ select
     errors_during,
     (errors_during + 0.5) / (requests_during + 1.0) as error_rate_during,
     (errors_before + 0.5) / (requests_before + 1.0) as error_rate_before,
-    ((errors_during + 0.5) / (requests_during + 1.0)) / ((errors_before + 0.5) / (requests_before + 1.0)) as error_ratio
+    ((errors_during + 0.5) / (requests_during + 1.0)) / ((errors_before + 0.5) / (requests_before + 1.0)) as error_ratio,
+    latency_during,
+    latency_before,
+    latency_during / nullif(latency_before, 0.0) as latency_ratio
 from sums
 where requests_during > 0 and requests_before > 0

@@ -4,6 +4,7 @@ with counted as (
 
     select
         counts.*,
+        baseline.day,
         baseline.baseline_days,
         baseline.baseline_total,
         baseline.baseline_squares
@@ -24,6 +25,12 @@ exposure as (
 
 ),
 
+season as (
+
+    select * from {{ ref('int_season') }}
+
+),
+
 -- Exposure: visits of the scope, else of the product, where the funnel has a baseline of them; else everything else
 -- said.
 exposed as (
@@ -36,7 +43,12 @@ exposed as (
         / greatest(series.baseline_days, 1.0) as other_per_day,
         coalesce(scope_exposure.visits_24h, product_exposure.visits_24h) as visits_24h,
         coalesce(scope_exposure.visits_72h, product_exposure.visits_72h) as visits_72h,
-        coalesce(scope_exposure.visits_per_day, product_exposure.visits_per_day) as visits_per_day
+        coalesce(scope_exposure.visits_per_day, product_exposure.visits_per_day) as visits_per_day,
+        coalesce(season.factor_0, 1.0) as factor_0,
+        coalesce(season.factor_1, 1.0) as factor_1,
+        coalesce(season.factor_2, 1.0) as factor_2,
+        coalesce(season.factor_3, 1.0) as factor_3,
+        {{ seconds_between('series.day', 'series.tick') }} / 86400.0 as elapsed
     from counted as series
     inner join counted as everything
         on
@@ -58,7 +70,30 @@ exposed as (
             and product_exposure.scope_kind = 'all'
             and series.tick = product_exposure.tick
             and product_exposure.visits_per_day > 0
+    left join season
+        on
+            series.product = season.product
+            and series.scope_kind = season.scope_kind
+            and series.scope_value = season.scope_value
+            and series.day = season.day
     where series.issue_type <> '(any)'
+
+),
+
+-- The last 24 hours are today so far and the rest of yesterday. Visits have a season of their own.
+seasoned as (
+
+    select
+        *,
+        case
+            when visits_per_day > 0 then 1.0
+            else elapsed * factor_0 + (1.0 - elapsed) * factor_1
+        end as season_24h,
+        case
+            when visits_per_day > 0 then 1.0
+            else (elapsed * factor_0 + factor_1 + factor_2 + (1.0 - elapsed) * factor_3) / 3.0
+        end as season_72h
+    from exposed
 
 ),
 
@@ -71,21 +106,21 @@ scaled as (
         -- Half the visits still leave a day's complaints to come in, hence the floor.
         case
             when visits_per_day > 0 then greatest(0.5, visits_24h / visits_per_day)
-            else 1.0
-        end as visits_ratio,
+            else season_24h
+        end as usual_ratio,
         case
             when visits_per_day > 0 then greatest(0.5, visits_72h / (3.0 * visits_per_day))
-            else 1.0
-        end as visits_ratio_72h,
+            else season_72h
+        end as usual_ratio_72h,
         case
             when visits_per_day > 0 then 1.0
-            else greatest(1.0, (other_24h + 1.0) / (other_per_day + 1.0))
+            else greatest(1.0, (other_24h + 1.0) / (other_per_day * season_24h + 1.0))
         end as crowd_ratio,
         case
             when visits_per_day > 0 then 1.0
-            else greatest(1.0, (other_72h + 1.0) / (3.0 * other_per_day + 1.0))
+            else greatest(1.0, (other_72h + 1.0) / (3.0 * other_per_day * season_72h + 1.0))
         end as crowd_ratio_72h
-    from exposed
+    from seasoned
 
 ),
 
@@ -94,10 +129,10 @@ expectation as (
 
     select
         *,
-        rate_per_day * visits_ratio as expected,
-        3.0 * rate_per_day * visits_ratio_72h as expected_72h,
-        rate_per_day * visits_ratio * crowd_ratio as explained,
-        3.0 * rate_per_day * visits_ratio_72h * crowd_ratio_72h as explained_72h
+        rate_per_day * usual_ratio as expected,
+        3.0 * rate_per_day * usual_ratio_72h as expected_72h,
+        rate_per_day * usual_ratio * crowd_ratio as explained,
+        3.0 * rate_per_day * usual_ratio_72h * crowd_ratio_72h as explained_72h
     from scaled
 
 )

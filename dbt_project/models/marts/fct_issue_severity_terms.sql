@@ -36,7 +36,7 @@ measured as (
         cast(case weights.term
             when 'volume' then coalesce(excess.excess, 0.0)
             when 'velocity' then coalesce(evidence.peak_times_expected, 1.0)
-            when 'technical' then case when evidence.has_technical then evidence.error_ratio else 1.0 end
+            when 'technical' then evidence.technical_ratio
             when 'release' then case when evidence.has_change then evidence.candidate_confidence else 0.0 end
             when 'revenue' then evidence.revenue_at_risk
             when 'journey' then taxonomy.journey_weight

@@ -186,6 +186,7 @@ select
     cast(customers_affected as bigint) as customers_affected,
     revenue_at_risk,
     lost_conversion_value,
+    refund_value,
     churn_value,
     cast(signals as bigint) as signals,
     cast(coalesce(recurrences, 0) as bigint) as recurrences,

@@ -10,6 +10,7 @@ select
     open_score_scoped,
     close_score,
     min_excess,
+    min_ratio,
     quiet_hours,
     min_baseline_days,
     regression_confidence,

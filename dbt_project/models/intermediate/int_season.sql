@@ -1,0 +1,89 @@
+-- How the days of the week differ in what is said, for products whose visits nobody counts: of the 28 days from 4 to 31
+-- back, the share of those that were the same day of the week, as a multiple of a seventh. Ten pieces of feedback for
+-- each day of the week are added, so that thin history has no season; a day of more than twice the usual counts as
+-- twice, so that one incident makes none.
+with daily as (
+
+    select
+        product,
+        scope_kind,
+        scope_value,
+        {{ day_of('tick') }} as day,
+        cast(sum(feedback_count) as double) as feedback_count
+    from {{ ref('int_complaints') }}
+    where issue_type = '(any)' and tick > {{ rebuild_from() }} - interval '768' hour
+    group by product, scope_kind, scope_value, {{ day_of('tick') }}
+
+),
+
+counted as (
+
+    select distinct
+        product,
+        scope_kind,
+        scope_value,
+        day
+    from {{ ref('int_baseline') }}
+    where baseline_days >= 28
+
+),
+
+-- How many days each of those days lies back; 7, 14, 21 and 28 are the same day of the week.
+past as (
+
+    select
+        counted.product,
+        counted.scope_kind,
+        counted.scope_value,
+        counted.day,
+        daily.feedback_count,
+        cast(round({{ seconds_between('daily.day', 'counted.day') }} / 86400.0) as int) % 7 as weekday_back
+    from counted
+    inner join daily
+        on
+            counted.product = daily.product
+            and counted.scope_kind = daily.scope_kind
+            and counted.scope_value = daily.scope_value
+            and daily.day between counted.day - interval '744' hour and counted.day - interval '96' hour
+
+),
+
+tamed as (
+
+    select
+        *,
+        least(
+            feedback_count,
+            2.0 * sum(feedback_count) over (partition by product, scope_kind, scope_value, day) / 28.0
+        ) as tamed_count
+    from past
+
+),
+
+sums as (
+
+    select
+        product,
+        scope_kind,
+        scope_value,
+        day,
+        sum(tamed_count) as total,
+        sum(case when weekday_back = 0 then tamed_count else 0.0 end) as total_0,
+        sum(case when weekday_back = 1 then tamed_count else 0.0 end) as total_1,
+        sum(case when weekday_back = 2 then tamed_count else 0.0 end) as total_2,
+        sum(case when weekday_back = 3 then tamed_count else 0.0 end) as total_3
+    from tamed
+    group by product, scope_kind, scope_value, day
+
+)
+
+select
+    product,
+    scope_kind,
+    scope_value,
+    day,
+    {{ rounded('7.0 * (total_0 + 10.0) / (total + 70.0)') }} as factor_0,
+    {{ rounded('7.0 * (total_1 + 10.0) / (total + 70.0)') }} as factor_1,
+    {{ rounded('7.0 * (total_2 + 10.0) / (total + 70.0)') }} as factor_2,
+    {{ rounded('7.0 * (total_3 + 10.0) / (total + 70.0)') }} as factor_3
+from sums
