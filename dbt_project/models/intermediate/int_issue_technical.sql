@@ -49,7 +49,8 @@ select
     errors_during,
     (errors_during + 0.5) / (requests_during + 1.0) as error_rate_during,
     (errors_before + 0.5) / (requests_before + 1.0) as error_rate_before,
-    ((errors_during + 0.5) / (requests_during + 1.0)) / ((errors_before + 0.5) / (requests_before + 1.0)) as error_ratio,
+    ((errors_during + 0.5) / (requests_during + 1.0)) / ((errors_before + 0.5) / (requests_before + 1.0))
+        as error_ratio,
     latency_during,
     latency_before,
     latency_during / nullif(latency_before, 0.0) as latency_ratio
