@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dagster_project.automation.destinations import load_destinations
+from dagster_project.automation.destinations import load_outlets
 from dagster_project.automation.push import PushReport, push
 from dagster_project.decisioning.warehouse import DecisionReport, decide
 from dagster_project.enrichment.labeling import LabelReport, label_new
@@ -51,5 +51,5 @@ def turn(
     landed = land(home, load_sources(sources), now=now, progress=progress)
     labeled = label_new(home, progress=progress)
     decided = decide(home, as_of=as_of or now, progress=progress)
-    pushed = push(home, now=now, destinations=load_destinations(home), progress=progress) if send else None
+    pushed = push(home, now=now, outlets=load_outlets(home), progress=progress) if send else None
     return TurnReport(landed, labeled, decided, pushed, write_report(home))

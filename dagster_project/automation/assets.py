@@ -3,7 +3,7 @@
 from dagster import AssetExecutionContext, MaterializeResult, MetadataValue, asset
 
 from dagster_project import display
-from dagster_project.automation.destinations import load_destinations
+from dagster_project.automation.destinations import load_outlets
 from dagster_project.automation.push import push
 from dagster_project.decisioning.assets import published_warehouse
 from dagster_project.resources import HomeResource, now
@@ -13,7 +13,7 @@ from dagster_project.resources import HomeResource, now
 def tickets(context: AssetExecutionContext, home: HomeResource) -> MaterializeResult[None]:
     """Open, update and resolve tickets through the ledger; an unchanged queue sends nothing."""
     here = home.home()
-    report = push(here, now=now(), destinations=load_destinations(here), progress=context.log.info)
+    report = push(here, now=now(), outlets=load_outlets(here), progress=context.log.info)
     for problem in report.problems:
         context.log.warning(problem)
     return MaterializeResult(

@@ -15,12 +15,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import FileSystemLoader, StrictUndefined
+from jinja2 import FileSystemLoader, StrictUndefined, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from dagster_project.automation import inert
 from dagster_project.automation.destinations.base import Ticket, marker_line
+from dagster_project.automation.destinations.settings import Policy
+from dagster_project.automation.governing import Umbrella
 from dagster_project.automation.queue import Evidence, Issue, Quote
+from dagster_project.errors import ConfigurationError
 
 LABEL_LIMIT = 50
 TITLE_LIMIT = 200
@@ -35,6 +38,7 @@ _SUSPECTS = {
 }
 _AGAINST = "against it: "  # as int_issue_statements words it
 _NOTHING_UNUSUAL = "nothing unusual"
+_DEFAULT = Policy()
 
 
 class _Ours(str):
@@ -46,22 +50,58 @@ def marker_of(issue_id: str, destination: str) -> str:
     return hashlib.sha256(json.dumps([issue_id, destination]).encode()).hexdigest()[:24]
 
 
-def render(issue: Issue, destination: str) -> Ticket:
-    """The ticket for an issue at a destination."""
+def render(issue: Issue, destination: str, policy: Policy = _DEFAULT) -> Ticket:
+    """The ticket for an issue at a destination, in the words and fields that its policy asks for.
+
+    Raises:
+        ConfigurationError: the policy's template or a field cannot be rendered; the message names it.
+    """
     marker = marker_of(issue.issue_id, destination)
+    context = {**_context(issue), "marker": marker_line(marker)}
+    if policy.template:
+        body = f"{_custom(policy.template, context)}\n\n{marker_line(marker)}"
+    else:
+        body = _template("ticket.md.j2").render(context).strip()
     return Ticket(
         issue_id=issue.issue_id,
         marker=marker,
         title=_title(issue),
-        body=_within_limit(_template().render(**_context(issue), marker=marker_line(marker)).strip(), issue, marker),
+        body=_within_limit(body, issue.issue_id, marker),
         status=issue.status,
         priority=issue.priority,
-        owner=inert.plain(issue.owner, LABEL_LIMIT),
-        labels=tuple(
-            inert.plain(label, LABEL_LIMIT).replace(",", " ")
-            for label in (f"priority: {issue.priority}", f"type: {issue.issue_type}", f"product: {issue.product}")
-        ),
+        owner=owner_of(issue),
+        labels=labels_of(issue.priority, issue.issue_type, issue.product),
+        fields=tuple((name, _field(name, text, context)) for name, text in sorted(policy.fields.items())),
+        keeps_open=policy.mode == "upsert",
     )
+
+
+def render_umbrella(umbrella: Umbrella, destination: str) -> Ticket:
+    """One ticket for what came too fast to be read one by one."""
+    marker = marker_of(umbrella.issue_id, destination)
+    members = [(issue, _title(issue)) for issue in umbrella.issues]
+    body = _template("umbrella.md.j2").render(umbrella=umbrella, members=members, marker=marker_line(marker)).strip()
+    return Ticket(
+        issue_id=umbrella.issue_id,
+        marker=marker,
+        title=f"[{umbrella.priority}] {len(members)} issues at once for {umbrella.owner}",
+        body=_within_limit(body, umbrella.issue_id, marker),
+        status=umbrella.status,
+        priority=umbrella.priority,
+        owner=umbrella.owner,
+        labels=labels_of(umbrella.priority, "umbrella", "several"),
+    )
+
+
+def owner_of(issue: Issue) -> str:
+    """Who acts, as it stands in tickets."""
+    return inert.plain(issue.owner, LABEL_LIMIT)
+
+
+def labels_of(priority: str, issue_type: str, product: str) -> tuple[str, ...]:
+    """The labels of a ticket."""
+    labels = (f"priority: {priority}", f"type: {issue_type}", f"product: {product}")
+    return tuple(inert.plain(label, LABEL_LIMIT).replace(",", " ") for label in labels)
 
 
 def note_between(before: Ticket, after: Ticket) -> str:
@@ -76,10 +116,10 @@ def note_between(before: Ticket, after: Ticket) -> str:
     return ""
 
 
-def _within_limit(body: str, issue: Issue, marker: str) -> str:
+def _within_limit(body: str, issue_id: str, marker: str) -> str:
     if len(body) <= BODY_LIMIT:
         return body
-    note = f"(Cut here: too long for a ticket. The rest: `feedback-control explain {issue.issue_id}`.)"
+    note = f"(Cut here: too long for a ticket. The rest: `feedback-control explain {issue_id}`.)"
     return f"{body[:BODY_LIMIT].rpartition(chr(10))[0]}\n\n{note}\n\n{marker_line(marker)}"
 
 
@@ -117,6 +157,7 @@ def _context(issue: Issue) -> dict[str, Any]:
     against += [e.statement for e in measured if suspect and _NOTHING_UNUSUAL in e.statement]
     return {
         "issue": issue,
+        "raci": _raci(issue),
         "resolved_at": _instant(issue.resolved_at) if issue.resolved_at else None,
         "where": _where(issue),
         "revenue": _revenue(issue.revenue_at_risk),
@@ -132,6 +173,12 @@ def _context(issue: Issue) -> dict[str, Any]:
         "silent_terms": [term.term.replace("_", " ") for term in issue.severity_terms if term.points <= 0],
         "quotes": [{"text": inert.one_line(quote.text, QUOTE_LIMIT), "said": _said(quote)} for quote in issue.quotes],
     }
+
+
+def _raci(issue: Issue) -> str:
+    named = {"Accountable": issue.accountable, "consulted": issue.consulted, "informed": issue.informed}
+    parts = [f"{role}: {', '.join(who.split(';'))}" for role, who in named.items() if who]
+    return f"{'; '.join(parts)}." if parts else ""
 
 
 def _is_about(statement: str, change_id: str | None) -> bool:
@@ -216,12 +263,33 @@ def _finalize(value: object) -> object:
     return value if isinstance(value, _Ours) else inert.markdown(str(value), limit=4000)
 
 
+def _custom(path: Path, context: dict[str, Any]) -> str:
+    try:
+        return str(_environment().from_string(path.expanduser().read_text(encoding="utf-8")).render(context)).strip()
+    except OSError as error:
+        raise ConfigurationError(f"template {path} cannot be read ({error.strerror}); check template") from None
+    except TemplateError as error:
+        line = f", line {error.lineno}" if hasattr(error, "lineno") else ""
+        raise ConfigurationError(f"template {path}{line}: {error}; an issue's columns are in out_tickets") from None
+
+
+def _field(name: str, text: str, context: dict[str, Any]) -> str:
+    try:
+        return inert.one_line(_environment(plain=True).from_string(text).render(context))
+    except TemplateError as error:
+        raise ConfigurationError(f"fields.{name}: {error}; an issue's columns are in out_tickets") from None
+
+
+def _template(name: str) -> Any:
+    return _environment().get_template(name)
+
+
 @cache
-def _template() -> Any:
+def _environment(*, plain: bool = False) -> ImmutableSandboxedEnvironment:
     environment = ImmutableSandboxedEnvironment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         undefined=StrictUndefined,
-        finalize=_finalize,
+        finalize=None if plain else _finalize,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
@@ -235,4 +303,4 @@ def _template() -> Any:
         "rounded": lambda value: f"{value:.0f}",
         "words": lambda text: text.replace("_", " "),
     }
-    return environment.get_template("ticket.md.j2")
+    return environment

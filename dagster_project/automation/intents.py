@@ -29,8 +29,12 @@ class State(StrEnum):
     CONFIRMED = "confirmed"
     REJECTED = "rejected"
     UNKNOWN = "unknown"
+    HELD = "held"
     WITHDRAWN = "withdrawn"
 
+
+DEAD_LETTERS = (State.REJECTED, State.HELD)
+"""States in which an intent waits for a person (a refused one is also tried again after a day)."""
 
 NOT_THERE = (State.PENDING, State.REJECTED, State.WITHDRAWN)
 """States in which the target certainly does not have what the intent says."""
@@ -58,6 +62,15 @@ class Intent:
     lease_until: datetime | None
     confirmed_at: datetime | None
     created_at: datetime
+    owner: str
+
+
+@dataclass(frozen=True)
+class Grounds:
+    """Why an intent was recorded, for the audit log; ``confidence`` (0-1) is that of the verdict behind it."""
+
+    basis: str = ""
+    confidence: float | None = None
 
 
 class Step(StrEnum):
@@ -65,7 +78,7 @@ class Step(StrEnum):
 
     NOTHING = "nothing"  # the ticket says what it should, or none is due
     WAIT = "wait"  # too early to send or to look up, or another run is sending it
-    STANDS = "stands"  # refused, and the ticket is still the one that was refused
+    STANDS = "stands"  # waits for a person, or was refused and is still the same
     EXPIRE = "expire"  # the run that was sending it is gone
     LOOK_UP = "look up"
     SEND = "send"
@@ -91,6 +104,8 @@ def next_step(head: Intent | None, delivered: Intent | None, wanted: Ticket, now
         return (Step.WAIT if alive else Step.EXPIRE), action
     if head.state is State.UNKNOWN:
         return (Step.WAIT if head.not_before > now else Step.LOOK_UP), action
+    if head.state is State.HELD:
+        return Step.STANDS, action
     if not _is_due(delivered, wanted):
         idle = head.state in (State.CONFIRMED, State.WITHDRAWN)
         return (Step.NOTHING if idle else Step.WITHDRAW), action

@@ -7,27 +7,26 @@ caller saw; when another run got there first the move does nothing and says so. 
     sending ──expire──> unknown            the run that sent it died, or lost its lease
     unknown ──found──> confirmed           looked up after the settle time, and there
     unknown ──absent──> pending            looked up after the settle time, and not there
+    unknown ──hold──> held                 nobody but a person can tell (outbox.py)
     pending, rejected ──withdraw──> withdrawn       no longer wanted, and never sent; a claim revives it
 
-Attempts and audit rows are only ever added. Tickets are stored as rendered, with customers' text already masked;
-credentials never reach the ledger.
+Attempts and audit rows are only ever added, and the audit rows are chained by hashes. Tickets are stored as rendered,
+with customers' text already masked; credentials never reach the ledger.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, insert, inspect, select, update
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
 
-from dagster_project.automation import schema
 from dagster_project.automation.destinations.base import (
     Confirmed,
     Deferred,
@@ -38,9 +37,11 @@ from dagster_project.automation.destinations.base import (
     Ticket,
     Unknown,
 )
-from dagster_project.automation.intents import NOT_THERE, Action, Intent, State
-from dagster_project.automation.schema import attempts, audit, intents, schema_version
-from dagster_project.errors import ConfigurationError
+from dagster_project.automation.intents import NOT_THERE, Action, Grounds, Intent, State
+from dagster_project.automation.runbook import RunBook
+from dagster_project.automation.schema import attempts, intents
+from dagster_project.automation.store import INTENT, intent_of
+from dagster_project.automation.umbrellas import UmbrellaBook
 
 LEASE = timedelta(minutes=2)
 """How long one send may take before another run may conclude that the sender died; far above any request timeout."""
@@ -48,51 +49,39 @@ LEASE = timedelta(minutes=2)
 RETRY_REFUSED = timedelta(days=1)
 """How long an unchanged ticket that was refused for its own sake is left alone."""
 
-_INTENT = [intents.c[name] for name in Intent.__dataclass_fields__]
+MOST_ATTEMPTS = 8
+"""How often an intent is sent before it is left to a person: what is lost every time is a poison, not an accident."""
+
+_LONGEST_BACKOFF = timedelta(hours=1)
 
 
-class Ledger:
-    """The ledger behind an SQLAlchemy URL; its tables are made when they are not there.
+class Ledger(RunBook, UmbrellaBook):
+    """The ledger behind an SQLAlchemy URL; its tables are made, or brought up to date, when that is due.
 
     Raises:
         ConfigurationError: the database cannot be reached, or was written by another version.
     """
 
-    def __init__(self, url: str, *, now: datetime | None = None, actor: str = "push") -> None:
-        self._engine = schema.connect(url)
-        weakref.finalize(self, self._engine.dispose)
-        self._reader = self._engine.execution_options(reading=True)
-        self._actor = actor
-        try:
-            self.born_at = self._ensure_schema(now or datetime.now(UTC))
-        except DBAPIError as error:
-            reason = " ".join(str(error.orig).split())
-            raise ConfigurationError(
-                f"the ledger cannot be used ({reason}); check FEEDBACK_LEDGER_URL and the rights on that database"
-            ) from None
-
     # ---------- reading
 
     def count_by_state(self) -> dict[str, int]:
         """How many intents are in each state; states without any are left out."""
-        with self._reader.connect() as connection:
+        with self.reader.connect() as connection:
             rows = connection.execute(select(intents.c.state, func.count()).group_by(intents.c.state)).all()
         return {str(row[0]): int(row[1]) for row in rows}
 
-    def heads(self, destination: str) -> dict[str, Intent]:
-        """The newest intent of every issue that this destination was ever asked to hold, by issue."""
-        newest = (
-            select(intents.c.issue_id, func.max(intents.c.sequence).label("sequence"))
-            .where(intents.c.destination == destination)
-            .group_by(intents.c.issue_id)
-            .subquery()
-        )
-        query = select(*_INTENT).join(
-            newest, (intents.c.issue_id == newest.c.issue_id) & (intents.c.sequence == newest.c.sequence)
-        )
-        with self._reader.connect() as connection:
-            rows = connection.execute(query.where(intents.c.destination == destination)).mappings().all()
-        return {row["issue_id"]: _intent(row) for row in rows}
+    def open_heads(self, destination: str, also: Collection[str] = ()) -> dict[str, Intent]:
+        """The newest intent of every issue whose ticket may still change there, and of those in ``also``, by issue.
+
+        Left out is what was resolved and confirmed; an index makes this independent of how much that is.
+        """
+        still_open = [intents.c.state != State.CONFIRMED, intents.c.action != Action.RESOLVE]
+        named = sorted(also)
+        chosen = [or_(*still_open), *(intents.c.issue_id.in_(named[i : i + 500]) for i in range(0, len(named), 500))]
+        query = select(*INTENT).where(intents.c.destination == destination, intents.c.is_head)
+        with self.reader.connect() as connection:
+            rows = [row for one in chosen for row in connection.execute(query.where(one)).mappings()]
+        return {row["issue_id"]: intent_of(row) for row in rows}
 
     def head(self, issue_id: str, destination: str) -> Intent | None:
         """The newest intent of one issue."""
@@ -110,24 +99,30 @@ class Ledger:
     def ticket(self, intent: Intent) -> Ticket:
         """What the intent says."""
         query = select(intents.c.payload).where(intents.c.intent_id == intent.intent_id)
-        with self._reader.connect() as connection:
+        with self.reader.connect() as connection:
             return Ticket.from_json(connection.execute(query).scalar_one())
 
     def held_until(self, destination: str, now: datetime) -> datetime | None:
         """Until when a rate limit that this or an earlier run met keeps the destination closed; None if it is open."""
         query = select(func.max(attempts.c.hold_until)).where(attempts.c.destination == destination)
-        with self._reader.connect() as connection:
+        with self.reader.connect() as connection:
             until: datetime | None = connection.execute(query).scalar_one()
         return until if until and until > now else None
 
     # ---------- moving
 
-    def record(self, wanted: Iterable[tuple[Intent | None, Action, Ticket]], destination: str, now: datetime) -> None:
+    def record(
+        self,
+        wanted: Iterable[tuple[Intent | None, Action, Ticket]],
+        destination: str,
+        now: datetime,
+        grounds: Mapping[str, Grounds] | None = None,
+    ) -> None:
         """Make intents durable as pending, each after the head it follows.
 
-        One that another run has recorded meanwhile stays as that run wrote it.
+        One that another run has recorded meanwhile stays as that run wrote it. ``grounds`` says by issue why.
         """
-        with self._engine.begin() as connection:
+        with self.engine.begin() as connection:
             for previous, action, ticket in wanted:
                 sequence = previous.sequence + 1 if previous else 0
                 row = {
@@ -145,8 +140,9 @@ class Ledger:
                     "not_before": now,
                     "created_at": now,
                     "updated_at": now,
+                    "owner": ticket.owner,
                 }
-                self._insert_unless_there(connection, row)
+                self._insert_unless_there(connection, row, (grounds or {}).get(ticket.issue_id, Grounds()))
 
     def claim(self, intent: Intent, action: Action, ticket: Ticket, now: datetime) -> Intent | None:
         """Take the intent for sending, with what is wanted now; None when another run was faster."""
@@ -158,7 +154,7 @@ class Ledger:
             "attempts": intent.attempts + 1,
             "lease_until": now + LEASE,
         }
-        with self._engine.begin() as connection:
+        with self.engine.begin() as connection:
             if not self._move(connection, intent, NOT_THERE, "claimed", now, values):
                 return None
         return replace(
@@ -172,9 +168,10 @@ class Ledger:
 
     def finish(self, intent: Intent, outcome: Outcome, now: datetime, settle: timedelta) -> bool:
         """Record what became of a claimed intent; False if another run took it over, so that this outcome is extra."""
-        with self._engine.begin() as connection:
+        with self.engine.begin() as connection:
             self._try(connection, intent, intent.action, outcome, now)
-            moved = self._move(connection, intent, (State.SENDING,), _name(outcome), now, _after(outcome, now, settle))
+            after = _after(outcome, now, settle, intent)
+            moved = self._move(connection, intent, (State.SENDING,), _name(outcome), now, after)
             if not moved and isinstance(outcome, Confirmed):
                 return self._confirm_late(connection, intent, outcome.ticket, now)
         return moved
@@ -185,7 +182,7 @@ class Ledger:
             return False
         reason = "the run that sent it ended before it could record the outcome"
         values = {"state": State.UNKNOWN, "reason": reason, "not_before": intent.lease_until + settle}
-        with self._engine.begin() as connection:
+        with self.engine.begin() as connection:
             moved = self._move(connection, intent, (State.SENDING,), "expired", now, values)
             if moved:
                 self._try(connection, intent, intent.action, Unknown(reason), now)
@@ -193,10 +190,10 @@ class Ledger:
 
     def found(self, intent: Intent, ticket: ExternalTicket, *, as_sent: bool, now: datetime) -> bool:
         """Confirm an intent of unknown outcome: a look-up found it, saying what was sent or something else."""
-        values = _after(Confirmed(ticket), now, timedelta())
+        values = _after(Confirmed(ticket), now, timedelta(), intent)
         if not as_sent:
             values["payload_hash"] = ""  # the target holds other words, so the next comparison sends an update
-        with self._engine.begin() as connection:
+        with self.engine.begin() as connection:
             states = (State.UNKNOWN, State.PENDING)
             moved = self._move(connection, intent, states, "found", now, values)
             if moved:
@@ -207,7 +204,10 @@ class Ledger:
         """A look-up found nothing: the intent may be sent."""
         reason = "looked up and not there"
         values = {"state": State.PENDING, "reason": reason, "not_before": now}
-        with self._engine.begin() as connection:
+        if intent.attempts >= MOST_ATTEMPTS:
+            reason = f"sent {intent.attempts} times, and never there afterwards"
+            values = {"state": State.REJECTED, "reason": reason, "not_before": now + RETRY_REFUSED}
+        with self.engine.begin() as connection:
             moved = self._move(connection, intent, (State.UNKNOWN, State.PENDING), "absent", now, values)
             if moved:
                 self._try(connection, intent, "look_up", NotSent(reason), now)
@@ -215,27 +215,32 @@ class Ledger:
 
     def not_looked_up(self, intent: Intent, outcome: Outcome, now: datetime) -> None:
         """A look-up could not be made; the intent stays as it is."""
-        with self._engine.begin() as connection:
+        with self.engine.begin() as connection:
             self._try(connection, intent, "look_up", outcome, now)
+
+    def hold(self, intent: Intent, now: datetime) -> bool:
+        """Leave an intent of unknown outcome to a person, because the destination can be asked by nobody else."""
+        with self.engine.begin() as connection:
+            return self._move(connection, intent, (State.UNKNOWN,), "held", now, {"state": State.HELD})
 
     def withdraw(self, intent: Intent, now: datetime) -> bool:
         """Give up an intent that was never sent and is no longer wanted."""
         values = {"state": State.WITHDRAWN, "reason": "no longer wanted before it was sent"}
-        with self._engine.begin() as connection:
+        with self.engine.begin() as connection:
             return self._move(connection, intent, (State.PENDING, State.REJECTED), "withdrawn", now, values)
 
     @contextmanager
     def exporting(self, now: datetime) -> Iterator[list[tuple[Intent, Ticket]]]:
         """The confirmed intents that the lake has not seen; they count as seen when the block ends well."""
         query = (
-            select(*_INTENT, intents.c.payload)
+            select(*INTENT, intents.c.payload)
             .where(intents.c.confirmed_at.is_not(None), intents.c.exported_at.is_(None))
             .order_by(intents.c.confirmed_at, intents.c.intent_id)
             .with_for_update()
         )
-        with self._engine.begin() as connection:
+        with self.engine.begin() as connection:
             rows = connection.execute(query).mappings().all()
-            yield [(_intent(row), Ticket.from_json(row["payload"])) for row in rows]
+            yield [(intent_of(row), Ticket.from_json(row["payload"])) for row in rows]
             done = [row["intent_id"] for row in rows]
             for start in range(0, len(done), 500):
                 chosen = intents.c.intent_id.in_(done[start : start + 500])
@@ -244,22 +249,25 @@ class Ledger:
     # ---------- within a transaction
 
     def _newest(self, *conditions: Any) -> Intent | None:
-        query = select(*_INTENT).where(*conditions).order_by(intents.c.sequence.desc()).limit(1)
-        with self._reader.connect() as connection:
+        query = select(*INTENT).where(*conditions).order_by(intents.c.sequence.desc()).limit(1)
+        with self.reader.connect() as connection:
             row = connection.execute(query).mappings().first()
-        return _intent(row) if row else None
+        return intent_of(row) if row else None
 
-    def _insert_unless_there(self, connection: Connection, row: dict[str, Any]) -> None:
+    def _insert_unless_there(self, connection: Connection, row: dict[str, Any], grounds: Grounds) -> None:
         try:
             with connection.begin_nested():
                 connection.execute(insert(intents), row)
+                before = (intents.c.destination == row["destination"]) & (intents.c.issue_id == row["issue_id"])
+                earlier = before & (intents.c.sequence == row["sequence"] - 1)
+                connection.execute(update(intents).where(earlier).values(is_head=False))
         except IntegrityError:
             there = select(func.count()).where(intents.c.intent_id == row["intent_id"])
             if not connection.execute(there).scalar_one():
                 raise  # not another run's row in the way, but a fault of our own
             return
         shown = {"action": row["action"], "issue_id": row["issue_id"]}
-        self._note(connection, row["created_at"], "recorded", row["intent_id"], shown)
+        self.note(connection, row["created_at"], "intent recorded", row["intent_id"], shown, grounds)
 
     def _move(
         self,
@@ -280,7 +288,7 @@ class Ledger:
                 for name in ("action", "external_id", "reason", "not_before")
                 if values.get(name)
             }
-            self._note(connection, now, event, seen.intent_id, shown)
+            self.note(connection, now, f"intent {event}", seen.intent_id, shown)
         return moved.rowcount == 1
 
     def _confirm_late(self, connection: Connection, intent: Intent, ticket: ExternalTicket, now: datetime) -> bool:
@@ -291,10 +299,11 @@ class Ledger:
             intents.c.attempts == intent.attempts,
             intents.c.state.in_((State.UNKNOWN, State.PENDING)),
         )
-        values = _after(Confirmed(ticket), now, timedelta())
+        values = _after(Confirmed(ticket), now, timedelta(), intent)
         late = connection.execute(settled.values(**values, updated_at=now)).rowcount == 1
         event = "confirmed late" if late else "confirmed after another run took over"
-        self._note(connection, now, event, intent.intent_id, {"external_id": ticket.external_id, "url": ticket.url})
+        shown = {"external_id": ticket.external_id, "url": ticket.url}
+        self.note(connection, now, f"intent {event}", intent.intent_id, shown)
         return late
 
     def _try(self, connection: Connection, intent: Intent, kind: str, outcome: Outcome, now: datetime) -> None:
@@ -306,36 +315,15 @@ class Ledger:
             "reason": "" if isinstance(outcome, Confirmed) else outcome.reason,
             "hold_until": now + outcome.wait if isinstance(outcome, Deferred) else None,
             "at": now,
+            "run_id": self.run_id,
         }
         connection.execute(insert(attempts), row)
 
-    def _note(self, connection: Connection, now: datetime, event: str, intent_id: str, detail: dict[str, Any]) -> None:
-        row = {"at": now, "actor": self._actor, "event": f"intent {event}", "intent_id": intent_id}
-        connection.execute(insert(audit), {**row, "detail": json.dumps(detail, sort_keys=True, ensure_ascii=False)})
 
-    def _ensure_schema(self, now: datetime) -> datetime:
-        for last_try in (False, True):
-            try:
-                with self._engine.begin() as connection:
-                    if not inspect(connection).has_table(schema_version.name):
-                        schema.metadata.create_all(connection)
-                        connection.execute(insert(schema_version), {"version": schema.SCHEMA_VERSION, "born_at": now})
-                    row = connection.execute(select(schema_version)).one()
-                break
-            except DBAPIError:
-                if last_try:
-                    raise  # the first time, another process may just have made the tables
-        if row.version != schema.SCHEMA_VERSION:
-            raise ConfigurationError(
-                f"the ledger has schema version {row.version}, this feedback-control knows {schema.SCHEMA_VERSION};"
-                " run the version that wrote it, or name another database in FEEDBACK_LEDGER_URL"
-            )
-        born: datetime = row.born_at
-        return born
-
-
-def _after(outcome: Outcome, now: datetime, settle: timedelta) -> dict[str, Any]:
+def _after(outcome: Outcome, now: datetime, settle: timedelta, intent: Intent) -> dict[str, Any]:
     """The columns that an outcome sets. Nothing is tried again before the settle time is over."""
+    # Spread by a part that differs from intent to intent, so that what waited together does not return together.
+    jitter = 1 + int(intent.intent_id[:4], 16) / 0xFFFF / 4
     match outcome:
         case Confirmed(ticket):
             return {
@@ -351,9 +339,10 @@ def _after(outcome: Outcome, now: datetime, settle: timedelta) -> dict[str, Any]
         case Unknown(reason):
             state, wait = State.UNKNOWN, settle
         case NotSent(reason):
-            state, wait = State.PENDING, settle
+            backoff = min(settle * 2 ** min(intent.attempts - 1, 10), max(settle, _LONGEST_BACKOFF))
+            state, wait = State.PENDING, backoff * jitter
         case Deferred(reason, asked):
-            state, wait = State.PENDING, max(asked, settle)
+            state, wait = State.PENDING, max(asked, settle) * jitter
     return {"state": state, "reason": reason, "not_before": now + wait, "lease_until": None}
 
 
@@ -370,8 +359,3 @@ def _name(outcome: Outcome) -> str:
 
 def _intent_id(destination: str, issue_id: str, sequence: int) -> str:
     return hashlib.sha256(json.dumps([destination, issue_id, sequence]).encode()).hexdigest()[:32]
-
-
-def _intent(row: RowMapping) -> Intent:
-    fields = {name: row[name] for name in Intent.__dataclass_fields__}
-    return Intent(**{**fields, "action": Action(fields["action"]), "state": State(fields["state"])})

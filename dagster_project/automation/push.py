@@ -13,14 +13,15 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 import polars as pl
 
 from dagster_project import lake
 from dagster_project.automation.delivery import PAST, Change, Delivery, Progress, PushReport
-from dagster_project.automation.destinations.base import Closeable, Ticket, TicketDestination
+from dagster_project.automation.destinations.base import Closeable, Ticket
+from dagster_project.automation.destinations.outlet import Outlet
 from dagster_project.automation.intents import Action, Intent
 from dagster_project.automation.ledger import Ledger
 from dagster_project.automation.queue import read_queue
@@ -30,14 +31,16 @@ from dagster_project.ingestion.contracts import schema_of
 __all__ = ["Change", "PushReport", "push"]
 
 EVENTS = "ticket_events"
+PlanKey = tuple[str, str, str, str]
 
 
 def push(
     home: Home,
     *,
     now: datetime,
-    destinations: Sequence[TicketDestination],
+    outlets: Sequence[Outlet],
     dry_run: bool = False,
+    plan: Collection[PlanKey] | None = None,
     progress: Progress = lambda _: None,
     ledger: Ledger | None = None,
 ) -> PushReport:
@@ -46,8 +49,9 @@ def push(
     Args:
         home: the installation whose published queue is read.
         now: the present; the time that passes during the push is added to it.
-        destinations: where to push, see ``load_destinations``.
+        outlets: where to push, see ``load_outlets``.
         dry_run: send and record nothing, and report as ``changes`` what would be sent.
+        plan: send only these changes (``Change.key``); what differs from them by now waits.
         progress: told of each ticket as it is delivered, and of each problem.
         ledger: the home's by default.
 
@@ -55,27 +59,35 @@ def push(
         ConfigurationError: nothing was published yet, or the ledger cannot be used.
         DecisionError: the queue is not what its contract promises.
     """
-    issues = read_queue(home)
     ledger = ledger or Ledger(home.ledger_url, now=now)
+    issues = read_queue(home, _followed(ledger, outlets))
     started = time.monotonic()
 
     def clock() -> datetime:
         return now + timedelta(seconds=time.monotonic() - started)
 
     report = PushReport()
-    for destination in destinations:
-        delivery = Delivery(ledger, destination, clock, progress, report)
+    for outlet in outlets:
+        delivery = Delivery(ledger, outlet, clock, progress, report, plan)
         try:
             if dry_run:
                 delivery.preview(issues)
             else:
                 delivery.run(issues)
         finally:
-            if isinstance(destination, Closeable):
-                destination.close()
+            if isinstance(outlet.destination, Closeable):
+                outlet.destination.close()
     if not dry_run:
         _export_events(home, ledger, clock())
     return report
+
+
+def _followed(ledger: Ledger, outlets: Sequence[Outlet]) -> set[str]:
+    """The issues whose tickets may have to change, even if they are over."""
+    followed: set[str] = set()
+    for outlet in outlets:
+        followed |= ledger.open_heads(outlet.name).keys() | ledger.umbrella_members(outlet.name).keys()
+    return followed
 
 
 def _export_events(home: Home, ledger: Ledger, now: datetime) -> None:

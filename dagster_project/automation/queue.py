@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -10,6 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from dagster_project.automation.destinations.base import Status
+from dagster_project.automation.intents import Grounds
 from dagster_project.decisioning.warehouse import read_rows
 from dagster_project.errors import DecisionError
 from dagster_project.home import Home
@@ -80,6 +82,15 @@ class Issue:
     severity_terms: tuple[SeverityTerm, ...]
     evidence: tuple[Evidence, ...]
     quotes: tuple[Quote, ...]
+    accountable: str | None = None
+    consulted: str | None = None
+    informed: str | None = None
+
+    @property
+    def grounds(self) -> Grounds:
+        """Why anything is done about it, for the audit log."""
+        kinds = "1 signal" if self.signals == 1 else f"{self.signals} signals"
+        return Grounds(f"{self.priority}, {self.verdict}, {kinds}", self.release_confidence)
 
 
 _COLUMNS = tuple(Issue.__dataclass_fields__)
@@ -87,15 +98,16 @@ _JSON = ("severity_terms", "evidence", "quotes")
 _ISSUE = TypeAdapter(Issue)
 
 
-def read_queue(home: Home) -> list[Issue]:
-    """The issues that deserve a ticket, most urgent first.
+def read_queue(home: Home, also: Collection[str] = ()) -> list[Issue]:
+    """The open issues that deserve a ticket, most urgent first, and the resolved ones named in ``also``.
 
     Raises:
         ConfigurationError: nothing has been published yet.
         DecisionError: a row of ``out_tickets`` is not what the mart promises.
     """
+    chosen = "where status = 'open' or list_contains($1, issue_id)"
     order = "order by priority, severity_score desc, issue_id"
-    rows = read_rows(home, f"select {', '.join(_COLUMNS)} from out_tickets {order}")
+    rows = read_rows(home, f"select {', '.join(_COLUMNS)} from out_tickets {chosen} {order}", [sorted(also)])
     return [_issue(row) for row in rows.iter_rows(named=True)]
 
 

@@ -3,7 +3,8 @@
 ``intents`` holds one row per outbound write. The intents of one issue at one destination are numbered: 0 opens the
 ticket, each later one updates or resolves it, and a new number is only given once the one before it is confirmed. So
 the plain unique constraint on (destination, issue_id, sequence) allows one create ever and one open intent at a time,
-on any database. ``attempts`` holds each try at an intent, ``audit`` what happened, in order; both only grow.
+on any database. ``attempts`` holds each try at an intent, ``audit`` what happened, in order and chained by hashes
+(``audit.py``); both only grow. The tables are made and brought up to date by Alembic (``migrations/``).
 """
 
 from __future__ import annotations
@@ -13,11 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
+    Boolean,
     CheckConstraint,
     Column,
+    Connection,
     DateTime,
     Dialect,
     Engine,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -29,14 +33,20 @@ from sqlalchemy import (
     UniqueConstraint,
     create_engine,
     event,
+    inspect,
     make_url,
+    text,
 )
 from sqlalchemy.exc import ArgumentError
 
 from dagster_project.errors import ConfigurationError
 
-SCHEMA_VERSION = 1
+REVISION = "0002"
+"""The newest migration, which this code is written for."""
+
+MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 30
+_UPGRADING = 7_305_514_021  # any number that names this lock and no other
 
 
 class Instant(TypeDecorator[datetime]):
@@ -85,6 +95,13 @@ intents = Table(
     Column("exported_at", Instant),  # when the confirmation reached the lake
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
+    Column("owner", String(100), nullable=False, default=""),
+    Column("is_head", Boolean, nullable=False, default=True),  # the newest of its issue and destination
+    Column("swept_at", Instant),  # of a create: when its twins, if it had any, were looked for
+    Index("intents_to_sweep", "destination", "action", "swept_at"),
+    Index("intents_heads", "destination", "is_head", "state"),
+    Index("intents_owner", "destination", "owner", "created_at"),
+    Index("intents_to_export", "exported_at", "confirmed_at"),
     UniqueConstraint("destination", "issue_id", "sequence", name="one_intent_at_a_time"),
     CheckConstraint(
         "(sequence = 0 and action = 'create') or (sequence > 0 and action <> 'create')", name="create_is_first"
@@ -102,6 +119,7 @@ attempts = Table(
     Column("reason", Text, nullable=False),
     Column("hold_until", Instant),  # a rate limit: nothing goes to this destination before
     Column("at", Instant, nullable=False),
+    Column("run_id", String(32)),
     Index("attempts_holding", "destination", "hold_until"),
 )
 
@@ -114,10 +132,49 @@ audit = Table(
     Column("event", String(100), nullable=False),
     Column("intent_id", String(32), index=True),
     Column("detail", Text, nullable=False),  # JSON
+    Column("basis", Text, nullable=False, default=""),  # on what grounds: priority, verdict, signals
+    Column("confidence", Float),  # 0-1, of the verdict behind it
+    Column("hash", String(64), nullable=False, default=""),
 )
 
-schema_version = Table(
-    "schema_version",
+audit_end = Table(
+    "audit_end",
+    metadata,
+    Column("id", Integer, primary_key=True),  # always 1; whoever adds to the log holds this row
+    Column("audit_id", Integer, nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("run_id", String(32), primary_key=True),
+    Column("destination", String(100), nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("ended_at", Instant, index=True),  # null while it runs, and for ever if it died
+    Column("counts", Text, nullable=False),  # JSON: created, updated, ...
+    Column("problem", Text, nullable=False),
+)
+
+umbrella_members = Table(
+    "umbrella_members",
+    metadata,
+    Column("destination", String(100), primary_key=True),
+    Column("issue_id", String(200), primary_key=True),
+    Column("umbrella_id", String(200), nullable=False, index=True),
+    Column("joined_at", Instant, nullable=False),
+)
+
+cursors = Table(
+    "cursors",
+    metadata,
+    Column("name", String(200), primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("instant", Instant),
+)
+
+birth = Table(
+    "schema_version",  # its name from before there were migrations
     metadata,
     Column("version", Integer, primary_key=True),
     Column("born_at", Instant, nullable=False),  # issues detected before may have a ticket that this ledger never saw
@@ -145,6 +202,40 @@ def connect(url: str) -> Engine:
     event.listen(engine, "connect", prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def upgrade(engine: Engine, now: datetime) -> None:
+    """Make the tables, or bring those of an earlier version up to date; safe with several processes at once.
+
+    Raises:
+        ConfigurationError: the tables were written by a later version.
+    """
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.exec_driver_sql(f"select pg_advisory_xact_lock({_UPGRADING})")
+        present = revision_of(connection)
+        if present == REVISION:
+            return
+        from alembic import command
+        from alembic.config import Config
+        from alembic.util import CommandError
+
+        config = Config(attributes={"connection": connection, "now": now})
+        config.set_main_option("script_location", str(MIGRATIONS))
+        try:
+            command.upgrade(config, "head")
+        except CommandError:
+            raise ConfigurationError(
+                f"the ledger has schema version {present}, this feedback-control knows {REVISION};"
+                " run the version that wrote it, or name another database in FEEDBACK_LEDGER_URL"
+            ) from None
+
+
+def revision_of(connection: Connection) -> str | None:
+    """The newest migration that was run; None where there was none."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("select version_num from alembic_version")).scalar()
 
 
 def prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -14,6 +14,7 @@ import duckdb
 
 from dagster_project import lake
 from dagster_project.automation.brief import render
+from dagster_project.automation.destinations import Outlet
 from dagster_project.automation.destinations.base import (
     Deferred,
     DeliveryError,
@@ -330,7 +331,7 @@ class SimulatedTracker:
     def _set(self, external_id: str, ticket: Ticket) -> ExternalTicket:
         record = self.records[int(external_id) - 1]
         record.ticket = ticket
-        record.closed = ticket.status == "resolved" or (record.closed and not ticket.reopens)
+        record.closed = ticket.closes or (record.closed and not ticket.reopens)
         if ticket.note and ticket.note_key not in record.notes:
             record.notes.append(ticket.note_key)
         return record.seen()
@@ -350,7 +351,7 @@ class World:
         before, self.tracker.fate = self.tracker.fate, Fate(dies_at)
         ledger = MortalLedger(self.home.ledger_url, now=self.clock.now, fate=self.tracker.fate)
         try:
-            return push(self.home, now=self.clock.now, destinations=[self.tracker], ledger=ledger)
+            return push(self.home, now=self.clock.now, outlets=[Outlet(self.tracker)], ledger=ledger)
         except KilledError:
             return None
         finally:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dagster_project.automation.destinations import config, load_destinations
+from dagster_project.automation.destinations import config, load_outlets
 from dagster_project.automation.destinations.config import read_destinations
 from dagster_project.automation.destinations.github import GitHubIssues
 from dagster_project.automation.destinations.local import LocalTracker
@@ -33,23 +33,23 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_without_a_file_tickets_are_kept_locally(home: Home) -> None:
-    (only,) = load_destinations(home)
-    assert isinstance(only, LocalTracker)
-    assert (only.name, only._folder) == ("local", home.tickets)
+    (only,) = load_outlets(home)
+    assert isinstance(only.destination, LocalTracker)
+    assert (only.name, only.destination._folder) == ("local", home.tickets)
 
 
 def test_destinations_are_built_as_configured(home: Home) -> None:
     (home.root / "destinations.yml").write_text(GITHUB)
-    local, github = load_destinations(home)
+    local, github = [outlet.destination for outlet in load_outlets(home)]
     assert isinstance(local, LocalTracker) and local._folder == home.root / "board"
     assert isinstance(github, GitHubIssues) and (github.name, github.settle_seconds) == ("shop", 60)
 
 
 def test_the_home_comes_before_the_repository(home: Home, repository: Path) -> None:
     (repository / "destinations.yml").write_text(GITHUB)
-    assert len(load_destinations(home)) == 2
+    assert len(load_outlets(home)) == 2
     (home.root / "destinations.yml").write_text("version: 1\ndestinations: []\n")
-    assert load_destinations(home) == []
+    assert load_outlets(home) == []
 
 
 def one(**settings: object) -> str:
@@ -84,7 +84,7 @@ def test_a_wrong_setting_is_named_with_its_file(home: Home, content: str, says: 
     path = home.root / "destinations.yml"
     path.write_text(content)
     with pytest.raises(ConfigurationError) as caught:
-        load_destinations(home)
+        load_outlets(home)
     assert str(path) in str(caught.value)
     assert says in str(caught.value)
     assert "ghp_planted" not in str(caught.value)

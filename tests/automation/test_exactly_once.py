@@ -23,6 +23,7 @@ from pathlib import Path
 import pytest
 
 from dagster_project.automation import schema
+from dagster_project.automation.destinations import Outlet
 from dagster_project.automation.destinations.base import ExternalTicket, Ticket
 from dagster_project.automation.destinations.local import LocalTracker, list_tickets
 from dagster_project.automation.intents import NOT_THERE, Intent, State
@@ -56,7 +57,7 @@ def queue(monkeypatch: pytest.MonkeyPatch) -> dict[Path, World]:
         connection.execute("pragma synchronous = off")
 
     monkeypatch.setattr(schema, "prepare_sqlite", prepare_fast)
-    monkeypatch.setattr("dagster_project.automation.push.read_queue", lambda home: worlds[home.root].issues)
+    monkeypatch.setattr("dagster_project.automation.push.read_queue", lambda home, also=(): worlds[home.root].issues)
     return worlds
 
 
@@ -146,7 +147,7 @@ def test_two_threads_on_one_ledger(queue: dict[Path, World], tmp_path: Path) -> 
 
     def run(_: int) -> int:
         together.wait()
-        report = push(here.home, now=NOW, destinations=[here.tracker])
+        report = push(here.home, now=NOW, outlets=[Outlet(here.tracker)])
         assert not report.problems
         return report.created
 
@@ -251,13 +252,14 @@ PUSH = """
 import sys
 from datetime import datetime
 from pathlib import Path
+from dagster_project.automation.destinations import Outlet
 from dagster_project.automation.destinations.local import LocalTracker
 from dagster_project.automation.push import push
 from dagster_project.home import Home
 home, now = Home.locate(sys.argv[1]), datetime.fromisoformat(sys.argv[2])
 print("ready", flush=True)
 sys.stdin.readline()
-push(home, now=now, destinations=[LocalTracker(home.tickets)], progress=lambda line: print(line, flush=True))
+push(home, now=now, outlets=[Outlet(LocalTracker(home.tickets))], progress=lambda line: print(line, flush=True))
 """
 
 
@@ -285,7 +287,10 @@ def close(process: subprocess.Popen[str]) -> int:
 
 def test_two_processes_and_a_real_folder(tmp_path: Path) -> None:
     home = Home.locate(tmp_path)
-    issues = [replace(CHECKOUT, issue_id=f"ISS-{number}", product=f"shop {number}") for number in range(20)]
+    issues = [
+        replace(CHECKOUT, issue_id=f"ISS-{number}", product=f"shop {number}", owner=f"team {number % 4}")
+        for number in range(20)
+    ]
     publish(home, issues)
     Ledger(home.ledger_url, now=BORN)
     processes = [start(home, NOW), start(home, NOW)]
@@ -298,7 +303,10 @@ def test_two_processes_and_a_real_folder(tmp_path: Path) -> None:
 
 def test_kill_minus_nine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home, dice = Home.locate(tmp_path), random.Random(4)
-    issues = [replace(CHECKOUT, issue_id=f"ISS-{number}", product=f"shop {number}") for number in range(24)]
+    issues = [
+        replace(CHECKOUT, issue_id=f"ISS-{number}", product=f"shop {number}", owner=f"team {number % 4}")
+        for number in range(24)
+    ]
     publish(home, issues)
     Ledger(home.ledger_url, now=BORN)
     now = NOW
@@ -311,9 +319,9 @@ def test_kill_minus_nine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         process.send_signal(signal.SIGKILL)
         close(process)
         now += timedelta(minutes=3)
-    monkeypatch.setattr("dagster_project.automation.push.read_queue", lambda _: issues)
+    monkeypatch.setattr("dagster_project.automation.push.read_queue", lambda *_: issues)
     for _ in range(3):
         now += timedelta(minutes=3)
-        push(home, now=now, destinations=[LocalTracker(home.tickets)])
+        push(home, now=now, outlets=[Outlet(LocalTracker(home.tickets))])
     tickets = list_tickets(home.tickets)
     assert len(tickets) == len({ticket.title for ticket in tickets}) == 24

@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from dagster_project.automation.brief import render
+from dagster_project.automation.destinations import Outlet
 from dagster_project.automation.destinations.base import (
     Closeable,
     Confirmed,
@@ -329,7 +330,7 @@ def test_a_missing_token_sends_nothing_and_names_its_variable(
 
 
 def pushed(home: Home, github: FakeGitHub, minutes: float = 0) -> PushReport:
-    return push(home, now=NOW + timedelta(minutes=minutes), destinations=[issues(github)])
+    return push(home, now=NOW + timedelta(minutes=minutes), outlets=[Outlet(issues(github))])
 
 
 FAULTS = ["refused", "timeout before", "timeout after", "reset after", "500 before", "500 after", "nonsense after"]

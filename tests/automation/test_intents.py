@@ -33,6 +33,7 @@ CREATE = Intent(
     not_before=EARLIER,
     lease_until=None,
     confirmed_at=EARLIER,
+    owner=CHECKOUT.owner,
     created_at=EARLIER,
 )
 UPDATE = replace(CREATE, intent_id="b", sequence=1, action=Action.UPDATE, payload_hash=CHANGED.content_hash)

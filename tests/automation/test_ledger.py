@@ -104,7 +104,8 @@ def test_every_outcome_has_its_state(
     assert ledger.finish(claimed(ledger), outcome, NOW, SETTLE)
     after = head(ledger)
     assert after.state is state
-    assert wait is None or after.not_before == NOW + wait
+    spread = wait * 0.25 if wait and state is State.PENDING else timedelta()
+    assert wait is None or NOW + wait <= after.not_before <= NOW + wait + spread
     assert (after.external_id, after.url) == (("7", THERE.url) if state is State.CONFIRMED else (None, None))
     (attempt,) = rows(home, "attempts")
     assert (attempt["kind"], attempt["reason"]) == ("create", "" if isinstance(outcome, Confirmed) else outcome.reason)
@@ -175,8 +176,8 @@ def test_a_new_intent_follows_a_confirmed_one_and_knows_the_ticket(ledger: Ledge
     second = head(ledger)
     assert (second.sequence, second.external_id) == (1, "7")
     assert ledger.delivered_before(second) == first
-    assert ledger.heads("sim") == {CHECKOUT.issue_id: second}
-    assert ledger.heads("elsewhere") == {}
+    assert ledger.open_heads("sim") == {CHECKOUT.issue_id: second}
+    assert ledger.open_heads("elsewhere") == {}
 
 
 def test_a_rate_limit_holds_the_destination_across_runs(ledger: Ledger, home: Home) -> None:
@@ -248,15 +249,15 @@ def test_an_unusable_ledger_names_the_setting(url: str, says: str) -> None:
 
 def test_a_ledger_of_another_version_is_left_alone(home: Home) -> None:
     with sqlite3.connect(home.root / "ledger.sqlite") as connection:
-        connection.execute("update schema_version set version = 99")
+        connection.execute("update alembic_version set version_num = '9999'")
     connection.close()
-    with pytest.raises(ConfigurationError, match="schema version 99"):
+    with pytest.raises(ConfigurationError, match="schema version 9999"):
         Ledger(home.ledger_url)
 
 
 def test_a_ticket_survives_the_ledger(ledger: Ledger) -> None:
     odd = Ticket(
-        "i", "m", "t\u200b", "b\n\U0001f600", "open", "P1", "o", ("a", "b"), (("urgency", "1"),), "n", "k", True
+        "i", "m", "t\u200b", "b\n\U0001f600", "open", "P1", "o", ("a", "b"), (("urgency", "1"),), True, "n", "k", True
     )
     ledger.record([(None, Action.CREATE, odd)], "sim", NOW)
     found = ledger.head("i", "sim")

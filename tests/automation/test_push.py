@@ -13,7 +13,8 @@ import pytest
 
 from dagster_project import lake
 from dagster_project.automation.brief import render
-from dagster_project.automation.destinations.base import ExternalTicket, Ticket
+from dagster_project.automation.destinations import Outlet
+from dagster_project.automation.destinations.base import ExternalTicket, Ticket, TicketDestination
 from dagster_project.automation.destinations.local import LocalTracker, list_tickets
 from dagster_project.automation.ledger import LEASE, Ledger
 from dagster_project.automation.push import PushReport, push
@@ -34,8 +35,8 @@ def counts(report: PushReport) -> dict[str, int]:
     return {name: value for name, value in found.items() if isinstance(value, int) and value}
 
 
-def pushed(home: Home, *destinations: Any, minutes: float = 0, **options: Any) -> PushReport:
-    return push(home, now=NOW + timedelta(minutes=minutes), destinations=destinations, **options)
+def pushed(home: Home, *destinations: TicketDestination, minutes: float = 0, **options: Any) -> PushReport:
+    return push(home, now=NOW + timedelta(minutes=minutes), outlets=[*map(Outlet, destinations)], **options)
 
 
 def events(home: Home) -> pl.DataFrame:
@@ -54,7 +55,7 @@ def test_the_life_of_a_ticket(home: Home, tracker: SimulatedTracker) -> None:
     publish(home, [resolved(CHECKOUT), DELIVERY])
     assert counts(pushed(home, tracker, minutes=20)) == {"resolved": 1, "unchanged": 1}
     publish(home, [replace(resolved(CHECKOUT), feedback_count=999), DELIVERY])  # late feedback: history stays
-    assert counts(pushed(home, tracker, minutes=30)) == {"unchanged": 2}
+    assert counts(pushed(home, tracker, minutes=30)) == {"unchanged": 1}
     publish(home, [replace(CHECKOUT, feedback_count=999), DELIVERY])
     assert counts(pushed(home, tracker, minutes=40)) == {"updated": 1, "unchanged": 1}
     (record,) = tracker.of(CHECKOUT)
@@ -66,8 +67,9 @@ def test_the_second_identical_run_sends_and_writes_nothing(home: Home, tracker: 
     publish(home, [CHECKOUT, DELIVERY])
     local = LocalTracker(home.tickets)
     pushed(home, tracker, local)
+    pushed(home, tracker, local, minutes=10)  # once in its life, a ticket's twins are looked for
     before, written = files(home.root), tracker.writes
-    report = pushed(home, tracker, local, minutes=10)
+    report = pushed(home, tracker, local, minutes=20)
     assert counts(report) == {"unchanged": 4}
     assert (report.links, report.problems) == ([], [])
     assert tracker.writes == written
@@ -226,15 +228,19 @@ def test_a_tracker_that_keeps_losing_answers_is_left_alone(home: Home, tracker: 
     assert "3 outcomes in a row are unknown" in report.problems[-1]
 
 
-def test_a_second_ticket_made_by_somebody_else_is_reported(home: Home, tracker: SimulatedTracker) -> None:
+def test_the_younger_of_twins_is_closed_and_says_why(home: Home, tracker: SimulatedTracker) -> None:
     publish(home, [CHECKOUT])
     tracker.fail_next("lost after")
     pushed(home, tracker)
-    tracker.create(render(CHECKOUT, "sim"))  # a person copied the ticket, marker and all
-    report = pushed(home, tracker, minutes=10)
-    assert counts(report) == {"created": 1}
-    (problem,) = report.problems
-    assert "more than one ticket; https://tracker.example/1 is kept, close https://tracker.example/2" in problem
+    tracker.create(render(CHECKOUT, "sim"))  # something on the way delivered the request twice
+    assert counts(pushed(home, tracker, minutes=10)) == {"created": 1}
+    assert counts(pushed(home, tracker, minutes=20)) == {"unchanged": 1, "twins": 1}
+    kept, twin = tracker.of(CHECKOUT)
+    assert (kept.closed, twin.closed) == (False, True)
+    assert "duplicate of https://tracker.example/1" in twin.ticket.note
+    publish(home, [replace(CHECKOUT, priority="P2")])
+    assert counts(pushed(home, tracker, minutes=30)) == {"updated": 1}
+    assert kept.ticket.priority == "P2" and twin.ticket.priority == "P1"
 
 
 def test_a_ticket_found_with_other_words_is_brought_up_to_date(home: Home, tracker: SimulatedTracker) -> None:
@@ -261,12 +267,10 @@ def test_a_queue_that_breaks_its_contract_is_named_by_issue(home: Home, tracker:
 
 
 def test_the_queue_reads_back_as_it_was_published(home: Home) -> None:
-    publish(home, [DELIVERY, CHECKOUT, resolved(replace(CHECKOUT, issue_id="ISS-0", suspect_release_id=None))])
-    assert read_queue(home) == [
-        resolved(replace(CHECKOUT, issue_id="ISS-0", suspect_release_id=None)),
-        CHECKOUT,
-        DELIVERY,
-    ]
+    over = resolved(replace(CHECKOUT, issue_id="ISS-0", suspect_release_id=None))
+    publish(home, [DELIVERY, CHECKOUT, over, replace(over, issue_id="ISS-1")])
+    assert read_queue(home) == [CHECKOUT, DELIVERY]
+    assert read_queue(home, ["ISS-0"]) == [over, CHECKOUT, DELIVERY]
 
 
 def test_an_empty_queue_is_fine(home: Home, tracker: SimulatedTracker) -> None:

@@ -1,5 +1,6 @@
 """Where tickets can go: one file per kind of destination, all meeting the protocol in ``base.py``."""
 
-from dagster_project.automation.destinations.config import load_destinations
+from dagster_project.automation.destinations.config import load_outlets
+from dagster_project.automation.destinations.outlet import Outlet
 
-__all__ = ["load_destinations"]
+__all__ = ["Outlet", "load_outlets"]

@@ -38,7 +38,8 @@ class Ticket:
 
     ``note`` is a comment about the change since the last delivery (empty: no comment), ``note_key`` makes it
     recognisable, and ``reopens`` says that this system resolved the ticket before and takes that back. ``fields`` are
-    further fields of the target's own, from the mapping in ``destinations.yml``.
+    further fields of the target's own, from the mapping in ``destinations.yml``. ``keeps_open`` leaves closing to
+    people.
     """
 
     issue_id: str
@@ -50,9 +51,15 @@ class Ticket:
     owner: str
     labels: tuple[str, ...] = ()
     fields: tuple[tuple[str, str], ...] = ()
+    keeps_open: bool = False
     note: str = ""
     note_key: str = ""
     reopens: bool = False
+
+    @property
+    def closes(self) -> bool:
+        """Whether the target's ticket is to be closed: its issue is over, and closing is not left to people."""
+        return self.status == "resolved" and not self.keeps_open
 
     @property
     def content_hash(self) -> str:
@@ -63,8 +70,9 @@ class Ticket:
     def as_json(self) -> str:
         """The ticket as the ledger keeps it."""
         content = asdict(self)
-        if not self.fields:
-            del content["fields"]  # so that a ticket without any keeps the hash it had before there were any
+        for name in ("fields", "keeps_open"):
+            if not content[name]:
+                del content[name]  # so that a ticket without it keeps the hash it had before there was any
         return json.dumps(content, sort_keys=True, ensure_ascii=False)
 
     @classmethod
@@ -92,7 +100,7 @@ class ExternalTicket:
 
     def says(self, ticket: Ticket) -> bool:
         """Whether the tool holds what this ticket says, so that nothing has to be sent."""
-        done = self.closed if ticket.status == "resolved" else not (ticket.reopens and self.closed)
+        done = self.closed if ticket.closes else not (ticket.reopens and self.closed)
         if self.content_hash:
             return done and self.content_hash == ticket.content_hash
         return done and self.title == ticket.title and _same_text(self.body, ticket.body)

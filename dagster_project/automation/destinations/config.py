@@ -8,7 +8,7 @@
 
 It is looked for in the home, then in the repository root; without one, tickets go to the local folder only. ``name``
 is what the ledger knows a destination by: keep it when other settings change, or every ticket is opened anew under
-the new name.
+the new name. Every kind also takes ``priorities``, ``mode``, ``reopen``, ``template`` and ``fields`` (settings.py).
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from dagster_project.automation.destinations.base import TicketDestination
 from dagster_project.automation.destinations.github import GitHubSettings
 from dagster_project.automation.destinations.local import LocalSettings
+from dagster_project.automation.destinations.outlet import Outlet
 from dagster_project.errors import ConfigurationError
 from dagster_project.home import REPOSITORY, Home
 
@@ -47,7 +47,7 @@ class DestinationsFile(BaseModel):
         return self
 
 
-def load_destinations(home: Home) -> list[TicketDestination]:
+def load_outlets(home: Home) -> list[Outlet]:
     """The configured destinations, ready to use; by default the local tracker alone.
 
     Raises:
@@ -55,15 +55,15 @@ def load_destinations(home: Home) -> list[TicketDestination]:
     """
     found = next((path for path in (home.root / FILE_NAME, REPOSITORY / FILE_NAME) if path.is_file()), None)
     if found is None:
-        return [LocalSettings(name="local").build(home)]
-    return [settings.build(home) for settings in read_destinations(found).destinations]
+        return [Outlet(LocalSettings(name="local").build(home))]
+    return [Outlet(settings.build(home), settings) for settings in read_destinations(found).destinations]
 
 
 def read_destinations(path: Path) -> DestinationsFile:
     """The settings in a file, checked.
 
     Raises:
-        ConfigurationError: as ``load_destinations``.
+        ConfigurationError: as ``load_outlets``.
     """
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))

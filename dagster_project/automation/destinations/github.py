@@ -153,7 +153,7 @@ class GitHubIssues:
         kept = [name for name in present.label_names() if not name.startswith("priority: ")]
         ours = [name for name in (self._settings.label, *ticket.labels) if name not in kept]
         body: dict[str, Any] = {"title": ticket.title, "body": ticket.body, "labels": kept + ours}
-        if ticket.status == "resolved" and present.state == "open":
+        if ticket.closes and present.state == "open":
             body |= {"state": "closed", "state_reason": "completed"}
         if ticket.reopens and present.state == "closed":
             body |= {"state": "open", "state_reason": "reopened"}

@@ -126,7 +126,7 @@ class LocalTracker:
                 raise _rejected(path, f"it does not carry {marker_line(ticket.marker)}; put that line back")
             matter, _ = _parsed(path, text)
             closed = str(matter.get("status", "open")).lower() in CLOSED
-            if ticket.status == "resolved" and not closed:
+            if ticket.closes and not closed:
                 matter["status"] = "resolved"
             if ticket.reopens and matter.get("status") == "resolved":
                 matter["status"] = "open"

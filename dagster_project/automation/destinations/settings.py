@@ -18,23 +18,27 @@ NAME = r"^[a-z0-9][a-z0-9_-]{0,49}$"
 VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
 
 
-class DestinationSettings(BaseModel):
-    """What any entry of destinations.yml may say.
+class Policy(BaseModel):
+    """What is sent to a destination, and how it reads there.
 
-    ``name`` is what the ledger knows the destination by. ``priorities`` limits it to issues of these; a ticket that it
-    has already stays up to date. ``mode`` is ``mirror`` (a ticket is closed when its issue is over) or ``upsert``
-    (closing is left to people). ``reopen`` says whether an issue that comes back before it counts as over reopens a
-    ticket that was closed when it seemed to be.
+    ``priorities`` limits it to issues of these; a ticket that it has already stays up to date. ``mode`` is ``mirror``
+    (a ticket is closed when its issue is over) or ``upsert`` (closing is left to people). ``reopen`` says whether an
+    issue that comes back before it counts as over reopens a ticket that was closed when it seemed to be.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field(pattern=NAME)
     priorities: tuple[Priority, ...] = ("P1", "P2", "P3", "P4")
     mode: Literal["mirror", "upsert"] = "mirror"
     reopen: bool = True
     template: Path | None = None
     fields: dict[str, str] = {}
+
+
+class DestinationSettings(Policy):
+    """What any entry of destinations.yml may say; ``name`` is what the ledger knows the destination by."""
+
+    name: str = Field(pattern=NAME)
 
 
 class HttpSettings(DestinationSettings):

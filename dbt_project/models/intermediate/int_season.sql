@@ -82,8 +82,8 @@ select
     scope_kind,
     scope_value,
     day,
-    {{ rounded('7.0 * (total_0 + 10.0) / (total + 70.0)') }} as factor_0,
-    {{ rounded('7.0 * (total_1 + 10.0) / (total + 70.0)') }} as factor_1,
-    {{ rounded('7.0 * (total_2 + 10.0) / (total + 70.0)') }} as factor_2,
-    {{ rounded('7.0 * (total_3 + 10.0) / (total + 70.0)') }} as factor_3
+    7.0 * (total_0 + 10.0) / (total + 70.0) as factor_0,
+    7.0 * (total_1 + 10.0) / (total + 70.0) as factor_1,
+    7.0 * (total_2 + 10.0) / (total + 70.0) as factor_2,
+    7.0 * (total_3 + 10.0) / (total + 70.0) as factor_3
 from sums

@@ -63,6 +63,9 @@ select
     cast(round(issues.revenue_at_risk, 2) as double) as revenue_at_risk,
     issues.signals,
     issues.owner,
+    routing.accountable,
+    routing.consulted,
+    routing.informed,
     issues.recommended_action,
     issues.summary,
     terms.severity_terms,
@@ -73,3 +76,5 @@ from issues
 inner join terms on issues.issue_id = terms.issue_id
 inner join evidence on issues.issue_id = evidence.issue_id
 left join quotes on issues.issue_id = quotes.issue_id
+left join {{ ref('routing') }} as routing
+    on issues.product = routing.product and issues.issue_type = routing.issue_type

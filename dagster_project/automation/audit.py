@@ -1,0 +1,65 @@
+"""The audit log's chain: each row's hash covers the row and the hash before it, so no row can be changed or taken out.
+
+What a chain cannot show by itself is a tail that was cut off and written anew from some row on: keep the hash that
+``feedback-control audit verify`` prints somewhere else, and give it back with ``--expect`` to rule that out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+FIRST = "0" * 64
+"""What the first row's hash builds on."""
+
+
+def chained(link: str, row: Mapping[str, Any]) -> str:
+    """The hash of a row that follows a row with the hash ``link``: SHA-256, hexadecimal."""
+    covered = [
+        link,
+        row["at"].isoformat(timespec="microseconds"),
+        row["actor"],
+        row["event"],
+        row["intent_id"],
+        row["detail"],
+        row["basis"],
+        row["confidence"],
+    ]
+    return hashlib.sha256(json.dumps(covered, ensure_ascii=False).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What a walk along the chain found; ``broken_at`` is the first row that does not fit, ``end`` the last hash."""
+
+    rows: int
+    end: str
+    broken_at: int | None = None
+    knows_expected: bool = True
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing was changed, as far as a chain can tell."""
+        return self.broken_at is None and self.knows_expected
+
+
+def verify(rows: Iterable[Mapping[str, Any]], end: tuple[int, str], expected: str | None = None) -> Verification:
+    """Walk along all rows, oldest first.
+
+    Args:
+        rows: the audit log.
+        end: number and hash of the last row, as the ledger keeps them beside the log.
+        expected: a hash that an earlier verification printed; it must still be on the chain.
+    """
+    link, last, count = FIRST, 0, 0
+    known = expected is None or expected == FIRST
+    for row in rows:
+        link = chained(link, row)
+        if link != row["hash"]:
+            return Verification(count, link, broken_at=row["audit_id"])
+        last, count = row["audit_id"], count + 1
+        known = known or link == expected
+    return Verification(count, link, None if (last, link) == end else end[0], known)

@@ -1,0 +1,96 @@
+"""The database under the ledger: its connections, its rows as intents, and the one way to add to the audit log."""
+
+from __future__ import annotations
+
+import json
+import weakref
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy.exc import DBAPIError
+
+from dagster_project.automation import audit as chain
+from dagster_project.automation import schema
+from dagster_project.automation.intents import Action, Grounds, Intent, State
+from dagster_project.automation.schema import audit, audit_end, intents
+from dagster_project.errors import ConfigurationError
+
+INTENT = [intents.c[name] for name in Intent.__dataclass_fields__]
+"""The columns that make an ``Intent``."""
+
+_NO_GROUNDS = Grounds()
+
+
+class Store:
+    """Connections to one ledger; ``reader`` never takes a writer's lock.
+
+    Raises:
+        ConfigurationError: the database cannot be reached, or was written by a later version.
+    """
+
+    def __init__(self, url: str, *, now: datetime | None = None, actor: str = "push") -> None:
+        self.engine = schema.connect(url)
+        weakref.finalize(self, self.engine.dispose)
+        self.reader = self.engine.execution_options(reading=True)
+        self.actor = actor
+        self.run_id: str | None = None
+        try:
+            schema.upgrade(self.engine, now or datetime.now(UTC))
+            with self.reader.connect() as connection:
+                self.born_at: datetime = connection.execute(select(schema.birth.c.born_at)).scalar_one()
+        except DBAPIError as error:
+            reason = " ".join(str(error.orig).split())
+            raise ConfigurationError(
+                f"the ledger cannot be used ({reason}); check FEEDBACK_LEDGER_URL and the rights on that database"
+            ) from None
+
+    def note(
+        self,
+        connection: Connection,
+        now: datetime,
+        event: str,
+        intent_id: str | None,
+        detail: Mapping[str, Any],
+        grounds: Grounds = _NO_GROUNDS,
+    ) -> None:
+        """Add to the audit log, within a transaction; whoever adds waits for those before to finish."""
+        row = {
+            "at": now.astimezone(UTC),
+            "actor": self.actor,
+            "event": event,
+            "intent_id": intent_id,
+            "detail": json.dumps(detail, sort_keys=True, ensure_ascii=False),
+            "basis": grounds.basis,
+            "confidence": grounds.confidence,
+        }
+        before = str(connection.execute(select(audit_end.c.hash).with_for_update()).scalar_one())
+        link = chain.chained(before, row)
+        written = connection.execute(insert(audit).values(**row, hash=link)).inserted_primary_key
+        assert written is not None
+        connection.execute(update(audit_end).values(audit_id=written[0], hash=link))
+
+    def verify_audit(self, expected: str | None = None) -> chain.Verification:
+        """Walk along the whole audit log; ``expected`` is a hash that an earlier walk ended with."""
+        with self.reader.connect() as connection:
+            end = connection.execute(select(audit_end.c.audit_id, audit_end.c.hash)).one()
+            rows = connection.execution_options(yield_per=1000).execute(select(audit).order_by(audit.c.audit_id))
+            return chain.verify((dict(row) for row in rows.mappings()), (end[0], end[1]), expected)
+
+    def history_of(self, issue_id: str) -> list[RowMapping]:
+        """The audit rows of one issue, at all destinations, oldest first."""
+        query = (
+            select(audit, intents.c.destination)
+            .join(intents, audit.c.intent_id == intents.c.intent_id)
+            .where(intents.c.issue_id == issue_id)
+            .order_by(audit.c.audit_id)
+        )
+        with self.reader.connect() as connection:
+            return list(connection.execute(query).mappings())
+
+
+def intent_of(row: RowMapping) -> Intent:
+    """The intent in a row of ``INTENT``."""
+    values = {name: row[name] for name in Intent.__dataclass_fields__}
+    return Intent(**{**values, "action": Action(values["action"]), "state": State(values["state"])})
