@@ -10,7 +10,6 @@ import json
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -37,21 +36,34 @@ class _Instant(click.ParamType[datetime]):
             self.fail(str(error), param, ctx)
 
 
-def _reports_errors(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Print a deliberate error as one line and exit with its code; anything else is a bug and keeps its traceback."""
+class _Main(click.Group):
+    """The commands; those about what leaves are imported when they are asked for.
 
-    @wraps(command)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
+    Deliberate errors become one line and an exit code. Anything else is a bug and keeps its traceback.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, in alphabetical order."""
+        return sorted([*super().list_commands(ctx), *_OUTBOUND])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name."""
+        if cmd_name in _OUTBOUND:
+            from dagster_project.automation.commands import COMMANDS
+
+            return next(command for command in COMMANDS if command.name == cmd_name)
+        return super().get_command(ctx, cmd_name)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
         try:
-            return command(*args, **kwargs)
+            return super().invoke(ctx)
         except FeedbackControlError as error:
             click.echo(f"error: {error}", err=True)
             sys.exit(error.exit_code)
         except ModelError as error:
             click.echo(f"error: {error}", err=True)
             sys.exit(1)
-
-    return wrapped
 
 
 def _progress(started: datetime) -> Callable[[str], None]:
@@ -61,13 +73,14 @@ def _progress(started: datetime) -> Callable[[str], None]:
     return show
 
 
+_OUTBOUND = ("audit", "outbox", "preview", "push")
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 _sources = click.option(
     "--sources", type=click.Path(path_type=Path), help="The sources.yml to read  [default: HOME/sources.yml]."
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Main, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--home",
     type=click.Path(path_type=Path),
@@ -76,7 +89,7 @@ _sources = click.option(
 @click.version_option(package_name="feedback-control")
 @click.pass_context
 def main(context: click.Context, home: Path | None) -> None:
-    r"""Turn what customers complain about into operational fixes.
+    """Turn what customers complain about into operational fixes.
 
     \b
     Start here:
@@ -84,7 +97,7 @@ def main(context: click.Context, home: Path | None) -> None:
       feedback-control run --sources my.yml      one turn of the loop over your own exports
       feedback-control issues                    what to act on, most urgent first
       feedback-control explain ISS-1A2B          why, number by number
-    """
+    """  # noqa: D301 - click wants the backspace itself
     try:
         context.obj = Home.locate(home)
     except ConfigurationError as error:
@@ -99,7 +112,6 @@ def main(context: click.Context, home: Path | None) -> None:
 @click.option("--send/--no-send", default=True, help="Open, update and resolve tickets, or leave them alone.")
 @_json
 @click.pass_obj
-@_reports_errors
 def run(home: Home, sources: Path | None, as_of: datetime | None, send: bool, as_json: bool) -> None:
     """One turn of the loop: land, label, decide, push, report.
 
@@ -122,7 +134,6 @@ def run(home: Home, sources: Path | None, as_of: datetime | None, send: bool, as
 @click.option("--all", "include_resolved", is_flag=True, help="Resolved issues too.")
 @_json
 @click.pass_obj
-@_reports_errors
 def issues(home: Home, include_resolved: bool, as_json: bool) -> None:
     """The queue: what to act on, most urgent first."""
     from dagster_project.decisioning.explain import queue
@@ -139,7 +150,6 @@ def issues(home: Home, include_resolved: bool, as_json: bool) -> None:
 @click.argument("issue_id")
 @_json
 @click.pass_obj
-@_reports_errors
 def explain(home: Home, issue_id: str, as_json: bool) -> None:
     """Why an issue is an issue: evidence, severity term by term, every candidate release, quotes.
 
@@ -154,7 +164,6 @@ def explain(home: Home, issue_id: str, as_json: bool) -> None:
 @main.command()
 @_json
 @click.pass_obj
-@_reports_errors
 def tickets(home: Home, as_json: bool) -> None:
     """The tickets in the embedded tracker (HOME/tickets)."""
     from dagster_project.automation.destinations.local import list_tickets
@@ -179,7 +188,6 @@ def tickets(home: Home, as_json: bool) -> None:
 @click.option("--every-hours", type=click.IntRange(min=1), default=24, show_default=True, help="Step between instants.")
 @_json
 @click.pass_obj
-@_reports_errors
 def replay(
     home: Home,
     sources: Path | None,
@@ -223,7 +231,6 @@ def replay(
 @click.option("--days", type=click.IntRange(min=1), default=7, show_default=True, help="Length of a window.")
 @_json
 @click.pass_obj
-@_reports_errors
 def drift(home: Home, as_of: datetime | None, days: int, as_json: bool) -> None:
     """Has what customers write changed? The last window against the one before it and against the golden set.
 
@@ -246,7 +253,6 @@ def drift(home: Home, as_of: datetime | None, days: int, as_json: bool) -> None:
 @click.option("--as-of", type=_Instant(), help="Only feedback known by then  [default: now].")
 @click.option("--size", type=click.IntRange(min=1), default=50, show_default=True, help="The most texts to ask for.")
 @click.pass_obj
-@_reports_errors
 def label_queue(home: Home, as_of: datetime | None, size: int) -> None:
     """The feedback that people had best label next, as a CSV file; fill it in and hand it to add-labelled."""
     from dagster_project.measurement.drift import label_queue as write
@@ -258,7 +264,6 @@ def label_queue(home: Home, as_of: datetime | None, size: int) -> None:
 @main.command("add-labelled")
 @click.argument("path", type=click.Path(path_type=Path))
 @click.pass_obj
-@_reports_errors
 def add_labelled(home: Home, path: Path) -> None:
     """Make a filled-in label queue part of the golden set.
 
@@ -274,7 +279,6 @@ def add_labelled(home: Home, path: Path) -> None:
 @main.command()
 @click.option("--until", type=_Instant(), help="The demo's present  [default: today, 00:00 UTC].")
 @click.pass_obj
-@_reports_errors
 def demo(home: Home, until: datetime | None) -> None:
     """A simulated shop with a bad release, a campaign and a shipping delay: eight inputs in, tickets out.
 
@@ -303,7 +307,6 @@ def demo(home: Home, until: datetime | None) -> None:
 @main.command()
 @_sources
 @click.pass_obj
-@_reports_errors
 def doctor(home: Home, sources: Path | None) -> None:
     """Check the installation: versions, sources, playbook, model, warehouse, ledger. Says what to fix."""
     from dagster_project.doctor import examine

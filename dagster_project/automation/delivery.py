@@ -175,6 +175,8 @@ class Delivery:
             now=now,
         )
         self._report.deferred += len(admission.waiting)
+        for issue in admission.waiting:
+            self._progress(f"{self._name}: {issue.issue_id} waits for the end of the quiet hours of {issue.owner}")
         umbrellas = []
         for umbrella_id, own in admission.gathered.items():
             owner = brief.owner_of(own[0])
