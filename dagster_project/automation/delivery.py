@@ -137,7 +137,7 @@ class Delivery:
         """Record all that is due, then deliver it issue by issue; last, look for twins of what was opened."""
         due = [work for work in self._due(self._admitted(issues, keep=True)) if self._is_planned(work)]
         before = replace(self._report, problems=[], links=[], changes=[])
-        if due or self._ledger.unswept(self._name, self._clock() - self._settle, limit=1):
+        if due or self._ledger.unswept(self._name, self._clock(), self._settle, limit=1):
             with self._ledger.run(self._name, self._clock) as counts:
                 self._record(work for work in due if work.needs_intent)
                 if due and (held := self._ledger.held_until(self._name, self._clock())):
@@ -331,16 +331,19 @@ class Delivery:
         """The janitor: close younger twins of tickets opened a settle time ago.
 
         Whatever the ledger knows, a request may have been delivered twice on its way, or by a run that was believed
-        dead. One look-up by marker in the life of each ticket finds that.
+        dead. Two look-ups by marker in the life of each ticket find that.
         """
         if not isinstance(self._destination, FindsByMarker) or isinstance(self._destination, RepeatsSafely):
             return
-        for intent in self._ledger.unswept(self._name, self._clock() - self._settle):
+        for intent in self._ledger.unswept(self._name, self._clock(), self._settle):
             if self._stopped:
                 return
             sent = self._ledger.ticket(intent)
             try:
                 found = self._destination.find_by_marker(sent.marker, intent.created_at - _CLOCK_MARGIN)
+                if found and intent.state is State.WITHDRAWN:
+                    self._ledger.found(intent, found[0], as_sent=False, now=self._clock())
+                    continue  # it is there after all: the next run brings it in line with its issue
                 for twin in found:
                     if twin.external_id != intent.external_id and not twin.closed:
                         self._close_twin(twin, intent, sent)

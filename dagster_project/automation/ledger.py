@@ -194,7 +194,7 @@ class Ledger(RunBook, UmbrellaBook):
         if not as_sent:
             values["payload_hash"] = ""  # the target holds other words, so the next comparison sends an update
         with self.engine.begin() as connection:
-            states = (State.UNKNOWN, State.PENDING)
+            states = (State.UNKNOWN, State.PENDING, State.WITHDRAWN)
             moved = self._move(connection, intent, states, "found", now, values)
             if moved:
                 self._try(connection, intent, "look_up", Confirmed(ticket), now)

@@ -12,9 +12,9 @@ ticket.
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from time import monotonic
 
 import polars as pl
 
@@ -61,10 +61,10 @@ def push(
     """
     ledger = ledger or Ledger(home.ledger_url, now=now)
     issues = read_queue(home, _followed(ledger, outlets))
-    started = time.monotonic()
+    started = monotonic()
 
     def clock() -> datetime:
-        return now + timedelta(seconds=time.monotonic() - started)
+        return now + timedelta(seconds=monotonic() - started)
 
     report = PushReport()
     for outlet in outlets:

@@ -6,14 +6,17 @@ import json
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, or_, select, update
 
 from dagster_project.automation.destinations.base import ExternalTicket
 from dagster_project.automation.intents import Action, Intent, State
 from dagster_project.automation.schema import cursors, intents, runs
 from dagster_project.automation.store import INTENT, Store, intent_of
+
+
+_SECOND_LOOK = timedelta(days=1)
 
 
 class RunBook(Store):
@@ -41,28 +44,39 @@ class RunBook(Store):
 
     # ---------- twins
 
-    def unswept(self, destination: str, before: datetime, limit: int = 1000) -> list[Intent]:
-        """Tickets opened before an instant whose twins nobody has looked for yet, oldest first."""
+    def unswept(self, destination: str, now: datetime, settle: timedelta, limit: int = 1000) -> list[Intent]:
+        """Tickets (and creates given up after they had been sent) whose twins are due to be looked for, oldest first.
+
+        That is once a settle time after they were confirmed, and once more a day later: a clock that jumped, or a
+        request that was on its way for hours, would be missed by the first look.
+        """
+        # What was given up after it had been sent may be there after all.
+        ended = or_(intents.c.state == State.CONFIRMED, (intents.c.state == State.WITHDRAWN) & (intents.c.attempts > 0))
+        first = intents.c.swept_at.is_(None) & (
+            func.coalesce(intents.c.confirmed_at, intents.c.updated_at) <= now - settle
+        )
+        again = (intents.c.sweeps == 1) & (intents.c.swept_at <= now - _SECOND_LOOK)
         query = (
             select(*INTENT)
             .where(intents.c.destination == destination, intents.c.action == Action.CREATE)
-            .where(intents.c.swept_at.is_(None), intents.c.state == State.CONFIRMED)
-            .where(intents.c.confirmed_at <= before)
-            .order_by(intents.c.confirmed_at, intents.c.intent_id)
+            .where(intents.c.sweeps < 2, ended, first | again)
+            .order_by(intents.c.created_at, intents.c.intent_id)
             .limit(limit)
         )
         with self.reader.connect() as connection:
             return [intent_of(row) for row in connection.execute(query).mappings()]
 
     def swept(self, intent: Intent, now: datetime) -> None:
-        """Nobody has to look for this ticket's twins again."""
+        """This ticket's twins were looked for."""
+        one_more = {"swept_at": now, "sweeps": intents.c.sweeps + 1}
         with self.engine.begin() as connection:
-            connection.execute(update(intents).where(intents.c.intent_id == intent.intent_id).values(swept_at=now))
+            connection.execute(update(intents).where(intents.c.intent_id == intent.intent_id).values(**one_more))
 
     def sweep_again(self, intent: Intent) -> None:
         """This ticket may have a twin after all."""
         with self.engine.begin() as connection:
-            connection.execute(update(intents).where(intents.c.intent_id == intent.intent_id).values(swept_at=None))
+            anew = {"swept_at": None, "sweeps": 0}
+            connection.execute(update(intents).where(intents.c.intent_id == intent.intent_id).values(**anew))
 
     def twin_closed(self, kept: Intent, twin: ExternalTicket, now: datetime) -> None:
         """Audit that a younger ticket of the same intent was closed."""

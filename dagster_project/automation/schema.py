@@ -98,7 +98,8 @@ intents = Table(
     Column("owner", String(100), nullable=False, default=""),
     Column("is_head", Boolean, nullable=False, default=True),  # the newest of its issue and destination
     Column("swept_at", Instant),  # of a create: when its twins, if it had any, were looked for
-    Index("intents_to_sweep", "destination", "action", "swept_at"),
+    Column("sweeps", Integer, nullable=False, default=0),
+    Index("intents_to_sweep", "destination", "action", "sweeps"),
     Index("intents_heads", "destination", "is_head", "state"),
     Index("intents_owner", "destination", "owner", "created_at"),
     Index("intents_to_export", "exported_at", "confirmed_at"),

@@ -248,7 +248,8 @@ class SimulatedTracker:
     """A tracker whose writes go wrong as told, and whose look-ups lag behind its writes.
 
     Each write takes the next fault, if one was asked for: ok, refused, limited, rejected, unauthorized, lost before
-    (the request never arrived), lost after (its answer never arrived), broken after (its answer made no sense).
+    (the request never arrived), lost after (its answer never arrived), broken after (its answer made no sense), twice
+    (something on the way delivered it twice).
     """
 
     name = "sim"
@@ -316,6 +317,8 @@ class SimulatedTracker:
         if fault in before:
             raise DeliveryError(before[fault])
         written = commit()
+        if fault == "twice":
+            commit()
         self.fate.step()
         self.meanwhile()
         if fault == "lost after":

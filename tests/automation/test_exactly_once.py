@@ -1,7 +1,7 @@
 """Exactly one ticket per issue and destination: whatever is lost, whoever dies, however many run at once.
 
-The tracker is simulated, so that its writes can fail in every way and its look-ups can lag. The last tests take the
-look-up, or the claim, away and show that the same histories then do produce duplicates: the suite can fail.
+The tracker is simulated, so that its writes can fail in every way and its look-ups can lag. One test takes the claim
+away, to show that the suite can fail. Randomised histories are in ``test_histories.py``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -24,7 +23,7 @@ import pytest
 
 from dagster_project.automation import schema
 from dagster_project.automation.destinations import Outlet
-from dagster_project.automation.destinations.base import ExternalTicket, Ticket
+from dagster_project.automation.destinations.base import Ticket
 from dagster_project.automation.destinations.local import LocalTracker, list_tickets
 from dagster_project.automation.intents import NOT_THERE, Intent, State
 from dagster_project.automation.ledger import Ledger
@@ -156,62 +155,6 @@ def test_two_threads_on_one_ledger(queue: dict[Path, World], tmp_path: Path) -> 
     assert sum(created) == here.tracker.writes == 12
     here.heal()
     here.assert_exactly_once()
-
-
-def history(here: World, seed: int) -> None:
-    """A random stretch of life: issues change, writes fail, runs die or overlap, time passes."""
-    dice = random.Random(seed)
-    here.tracker.lag = lambda: dice.uniform(0, 59)
-
-    def faults() -> Iterator[str]:
-        while True:
-            yield dice.choice(FAULTS) if dice.random() < 0.6 else "ok"
-
-    def another_run() -> None:
-        if dice.random() < 0.2:
-            here.tracker.meanwhile = lambda: None
-            here.run(dies_at=dice.choice([None, dice.randint(1, 30)]))
-            here.tracker.meanwhile = another_run
-
-    here.tracker.fail_with(faults())
-    here.issues = [replace(issue, priority=dice.choice(["P1", "P3"])) for issue in (CHECKOUT, DELIVERY)]
-    for _ in range(dice.randint(2, 5)):
-        here.tracker.meanwhile = another_run
-        here.run(dies_at=dice.choice([None, dice.randint(1, 40)]))
-        here.clock.pass_(seconds=dice.choice([1, 20, 61, 200, 600]))
-        which = dice.randrange(len(here.issues))
-        changed = replace(here.issues[which], priority=dice.choice(["P1", "P2"]), status="open", resolved_at=None)
-        here.issues[which] = resolved(changed) if dice.random() < 0.3 else changed
-    here.tracker.behave()
-    here.clock.pass_(days=2)
-    here.heal()
-
-
-def test_two_hundred_random_histories(queue: dict[Path, World], tmp_path: Path) -> None:
-    for seed in range(200):
-        here = world(queue, tmp_path / str(seed))
-        history(here, seed)
-        try:
-            here.assert_exactly_once()
-        except AssertionError as error:
-            raise AssertionError(f"history {seed}: {error}") from error
-
-
-class BlindTracker(SimulatedTracker):
-    """A tracker whose look-up finds nothing: the protocol without its reconcile step."""
-
-    def find_by_marker(self, marker: str, since: datetime | None = None) -> list[ExternalTicket]:
-        """Nothing, ever."""
-        return []
-
-
-def test_without_the_look_up_the_same_histories_duplicate(queue: dict[Path, World], tmp_path: Path) -> None:
-    duplicates = 0
-    for seed in range(20):
-        here = world(queue, tmp_path / str(seed), BlindTracker)
-        history(here, seed)
-        duplicates += any(len(here.tracker.of(issue)) > 1 for issue in here.issues)
-    assert duplicates > 5
 
 
 def test_without_the_claim_two_runs_duplicate(

@@ -22,7 +22,8 @@ def upgrade() -> None:
     op.add_column("intents", sa.Column("owner", sa.String(100), nullable=False, server_default=""))
     op.add_column("intents", sa.Column("is_head", sa.Boolean, nullable=False, server_default=sa.true()))
     op.add_column("intents", sa.Column("swept_at", Instant))
-    op.create_index("intents_to_sweep", "intents", ["destination", "action", "swept_at"])
+    op.add_column("intents", sa.Column("sweeps", sa.Integer, nullable=False, server_default="0"))
+    op.create_index("intents_to_sweep", "intents", ["destination", "action", "sweeps"])
     op.create_index("intents_heads", "intents", ["destination", "is_head", "state"])
     op.create_index("intents_owner", "intents", ["destination", "owner", "created_at"])
     op.create_index("intents_to_export", "intents", ["exported_at", "confirmed_at"])
@@ -68,7 +69,7 @@ def _fill_intents(connection: sa.Connection) -> None:
         sa.text(
             "update intents set is_head = (not exists (select 1 from intents as later where"
             " later.destination = intents.destination and later.issue_id = intents.issue_id"
-            " and later.sequence = intents.sequence + 1)), swept_at = updated_at"
+            " and later.sequence = intents.sequence + 1)), swept_at = updated_at, sweeps = 2"
         )
     )
     for row in connection.execute(sa.text("select intent_id, payload from intents")).mappings().all():
