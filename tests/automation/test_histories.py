@@ -235,7 +235,7 @@ def in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_exactly_one_ticket_whatever_happens() -> None:
-    run_state_machine_as_test(History, settings=SETTINGS)  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(History, settings=SETTINGS)
 
 
 class AtADeduplicatingTarget(History):
@@ -246,7 +246,7 @@ class AtADeduplicatingTarget(History):
 
 def test_a_target_that_deduplicates_by_itself_needs_no_look_up() -> None:
     few = settings(SETTINGS, max_examples=max(50, HISTORIES // 10))
-    run_state_machine_as_test(AtADeduplicatingTarget, settings=few)  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(AtADeduplicatingTarget, settings=few)
 
 
 # ---------- the suite can fail
@@ -277,10 +277,10 @@ class WithoutSettleTime(History):
 @pytest.mark.parametrize("machine", [WithoutReconcile, WithoutSettleTime])
 def test_without_a_part_of_the_protocol_the_same_histories_fail(machine: type[History]) -> None:
     with pytest.raises(AssertionError, match=r"tickets|twice|lost|unreconciled"):
-        run_state_machine_as_test(machine, settings=settings(SETTINGS, max_examples=300))  # type: ignore[no-untyped-call]
+        run_state_machine_as_test(machine, settings=settings(SETTINGS, max_examples=300))
 
 
 def test_without_the_janitor_requests_delivered_twice_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Ledger, "unswept", lambda *_, **__: [])
     with pytest.raises(AssertionError, match="has 2 tickets"):
-        run_state_machine_as_test(History, settings=settings(SETTINGS, max_examples=300))  # type: ignore[no-untyped-call]
+        run_state_machine_as_test(History, settings=settings(SETTINGS, max_examples=300))
