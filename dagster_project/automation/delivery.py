@@ -299,6 +299,10 @@ class Delivery:
             found = self._find(intent, sent)
         except Exception as error:
             failure = error.outcome if isinstance(error, DeliveryError) else NotSent(f"unforeseen {error!r}")
+            asked_by_repeating = not isinstance(self._destination, FindsByMarker | ReadsTicket)
+            if asked_by_repeating and isinstance(failure, Rejected) and not failure.whole_destination:
+                self._ledger.absent(intent, self._clock())  # refused, so it never was taken
+                return True
             self._ledger.not_looked_up(intent, failure, self._clock())
             self._stop(f"a look-up failed: {failure.reason}")
             return False
@@ -322,7 +326,9 @@ class Delivery:
             since = intent.created_at - _CLOCK_MARGIN if intent.attempts and intent.action is Action.CREATE else None
             present = there.find_by_marker(sent.marker, since)
         else:
-            return []  # the target takes the marker only once, so it may be sent again as if it were not there
+            # The target takes a marker only once: sending again what was sent is the way to ask. Taking it for absent
+            # would leave it open there if its issue is over by now.
+            return [self._call(intent, sent)]
         if intent.action is Action.CREATE:
             return present
         return [ticket for ticket in present if ticket.says(sent)]  # an update that does not show was not made

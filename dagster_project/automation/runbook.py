@@ -15,7 +15,6 @@ from dagster_project.automation.intents import Action, Intent, State
 from dagster_project.automation.schema import cursors, intents, runs
 from dagster_project.automation.store import INTENT, Store, intent_of
 
-
 _SECOND_LOOK = timedelta(days=1)
 
 

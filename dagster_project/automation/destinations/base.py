@@ -226,7 +226,8 @@ class FindsByMarker(Protocol):
 class RepeatsSafely(Protocol):
     """A destination whose target takes the same marker, and the same note key, only once.
 
-    What is sent again there changes nothing, so an unknown outcome is simply sent again after the settle time.
+    What is sent again there changes nothing, so an unknown outcome is settled by sending the same again after the
+    settle time. What ``create`` returns says what was sent.
     """
 
     @property

@@ -1,0 +1,100 @@
+"""The ledger on a real PostgreSQL: the same promise, with runs that are really concurrent."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from dagster_project.automation.destinations import Outlet
+from dagster_project.automation.ledger import Ledger
+from dagster_project.automation.push import PushReport, push
+from dagster_project.home import Home
+from tests.automation.support import BORN, CHECKOUT, DELIVERY, NOW, Clock, SimulatedTracker, publish
+
+_BIN = max((path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/initdb")), default=None)
+_AS_POSTGRES = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+
+pytestmark = pytest.mark.skipif(_BIN is None, reason="no PostgreSQL server is installed (Debian: postgresql)")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """A throw-away cluster on loopback; its URL."""
+    assert _BIN
+    pytest.importorskip("psycopg", reason="the extra `postgres` is not installed")
+    folder = Path(tempfile.mkdtemp(prefix="fc-pg-"))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    if _AS_POSTGRES:
+        shutil.chown(folder, "postgres")
+    data, log = str(folder / "data"), str(folder / "log")
+    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
+    control = [str(_BIN / "pg_ctl"), "-D", data]
+
+    def command(*arguments: str) -> None:
+        subprocess.run([*_AS_POSTGRES, *arguments], check=True, stdout=subprocess.DEVNULL, cwd=folder)
+
+    command(str(_BIN / "initdb"), "-D", data, "-A", "trust", "-U", "postgres")
+    command(*control, "-o", options, "-w", "-l", log, "start")
+    try:
+        yield f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres"
+    finally:
+        command(*control, "-m", "immediate", "stop")
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def shared(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """A home whose ledger is an empty database there."""
+    monkeypatch.setenv("FEEDBACK_LEDGER_URL", server)
+    engine = sa.create_engine(server)
+    with engine.begin() as connection:
+        connection.execute(sa.text("drop schema public cascade"))
+        connection.execute(sa.text("create schema public"))
+    engine.dispose()
+    return Home.locate(tmp_path)
+
+
+def test_two_runs_at_once_make_the_tables_and_open_each_ticket_once(shared: Home) -> None:
+    issues = [replace(CHECKOUT, issue_id=f"ISS-{number}", owner=f"team {number % 4}") for number in range(24)]
+    publish(shared, issues)
+    tracker, together = SimulatedTracker(Clock()), threading.Barrier(2)
+    tracker.meanwhile = lambda: time.sleep(0.002)
+
+    def run(_: int) -> PushReport:
+        together.wait()
+        return push(shared, now=NOW, outlets=[Outlet(tracker)], ledger=Ledger(shared.ledger_url, now=BORN))
+
+    with ThreadPoolExecutor(2) as pool:
+        reports = list(pool.map(run, range(2)))
+    assert sum(report.created for report in reports) == tracker.writes == 24
+    assert not any(report.problems for report in reports)
+    assert Ledger(shared.ledger_url).verify_audit().holds
+
+
+def test_a_lost_answer_is_looked_up_and_the_log_cannot_be_changed(shared: Home) -> None:
+    publish(shared, [CHECKOUT, DELIVERY])
+    tracker = SimulatedTracker(Clock())
+    Ledger(shared.ledger_url, now=BORN)
+    tracker.fail_with(["lost after", "lost before"])
+    assert push(shared, now=NOW, outlets=[Outlet(tracker)]).unknown == 2
+    assert push(shared, now=NOW + timedelta(minutes=5), outlets=[Outlet(tracker)]).created == 2
+    assert len(tracker.records) == 2
+    ledger = Ledger(shared.ledger_url)
+    with pytest.raises(sa.exc.DBAPIError, match="append-only"), ledger.engine.begin() as connection:
+        connection.execute(sa.text("update audit set actor = 'somebody else'"))
+    assert ledger.verify_audit().holds
