@@ -75,7 +75,11 @@ def _told(table: str, rows: pl.DataFrame) -> pl.DataFrame:
     lately = pl.col("known_at") > FIRST - timedelta(days=2)
     customer = pl.when(number % 7 > 0).then(pl.format("c{}", number * 31 % 1000))
     said: dict[str, dict[str, pl.Expr]] = {
-        "orders": {"customer_id": customer},
+        "orders": {
+            "customer_id": customer,
+            "refunded_at": pl.when(number % 7 == 0).then(pl.col("ordered_at")),
+            "refund_amount": pl.when(number % 7 == 0).then(pl.col("amount") / 7.0),
+        },
         "feedback": {
             "customer_id": customer,
             "customer_segment": pl.when(number % 3 == 0).then(_one_of(_SEGMENTS, "number")),
