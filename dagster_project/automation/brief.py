@@ -21,11 +21,10 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from dagster_project.automation import inert
 from dagster_project.automation.destinations.base import Ticket, marker_line
 from dagster_project.automation.destinations.settings import Policy
-from dagster_project.automation.governing import Umbrella
+from dagster_project.automation.governing import Umbrella, owner_of
 from dagster_project.automation.queue import Evidence, Issue, Quote
 from dagster_project.errors import ConfigurationError
 
-LABEL_LIMIT = 50
 TITLE_LIMIT = 200
 QUOTE_LIMIT = 400
 BODY_LIMIT = 60_000  # characters; GitHub takes 65,536, the least of the common trackers
@@ -93,15 +92,10 @@ def render_umbrella(umbrella: Umbrella, destination: str) -> Ticket:
     )
 
 
-def owner_of(issue: Issue) -> str:
-    """Who acts, as it stands in tickets."""
-    return inert.plain(issue.owner, LABEL_LIMIT)
-
-
 def labels_of(priority: str, issue_type: str, product: str) -> tuple[str, ...]:
     """The labels of a ticket."""
     labels = (f"priority: {priority}", f"type: {issue_type}", f"product: {product}")
-    return tuple(inert.plain(label, LABEL_LIMIT).replace(",", " ") for label in labels)
+    return tuple(inert.plain(label, inert.LABEL_LIMIT).replace(",", " ") for label in labels)
 
 
 def note_between(before: Ticket, after: Ticket) -> str:

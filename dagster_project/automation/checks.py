@@ -1,15 +1,31 @@
 """Whether everything that should have reached a tracker did."""
 
-from dagster import AssetCheckResult, asset_check
+from datetime import timedelta
 
+from dagster import AssetCheckResult, MetadataValue, asset_check
+
+from dagster_project import display
+from dagster_project.automation import outbox
 from dagster_project.automation.assets import tickets
 from dagster_project.automation.ledger import Ledger
-from dagster_project.resources import HomeResource
+from dagster_project.resources import HomeResource, now
+
+STALE = timedelta(hours=1)
 
 
-@asset_check(asset=tickets, description="No intent was rejected, and none is of unknown outcome.")
-def nothing_stuck(home: HomeResource) -> AssetCheckResult:
-    """A rejected or unknown write needs a person, or the next run's reconciliation."""
-    counts = Ledger(home.home().ledger_url).count_by_state()
-    stuck = {state: counts.get(state, 0) for state in ("rejected", "unknown")}
-    return AssetCheckResult(passed=not any(stuck.values()), metadata={**stuck, "confirmed": counts.get("confirmed", 0)})
+@asset_check(asset=tickets, description="Nothing was refused, or is held until a person looks.")
+def no_dead_letters(home: HomeResource) -> AssetCheckResult:
+    """A dead letter needs its owner: `feedback-control outbox list`."""
+    letters = [letter.as_dict() for letter in outbox.dead_letters(Ledger(home.home().ledger_url))]
+    shown = MetadataValue.md(display.markdown_table(letters) or "none")
+    return AssetCheckResult(passed=not letters, metadata={"count": len(letters), "dead letters": shown})
+
+
+@asset_check(asset=tickets, description="What should leave has left, or been refused, within the hour.")
+def nothing_stale(home: HomeResource) -> AssetCheckResult:
+    """A stale intent means that pushes are off, die, or cannot reach the destination."""
+    ledger = Ledger(home.home().ledger_url)
+    waiting = outbox.stale(ledger, now(), STALE)
+    oldest = min((intent.created_at for intent in waiting), default=None)
+    shown: dict[str, int | str] = {"count": len(waiting), "oldest": str(oldest or "none")}
+    return AssetCheckResult(passed=not waiting, metadata={**shown, **ledger.count_by_state()})

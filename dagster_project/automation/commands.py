@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ import click
 from dagster_project.automation import brief, outbox
 from dagster_project.automation.destinations import Outlet, load_outlets
 from dagster_project.automation.ledger import Ledger
-from dagster_project.automation.push import Change, PlanKey, push
+from dagster_project.automation.push import push
 from dagster_project.automation.queue import read_queue
+from dagster_project.automation.report import Change, PlanKey
 from dagster_project.errors import ConfigurationError
 from dagster_project.home import Home
 
@@ -50,7 +52,7 @@ def push_command(
             f"plan: {write_plan} ({len(report.changes)} changes); apply it with push --plan {write_plan}", err=True
         )
     if as_json:
-        shown = {**report.since(type(report)()), "problems": report.problems, "links": report.links}
+        shown = {**report.counts, "problems": report.problems, "links": report.links}
         shown["changes"] = [_as_dict(change) for change in report.changes]
         click.echo(json.dumps(shown, indent=2, ensure_ascii=False))
     elif dry_run:
@@ -58,7 +60,7 @@ def push_command(
             click.echo(f"{change.destination}: {change.action} {change.issue_id} {change.title}\n{change.diff}\n")
         click.echo(f"{len(report.changes)} changes, nothing sent")
     else:
-        said = ", ".join(f"{count} {name}" for name, count in report.since(type(report)()).items() if count)
+        said = ", ".join(f"{count} {name}" for name, count in report.counts.items() if count)
         click.echo(said or "nothing to do")
 
 
@@ -188,7 +190,11 @@ COMMANDS: tuple[click.Command, ...] = (push_command, preview_command, outbox_gro
 
 
 def _ledger(home: Home) -> Ledger:
-    return Ledger(home.ledger_url, actor=getpass.getuser())
+    try:
+        actor = getpass.getuser()
+    except (KeyError, OSError):  # a container may run under a number that has no name
+        actor = f"user {os.getuid()}"
+    return Ledger(home.ledger_url, actor=actor)
 
 
 def _chosen(home: Home, name: str | None) -> list[Outlet]:

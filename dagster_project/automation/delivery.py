@@ -10,10 +10,11 @@ from __future__ import annotations
 import difflib
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from dagster_project.automation import brief
+from dagster_project.automation.admission import admit_now
 from dagster_project.automation.destinations.base import (
     Confirmed,
     Deferred,
@@ -30,70 +31,20 @@ from dagster_project.automation.destinations.base import (
     outcome_of,
 )
 from dagster_project.automation.destinations.outlet import Outlet
-from dagster_project.automation.governing import EVERYBODY, STORM, Umbrella, admit, load_owners
+from dagster_project.automation.governing import Umbrella
 from dagster_project.automation.intents import Action, Intent, State, Step, is_history, next_step
+from dagster_project.automation.janitor import CLOCK_MARGIN, sweep
 from dagster_project.automation.ledger import Ledger
 from dagster_project.automation.queue import Issue
-
-Progress = Callable[[str], None]
+from dagster_project.automation.report import Change, PlanKey, Progress, PushReport
 
 PAST = {Action.CREATE: "created", Action.UPDATE: "updated", Action.RESOLVE: "resolved"}
 _PATIENCE = 3  # unknown outcomes in a row after which a destination is left alone for this run
-_CLOCK_MARGIN = timedelta(hours=1)  # how far the target's clock may be behind ours
 _HELD = (
     "the answer was lost, and nobody but a person can tell whether it arrived; look, then tell"
     " `feedback-control outbox settle`"
 )
 _MOST_STEPS = 8  # settling an old intent and then sending a new one takes six
-
-
-@dataclass(frozen=True)
-class Change:
-    """One difference between the queue and a destination: what is to be sent, and how the text changes.
-
-    ``payload_hash`` identifies what is to be said; a plan that was approved by people names it.
-    """
-
-    destination: str
-    issue_id: str
-    action: str
-    title: str
-    payload_hash: str
-    diff: str
-
-    @property
-    def key(self) -> tuple[str, str, str, str]:
-        """What makes it this change and no other."""
-        return self.destination, self.issue_id, self.action, self.payload_hash
-
-
-COUNTS = ("created", "updated", "resolved", "unchanged", "rejected", "unknown", "deferred", "twins")
-
-
-@dataclass
-class PushReport:
-    """What one push did.
-
-    ``deferred`` waits for a later run, ``unknown`` for a look-up, ``rejected`` for a person; ``twins`` were closed as
-    duplicates; ``problems`` says what to do about each. ``links`` are the tickets that changed; ``changes`` is filled
-    by a dry run only.
-    """
-
-    created: int = 0
-    updated: int = 0
-    resolved: int = 0
-    unchanged: int = 0
-    rejected: int = 0
-    unknown: int = 0
-    deferred: int = 0
-    twins: int = 0
-    problems: list[str] = field(default_factory=list)
-    links: list[str] = field(default_factory=list)
-    changes: list[Change] = field(default_factory=list)
-
-    def since(self, before: PushReport) -> dict[str, int]:
-        """What was counted since a copy of the report was made."""
-        return {name: getattr(self, name) - getattr(before, name) for name in COUNTS}
 
 
 @dataclass(frozen=True)
@@ -123,33 +74,29 @@ class Delivery:
         clock: Callable[[], datetime],
         progress: Progress,
         report: PushReport,
-        plan: Collection[tuple[str, str, str, str]] | None = None,
+        plan: Collection[PlanKey] | None = None,
     ) -> None:
         self._ledger, self._destination, self._policy, self._clock = ledger, outlet.destination, outlet.policy, clock
         self._progress, self._report, self._plan = progress, report, plan
         self._name = outlet.name
         self._settle = timedelta(seconds=outlet.destination.settle_seconds)
-        self._heads: dict[str, Intent] = {}
         self._stopped = False
         self._unknown_in_a_row = 0
 
     def run(self, issues: Sequence[Issue]) -> None:
         """Record all that is due, then deliver it issue by issue; last, look for twins of what was opened."""
-        due = [work for work in self._due(self._admitted(issues, keep=True)) if self._is_planned(work)]
-        before = replace(self._report, problems=[], links=[], changes=[])
-        if due or self._ledger.unswept(self._name, self._clock(), self._settle, limit=1):
-            with self._ledger.run(self._name, self._clock) as counts:
-                self._record(work for work in due if work.needs_intent)
-                if due and (held := self._ledger.held_until(self._name, self._clock())):
-                    self._stop(f"the rate limit it named earlier holds until {held:%Y-%m-%d %H:%M} UTC")
-                for work in due:
-                    self._deliver(work.issue, work.wanted)
-                self._sweep()
-                counts.update(self._report.since(before))
+        due = [work for work in self._due(issues, keep=True) if self._is_planned(work)]
+        self._record(work for work in due if work.needs_intent)
+        if held := self._ledger.held_until(self._name, self._clock()):
+            self._stop(f"the rate limit it named earlier holds until {held:%Y-%m-%d %H:%M} UTC", is_news=bool(due))
+        for work in due:
+            self._deliver(work.issue, work.wanted)
+        if not self._stopped:
+            sweep(self._ledger, self._destination, self._clock, self._report, self._progress)
 
     def preview(self, issues: Sequence[Issue]) -> None:
         """Report what a run would send, without touching anything."""
-        for work in self._due(self._admitted(issues, keep=False)):
+        for work in self._due(issues, keep=False):
             if work.step is not Step.SEND:
                 self._count_open(work.head)
                 continue
@@ -158,34 +105,6 @@ class Delivery:
             diff = _diff(before, wanted)
             what = (wanted.issue_id, work.action.value, wanted.title, wanted.content_hash, diff)
             self._report.changes.append(Change(self._name, *what))
-
-    def _admitted(self, issues: Sequence[Issue], *, keep: bool) -> list[Issue | Umbrella]:
-        """What may be delivered now; ``keep`` remembers who came under an umbrella."""
-        now, owners, members = self._clock(), load_owners(), self._ledger.umbrella_members(self._name)
-        self._heads = self._ledger.open_heads(self._name, [one.issue_id for one in issues if one.status == "open"])
-        wanted = [one for one in issues if one.issue_id in self._heads or one.priority in self._policy.priorities]
-        admission = admit(
-            wanted,
-            ticketed=self._heads,
-            members={issue_id: umbrella for issue_id, (umbrella, _) in members.items()},
-            spent=self._ledger.new_tickets(self._name, now - timedelta(hours=1)),
-            storms=self._ledger.storms(self._name, now - STORM),
-            owners=owners,
-            destination=self._name,
-            now=now,
-        )
-        self._report.deferred += len(admission.waiting)
-        for issue in admission.waiting:
-            self._progress(f"{self._name}: {issue.issue_id} waits for the end of the quiet hours of {issue.owner}")
-        umbrellas = []
-        for umbrella_id, own in admission.gathered.items():
-            owner = brief.owner_of(own[0])
-            new = [issue.issue_id for issue in own if issue.issue_id not in members]
-            if keep and new:
-                self._ledger.gather(self._name, umbrella_id, owner, new, now)
-            per_hour = owners.get(own[0].owner, owners[EVERYBODY]).tickets_per_hour
-            umbrellas.append(Umbrella(umbrella_id, owner, per_hour, tuple(own)))
-        return [*admission.alone, *umbrellas]
 
     def _is_planned(self, work: _Work) -> bool:
         """Whether a plan, if there is one, holds exactly this; settling what was sent before needs none."""
@@ -196,12 +115,15 @@ class Delivery:
         self._problem(f"{work.wanted.title}: not in the plan, or changed since; make a new plan")
         return False
 
-    def _due(self, issues: Sequence[Issue | Umbrella]) -> list[_Work]:
-        """What there is to do; every other ticket is counted as unchanged."""
+    def _due(self, issues: Sequence[Issue], *, keep: bool) -> list[_Work]:
+        """What there is to do; every other ticket is counted as unchanged, and ``keep`` remembers new umbrellas."""
+        admitted = admit_now(self._ledger, self._name, self._policy, issues, self._clock(), keep=keep)
+        self._report.deferred += len(admitted.waiting)
+        for later in admitted.waiting:
+            self._progress(f"{self._name}: {later.issue_id} waits for the end of the quiet hours of {later.owner}")
         due = []
-        for issue in issues:
-            is_umbrella = isinstance(issue, Umbrella)
-            head = self._ledger.head(issue.issue_id, self._name) if is_umbrella else self._heads.get(issue.issue_id)
+        for issue in admitted.items:
+            head = admitted.heads.get(issue.issue_id)
             if is_history(head, issue.status):
                 continue
             work = self._work(issue, self._rendered(issue), head)
@@ -323,7 +245,7 @@ class Delivery:
             ticket = there.read(intent.external_id or "")
             present = [ticket] if ticket else []
         elif isinstance(there, FindsByMarker):
-            since = intent.created_at - _CLOCK_MARGIN if intent.attempts and intent.action is Action.CREATE else None
+            since = intent.created_at - CLOCK_MARGIN if intent.attempts and intent.action is Action.CREATE else None
             present = there.find_by_marker(sent.marker, since)
         else:
             # The target takes a marker only once: sending again what was sent is the way to ask. Taking it for absent
@@ -332,42 +254,6 @@ class Delivery:
         if intent.action is Action.CREATE:
             return present
         return [ticket for ticket in present if ticket.says(sent)]  # an update that does not show was not made
-
-    def _sweep(self) -> None:
-        """The janitor: close younger twins of tickets opened a settle time ago.
-
-        Whatever the ledger knows, a request may have been delivered twice on its way, or by a run that was believed
-        dead. Two look-ups by marker in the life of each ticket find that.
-        """
-        if not isinstance(self._destination, FindsByMarker) or isinstance(self._destination, RepeatsSafely):
-            return
-        for intent in self._ledger.unswept(self._name, self._clock(), self._settle):
-            if self._stopped:
-                return
-            sent = self._ledger.ticket(intent)
-            try:
-                found = self._destination.find_by_marker(sent.marker, intent.created_at - _CLOCK_MARGIN)
-                if found and intent.state is State.WITHDRAWN:
-                    self._ledger.found(intent, found[0], as_sent=False, now=self._clock())
-                    continue  # it is there after all: the next run brings it in line with its issue
-                for twin in found:
-                    if twin.external_id != intent.external_id and not twin.closed:
-                        self._close_twin(twin, intent, sent)
-            except Exception as error:
-                reason = error.outcome.reason if isinstance(error, DeliveryError) else repr(error)
-                self._problem(f"{sent.title}: could not look for twins, the next run will: {reason}")
-                return
-            self._ledger.swept(intent, self._clock())
-
-    def _close_twin(self, twin: ExternalTicket, kept: Intent, sent: Ticket) -> None:
-        note = f"Closed as a duplicate of {kept.url}: the same request reached this tool twice."
-        key = hashlib.sha256(f"{sent.marker} twin {twin.external_id}".encode()).hexdigest()[:24]
-        self._destination.resolve(
-            twin.external_id, replace(sent, status="resolved", keeps_open=False, note=note, note_key=key)
-        )
-        self._ledger.twin_closed(kept, twin, self._clock())
-        self._report.twins += 1
-        self._progress(f"{self._name}: closed {twin.external_id}, a twin of {kept.external_id}")
 
     def _with_note(self, wanted: Ticket, head: Intent, held: Intent | None) -> Ticket:
         """The ticket with what to tell people about the change, recognisable so that it is told once."""
@@ -415,15 +301,13 @@ class Delivery:
             case State.PENDING | State.SENDING:
                 self._report.deferred += 1
 
-    def _stop(self, reason: str) -> None:
-        if not self._stopped:
-            self._stopped = True
+    def _stop(self, reason: str, *, is_news: bool = True) -> None:
+        if not self._stopped and is_news:
             self._problem(f"nothing more is sent in this run: {reason}")
+        self._stopped = True
 
     def _problem(self, text: str) -> None:
-        line = f"{self._name}: {text}"
-        self._report.problems.append(line)
-        self._progress(line)
+        self._progress(self._report.problem(self._name, text))
 
 
 def _diff(before: Ticket | None, after: Ticket) -> str:

@@ -77,6 +77,16 @@ def load_owners(path: Path = OWNERS) -> Owners:
     return owners
 
 
+def named_or_everybody(owners: Owners, name: str) -> Owner:
+    """How somebody wants to be reached."""
+    return owners.get(name, owners[EVERYBODY])
+
+
+def owner_of(issue: Issue) -> str:
+    """Who acts, as it stands in tickets and in the ledger."""
+    return inert.plain(issue.owner, inert.LABEL_LIMIT)
+
+
 @dataclass(frozen=True)
 class Umbrella:
     """Issues of one owner that share a ticket; read like an issue by whoever delivers it."""
@@ -142,8 +152,7 @@ def admit(
     """
     admission, spent, known = Admission(), dict(spent), set(ticketed)
     for issue in issues:
-        name = inert.plain(issue.owner, 50)
-        owner = owners.get(issue.owner, owners[EVERYBODY])
+        name, owner = owner_of(issue), named_or_everybody(owners, issue.owner)
         if issue.issue_id in members:
             admission.gathered[members[issue.issue_id]].append(issue)
         elif issue.issue_id in known or issue.status == "resolved":

@@ -10,6 +10,9 @@ from __future__ import annotations
 
 import re
 
+LABEL_LIMIT = 50
+"""Characters of a label or an owner; GitHub's limit, the least of the common trackers."""
+
 _BREAK = "\N{ZERO WIDTH SPACE}"
 _UNSAFE = re.compile("[\ud800-\udfff\u202a-\u202e\u2066-\u2069]")  # lone surrogates; what reorders the text around it
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")

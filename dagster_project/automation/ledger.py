@@ -38,9 +38,9 @@ from dagster_project.automation.destinations.base import (
     Unknown,
 )
 from dagster_project.automation.intents import NOT_THERE, Action, Grounds, Intent, State
-from dagster_project.automation.runbook import RunBook
 from dagster_project.automation.schema import attempts, intents
 from dagster_project.automation.store import INTENT, intent_of
+from dagster_project.automation.sweeps import SweepBook
 from dagster_project.automation.umbrellas import UmbrellaBook
 
 LEASE = timedelta(minutes=2)
@@ -49,13 +49,13 @@ LEASE = timedelta(minutes=2)
 RETRY_REFUSED = timedelta(days=1)
 """How long an unchanged ticket that was refused for its own sake is left alone."""
 
-MOST_ATTEMPTS = 8
-"""How often an intent is sent before it is left to a person: what is lost every time is a poison, not an accident."""
+PATIENCE = 8
+"""How often an intent may get lost before it is left to a person: what is lost every time is a poison, no accident."""
 
 _LONGEST_BACKOFF = timedelta(hours=1)
 
 
-class Ledger(RunBook, UmbrellaBook):
+class Ledger(SweepBook, UmbrellaBook):
     """The ledger behind an SQLAlchemy URL; its tables are made, or brought up to date, when that is due.
 
     Raises:
@@ -123,7 +123,10 @@ class Ledger(RunBook, UmbrellaBook):
         One that another run has recorded meanwhile stays as that run wrote it. ``grounds`` says by issue why.
         """
         with self.engine.begin() as connection:
+            self.take_turns(connection)
             for previous, action, ticket in wanted:
+                if action is Action.CREATE and self.is_gathered(connection, destination, ticket.issue_id):
+                    continue  # another run has put it under an umbrella meanwhile
                 sequence = previous.sequence + 1 if previous else 0
                 row = {
                     "intent_id": _intent_id(destination, ticket.issue_id, sequence),
@@ -204,10 +207,12 @@ class Ledger(RunBook, UmbrellaBook):
         """A look-up found nothing: the intent may be sent."""
         reason = "looked up and not there"
         values = {"state": State.PENDING, "reason": reason, "not_before": now}
-        if intent.attempts >= MOST_ATTEMPTS:
-            reason = f"sent {intent.attempts} times, and never there afterwards"
-            values = {"state": State.REJECTED, "reason": reason, "not_before": now + RETRY_REFUSED}
+        lost = (attempts.c.intent_id == intent.intent_id) & (attempts.c.outcome == _name(Unknown("")))
         with self.engine.begin() as connection:
+            times: int = connection.execute(select(func.count()).where(lost)).scalar_one()
+            if times and times % PATIENCE == 0:  # replayed, it has as many chances again
+                reason = f"sent {times} times and never there afterwards; see what is special about it"
+                values = {"state": State.REJECTED, "reason": reason, "not_before": now + RETRY_REFUSED}
             moved = self._move(connection, intent, (State.UNKNOWN, State.PENDING), "absent", now, values)
             if moved:
                 self._try(connection, intent, "look_up", NotSent(reason), now)
@@ -315,7 +320,6 @@ class Ledger(RunBook, UmbrellaBook):
             "reason": "" if isinstance(outcome, Confirmed) else outcome.reason,
             "hold_until": now + outcome.wait if isinstance(outcome, Deferred) else None,
             "at": now,
-            "run_id": self.run_id,
         }
         connection.execute(insert(attempts), row)
 

@@ -64,23 +64,16 @@ def dead_letters(ledger: Ledger) -> list[DeadLetter]:
 
 
 def replay(ledger: Ledger, chosen: Sequence[DeadLetter], now: datetime) -> int:
-    """Let refused intents be sent by the next run, with the attempts counted anew; how many that were."""
-    return sum(
-        _move(
-            ledger, letter, State.REJECTED, "replayed", now, {"state": State.PENDING, "not_before": now, "attempts": 0}
-        )
-        for letter in chosen
-    )
+    """Let refused intents be sent by the next run; how many that were."""
+    anew: dict[str, object] = {"state": State.PENDING, "not_before": now}
+    return sum(_move(ledger, letter, State.REJECTED, "replayed", now, anew) for letter in chosen)
 
 
 def settle(ledger: Ledger, letter: DeadLetter, arrived: tuple[str, str] | None, now: datetime) -> bool:
     """Say of a held intent whether it arrived: as (id, url) there, or None when it did not and is to be sent again."""
     if arrived is None:
-        values: dict[str, object] = {
-            "state": State.PENDING,
-            "reason": "a person looked: it is not there",
-            "not_before": now,
-        }
+        reason = "a person looked: it is not there"
+        values: dict[str, object] = {"state": State.PENDING, "reason": reason, "not_before": now}
     else:
         external_id, url = arrived
         values = {"state": State.CONFIRMED, "external_id": external_id, "url": url, "confirmed_at": now, "reason": ""}

@@ -19,19 +19,20 @@ from time import monotonic
 import polars as pl
 
 from dagster_project import lake
-from dagster_project.automation.delivery import PAST, Change, Delivery, Progress, PushReport
+from dagster_project.automation.delivery import PAST, Delivery
 from dagster_project.automation.destinations.base import Closeable, Ticket
 from dagster_project.automation.destinations.outlet import Outlet
 from dagster_project.automation.intents import Action, Intent
 from dagster_project.automation.ledger import Ledger
 from dagster_project.automation.queue import read_queue
+from dagster_project.automation.report import PlanKey, Progress, PushReport
+from dagster_project.errors import ConfigurationError
 from dagster_project.home import Home
 from dagster_project.ingestion.contracts import schema_of
 
-__all__ = ["Change", "PushReport", "push"]
+__all__ = ["PushReport", "push"]
 
 EVENTS = "ticket_events"
-PlanKey = tuple[str, str, str, str]
 
 
 def push(
@@ -74,6 +75,8 @@ def push(
                 delivery.preview(issues)
             else:
                 delivery.run(issues)
+        except ConfigurationError as error:  # a template, or the mapping of a field: the others go on
+            progress(report.problem(outlet.name, f"nothing is sent: {error}"))
         finally:
             if isinstance(outlet.destination, Closeable):
                 outlet.destination.close()

@@ -120,7 +120,6 @@ attempts = Table(
     Column("reason", Text, nullable=False),
     Column("hold_until", Instant),  # a rate limit: nothing goes to this destination before
     Column("at", Instant, nullable=False),
-    Column("run_id", String(32)),
     Index("attempts_holding", "destination", "hold_until"),
 )
 
@@ -146,17 +145,6 @@ audit_end = Table(
     Column("hash", String(64), nullable=False),
 )
 
-runs = Table(
-    "runs",
-    metadata,
-    Column("run_id", String(32), primary_key=True),
-    Column("destination", String(100), nullable=False),
-    Column("started_at", Instant, nullable=False),
-    Column("ended_at", Instant, index=True),  # null while it runs, and for ever if it died
-    Column("counts", Text, nullable=False),  # JSON: created, updated, ...
-    Column("problem", Text, nullable=False),
-)
-
 umbrella_members = Table(
     "umbrella_members",
     metadata,
@@ -164,14 +152,6 @@ umbrella_members = Table(
     Column("issue_id", String(200), primary_key=True),
     Column("umbrella_id", String(200), nullable=False, index=True),
     Column("joined_at", Instant, nullable=False),
-)
-
-cursors = Table(
-    "cursors",
-    metadata,
-    Column("name", String(200), primary_key=True),
-    Column("position", Integer, nullable=False),
-    Column("instant", Instant),
 )
 
 birth = Table(

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from dagster_project.automation import audit as chain
 from dagster_project.automation import schema
 from dagster_project.automation.intents import Action, Grounds, Intent, State
-from dagster_project.automation.schema import audit, audit_end, intents
+from dagster_project.automation.schema import audit, audit_end, intents, umbrella_members
 from dagster_project.errors import ConfigurationError
 
 INTENT = [intents.c[name] for name in Intent.__dataclass_fields__]
@@ -35,7 +35,6 @@ class Store:
         weakref.finalize(self, self.engine.dispose)
         self.reader = self.engine.execution_options(reading=True)
         self.actor = actor
-        self.run_id: str | None = None
         try:
             schema.upgrade(self.engine, now or datetime.now(UTC))
             with self.reader.connect() as connection:
@@ -45,6 +44,10 @@ class Store:
             raise ConfigurationError(
                 f"the ledger cannot be used ({reason}); check FEEDBACK_LEDGER_URL and the rights on that database"
             ) from None
+
+    def take_turns(self, connection: Connection) -> str:
+        """Wait, within a transaction, until everybody who writes has finished; the last hash of the audit log."""
+        return str(connection.execute(select(audit_end.c.hash).with_for_update()).scalar_one())
 
     def note(
         self,
@@ -65,8 +68,7 @@ class Store:
             "basis": grounds.basis,
             "confidence": grounds.confidence,
         }
-        before = str(connection.execute(select(audit_end.c.hash).with_for_update()).scalar_one())
-        link = chain.chained(before, row)
+        link = chain.chained(self.take_turns(connection), row)
         written = connection.execute(insert(audit).values(**row, hash=link)).inserted_primary_key
         assert written is not None
         connection.execute(update(audit_end).values(audit_id=written[0], hash=link))
@@ -79,11 +81,12 @@ class Store:
             return chain.verify((dict(row) for row in rows.mappings()), (end[0], end[1]), expected)
 
     def history_of(self, issue_id: str) -> list[RowMapping]:
-        """The audit rows of one issue, at all destinations, oldest first."""
+        """The audit rows of one issue, at all destinations, and of the umbrella it is under, oldest first."""
+        gathered = select(umbrella_members.c.umbrella_id).where(umbrella_members.c.issue_id == issue_id)
         query = (
             select(audit, intents.c.destination)
             .join(intents, audit.c.intent_id == intents.c.intent_id)
-            .where(intents.c.issue_id == issue_id)
+            .where((intents.c.issue_id == issue_id) | intents.c.issue_id.in_(gathered))
             .order_by(audit.c.audit_id)
         )
         with self.reader.connect() as connection:

@@ -6,22 +6,16 @@ It is an ``httpx`` transport handler. Faults are asked for one write at a time, 
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import httpx
 
+from tests.automation import descriptions
 from tests.automation.support import NOW
-
-_SHARED = Path(os.environ.get("FEEDBACK_CONTROL_SHARED") or Path(__file__).parents[3] / "shared")
-DESCRIPTION = _SHARED / "openapi" / "github.json"
-"""GitHub's description of its API, where it is at hand."""
 
 TOKEN = "ghp_planted0123456789"
 _ROUTE = re.compile(r"/repos/acme/shop/issues(?:/(?P<number>\d+)(?P<comments>/comments)?)?")
@@ -129,27 +123,6 @@ class FakeGitHub:
         return {**issue, **times, "html_url": url, "user": {"login": issue["user"]}}
 
 
-@cache
-def _description() -> Any:
-    from openapi_core import OpenAPI
-
-    return OpenAPI.from_dict(json.loads(DESCRIPTION.read_text(encoding="utf-8")))
-
-
 def check(request: httpx.Request) -> None:
     """Hold a request against GitHub's description, where that is at hand."""
-    if not DESCRIPTION.exists():
-        return
-    from openapi_core.testing import MockRequest
-
-    _description().validate_request(
-        MockRequest(
-            "https://api.github.com",
-            request.method.lower(),
-            request.url.path,
-            args=dict(request.url.params),
-            data=request.content or None,
-            headers=dict(request.headers),
-            content_type=request.headers.get("content-type", "application/json"),
-        )
-    )
+    descriptions.check("github", "https://api.github.com", request)

@@ -188,3 +188,9 @@ def test_what_else_could_explain_an_issue_is_listed_apart_from_the_signals() -> 
     assert "Everything else was said" in listed
     assert body.count("times as often as usual") == 1
     assert "What else" not in render(CHECKOUT, "local").body
+
+
+def test_who_is_accountable_consulted_and_informed_stands_in_the_ticket() -> None:
+    named = replace(CHECKOUT, accountable="head-of-commerce", consulted="qa;payments <b>", informed=None)
+    assert "Accountable: head-of-commerce; consulted: qa, payments &lt;b&gt;." in render(named, "any").body
+    assert "ccountable" not in render(CHECKOUT, "any").body

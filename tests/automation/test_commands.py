@@ -57,6 +57,8 @@ def test_a_preview_is_the_ticket_in_the_destinations_own_words(decided: Home, tm
         f"version: 1\ndestinations:\n  - kind: local\n    template: {template}\n"
         "    fields: {urgency: \"{{ 1 if issue.priority == 'P1' else 3 }}\"}\n"
     )
+    cli(decided, "push")
+    assert "urgency: '1'" in (decided.tickets / "FC-1.md").read_text()
     shown = cli(decided, "preview", CHECKOUT.issue_id).stdout
     assert "urgency: 1" in shown and "Call checkout-squad" in shown and "### " not in shown
     template.write_text("{{ issue.sumary }}")

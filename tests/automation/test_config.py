@@ -95,3 +95,13 @@ def test_an_enterprise_server_and_a_local_one_are_fine(tmp_path: Path, url: str)
     path = tmp_path / "destinations.yml"
     path.write_text(one(kind="github", repository="a/b", base_url=url))
     assert len(read_destinations(path).destinations) == 1
+
+
+def test_fields_that_a_destination_does_not_have_are_refused(home: Home) -> None:
+    path = home.root / "destinations.yml"
+    path.write_text(one(kind="github", repository="acme/shop", fields='{urgency: "1"}'))
+    with pytest.raises(ConfigurationError, match="no further fields"):
+        load_outlets(home)
+    path.write_text(one(kind="local", fields='{status: "done"}'))
+    with pytest.raises(ConfigurationError, match="status is kept by the tracker itself"):
+        load_outlets(home)

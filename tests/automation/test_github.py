@@ -33,7 +33,8 @@ from dagster_project.automation.destinations.base import (
 from dagster_project.automation.destinations.github import GitHubIssues, GitHubSettings
 from dagster_project.automation.push import PushReport, push
 from dagster_project.home import Home
-from tests.automation.fake_github import DESCRIPTION, TOKEN, FakeGitHub, check
+from tests.automation import descriptions
+from tests.automation.fake_github import TOKEN, FakeGitHub, check
 from tests.automation.support import CHECKOUT, DELIVERY, NOW, publish, resolved
 
 TICKET = render(CHECKOUT, "github")
@@ -70,9 +71,7 @@ def test_it_is_a_destination(github: FakeGitHub) -> None:
     assert isinstance(destination, ReadsTicket) and isinstance(destination, Closeable)
 
 
-@pytest.mark.skipif(
-    not DESCRIPTION.exists(), reason="GitHub's API description is not at hand (FEEDBACK_CONTROL_SHARED)"
-)
+@descriptions.needs("github")
 def test_the_description_refuses_what_is_wrong() -> None:
     url = "https://api.github.com/repos/acme/shop/issues"
     check(httpx.Request("POST", url, json={"title": "fine"}))

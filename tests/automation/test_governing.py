@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time as time_module
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
@@ -9,14 +12,17 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from dagster_project.automation import delivery
+from dagster_project.automation import admission
+from dagster_project.automation.brief import render
 from dagster_project.automation.destinations import Outlet
 from dagster_project.automation.governing import Owner, Owners, load_owners
+from dagster_project.automation.intents import Action
+from dagster_project.automation.ledger import Ledger
 from dagster_project.automation.push import PushReport, push
 from dagster_project.automation.queue import Issue
 from dagster_project.errors import ConfigurationError
 from dagster_project.home import Home
-from tests.automation.support import CHECKOUT, NOW, Clock, SimulatedTracker, publish, resolved
+from tests.automation.support import CHECKOUT, DELIVERY, NOW, Clock, SimulatedTracker, publish, resolved
 
 BERLIN = ZoneInfo("Europe/Berlin")
 FOUR_AN_HOUR = {"*": Owner(ZoneInfo("UTC"), time(0), time(0), 4)}
@@ -29,7 +35,7 @@ def tracker() -> SimulatedTracker:
 
 @pytest.fixture(autouse=True)
 def owners(monkeypatch: pytest.MonkeyPatch) -> Owners:
-    monkeypatch.setattr(delivery, "load_owners", lambda: FOUR_AN_HOUR)
+    monkeypatch.setattr(admission, "load_owners", lambda: FOUR_AN_HOUR)
     return FOUR_AN_HOUR
 
 
@@ -65,7 +71,7 @@ def test_what_may_wait_is_told_after_the_quiet_hours(
     home: Home, tracker: SimulatedTracker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     night = {"*": Owner(ZoneInfo("UTC"), time(11), time(13), 12)}
-    monkeypatch.setattr(delivery, "load_owners", lambda: night)
+    monkeypatch.setattr(admission, "load_owners", lambda: night)
     issues = [replace(CHECKOUT, issue_id=f"ISS-{priority}", priority=priority) for priority in ("P1", "P2", "P3", "P4")]
     report = pushed(home, tracker, issues)  # 12:00
     assert (report.created, report.deferred) == (2, 2)
@@ -79,6 +85,8 @@ def test_a_storm_becomes_one_umbrella_ticket_that_follows_its_issues(home: Home,
     umbrella = tracker.records[-1]
     assert umbrella.ticket.title == "[P2] 6 issues at once for checkout-squad"
     assert all(f"`ISS-{number:02}`" in umbrella.ticket.body for number in range(4, 10))
+    (*_, confirmed) = Ledger(home.ledger_url).history_of("ISS-09")  # what was done about it was done for all of them
+    assert confirmed["event"] == "intent confirmed"
     assert not any(f"`ISS-{number:02}`" in umbrella.ticket.body for number in range(4))
 
     issues += several(1, start=10, priority="P1")  # the storm goes on: it joins, and makes the umbrella as urgent
@@ -90,10 +98,8 @@ def test_a_storm_becomes_one_umbrella_ticket_that_follows_its_issues(home: Home,
     over = [resolved(issue) if number >= 4 else issue for number, issue in enumerate(issues)]
     assert pushed(home, tracker, over, minutes=100).resolved == 1
     assert umbrella.closed and len(tracker.records) == 5
-    assert pushed(home, tracker, over, minutes=200).since(PushReport()) == {
-        **PushReport().since(PushReport()),
-        "unchanged": 4,
-    }
+    last = pushed(home, tracker, over, minutes=200).counts
+    assert {name: count for name, count in last.items() if count} == {"unchanged": 4}
 
 
 def test_after_the_storm_new_issues_have_their_own_tickets(home: Home, tracker: SimulatedTracker) -> None:
@@ -128,3 +134,33 @@ def test_the_seed_is_read_and_its_mistakes_are_named(tmp_path: Path) -> None:
     other.write_text(f"{header}me,UTC,00:00,00:00,1\n")
     with pytest.raises(ConfigurationError, match="no line for `\\*`"):
         load_owners(other)
+
+
+def test_an_issue_that_one_run_gathers_gets_no_ticket_from_another(home: Home) -> None:
+    ledger, ticket = Ledger(home.ledger_url), render(CHECKOUT, "sim")
+    ledger.gather("sim", "UMB-1", "me", [CHECKOUT.issue_id], NOW)
+    ledger.record([(None, Action.CREATE, ticket)], "sim", NOW)
+    assert ledger.head(CHECKOUT.issue_id, "sim") is None
+    ledger.record([(None, Action.CREATE, render(DELIVERY, "sim"))], "sim", NOW)
+    ledger.gather("sim", "UMB-1", "me", [DELIVERY.issue_id], NOW)
+    assert ledger.umbrella_members("sim") == {CHECKOUT.issue_id: "UMB-1"}
+
+
+def test_two_runs_in_a_storm_tell_of_each_issue_once(home: Home, tracker: SimulatedTracker) -> None:
+    issues = several(10)
+    publish(home, issues)
+    together = threading.Barrier(2)
+    tracker.meanwhile = lambda: time_module.sleep(0.002)
+
+    def run(_: int) -> None:
+        together.wait()
+        push(home, now=NOW, outlets=[Outlet(tracker)])
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(run, range(2)))
+    push(home, now=NOW + timedelta(minutes=10), outlets=[Outlet(tracker)])
+    for issue in issues:
+        alone = len(tracker.of(issue))
+        umbrellas = [record.ticket.body for record in tracker.records if "at once" in record.ticket.title]
+        gathered = sum(f"`{issue.issue_id}`" in body for body in umbrellas)
+        assert (alone, gathered) in ((1, 0), (0, 1))

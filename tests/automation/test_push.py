@@ -16,9 +16,11 @@ from dagster_project.automation.brief import render
 from dagster_project.automation.destinations import Outlet
 from dagster_project.automation.destinations.base import ExternalTicket, Ticket, TicketDestination
 from dagster_project.automation.destinations.local import LocalTracker, list_tickets
-from dagster_project.automation.ledger import LEASE, Ledger
+from dagster_project.automation.destinations.settings import Policy
+from dagster_project.automation.ledger import LEASE, PATIENCE, Ledger
+from dagster_project.automation.outbox import dead_letters, replay
 from dagster_project.automation.push import PushReport, push
-from dagster_project.automation.queue import read_queue
+from dagster_project.automation.queue import Issue, read_queue
 from dagster_project.errors import ConfigurationError, DecisionError
 from dagster_project.home import Home
 from dagster_project.ingestion.contracts import schema_of
@@ -277,3 +279,74 @@ def test_an_empty_queue_is_fine(home: Home, tracker: SimulatedTracker) -> None:
     publish(home, [])
     assert counts(pushed(home, tracker)) == {}
     assert events(home).height == 0
+
+
+def under(policy: Policy, home: Home, tracker: SimulatedTracker, *issues: Issue, minutes: float = 0) -> PushReport:
+    publish(home, issues)
+    return push(home, now=NOW + timedelta(minutes=minutes), outlets=[Outlet(tracker, policy)])
+
+
+def test_only_issues_of_the_wanted_priorities_get_a_ticket_and_keep_it(home: Home, tracker: SimulatedTracker) -> None:
+    urgent = Policy(priorities=("P1", "P2"))
+    assert under(urgent, home, tracker, CHECKOUT, DELIVERY).created == 1
+    assert under(urgent, home, tracker, replace(CHECKOUT, priority="P4"), minutes=5).updated == 1
+
+
+def test_closing_can_be_left_to_people(home: Home, tracker: SimulatedTracker) -> None:
+    upsert = Policy(mode="upsert")
+    under(upsert, home, tracker, CHECKOUT)
+    assert under(upsert, home, tracker, resolved(CHECKOUT), minutes=5).resolved == 1
+    (record,) = tracker.records
+    assert not record.closed and "**Resolved" in record.ticket.body
+    assert under(upsert, home, tracker, resolved(CHECKOUT), minutes=10).counts["updated"] == 0
+
+
+@pytest.mark.parametrize("reopen", [True, False])
+def test_whether_a_closed_ticket_reopens_is_the_policys_to_say(
+    home: Home, tracker: SimulatedTracker, reopen: bool
+) -> None:
+    policy = Policy(reopen=reopen)
+    for minutes, issue in enumerate([CHECKOUT, resolved(CHECKOUT), CHECKOUT]):
+        under(policy, home, tracker, issue, minutes=10 * minutes)
+    assert tracker.records[0].closed is not reopen
+
+
+def test_a_template_that_cannot_be_rendered_stops_its_own_destination_only(
+    home: Home, tracker: SimulatedTracker, tmp_path: Path
+) -> None:
+    wrong = Policy(template=tmp_path / "none.j2")
+    publish(home, [CHECKOUT])
+    outlets = [Outlet(tracker, wrong), Outlet(LocalTracker(home.tickets))]
+    report = push(home, now=NOW, outlets=outlets)
+    assert counts(report) == {"created": 1} and len(list_tickets(home.tickets)) == 1
+    assert "none.j2 cannot be read" in report.problems[0]
+
+
+def test_what_gets_lost_every_time_is_left_to_a_person(home: Home, tracker: SimulatedTracker) -> None:
+    publish(home, [CHECKOUT])
+    sent = 0
+    for hours in range(3 * PATIENCE):
+        tracker.fail_next("lost before")
+        pushed(home, tracker, minutes=60 * hours)
+        sent, before = tracker.writes, sent
+    assert sent == before == PATIENCE
+    (letter,) = dead_letters(Ledger(home.ledger_url))
+    assert "sent 8 times and never there" in letter.intent.reason
+    replay(Ledger(home.ledger_url), [letter], NOW + timedelta(days=1))
+    tracker.behave()
+    assert counts(pushed(home, tracker, minutes=60 * 25)) == {"created": 1}
+
+
+def test_an_outage_is_waited_for_ever_longer_and_is_no_poison(home: Home, tracker: SimulatedTracker) -> None:
+    publish(home, [CHECKOUT])
+    waits, now = [], NOW
+    for _ in range(12):
+        tracker.fail_next("refused")
+        push(home, now=now, outlets=[Outlet(tracker)])
+        head = Ledger(home.ledger_url).head(CHECKOUT.issue_id, "sim")
+        assert head is not None
+        waits.append((head.not_before - now) / timedelta(seconds=tracker.settle_seconds))
+        now = head.not_before + timedelta(seconds=1)
+    assert [round(wait / waits[0]) for wait in waits[:6]] == [1, 2, 4, 8, 16, 32]
+    assert waits[-1] <= 60 * 1.25 + 0.1
+    assert counts(pushed(home, tracker, minutes=(now - NOW) / timedelta(minutes=1))) == {"created": 1}

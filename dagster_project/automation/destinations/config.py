@@ -5,6 +5,8 @@
       - kind: local                # a folder of Markdown files; folder defaults to HOME/tickets
       - kind: github
         repository: acme/shop      # the token comes from the environment variable named by token_env (GITHUB_TOKEN)
+      - kind: pagerduty
+        priorities: [P1]           # the integration key comes from routing_key_env (PAGERDUTY_ROUTING_KEY)
 
 It is looked for in the home, then in the repository root; without one, tickets go to the local folder only. ``name``
 is what the ledger knows a destination by: keep it when other settings change, or every ticket is opened anew under
@@ -22,12 +24,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from dagster_project.automation.destinations.github import GitHubSettings
 from dagster_project.automation.destinations.local import LocalSettings
 from dagster_project.automation.destinations.outlet import Outlet
+from dagster_project.automation.destinations.pagerduty import PagerDutySettings
 from dagster_project.errors import ConfigurationError
 from dagster_project.home import REPOSITORY, Home
 
 FILE_NAME = "destinations.yml"
 
-Settings = Annotated[LocalSettings | GitHubSettings, Field(discriminator="kind")]
+Settings = Annotated[LocalSettings | GitHubSettings | PagerDutySettings, Field(discriminator="kind")]
 
 
 class DestinationsFile(BaseModel):

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 import httpx
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 
 from dagster_project.automation.destinations.base import (
     Deferred,
@@ -47,6 +47,13 @@ class GitHubSettings(HttpSettings):
     base_url: str = "https://api.github.com"
     label: str = Field("feedback-control", min_length=1, max_length=50, pattern=r"^[^,]+$")
     creator: str | None = None
+
+    @field_validator("fields")
+    @classmethod
+    def _has_none(cls, value: dict[str, str]) -> dict[str, str]:
+        if value:
+            raise ValueError("GitHub issues have no further fields; remove fields, or say it in a template")
+        return value
 
     def build(self, home: Home) -> GitHubIssues:
         """The destination."""

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from dagster_project.automation import inert
 from dagster_project.automation.destinations.base import (
@@ -36,6 +36,7 @@ from dagster_project.home import Home
 CLOSED = frozenset({"resolved", "closed", "done", "duplicate", "rejected", "not a bug"})
 """Values of ``status`` that count as closed; any other word is open."""
 
+_OURS = frozenset("status created priority owner title issue labels updated".split())
 _NUMBERED = re.compile(r"FC-(\d+)\.md")
 _FILE = re.compile(r"---\n(?P<matter>.*?\n)---\n(?P<rest>.*)", re.DOTALL)
 _HINT = "<!-- Kept up to date by feedback-control down to History. Change `status` above; write below. -->"
@@ -48,6 +49,13 @@ class LocalSettings(DestinationSettings):
     kind: Literal["local"] = "local"
     name: str = Field("local", pattern=NAME)
     folder: Path | None = None
+
+    @field_validator("fields")
+    @classmethod
+    def _not_ours(cls, value: dict[str, str]) -> dict[str, str]:
+        if ours := sorted(_OURS & value.keys()):
+            raise ValueError(f"{ours[0]} is kept by the tracker itself; choose another name")
+        return value
 
     def build(self, home: Home) -> LocalTracker:
         """The destination."""
@@ -157,6 +165,7 @@ class LocalTracker:
             "issue": ticket.issue_id,
             "labels": list(ticket.labels),
             "updated": self._stamp(),
+            **dict(ticket.fields),
         }
 
     def _write(self, path: Path, matter: dict[str, Any], ticket: Ticket, below: str) -> None:

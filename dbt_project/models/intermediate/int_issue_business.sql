@@ -41,29 +41,6 @@ sums as (
 
 ),
 
--- Order lines as they were known when the issue ended.
-order_lines as (
-
-    select
-        issues.issue_id,
-        orders.order_id,
-        orders.ordered_at,
-        cast(orders.amount as double) as amount,
-        issues.started_at > orders.ordered_at as is_before,
-        row_number() over (
-            partition by issues.issue_id, orders.order_id, orders.sku
-            order by orders.version desc
-        ) as version_rank
-    from issues
-    inner join {{ ref('stg_orders') }} as orders
-        on
-            issues.product = orders.product
-            and issues.started_at - interval '672' hour < orders.ordered_at
-            and issues.ended_at >= orders.ordered_at
-            and issues.ended_at >= orders.known_at
-
-),
-
 -- An order may have several lines.
 orders as (
 
@@ -71,9 +48,9 @@ orders as (
         issue_id,
         order_id,
         sum(amount) as amount,
-        max(case when is_before then 1.0 else 0.0 end) as is_before
-    from order_lines
-    where version_rank = 1
+        max(case when is_ordered_before then 1.0 else 0.0 end) as is_before
+    from {{ ref('int_issue_order_lines') }}
+    where is_ordered_around
     group by issue_id, order_id
 
 ),

@@ -1,4 +1,4 @@
-"""Runs, owners, umbrellas, cursors; and an audit log that is chained by hashes and cannot be changed.
+"""Owners, umbrellas, sweeps; and an audit log that is chained by hashes and cannot be changed.
 
 ``is_head`` makes finding what is open independent of how much was ever sent.
 """
@@ -27,7 +27,6 @@ def upgrade() -> None:
     op.create_index("intents_heads", "intents", ["destination", "is_head", "state"])
     op.create_index("intents_owner", "intents", ["destination", "owner", "created_at"])
     op.create_index("intents_to_export", "intents", ["exported_at", "confirmed_at"])
-    op.add_column("attempts", sa.Column("run_id", sa.String(32)))
     op.add_column("audit", sa.Column("basis", sa.Text, nullable=False, server_default=""))
     op.add_column("audit", sa.Column("confidence", sa.Float))
     op.add_column("audit", sa.Column("hash", sa.String(64), nullable=False, server_default=""))
@@ -38,26 +37,11 @@ def upgrade() -> None:
         sa.Column("hash", sa.String(64), nullable=False),
     )
     op.create_table(
-        "runs",
-        sa.Column("run_id", sa.String(32), primary_key=True),
-        sa.Column("destination", sa.String(100), nullable=False),
-        sa.Column("started_at", Instant, nullable=False),
-        sa.Column("ended_at", Instant, index=True),
-        sa.Column("counts", sa.Text, nullable=False),
-        sa.Column("problem", sa.Text, nullable=False),
-    )
-    op.create_table(
         "umbrella_members",
         sa.Column("destination", sa.String(100), primary_key=True),
         sa.Column("issue_id", sa.String(200), primary_key=True),
         sa.Column("umbrella_id", sa.String(200), nullable=False, index=True),
         sa.Column("joined_at", Instant, nullable=False),
-    )
-    op.create_table(
-        "cursors",
-        sa.Column("name", sa.String(200), primary_key=True),
-        sa.Column("position", sa.Integer, nullable=False),
-        sa.Column("instant", Instant),
     )
     _fill_intents(op.get_bind())
     _chain_what_was_there(op.get_bind())

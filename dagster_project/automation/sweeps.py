@@ -1,49 +1,23 @@
-"""The ledger's record of runs, of the search for twins, and of how far others have read."""
+"""The ledger's memory of the janitor: which tickets' twins are due to be looked for (``janitor.py``)."""
 
 from __future__ import annotations
 
-import json
-import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, insert, or_, select, update
+from sqlalchemy import func, or_, select, update
 
 from dagster_project.automation.destinations.base import ExternalTicket
 from dagster_project.automation.intents import Action, Intent, State
-from dagster_project.automation.schema import cursors, intents, runs
+from dagster_project.automation.schema import intents
 from dagster_project.automation.store import INTENT, Store, intent_of
 
 _SECOND_LOOK = timedelta(days=1)
 
 
-class RunBook(Store):
-    """Runs, sweeps and cursors."""
+class SweepBook(Store):
+    """Looks for twins."""
 
-    @contextmanager
-    def run(self, destination: str, clock: Callable[[], datetime]) -> Iterator[dict[str, int]]:
-        """One run against one destination; what the block counts is kept. A run without an end died."""
-        self.run_id = uuid.uuid4().hex
-        counts: dict[str, int] = {}
-        row = {"run_id": self.run_id, "destination": destination, "started_at": clock(), "counts": "{}", "problem": ""}
-        with self.engine.begin() as connection:
-            connection.execute(insert(runs), row)
-        problem = ""
-        try:
-            yield counts
-        except Exception as error:
-            problem = f"{type(error).__name__}: {error}"
-            raise
-        finally:
-            ended = {"ended_at": clock(), "counts": json.dumps(counts, sort_keys=True), "problem": problem}
-            with self.engine.begin() as connection:
-                connection.execute(update(runs).where(runs.c.run_id == self.run_id).values(**ended))
-            self.run_id = None
-
-    # ---------- twins
-
-    def unswept(self, destination: str, now: datetime, settle: timedelta, limit: int = 1000) -> list[Intent]:
+    def unswept(self, destination: str, now: datetime, settle: timedelta) -> list[Intent]:
         """Tickets (and creates given up after they had been sent) whose twins are due to be looked for, oldest first.
 
         That is once a settle time after they were confirmed, and once more a day later: a clock that jumped, or a
@@ -60,7 +34,7 @@ class RunBook(Store):
             .where(intents.c.destination == destination, intents.c.action == Action.CREATE)
             .where(intents.c.sweeps < 2, ended, first | again)
             .order_by(intents.c.created_at, intents.c.intent_id)
-            .limit(limit)
+            .limit(1000)
         )
         with self.reader.connect() as connection:
             return [intent_of(row) for row in connection.execute(query).mappings()]
@@ -82,21 +56,3 @@ class RunBook(Store):
         detail = {"kept": kept.external_id, "closed": twin.external_id, "url": twin.url}
         with self.engine.begin() as connection:
             self.note(connection, now, "twin closed", kept.intent_id, detail)
-
-    # ---------- cursors
-
-    def cursor(self, name: str) -> tuple[int, datetime | None]:
-        """How far a reader has come: a position, and an instant; 0 and None at first."""
-        query = select(cursors.c.position, cursors.c.instant).where(cursors.c.name == name)
-        with self.reader.connect() as connection:
-            row = connection.execute(query).one_or_none()
-        return (int(row[0]), row[1]) if row else (0, None)
-
-    def move_cursor(self, name: str, position: int, instant: datetime | None) -> None:
-        """Remember how far a reader has come."""
-        with self.engine.begin() as connection:
-            moved = connection.execute(
-                update(cursors).where(cursors.c.name == name).values(position=position, instant=instant)
-            )
-            if not moved.rowcount:
-                connection.execute(insert(cursors), {"name": name, "position": position, "instant": instant})

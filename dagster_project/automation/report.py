@@ -1,0 +1,65 @@
+"""What one push did, or would do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+Progress = Callable[[str], None]
+PlanKey = tuple[str, str, str, str]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One difference between the queue and a destination: what is to be sent, and how the text changes.
+
+    ``payload_hash`` identifies what is to be said; a plan that was approved by people names it.
+    """
+
+    destination: str
+    issue_id: str
+    action: str
+    title: str
+    payload_hash: str
+    diff: str
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """What makes it this change and no other."""
+        return self.destination, self.issue_id, self.action, self.payload_hash
+
+
+COUNTS = ("created", "updated", "resolved", "unchanged", "rejected", "unknown", "deferred", "twins")
+
+
+@dataclass
+class PushReport:
+    """What one push did.
+
+    ``deferred`` waits for a later run, ``unknown`` for a look-up, ``rejected`` for a person; ``twins`` were closed as
+    duplicates; ``problems`` says what to do about each. ``links`` are the tickets that changed; ``changes`` is filled
+    by a dry run only.
+    """
+
+    created: int = 0
+    updated: int = 0
+    resolved: int = 0
+    unchanged: int = 0
+    rejected: int = 0
+    unknown: int = 0
+    deferred: int = 0
+    twins: int = 0
+    problems: list[str] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Every count by its name."""
+        return {name: getattr(self, name) for name in COUNTS}
+
+    def problem(self, destination: str, text: str) -> str:
+        """Add a problem; the line as it is told."""
+        line = f"{destination}: {text}"
+        self.problems.append(line)
+        return line
