@@ -1,13 +1,9 @@
-"""A GitHub in this process: stateful, paginated, checked against GitHub's own API description, and unreliable.
-
-It is an ``httpx`` transport handler. Faults are asked for one write at a time, before or after the write is committed.
-"""
+"""A GitHub in this process: stateful, paginated, checked against GitHub's own API description, and unreliable."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,25 +12,20 @@ import httpx
 
 from tests.automation import descriptions
 from tests.automation.support import NOW
+from tests.automation.unreliable import Seen, Unreliable
 
 TOKEN = "ghp_planted0123456789"
 _ROUTE = re.compile(r"/repos/acme/shop/issues(?:/(?P<number>\d+)(?P<comments>/comments)?)?")
 
 
 @dataclass
-class FakeGitHub:
-    """One repository, acme/shop.
-
-    ``fault`` is what happens to the next write: ``refused``, ``timeout before``, ``timeout after``, ``reset after``,
-    ``500 before``, ``500 after``, ``nonsense after``, or a response to give instead.
-    """
+class FakeGitHub(Unreliable):
+    """One repository, acme/shop."""
 
     may_label: bool = True
     page_size: int = 100
     issues: list[dict[str, Any]] = field(default_factory=list)
     comments: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
-    requests: list[httpx.Request] = field(default_factory=list)
-    fault: str | httpx.Response | None = None
     headers: dict[str, str] = field(default_factory=dict)
     now: datetime = NOW
 
@@ -52,33 +43,19 @@ class FakeGitHub:
             return httpx.Response(410, json={"message": "This issue was deleted"})
         if request.method == "GET":
             return self._get(request, number, bool(route["comments"]))
-        return self._unreliably(request, lambda: self._write(request, number, bool(route["comments"])))
+        return self.unreliably(request, lambda: self._write(request, number, bool(route["comments"])))
 
-    def sent(self, method: str) -> list[dict[str, Any]]:
-        """The bodies of all requests of a method."""
-        return [json.loads(request.content) for request in self.requests if request.method == method]
-
-    def _unreliably(self, request: httpx.Request, commit: Callable[[], httpx.Response]) -> httpx.Response:
-        fault, self.fault = self.fault, None
-        if isinstance(fault, httpx.Response):
-            return fault
-        if fault == "refused":
-            raise httpx.ConnectError("Connection refused", request=request)
-        if fault == "timeout before":
-            raise httpx.ReadTimeout("The read operation timed out", request=request)
-        if fault == "500 before":
-            return httpx.Response(502, text="Bad gateway")
-        answer = commit()
-        if fault == "timeout after":
-            raise httpx.ReadTimeout("The read operation timed out", request=request)
-        if fault == "reset after":
-            raise httpx.ReadError("Connection reset by peer", request=request)
-        if fault == "500 after":
-            return httpx.Response(500, json={"message": "Server Error"})
-        if fault == "nonsense after":
-            return httpx.Response(200, text="<html>Welcome to the hotel Wi-Fi</html>")
-        assert fault is None, fault
-        return answer
+    def records(self) -> list[Seen]:
+        """The issues as people see them."""
+        return [
+            Seen(
+                issue["title"],
+                issue["body"],
+                issue["state"] == "closed",
+                tuple(comment["body"] for comment in self.comments.get(issue["number"], [])),
+            )
+            for issue in self.issues
+        ]
 
     def _write(self, request: httpx.Request, number: int, comment: bool) -> httpx.Response:
         body = json.loads(request.content)

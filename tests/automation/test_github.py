@@ -238,7 +238,7 @@ def test_an_answer_of_another_form_is_unknown(content: bytes) -> None:
 @pytest.mark.parametrize(
     ("status", "whole", "says"),
     [
-        (401, True, "the token in SHOP_TOKEN is wrong or has expired"),
+        (401, True, "the secret in SHOP_TOKEN is wrong or has expired"),
         (403, True, "give the token in SHOP_TOKEN the right to write issues of acme/shop"),
         (404, True, "check repository and SHOP_TOKEN"),
         (410, True, "issues are switched off in acme/shop"),

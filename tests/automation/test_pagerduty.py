@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -29,38 +29,10 @@ from dagster_project.automation.destinations.pagerduty import PagerDuty, PagerDu
 from dagster_project.automation.push import push
 from dagster_project.home import Home
 from tests.automation import descriptions
+from tests.automation.fake_pagerduty import KEY, FakePagerDuty, check
 from tests.automation.support import CHECKOUT, NOW, publish, resolved
 
-KEY = "planted0123456789abcdef012345678"
 TICKET = render(CHECKOUT, "pagerduty")
-
-
-@dataclass
-class FakePagerDuty:
-    """One service: alerts by key. ``lose`` answers are lost after the event was taken."""
-
-    alerts: dict[str, dict[str, Any]] = field(default_factory=dict)
-    events: list[dict[str, Any]] = field(default_factory=list)
-    lose: int = 0
-
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        check(request)
-        event = json.loads(request.content)
-        self.events.append(event)
-        if event["routing_key"] != KEY:
-            said = {"status": "invalid event", "message": "Event object is invalid", "errors": ["invalid routing_key"]}
-            return httpx.Response(400, json=said)
-        alert = self.alerts.setdefault(event["dedup_key"], {"closed": False})
-        alert |= {"closed": event["event_action"] == "resolve", **event.get("payload", {})}
-        if self.lose:
-            self.lose -= 1
-            raise httpx.ReadTimeout("The read operation timed out", request=request)
-        answer = {"status": "success", "message": "Event processed", "dedup_key": event["dedup_key"]}
-        return httpx.Response(202, json=answer)
-
-
-def check(request: httpx.Request) -> None:
-    descriptions.check("pagerduty-events-v2", "https://events.pagerduty.com", request)
 
 
 @pytest.fixture(autouse=True)
@@ -109,7 +81,7 @@ def test_an_alert_is_triggered_updated_and_resolved_under_one_key() -> None:
 
 
 def test_a_lost_answer_is_settled_by_repeating_also_when_the_issue_is_over_by_then(home: Home) -> None:
-    service = FakePagerDuty(lose=1)
+    service = FakePagerDuty(fault="timeout after")
     outlet = Outlet(duty(service))
     publish(home, [CHECKOUT])
     assert push(home, now=NOW, outlets=[outlet]).unknown == 1

@@ -22,15 +22,21 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from dagster_project.automation.destinations.github import GitHubSettings
+from dagster_project.automation.destinations.jira import JiraSettings
 from dagster_project.automation.destinations.local import LocalSettings
+from dagster_project.automation.destinations.opsgenie import OpsgenieSettings
 from dagster_project.automation.destinations.outlet import Outlet
 from dagster_project.automation.destinations.pagerduty import PagerDutySettings
+from dagster_project.automation.destinations.servicenow import ServiceNowSettings
 from dagster_project.errors import ConfigurationError
 from dagster_project.home import REPOSITORY, Home
 
 FILE_NAME = "destinations.yml"
 
-Settings = Annotated[LocalSettings | GitHubSettings | PagerDutySettings, Field(discriminator="kind")]
+Settings = Annotated[
+    LocalSettings | GitHubSettings | JiraSettings | OpsgenieSettings | PagerDutySettings | ServiceNowSettings,
+    Field(discriminator="kind"),
+]
 
 
 class DestinationsFile(BaseModel):

@@ -8,9 +8,8 @@ labels are kept up to date; other labels, assignees and an issue that somebody c
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Literal
 
@@ -28,7 +27,7 @@ from dagster_project.automation.destinations.base import (
     carries,
     marker_line,
 )
-from dagster_project.automation.destinations.http import HttpTarget, wait_of
+from dagster_project.automation.destinations.http import HttpDestination, Secret, missing, wait_of
 from dagster_project.automation.destinations.settings import NAME, VARIABLE, HttpSettings
 from dagster_project.home import Home
 
@@ -86,31 +85,13 @@ class _Comment(BaseModel):
     body: str | None = None
 
 
-class GitHubIssues:
+class GitHubIssues(HttpDestination):
     """The issues of one repository as a ticket destination."""
 
     def __init__(self, settings: GitHubSettings, *, transport: httpx.BaseTransport | None = None) -> None:
+        super().__init__(settings, Secret(settings.token_env, "a token that may write issues"), transport=transport)
         self._settings = settings
         self._issues = f"/repos/{settings.repository}/issues"
-        self._http = HttpTarget(
-            base_url=settings.base_url,
-            headers=self._headers,
-            secrets=lambda: [token] if (token := self._token()) else [],
-            refusal=self._refusal,
-            timeout_seconds=settings.timeout_seconds,
-            pace_seconds=settings.pace_seconds,
-            transport=transport,
-        )
-
-    @property
-    def name(self) -> str:
-        """As configured."""
-        return self._settings.name
-
-    @property
-    def settle_seconds(self) -> float:
-        """As configured."""
-        return self._settings.settle_seconds
 
     def create(self, ticket: Ticket) -> ExternalTicket:
         """Open the issue, with its labels, in one request."""
@@ -130,7 +111,7 @@ class GitHubIssues:
         try:
             return self._read(external_id).as_ticket()
         except DeliveryError as error:
-            if isinstance(error.outcome, Rejected) and not error.outcome.whole_destination:
+            if missing(error):
                 return None
             raise
 
@@ -143,10 +124,6 @@ class GitHubIssues:
             params["since"] = f"{since:%Y-%m-%dT%H:%M:%SZ}"
         found = self._carrying(marker, {**params, "labels": self._settings.label})
         return found or (self._carrying(marker, params) if since else [])
-
-    def close(self) -> None:
-        """Let the connections go."""
-        self._http.close()
 
     def _carrying(self, marker: str, params: dict[str, str | int]) -> list[ExternalTicket]:
         listed = self._listed(self._issues, _Issue, params)
@@ -183,30 +160,18 @@ class GitHubIssues:
                 return
         raise DeliveryError(NotSent(f"the list at {path} has no end; check base_url"))
 
-    def _token(self) -> str:
-        return os.environ.get(self._settings.token_env, "").strip()
-
-    def _headers(self) -> dict[str, str]:
-        token = self._token()
-        if not token or not token.isascii() or not token.isprintable():
-            wrong = "holds what no token looks like" if token else "is not set"
-            reason = f"environment variable {self._settings.token_env} {wrong}; put a token there that may write issues"
-            raise DeliveryError(Rejected(reason, whole_destination=True))
+    def _headers(self) -> Mapping[str, str]:
         return {
+            **super()._headers(),
             "Accept": "application/vnd.github+json",
-            "Authorization": f"Bearer {token}",
-            "User-Agent": "feedback-control",
             "X-GitHub-Api-Version": "2022-11-28",
         }
 
     def _refusal(self, response: httpx.Response) -> Failure | None:
-        """What a 4xx means here; which setting to fix is the useful half of the message."""
         repository, variable = self._settings.repository, self._settings.token_env
-        said = f"answered {response.status_code} ({self._http.message(response)})"
+        said = self._said(response)
         one_issue = bool(_NUMBERED.search(response.request.url.path))
         match response.status_code:
-            case 401:
-                return Rejected(f"{said}; the token in {variable} is wrong or has expired", whole_destination=True)
             case 403 if _is_rate_limit(response):
                 return Deferred(f"{said}; rate limit", wait_of(response))
             case 403:
@@ -223,7 +188,7 @@ class GitHubIssues:
             case 301 | 302 | 307 | 308:
                 reason = f"{said}; {repository} has moved: set repository to its new name"
                 return Rejected(reason, whole_destination=True)
-        return None
+        return super()._refusal(response)
 
 
 def _is_rate_limit(response: httpx.Response) -> bool:

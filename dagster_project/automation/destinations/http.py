@@ -7,13 +7,18 @@
 
 Reads change nothing, so a failed read is never unknown. Redirects are not followed: a followed write could happen
 twice, and a token would go where nobody configured it. Secrets are cut out of every message.
+
+A destination extends ``HttpDestination``, which holds its connection and its secret.
 """
 
 from __future__ import annotations
 
+import base64
 import email.utils
+import os
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -21,6 +26,7 @@ import httpx
 from pydantic import TypeAdapter, ValidationError
 
 from dagster_project.automation.destinations.base import Deferred, DeliveryError, Failure, NotSent, Rejected, Unknown
+from dagster_project.automation.destinations.settings import HttpSettings
 
 _NO_CONNECTION = (
     httpx.ConnectError,
@@ -70,12 +76,16 @@ class HttpTarget:
         return self._request("GET", path, expected, params=params)
 
     def write(self, method: str, path: str, body: Mapping[str, Any], expected: type[T]) -> T:
-        """POST or PATCH a JSON body; the answer as the expected type."""
+        """Send a JSON body; the answer as the expected type."""
         time.sleep(max(0.0, self._next_write - time.monotonic()))
         try:
             return self._request(method, path, expected, json=body)[0]
         finally:
             self._next_write = time.monotonic() + self._pace
+
+    def send(self, method: str, path: str, body: Mapping[str, Any]) -> None:
+        """As ``write``, to an endpoint that answers with nothing or with what nobody needs."""
+        self.write(method, path, body, object)
 
     def close(self) -> None:
         """Let the connections go; the next request makes new ones."""
@@ -100,6 +110,8 @@ class HttpTarget:
         self._heed_the_limit(response)
         if not response.is_success:
             raise DeliveryError(self._failure(response, method, path))
+        if expected is object and not response.content:
+            return None, response  # type: ignore[return-value]
         try:
             return TypeAdapter(expected).validate_json(response.content), response
         except ValidationError:
@@ -138,6 +150,92 @@ class HttpTarget:
             timeout = httpx.Timeout(self._timeout, connect=min(self._timeout, 5))
             self._client = httpx.Client(timeout=timeout, transport=self._transport, follow_redirects=False)
         return self._client
+
+
+@dataclass(frozen=True)
+class Secret:
+    """What a destination authenticates with, read from the environment for each request.
+
+    ``purpose`` completes "put ... there", and ``user`` is who a password belongs to.
+    """
+
+    variable: str
+    purpose: str
+    user: str = ""
+
+    def value(self) -> str:
+        """The secret itself.
+
+        Raises:
+            DeliveryError: it is missing, or holds what cannot be sent; the message names the variable.
+        """
+        value = self._present()
+        if not value or not value.isascii() or not value.isprintable():
+            wrong = "holds what no secret looks like" if value else "is not set"
+            reason = f"environment variable {self.variable} {wrong}; put {self.purpose} there"
+            raise DeliveryError(Rejected(reason, whole_destination=True))
+        return value
+
+    def basic(self) -> str:
+        """The secret as the password of HTTP's Basic scheme."""
+        return "Basic " + base64.b64encode(f"{self.user}:{self.value()}".encode()).decode()
+
+    def forms(self) -> list[str]:
+        """Everything that gives the secret away."""
+        value = self._present()
+        return [value, base64.b64encode(f"{self.user}:{value}".encode()).decode()] if value else []
+
+    def _present(self) -> str:
+        return os.environ.get(self.variable, "").strip()
+
+
+class HttpDestination:
+    """What destinations with an HTTP API have in common.
+
+    Args:
+        settings: the destination's entry in ``destinations.yml``.
+        secret: what it authenticates with.
+        transport: what carries the requests; tests put their own here.
+    """
+
+    def __init__(self, settings: HttpSettings, secret: Secret, *, transport: httpx.BaseTransport | None = None) -> None:
+        self.name, self.settle_seconds = settings.name, settings.settle_seconds
+        self._secret = secret
+        self._http = HttpTarget(
+            base_url=settings.base_url,
+            headers=lambda: {"User-Agent": "feedback-control", **self._headers()},
+            secrets=secret.forms,
+            refusal=self._refusal,
+            timeout_seconds=settings.timeout_seconds,
+            pace_seconds=settings.pace_seconds,
+            transport=transport,
+        )
+
+    def close(self) -> None:
+        """Let the connections go."""
+        self._http.close()
+
+    def _headers(self) -> Mapping[str, str]:
+        """Of each request; by default the secret as a bearer token."""
+        return {"Authorization": f"Bearer {self._secret.value()}"}
+
+    def _refusal(self, response: httpx.Response) -> Failure | None:
+        """What a 4xx means here; which setting to fix is the useful half of the message."""
+        if response.status_code == 401:
+            return Rejected(
+                f"{self._said(response)}; the secret in {self._secret.variable} is wrong or has expired"
+                + (f", or is not {self._secret.user}'s" if self._secret.user else ""),
+                whole_destination=True,
+            )
+        return None
+
+    def _said(self, response: httpx.Response) -> str:
+        return f"answered {response.status_code} ({self._http.message(response)})"
+
+
+def missing(error: DeliveryError) -> bool:
+    """Whether the failure is about one ticket alone: after a read by its id, it is not there."""
+    return isinstance(error.outcome, Rejected) and not error.outcome.whole_destination
 
 
 def wait_of(response: httpx.Response) -> timedelta:

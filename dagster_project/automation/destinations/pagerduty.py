@@ -8,7 +8,6 @@ to the list of incidents.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -17,13 +16,12 @@ from pydantic import BaseModel, Field
 
 from dagster_project.automation import formats
 from dagster_project.automation.destinations.base import (
-    DeliveryError,
     ExternalTicket,
     Failure,
     Rejected,
     Ticket,
 )
-from dagster_project.automation.destinations.http import HttpTarget
+from dagster_project.automation.destinations.http import HttpDestination, Secret
 from dagster_project.automation.destinations.settings import NAME, VARIABLE, HttpSettings, Priority
 from dagster_project.home import Home
 
@@ -53,32 +51,15 @@ class _Accepted(BaseModel):
     dedup_key: str
 
 
-class PagerDuty:
+class PagerDuty(HttpDestination):
     """The alerts of one PagerDuty service."""
 
     repeats_safely: Literal[True] = True
 
     def __init__(self, settings: PagerDutySettings, *, transport: httpx.BaseTransport | None = None) -> None:
+        secret = Secret(settings.routing_key_env, "an integration key of the service's Events API v2")
+        super().__init__(settings, secret, transport=transport)
         self._settings = settings
-        self._http = HttpTarget(
-            base_url=settings.base_url,
-            headers=lambda: {"User-Agent": "feedback-control"},
-            secrets=lambda: [key] if (key := self._key()) else [],
-            refusal=self._refusal,
-            timeout_seconds=settings.timeout_seconds,
-            pace_seconds=settings.pace_seconds,
-            transport=transport,
-        )
-
-    @property
-    def name(self) -> str:
-        """As configured."""
-        return self._settings.name
-
-    @property
-    def settle_seconds(self) -> float:
-        """As configured."""
-        return self._settings.settle_seconds
 
     def create(self, ticket: Ticket) -> ExternalTicket:
         """Trigger the alert."""
@@ -92,16 +73,12 @@ class PagerDuty:
         """Resolve it, unless that is left to people."""
         return self._sent("resolve" if ticket.closes else "trigger", ticket)
 
-    def close(self) -> None:
-        """Let the connections go."""
-        self._http.close()
-
     def _sent(self, action: str, ticket: Ticket) -> ExternalTicket:
-        key = self._key()
-        if not key:
-            reason = f"environment variable {self._settings.routing_key_env} is not set; put an integration key there"
-            raise DeliveryError(Rejected(reason, whole_destination=True))
-        event: dict[str, Any] = {"routing_key": key, "event_action": action, "dedup_key": ticket.marker}
+        event: dict[str, Any] = {
+            "routing_key": self._secret.value(),
+            "event_action": action,
+            "dedup_key": ticket.marker,
+        }
         if action == "trigger":
             event |= {"client": "feedback-control", "payload": self._payload(ticket)}
         self._http.write("POST", "/enqueue", event, _Accepted)
@@ -129,11 +106,11 @@ class PagerDuty:
             },
         }
 
-    def _key(self) -> str:
-        return os.environ.get(self._settings.routing_key_env, "").strip()
+    def _headers(self) -> Mapping[str, str]:
+        return {}  # the key travels in the event
 
     def _refusal(self, response: httpx.Response) -> Failure | None:
-        said = f"answered {response.status_code} ({self._http.message(response)})"
+        said = self._said(response)
         variable = self._settings.routing_key_env
         if response.status_code in (401, 403) or (response.status_code == 400 and "routing_key" in response.text):
             reason = f"{said}; the integration key in {variable} is wrong: copy it from the service's Events API v2"

@@ -1,0 +1,190 @@
+"""ServiceNow incidents, by the Table API.
+
+One ticket is one record. The marker is its ``correlation_id``, made for exactly this, and ``correlation_display`` keeps
+the hash of what was sent. What is to be told goes into the work notes with the same request that sets the rest, so that
+neither can be there without the other. Assignment and other columns are left alone after
+the record is opened; impact and urgency follow the priority only when that changes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal
+
+import httpx
+from pydantic import BaseModel, Field, field_validator
+
+from dagster_project.automation import formats
+from dagster_project.automation.destinations.base import (
+    DeliveryError,
+    ExternalTicket,
+    Failure,
+    Rejected,
+    Ticket,
+)
+from dagster_project.automation.destinations.http import HttpDestination, Secret, missing
+from dagster_project.automation.destinations.settings import NAME, VARIABLE, HttpSettings
+from dagster_project.home import Home
+
+TITLE_LIMIT = 160
+DESCRIPTION_LIMIT = 4_000
+# ServiceNow works the priority out of impact and urgency, 1 (high) to 3 (low), by this matrix unless told otherwise.
+_IMPACT_AND_URGENCY = {"P1": ("1", "1"), "P2": ("1", "2"), "P3": ("2", "2"), "P4": ("2", "3")}
+_OWN = {
+    "correlation_id",
+    "correlation_display",
+    "short_description",
+    "description",
+    "impact",
+    "urgency",
+    "state",
+    "work_notes",
+}
+_SHOWN = "sys_id,number,state,short_description,correlation_id,correlation_display"
+_ONE_RECORD = re.compile(r"/[0-9a-f]{32}$")
+
+
+class ServiceNowSettings(HttpSettings):
+    """A ``kind: servicenow`` entry of destinations.yml; ``base_url`` is the instance.
+
+    ``fields`` fills further columns (``assignment_group``, ``caller_id``) when a record is opened. The states are the
+    incident table's own values.
+    """
+
+    kind: Literal["servicenow"]
+    name: str = Field("servicenow", pattern=NAME)
+    user: str = Field(min_length=1)
+    password_env: str = Field("SERVICENOW_PASSWORD", pattern=VARIABLE)
+    table: str = Field("incident", pattern=r"^\w+$")
+    resolved_state: str = "6"
+    reopened_state: str = "2"
+    closed_states: tuple[str, ...] = ("6", "7", "8")
+    close_code: str = "Solution provided"
+
+    @field_validator("fields")
+    @classmethod
+    def _leaves_ours_alone(cls, value: dict[str, str]) -> dict[str, str]:
+        if taken := sorted(_OWN & set(value)):
+            raise ValueError(f"'{taken[0]}' is filled by feedback-control itself; remove it here")
+        return value
+
+    def build(self, home: Home) -> ServiceNow:
+        """The destination."""
+        return ServiceNow(self)
+
+
+class _Record(BaseModel):
+    sys_id: str
+    number: str
+    state: str
+    short_description: str = ""
+    correlation_id: str = ""
+    correlation_display: str = ""
+
+
+class _One(BaseModel):
+    result: _Record
+
+
+class _Several(BaseModel):
+    result: list[_Record]
+
+
+class ServiceNow(HttpDestination):
+    """The records of one table as a ticket destination."""
+
+    def __init__(self, settings: ServiceNowSettings, *, transport: httpx.BaseTransport | None = None) -> None:
+        secret = Secret(settings.password_env, f"the password of {settings.user}", user=settings.user)
+        super().__init__(settings, secret, transport=transport)
+        self._settings = settings
+        self._table = f"/api/now/table/{settings.table}"
+
+    def create(self, ticket: Ticket) -> ExternalTicket:
+        """Open the record, marker and all, in one request."""
+        marked = {"correlation_id": ticket.marker, **_content(ticket), **_weight(ticket)}
+        opened = self._http.write("POST", self._table, {**dict(ticket.fields), **marked}, _One).result
+        if opened.correlation_id != ticket.marker:
+            reason = (
+                f"{opened.number} was opened without its marker: table {self._settings.table} has no correlation_id"
+            )
+            reason += f", or {self._settings.user} may not write it; check table and its access rules"
+            raise DeliveryError(Rejected(reason, whole_destination=True))
+        return self._seen(opened)
+
+    def update(self, external_id: str, ticket: Ticket) -> ExternalTicket:
+        """Bring the text up to date, with a work note where there is something to tell, and the state with it."""
+        present = self._read(external_id)
+        body: dict[str, Any] = _content(ticket)
+        if ticket.note and present.correlation_display != body["correlation_display"]:
+            body |= {"work_notes": ticket.note, **_weight(ticket)}
+        closed = present.state in self._settings.closed_states
+        if ticket.closes and not closed:
+            body |= {"state": self._settings.resolved_state, "close_code": self._settings.close_code}
+            body |= {"close_notes": ticket.note or "Resolved by feedback-control."}
+        elif ticket.reopens and closed:
+            body |= {"state": self._settings.reopened_state}
+        return self._seen(self._http.write("PATCH", f"{self._table}/{external_id}", body, _One).result)
+
+    resolve = update
+
+    def read(self, external_id: str) -> ExternalTicket | None:
+        """The record by its sys_id; None if it was deleted."""
+        try:
+            return self._seen(self._read(external_id))
+        except DeliveryError as error:
+            if missing(error):
+                return None
+            raise
+
+    def find_by_marker(self, marker: str, since: datetime | None = None) -> list[ExternalTicket]:
+        """Every record with the marker, oldest first."""
+        asked = {"sysparm_query": f"correlation_id={marker}^ORDERBYsys_created_on", "sysparm_fields": _SHOWN}
+        found = self._http.read(self._table, _Several, **asked, sysparm_limit=100)[0].result
+        # A condition on a column that the table lacks is ignored, and then every record is the answer.
+        return [self._seen(record) for record in found if record.correlation_id == marker]
+
+    def _read(self, sys_id: str) -> _Record:
+        return self._http.read(f"{self._table}/{sys_id}", _One, sysparm_fields=_SHOWN)[0].result
+
+    def _seen(self, record: _Record) -> ExternalTicket:
+        instance = self._settings.base_url.rstrip("/")
+        return ExternalTicket(
+            record.sys_id,
+            f"{instance}/nav_to.do?uri={self._settings.table}.do?sys_id={record.sys_id}",
+            record.short_description,
+            "",
+            closed=record.state in self._settings.closed_states,
+            content_hash=record.correlation_display.removeprefix("feedback-control "),
+        )
+
+    def _headers(self) -> Mapping[str, str]:
+        return {"Authorization": self._secret.basic(), "Accept": "application/json"}
+
+    def _refusal(self, response: httpx.Response) -> Failure | None:
+        said, settings = self._said(response), self._settings
+        one_record = bool(_ONE_RECORD.search(response.request.url.path))
+        match response.status_code:
+            case 403:
+                reason = f"{said}; give {settings.user} the roles to write {settings.table}"
+                return Rejected(reason, whole_destination=not one_record)
+            case 404 if one_record:
+                return Rejected(f"{said}; the record was deleted, or {settings.user} may no longer see it")
+            case 400 | 404:
+                reason = f"{said}; there is no table {settings.table} at {settings.base_url}: check table and base_url"
+                return Rejected(reason, whole_destination="table" in response.text or response.status_code == 404)
+        return super()._refusal(response)
+
+
+def _content(ticket: Ticket) -> dict[str, str]:
+    return {
+        "short_description": ticket.title[:TITLE_LIMIT],
+        "description": formats.plain(ticket.body, DESCRIPTION_LIMIT),
+        "correlation_display": f"feedback-control {ticket.content_hash}",
+    }
+
+
+def _weight(ticket: Ticket) -> dict[str, str]:
+    impact, urgency = _IMPACT_AND_URGENCY[ticket.priority]
+    return {"impact": impact, "urgency": urgency}
