@@ -64,7 +64,7 @@ def one(**settings: object) -> str:
         ("- kind: local", "there must be `version: 1` and a list `destinations`"),
         ("version: 1\ndestinations: [", "is not YAML"),
         ("version: 2\ndestinations: []", "version: Input should be 1"),
-        (one(kind="jira"), "destinations.0: Input tag 'jira'"),
+        (one(kind="trello"), "destinations.0: Input tag 'trello'"),
         (one(kind="github"), "destinations.0.github.repository: Field required"),
         (one(kind="github", repository="shop"), "destinations.0.github.repository"),
         (one(kind="github", repository="a/b", repo="x"), "destinations.0.github.repo: there is no such setting"),
