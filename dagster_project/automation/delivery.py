@@ -263,7 +263,7 @@ class Delivery:
         note = brief.note_between(before, wanted)
         key = hashlib.sha256(f"{wanted.marker} {head.sequence} {note}".encode()).hexdigest()[:24]
         reopens = before.status == "resolved" and wanted.status == "open" and self._policy.reopen
-        return replace(wanted, note=note, note_key=key if note else "", reopens=reopens)
+        return replace(wanted, note=note, note_key=key, reopens=reopens)
 
     def _learn(self, outcome: Outcome, action: Action, title: str) -> bool:
         """Report an outcome, and stop sending where it says that more would fail the same way."""

@@ -45,6 +45,22 @@ def mrkdwn(markdown: str, limit: int = 3_000) -> str:
     return cut("\n\n".join(_text_blocks(_parsed(markdown).children, _Mrkdwn())), limit)
 
 
+def slack_text(words: str) -> str:
+    """Words for Slack that are not Markdown, shown as they are."""
+    return _Mrkdwn().text(words)
+
+
+def parts(text: str, limit: int) -> list[str]:
+    """The text in parts of up to ``limit`` characters, split between lines where there are any."""
+    found = [""]
+    for line in text.splitlines(keepends=True):
+        for piece in (line[start : start + limit] for start in range(0, len(line), limit)):
+            if len(found[-1]) + len(piece) > limit:
+                found.append("")
+            found[-1] += piece
+    return [part for part in found if part.strip()]
+
+
 def html(markdown: str) -> str:
     """HTML in which only the Markdown's own structure is markup."""
     return str(_parser().render(_without_marker(markdown)))

@@ -36,10 +36,10 @@ Status = Literal["open", "resolved"]
 class Ticket:
     """What a destination is asked to hold, ready to send.
 
-    ``note`` is a comment about the change since the last delivery (empty: no comment), ``note_key`` makes it
-    recognisable, and ``reopens`` says that this system resolved the ticket before and takes that back. ``fields`` are
-    further fields of the target's own, from the mapping in ``destinations.yml``. ``keeps_open`` leaves closing to
-    people.
+    ``note`` is a comment about the change since the last delivery (empty: no comment), ``note_key`` tells this change
+    from every other (empty: the ticket is new), and ``reopens`` says that this system resolved the ticket before and
+    takes that back. ``fields`` are further fields of the target's own, from the mapping in ``destinations.yml``.
+    ``keeps_open`` leaves closing to people.
     """
 
     issue_id: str

@@ -24,17 +24,30 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from dagster_project.automation.destinations.github import GitHubSettings
 from dagster_project.automation.destinations.jira import JiraSettings
 from dagster_project.automation.destinations.local import LocalSettings
+from dagster_project.automation.destinations.mail import MailSettings
 from dagster_project.automation.destinations.opsgenie import OpsgenieSettings
 from dagster_project.automation.destinations.outlet import Outlet
 from dagster_project.automation.destinations.pagerduty import PagerDutySettings
+from dagster_project.automation.destinations.request_tracker import RequestTrackerSettings
 from dagster_project.automation.destinations.servicenow import ServiceNowSettings
+from dagster_project.automation.destinations.slack import SlackSettings
+from dagster_project.automation.destinations.webhook import WebhookSettings
 from dagster_project.errors import ConfigurationError
 from dagster_project.home import REPOSITORY, Home
 
 FILE_NAME = "destinations.yml"
 
 Settings = Annotated[
-    LocalSettings | GitHubSettings | JiraSettings | OpsgenieSettings | PagerDutySettings | ServiceNowSettings,
+    LocalSettings
+    | GitHubSettings
+    | JiraSettings
+    | MailSettings
+    | OpsgenieSettings
+    | PagerDutySettings
+    | RequestTrackerSettings
+    | ServiceNowSettings
+    | SlackSettings
+    | WebhookSettings,
     Field(discriminator="kind"),
 ]
 

@@ -15,12 +15,13 @@ from __future__ import annotations
 
 import base64
 import email.utils
+import json
 import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import httpx
 from pydantic import TypeAdapter, ValidationError
@@ -35,7 +36,7 @@ _NO_CONNECTION = (
     httpx.ProxyError,
     httpx.UnsupportedProtocol,
 )
-_DEFAULT_WAIT = timedelta(minutes=1)
+DEFAULT_WAIT = timedelta(minutes=1)
 _LONGEST_WAIT = timedelta(days=1)
 
 T = TypeVar("T")
@@ -46,7 +47,7 @@ class HttpTarget:
 
     Args:
         base_url: where the API starts.
-        headers: made anew for each request; may raise ``DeliveryError``, for example when a token is missing.
+        headers: made anew for each request, from its body; may raise ``DeliveryError``, as when a token is missing.
         secrets: what must never show in a message.
         refusal: what a 4xx answer means to this API; None leaves it to the general rule.
         timeout_seconds: how long to connect, and how long to wait for each part of an answer.
@@ -58,7 +59,7 @@ class HttpTarget:
         self,
         *,
         base_url: str,
-        headers: Callable[[], Mapping[str, str]],
+        headers: Callable[[bytes], Mapping[str, str]],
         secrets: Callable[[], list[str]],
         refusal: Callable[[httpx.Response], Failure | None],
         timeout_seconds: float = 20,
@@ -76,10 +77,11 @@ class HttpTarget:
         return self._request("GET", path, expected, params=params)
 
     def write(self, method: str, path: str, body: Mapping[str, Any], expected: type[T]) -> T:
-        """Send a JSON body; the answer as the expected type."""
+        """Send a JSON body; the answer as the expected type, or as it is where that is ``bytes``."""
+        content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
         time.sleep(max(0.0, self._next_write - time.monotonic()))
         try:
-            return self._request(method, path, expected, json=body)[0]
+            return self._request(method, path, expected, content=content)[0]
         finally:
             self._next_write = time.monotonic() + self._pace
 
@@ -96,7 +98,8 @@ class HttpTarget:
     def _request(self, method: str, path: str, expected: type[T], **content: Any) -> tuple[T, httpx.Response]:
         if (left := self._exhausted_until - time.monotonic()) > 0:
             raise DeliveryError(Deferred("the rate limit is used up", timedelta(seconds=left)))
-        headers = self._headers()
+        sent: bytes = content.get("content", b"")
+        headers = {**({"Content-Type": "application/json"} if sent else {}), **self._headers(sent)}
         lost = NotSent if method == "GET" else Unknown
         try:
             response = self._connected().request(method, self._base_url + path, headers=headers, **content)
@@ -110,8 +113,8 @@ class HttpTarget:
         self._heed_the_limit(response)
         if not response.is_success:
             raise DeliveryError(self._failure(response, method, path))
-        if expected is object and not response.content:
-            return None, response  # type: ignore[return-value]
+        if expected is bytes or (expected is object and not response.content):
+            return cast(T, response.content), response
         try:
             return TypeAdapter(expected).validate_json(response.content), response
         except ValidationError:
@@ -203,7 +206,7 @@ class HttpDestination:
         self._secret = secret
         self._http = HttpTarget(
             base_url=settings.base_url,
-            headers=lambda: {"User-Agent": "feedback-control", **self._headers()},
+            headers=lambda body: {"User-Agent": "feedback-control", **self._headers(), **self._signature(body)},
             secrets=secret.forms,
             refusal=self._refusal,
             timeout_seconds=settings.timeout_seconds,
@@ -218,6 +221,10 @@ class HttpDestination:
     def _headers(self) -> Mapping[str, str]:
         """Of each request; by default the secret as a bearer token."""
         return {"Authorization": f"Bearer {self._secret.value()}"}
+
+    def _signature(self, body: bytes) -> Mapping[str, str]:
+        """Headers that depend on the body; by default none."""
+        return {}
 
     def _refusal(self, response: httpx.Response) -> Failure | None:
         """What a 4xx means here; which setting to fix is the useful half of the message."""
@@ -242,7 +249,7 @@ def wait_of(response: httpx.Response) -> timedelta:
     """How long the target asks to wait, by ``Retry-After`` (seconds or date) or by the reset of its rate limit."""
     asked, reset = response.headers.get("retry-after", ""), response.headers.get("x-ratelimit-reset", "")
     there = _date(response.headers.get("date", "")) or datetime.now(UTC)  # the target's clock, where it tells
-    wait = _DEFAULT_WAIT
+    wait = DEFAULT_WAIT
     if asked.isdigit():
         wait = timedelta(seconds=min(int(asked), _LONGEST_WAIT.total_seconds()))
     elif until := _date(asked):

@@ -1,0 +1,195 @@
+"""Request Tracker 5, by its REST 2 API.
+
+One ticket is one RT ticket. The marker and the hash of what was sent stand in one custom field of the queue, which has
+to be there: RT opens a ticket all the same when it is not, so it is looked for first. What a ticket of RT's says is its
+history and cannot be rewritten: a material change is a comment that holds the brief as it is now, sent in one request
+with the field and the status; anything less changes subject and field only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Literal
+from urllib.parse import quote
+
+import httpx
+from pydantic import BaseModel, Field
+
+from dagster_project.automation import formats
+from dagster_project.automation.destinations.base import (
+    DeliveryError,
+    ExternalTicket,
+    Failure,
+    Rejected,
+    Ticket,
+)
+from dagster_project.automation.destinations.http import HttpDestination, Secret, missing
+from dagster_project.automation.destinations.settings import NAME, VARIABLE, HttpSettings
+from dagster_project.home import Home
+
+SUBJECT_LIMIT = 200
+_URGENCY = {"P1": "100", "P2": "75", "P3": "50", "P4": "25"}  # RT's own scale ends at 100
+_ONE_TICKET = re.compile(r"/ticket/\d+")
+
+
+class RequestTrackerSettings(HttpSettings):
+    """A ``kind: request_tracker`` entry of destinations.yml; ``base_url`` is where RT's own pages start.
+
+    ``custom_field`` holds the marker: a field for one line of text, applied to the queue, that the token's user may see
+    and change. ``fields`` fills further custom fields.
+    """
+
+    kind: Literal["request_tracker"]
+    name: str = Field("request_tracker", pattern=NAME)
+    queue: str = Field(min_length=1)
+    token_env: str = Field("RT_TOKEN", pattern=VARIABLE)
+    custom_field: str = Field("feedback-control", pattern=r"^[^{}'\"]+$")
+    resolved_status: str = "resolved"
+    reopened_status: str = "open"
+    closed_statuses: tuple[str, ...] = ("resolved", "rejected", "deleted")
+
+    def build(self, home: Home) -> RequestTracker:
+        """The destination."""
+        return RequestTracker(self)
+
+
+class _Opened(BaseModel):
+    id: str
+
+
+class _CustomField(BaseModel):
+    name: str
+    values: list[str | None] = []
+
+
+class _Ticket(BaseModel):
+    id: str | int
+    subject: str = Field(alias="Subject")
+    status: str = Field(alias="Status")
+    custom_fields: list[_CustomField] = Field([], alias="CustomFields")
+
+
+class _Found(BaseModel):
+    items: list[_Ticket]
+
+
+class _Queue(BaseModel):
+    fields: list[_CustomField] = Field([], alias="TicketCustomFields")
+
+
+class RequestTracker(HttpDestination):
+    """The tickets of one queue as a ticket destination."""
+
+    def __init__(self, settings: RequestTrackerSettings, *, transport: httpx.BaseTransport | None = None) -> None:
+        super().__init__(settings, Secret(settings.token_env, "an authentication token of RT"), transport=transport)
+        self._settings = settings
+        self._can_mark = False
+
+    def create(self, ticket: Ticket) -> ExternalTicket:
+        """Open the ticket, marker and all, in one request."""
+        self._check_the_field()
+        body = {
+            "Queue": self._settings.queue,
+            "Subject": ticket.title[:SUBJECT_LIMIT],
+            "Content": formats.html(ticket.body),
+            "ContentType": "text/html",
+            "Priority": _URGENCY[ticket.priority],
+            "CustomFields": {**dict(ticket.fields), **self._mark(ticket)},
+        }
+        number = self._http.write("POST", "/REST/2.0/ticket", body, _Opened).id
+        return self._external(number, ticket.title, closed=False, content_hash=ticket.content_hash)
+
+    def update(self, external_id: str, ticket: Ticket) -> ExternalTicket:
+        """Bring subject, fields and status up to date, commenting where there is news; the hash goes last."""
+        present, path = self._read(external_id), f"/REST/2.0/ticket/{external_id}"
+        subject = {"Subject": ticket.title[:SUBJECT_LIMIT]}
+        last = {
+            "CustomFields": {**dict(ticket.fields), **self._mark(ticket)},
+            **self._status(ticket, closed=present.status in self._settings.closed_statuses),
+        }
+        if ticket.note and self._seen(present).content_hash != ticket.content_hash:
+            self._http.send("PUT", path, {**subject, "Priority": _URGENCY[ticket.priority]})
+            content = formats.html(f"**{ticket.note}**\n\n{ticket.body}")
+            self._http.send("POST", f"{path}/comment", {"Content": content, "ContentType": "text/html", **last})
+        else:
+            self._http.send("PUT", path, {**subject, **last})
+        seen = self._seen(self._read(external_id))  # RT answers 200 where it changed only a part
+        if not seen.says(ticket):
+            reason = f"RT did not take the change of ticket {external_id}; let the token's user modify its fields"
+            raise DeliveryError(Rejected(f"{reason} and its status"))
+        return seen
+
+    resolve = update
+
+    def read(self, external_id: str) -> ExternalTicket | None:
+        """The ticket by its number; None if it is not there."""
+        try:
+            return self._seen(self._read(external_id))
+        except DeliveryError as error:
+            if missing(error):
+                return None
+            raise
+
+    def find_by_marker(self, marker: str, since: datetime | None = None) -> list[ExternalTicket]:
+        """Every ticket with the marker in its field, wherever it was moved, oldest first."""
+        asked: dict[str, str | int] = {
+            "query": f"CF.{{{self._settings.custom_field}}} LIKE '{marker}:'",
+            "fields": "Subject,Status,CustomFields",
+            "orderby": "id",
+            "per_page": 100,
+        }
+        return [self._seen(one) for one in self._http.read("/REST/2.0/tickets", _Found, **asked)[0].items]
+
+    def _status(self, ticket: Ticket, *, closed: bool) -> dict[str, str]:
+        if ticket.closes and not closed:
+            return {"Status": self._settings.resolved_status}
+        if ticket.reopens and closed:
+            return {"Status": self._settings.reopened_status}
+        return {}
+
+    def _check_the_field(self) -> None:
+        if self._can_mark:
+            return
+        settings = self._settings
+        queue = self._http.read(f"/REST/2.0/queue/{quote(settings.queue, safe='')}", _Queue)[0]
+        if not any(field.name == settings.custom_field for field in queue.fields):
+            reason = (
+                f"queue {settings.queue} has no custom field '{settings.custom_field}' that the token's user may see"
+            )
+            reason += ": make one for one line of text and apply it to the queue, or check custom_field"
+            raise DeliveryError(Rejected(reason, whole_destination=True))
+        self._can_mark = True
+
+    def _mark(self, ticket: Ticket) -> dict[str, str]:
+        return {self._settings.custom_field: f"{ticket.marker}:{ticket.content_hash}"}
+
+    def _read(self, number: str) -> _Ticket:
+        return self._http.read(f"/REST/2.0/ticket/{number}", _Ticket)[0]
+
+    def _seen(self, ticket: _Ticket) -> ExternalTicket:
+        own = (field for field in ticket.custom_fields if field.name == self._settings.custom_field)
+        mark = next((value for field in own for value in field.values if value), "")
+        closed = ticket.status in self._settings.closed_statuses
+        return self._external(str(ticket.id), ticket.subject, closed=closed, content_hash=mark.partition(":")[2])
+
+    def _external(self, number: str, title: str, *, closed: bool, content_hash: str) -> ExternalTicket:
+        url = f"{self._settings.base_url.rstrip('/')}/Ticket/Display.html?id={number}"
+        return ExternalTicket(number, url, title, "", closed, content_hash)
+
+    def _headers(self) -> Mapping[str, str]:
+        return {"Authorization": f"token {self._secret.value()}"}
+
+    def _refusal(self, response: httpx.Response) -> Failure | None:
+        said, settings = self._said(response), self._settings
+        one_ticket = bool(_ONE_TICKET.search(response.request.url.path))
+        match response.status_code:
+            case 400 | 403 | 404 if one_ticket:
+                return Rejected(f"{said}; the ticket was deleted, or the token's user may not change it")
+            case 403:
+                reason = f"{said}; there is no queue {settings.queue}, or the token's user has no right to see it and"
+                return Rejected(f"{reason} to open tickets in it: check queue", whole_destination=True)
+            case 404:
+                return Rejected(f"{said}; there is no REST 2 API there: check base_url", whole_destination=True)
+        return super()._refusal(response)

@@ -1,0 +1,121 @@
+"""Any tool that takes a webhook: what becomes of an issue, as signed events.
+
+Events are CloudEvents 1.0 in the JSON format, named after CDEvents' incidents (``incident.detected``,
+``incident.updated``, ``incident.resolved``); their JSON Schema is in ``schemas/``. They are signed as Standard Webhooks
+says: HMAC-SHA256 over id, time and body. An event that is sent again keeps its id, so a consumer that remembers ids
+takes each event once; that is what an unknown outcome is settled by.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Literal
+from urllib.parse import urlsplit
+
+import httpx
+from pydantic import Field
+
+from dagster_project.automation.destinations.base import DeliveryError, ExternalTicket, Failure, Rejected, Ticket
+from dagster_project.automation.destinations.http import HttpDestination, Secret
+from dagster_project.automation.destinations.settings import NAME, VARIABLE, HttpSettings
+from dagster_project.automation.events import incident_event
+from dagster_project.home import Home
+
+_PREFIX = "whsec_"
+
+
+class WebhookSettings(HttpSettings):
+    """A ``kind: webhook`` entry of destinations.yml; ``base_url`` is the whole address that events are posted to.
+
+    The secret is ``whsec_`` and at least 24 bytes in base64; the receiver has the same.
+    """
+
+    kind: Literal["webhook"]
+    name: str = Field("webhook", pattern=NAME)
+    secret_env: str = Field("WEBHOOK_SECRET", pattern=VARIABLE)
+
+    def build(self, home: Home) -> Webhook:
+        """The destination."""
+        return Webhook(self)
+
+
+class Webhook(HttpDestination):
+    """One receiver of events as a ticket destination."""
+
+    repeats_safely: Literal[True] = True
+
+    def __init__(self, settings: WebhookSettings, *, transport: httpx.BaseTransport | None = None) -> None:
+        secret = Secret(settings.secret_env, f"the secret shared with the receiver, {_PREFIX}…,")
+        super().__init__(settings, secret, transport=transport)
+        self._address = settings.base_url
+
+    def create(self, ticket: Ticket) -> ExternalTicket:
+        """Say that the issue was detected."""
+        return self._posted("detected", ticket)
+
+    def update(self, external_id: str, ticket: Ticket) -> ExternalTicket:
+        """Say what the issue is now."""
+        return self._posted("updated", ticket)
+
+    def resolve(self, external_id: str, ticket: Ticket) -> ExternalTicket:
+        """Say that it is over."""
+        return self._posted("resolved" if ticket.closes else "updated", ticket)
+
+    def _posted(self, change: Literal["detected", "updated", "resolved"], ticket: Ticket) -> ExternalTicket:
+        self._http.write("POST", "", incident_event(change, ticket, datetime.now(UTC)), bytes)
+        return ExternalTicket(
+            ticket.marker,
+            self._address,
+            ticket.title,
+            ticket.body,
+            closed=change == "resolved",
+            content_hash=ticket.content_hash,
+        )
+
+    def _headers(self) -> Mapping[str, str]:
+        return {"Content-Type": "application/cloudevents+json; charset=utf-8"}
+
+    def _signature(self, body: bytes) -> Mapping[str, str]:
+        event_id, now = str(json.loads(body)["id"]), str(int(time.time()))
+        return {
+            "webhook-id": event_id,
+            "webhook-timestamp": now,
+            "webhook-signature": signature(self._key(), event_id, now, body),
+        }
+
+    def _key(self) -> bytes:
+        secret = self._secret.value()
+        try:
+            key = base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
+        except binascii.Error:
+            key = b""
+        if len(key) < 24 or not secret.startswith(_PREFIX):
+            reason = f"environment variable {self._secret.variable} holds no webhook secret: {_PREFIX} and at least 24"
+            raise DeliveryError(Rejected(f"{reason} bytes in base64", whole_destination=True))
+        return key
+
+    def _refusal(self, response: httpx.Response) -> Failure | None:
+        said, place = self._said(response), urlsplit(self._address).netloc
+        match response.status_code:
+            case 401 | 403:
+                reason = (
+                    f"{said}; {place} does not accept the signature: check that {self._secret.variable} is its secret"
+                )
+                return Rejected(reason, whole_destination=True)
+            case 404 | 410:
+                reason = f"{said}; nothing takes events at {self._address}: check base_url"
+                return Rejected(reason, whole_destination=True)
+        return None
+
+
+def signature(key: bytes, event_id: str, timestamp: str, body: bytes) -> str:
+    """The signature of a body by Standard Webhooks 1.0: base64 of the HMAC-SHA256 over ``id.timestamp.body``."""
+    signed = f"{event_id}.{timestamp}.".encode() + body
+    return "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()

@@ -1,0 +1,167 @@
+"""E-mail, through a real mail server on loopback that fails as told."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from email.message import EmailMessage
+from email.parser import BytesParser
+from email.policy import default
+from typing import Any, cast
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+
+from dagster_project.automation.brief import render
+from dagster_project.automation.destinations import Outlet
+from dagster_project.automation.destinations.base import (
+    Confirmed,
+    Deferred,
+    FindsByMarker,
+    NotSent,
+    Outcome,
+    ReadsTicket,
+    Rejected,
+    RepeatsSafely,
+    Unknown,
+    outcome_of,
+)
+from dagster_project.automation.destinations.mail import Mail, MailSettings
+from dagster_project.automation.push import push
+from dagster_project.home import Home
+from tests.automation.support import CHECKOUT, NOW, publish, resolved
+
+PASSWORD = "planted-mail-0123456789"
+TICKET = render(CHECKOUT, "mail")
+
+
+class Server:
+    """What the server does with recipients and messages."""
+
+    def __init__(self) -> None:
+        self.mails: list[EmailMessage] = []
+        self.recipient = self.message = "250 ok"
+        self.lose = False
+
+    async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, to: str, options: Any) -> str:
+        envelope.rcpt_tos.append(to)
+        return self.recipient
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        if self.message.startswith("250"):
+            self.mails.append(BytesParser(policy=default).parsebytes(cast(bytes, envelope.content)))
+        if self.lose:
+            cast(asyncio.Transport, server.transport).abort()  # it has the message; the answer is lost
+        return self.message
+
+
+def authenticate(server: object, session: object, envelope: object, mechanism: str, data: object) -> AuthResult:
+    assert isinstance(data, LoginPassword)
+    return AuthResult(success=data.password == PASSWORD.encode())
+
+
+@pytest.fixture
+def server() -> Iterator[tuple[Server, int]]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    handler = Server()
+    controller = Controller(
+        handler, hostname="127.0.0.1", port=port, authenticator=authenticate, auth_require_tls=False
+    )
+    controller.start()
+    yield handler, port
+    controller.stop()
+
+
+def mail(port: int, **settings: Any) -> Mail:
+    entry = {"kind": "mail", "host": "127.0.0.1", "port": port, "tls": "none", "sender": "fc@acme.example"}
+    return Mail(MailSettings.model_validate({**entry, "to": ["ops@acme.example"], **settings}))
+
+
+def test_a_ticket_is_one_thread_to_its_owner(server: tuple[Server, int]) -> None:
+    handler, port = server
+    destination = mail(port, recipients={"checkout-squad": ["checkout@acme.example", "lead@acme.example"]})
+    opened = destination.create(TICKET)
+    noted = replace(TICKET, priority="P2", note="Priority lowered from P1 to P2.", note_key="a1")
+    destination.update(opened.external_id, replace(noted, note=""))
+    destination.update(opened.external_id, noted)
+    first, second = handler.mails
+    assert first["to"] == "checkout@acme.example, lead@acme.example" and first["importance"] == "high"
+    assert second["in-reply-to"] == first["message-id"] == opened.external_id
+    assert second["subject"] == f"Re: {TICKET.title}" == f"Re: {first['subject']}"
+    text, page = (part.get_content() for part in cast(Any, second).iter_parts())
+    assert text.startswith("Priority lowered from P1 to P2.") and "184 complaints" in text
+    assert "<strong>Priority lowered" in page
+
+
+def test_it_has_no_power_so_that_a_lost_answer_waits_for_a_person(home: Home, server: tuple[Server, int]) -> None:
+    handler, port = server
+    destination = mail(port)
+    assert not isinstance(destination, FindsByMarker | ReadsTicket | RepeatsSafely)
+    handler.lose = True
+    publish(home, [CHECKOUT])
+    assert push(home, now=NOW, outlets=[Outlet(destination)]).unknown == 1
+    handler.lose = False
+    for minutes in (10, 20, 2000):
+        report = push(home, now=NOW + timedelta(minutes=minutes), outlets=[Outlet(destination)])
+    assert len(handler.mails) == 1 and report.rejected == 1 and "outbox" in report.problems[0]
+
+
+def test_a_story_is_told_once_each(home: Home, server: tuple[Server, int]) -> None:
+    handler, port = server
+    outlet = Outlet(mail(port))
+    lowered = replace(CHECKOUT, priority="P2")
+    for minutes, issue in enumerate([CHECKOUT, CHECKOUT, lowered, lowered, resolved(lowered), resolved(lowered)]):
+        publish(home, [issue])
+        assert push(home, now=NOW + timedelta(minutes=minutes), outlets=[outlet]).problems == []
+    assert len(handler.mails) == 3
+
+
+def outcome(destination: Mail) -> Outcome:
+    return outcome_of(lambda: destination.create(TICKET))
+
+
+def test_what_the_server_says_decides_what_is_known(server: tuple[Server, int]) -> None:
+    handler, port = server
+    handler.recipient = "550 no such user"
+    refused = outcome(mail(port))
+    assert isinstance(refused, Rejected) and "check to and recipients" in refused.reason
+    handler.recipient = "450 greylisted"
+    assert isinstance(outcome(mail(port)), Deferred)
+    handler.recipient, handler.message = "250 ok", "554 looks like spam"
+    assert isinstance(outcome(mail(port)), Rejected)
+    handler.message = "451 try again"
+    assert isinstance(outcome(mail(port)), Deferred)
+    handler.message, handler.lose = "250 ok", True
+    assert isinstance(outcome(mail(port)), Unknown)
+    assert len(handler.mails) == 1
+
+
+def test_without_a_connection_nothing_was_sent() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    gone = outcome(mail(port))
+    assert isinstance(gone, NotSent) and "check host, port and tls" in gone.reason
+
+
+def test_a_wrong_password_names_its_variable(server: tuple[Server, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    handler, port = server
+    for value, right in ((PASSWORD, True), ("wrong", False), ("", False)):
+        monkeypatch.setenv("SMTP_PASSWORD", value)
+        result = outcome(mail(port, user="fc"))
+        assert isinstance(result, Confirmed) is right
+        if isinstance(result, Rejected):
+            assert result.whole_destination and "SMTP_PASSWORD" in result.reason and PASSWORD not in result.reason
+    assert len(handler.mails) == 1
+
+
+def test_a_server_without_starttls_is_not_trusted_with_anything(server: tuple[Server, int]) -> None:
+    handler, port = server
+    result = outcome(mail(port, tls="starttls"))
+    assert isinstance(result, Rejected) and "check port and tls" in result.reason and not handler.mails
