@@ -134,16 +134,23 @@ def subject(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     return chosen
 
 
-@pytest.fixture
-def homes(tmp_path: Path, home: Home) -> Callable[[], Home]:
+def copies_of(home: Home, folder: Path) -> Callable[[], Home]:
     """Makes one fresh home after another, as alike as copies are."""
+    pristine = folder / "pristine"
+    shutil.copytree(home.root, pristine)
 
     def another() -> Home:
-        root = tmp_path / f"copy{len(list(tmp_path.iterdir()))}"
-        shutil.copytree(home.root, root)
+        root = folder / f"copy{len(list(folder.iterdir()))}"
+        shutil.copytree(pristine, root)
         return Home.locate(root)
 
     return another
+
+
+@pytest.fixture
+def homes(tmp_path: Path, home: Home) -> Callable[[], Home]:
+    """Fresh homes."""
+    return copies_of(home, tmp_path)
 
 
 def live(home: Home, outlet: Outlet, story: Iterable[list[Issue]]) -> list[PushReport]:

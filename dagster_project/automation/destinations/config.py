@@ -10,7 +10,8 @@
 
 It is looked for in the home, then in the repository root; without one, tickets go to the local folder only. ``name``
 is what the ledger knows a destination by: keep it when other settings change, or every ticket is opened anew under
-the new name. Every kind also takes ``priorities``, ``mode``, ``reopen``, ``template`` and ``fields`` (settings.py).
+the new name. docs/destinations.md has every kind; each also takes ``priorities``, ``mode``, ``reopen``, ``template``
+and ``fields`` (settings.py).
 """
 
 from __future__ import annotations
