@@ -29,7 +29,7 @@ export DAGSTER_HOME := $(INSTANCE)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-spark lint types bench dev format clean instance
+.PHONY: help demo test test-spark test-servers lint types bench dev format clean instance
 
 help: ## List these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -45,6 +45,9 @@ test: $(VENV)/.ready-dev ## Run every test (PYTEST_ARGS="-n 2 -k name" to choose
 
 test-spark: $(VENV)/.ready-spark ## Build the models on Spark as well, and compare (needs Java 17)
 	@$(BIN)/python -m pytest tests/spark/parity.py $(PYTEST_ARGS)
+
+test-servers: $(VENV)/.ready-servers ## Push to real trackers, through faults and kills (Debian with root, Node 20)
+	@$(BIN)/python -m pytest tests/servers/against_trackers.py -s $(PYTEST_ARGS)
 
 lint: $(VENV)/.ready-dev ## Check style, formatting, the import rules and the SQL
 	$(BIN)/ruff check .
@@ -123,4 +126,17 @@ $(VENV)/.ready-dev: $(VENV)/.ready
 
 $(VENV)/.ready-spark: $(VENV)/.ready-dev
 	$(call step,Spark,$(INSTALL) --no-build-isolation --editable '.[ui$(comma)dev$(comma)spark]')
+	@touch $@
+
+# Real counterparts of the outbound side: a tracker from Debian, emulators and a validating proxy from npm, and a proxy that
+# makes faults, in an environment of its own because it pins what we do not.
+SERVERS := $(VENV)/servers
+$(VENV)/.ready-servers: $(VENV)/.ready-dev
+	@mkdir -p $(SERVERS)
+	$(call step,Request Tracker and PostgreSQL,test -e /usr/sbin/rt-setup-database-5 || { apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y request-tracker5 rt5-db-sqlite rt5-standalone postgresql; })
+	$(call step,Emulators of GitHub and Slack$(comma) and a validating proxy,npm install --no-audit --no-fund --prefix $(SERVERS) \
+	  emulate@0.11.2 @stoplight/prism-cli@5.16.0)
+	$(call step,A proxy that makes faults,$(BIN)/python -m venv $(SERVERS)/mitmproxy && \
+	  $(SERVERS)/mitmproxy/bin/pip install --disable-pip-version-check mitmproxy==11.0.2)
 	@touch $@

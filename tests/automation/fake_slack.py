@@ -75,6 +75,8 @@ class FakeSlack(Unreliable):
             return _error("channel_not_found")
         if path.endswith("/conversations.replies"):
             found = [one for one in self.messages if params["ts"] in (one["ts"], one.get("thread_ts"))]
+            if not found:
+                return _error("thread_not_found")
         else:
             newest_first = [one for one in reversed(self.messages) if "thread_ts" not in one]
             first, last = params.get("oldest", "0"), params.get("latest", "9")

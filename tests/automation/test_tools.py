@@ -177,6 +177,7 @@ def test_slack_reads_the_history_to_its_end_and_replies_once() -> None:
     for _ in range(2):
         there.update(first.external_id, noted(LOWERED, "slack"))
     assert target.records()[0].notes == ("Changed.",)
+    assert there.read("1.000001") is None
     assert first.url == f"https://slack.com/archives/{fake_slack.CHANNEL}/p{first.external_id.replace('.', '')}"
 
 

@@ -154,8 +154,7 @@ class Slack(HttpDestination):
         self._post("/chat.postMessage", reply)
 
     def _read(self, ts: str) -> _Message:
-        around = {"oldest": ts, "latest": ts, "inclusive": "true", "limit": 1}
-        found = self._get("/conversations.history", around).messages
+        found = self._get("/conversations.replies", {"ts": ts, "limit": 1}).messages  # a thread begins with its message
         if not found or found[0].ts != ts:
             raise DeliveryError(Rejected(f"the message {ts} was deleted from channel {self._settings.channel}"))
         return found[0]

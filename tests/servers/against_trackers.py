@@ -1,0 +1,305 @@
+"""Against real trackers and emulators, with faults on the way, and with runs that are killed.
+
+Not part of ``make test``: `make test-servers` installs what this needs, and runs it.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from dagster_project.automation.brief import marker_of, render
+from dagster_project.automation.destinations import Outlet
+from dagster_project.automation.destinations.github import GitHubIssues, GitHubSettings
+from dagster_project.automation.destinations.request_tracker import RequestTracker, RequestTrackerSettings
+from dagster_project.automation.destinations.slack import Slack, SlackSettings
+from dagster_project.automation.ledger import Ledger
+from dagster_project.automation.push import push
+from dagster_project.automation.queue import Issue
+from dagster_project.home import REPOSITORY, Home
+from tests.automation import descriptions
+from tests.automation.support import BORN, CHECKOUT, NOW, publish, resolved
+from tests.servers import request_tracker as rt
+from tests.servers.processes import TOOLS, free_port, running
+
+FAULTS = ["429", "503", "cut before", "502", "cut after", "silence"]
+NODE = TOOLS / "node_modules" / ".bin"
+MITMDUMP = TOOLS / "mitmproxy" / "bin" / "mitmdump"
+KILLS = 200
+BRISK = {"pace_seconds": 0, "timeout_seconds": 3}
+OWNERS = ("checkout-squad", "logistics-desk", "payments", "search", "accounts")
+
+needs_rt = pytest.mark.skipif(not rt.SERVER.exists(), reason="Debian's request-tracker5 is not installed")
+needs_tools = pytest.mark.skipif(not MITMDUMP.exists(), reason="run `make test-servers`")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """An empty home whose ledger is a month old."""
+    home = Home.locate(tmp_path / "home")
+    home.root.mkdir()
+    Ledger(home.ledger_url, now=BORN)
+    return home
+
+
+@pytest.fixture(scope="module")
+def tracker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[rt.RequestTracker]:
+    """A Request Tracker, its token in the environment."""
+    with rt.request_tracker(tmp_path_factory.mktemp("rt")) as running_one, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RT_TOKEN", running_one.token)
+        yield running_one
+
+
+def to_rt(url: str, **settings: Any) -> RequestTracker:
+    entry = {"kind": "request_tracker", "base_url": url, "queue": "General", "pace_seconds": 0, **settings}
+    return RequestTracker(RequestTrackerSettings.model_validate(entry))
+
+
+def of(tracker: rt.RequestTracker, issue: Issue) -> list[dict[str, Any]]:
+    """The tickets of an issue, as RT has them."""
+    marker = marker_of(issue.issue_id, "request_tracker")
+    return [one for one in tracker.tickets() if _mark(one).startswith(marker)]
+
+
+def _mark(ticket: dict[str, Any]) -> str:
+    return next((value for field in ticket["CustomFields"] for value in field["values"] if value), "")
+
+
+def issues(prefix: str, count: int) -> list[Issue]:
+    """Issues of several owners, so that no cap gathers them in an umbrella."""
+    return [
+        replace(CHECKOUT, issue_id=f"{prefix}-{n}", owner=f"{OWNERS[n % len(OWNERS)]}-{n}", product=f"shop {n}")
+        for n in range(count)
+    ]
+
+
+@needs_rt
+def test_rt_opens_reads_updates_comments_closes_and_reopens(tracker: rt.RequestTracker, home: Home) -> None:
+    there = to_rt(tracker.url)
+    ticket = render(replace(CHECKOUT, issue_id="life"), "request_tracker")
+    opened = there.create(ticket)
+    assert there.find_by_marker(ticket.marker) == [opened] and opened.says(ticket)
+    lowered = replace(CHECKOUT, issue_id="life", priority="P2")
+    changed = replace(render(lowered, "request_tracker"), note="Priority lowered.", note_key="a")
+    for _ in range(2):
+        assert there.update(opened.external_id, changed).says(changed)
+    assert len(tracker.comments(opened.external_id)) == 1
+    over = replace(render(resolved(lowered), "request_tracker"), note="Resolved.", note_key="b")
+    assert there.resolve(opened.external_id, over).closed
+    assert not there.update(opened.external_id, replace(changed, reopens=True, note_key="c")).closed
+    assert len(tracker.comments(opened.external_id)) == 3
+    hostile = replace(
+        ticket, marker="f" * 24, title="日本 <b>🧨</b> é", body="**x** <script>a()</script> 日本 🧨" + " w" * 50_000
+    )
+    there.create(hostile)
+    (seen,) = there.find_by_marker("f" * 24)
+    assert seen.title == hostile.title
+    assert there.read("99999") is None
+
+
+@needs_rt
+@needs_tools
+@pytest.mark.parametrize("seed", range(3))
+def test_rt_has_one_ticket_per_issue_whatever_happened_on_the_way(
+    tracker: rt.RequestTracker, home: Home, tmp_path: Path, seed: int
+) -> None:
+    chance = random.Random(seed)
+    plan = {str(write): chance.choice(FAULTS) for write in range(0, 60) if chance.random() < 0.4}
+    ours = issues(f"faults{seed}", 8)
+    with faulty(tmp_path, tracker.url, plan) as url:
+        told = tell(home, Outlet(to_rt(url, timeout_seconds=2)), ours)
+    assert told > 8
+    for issue in ours:
+        (ticket,) = of(tracker, issue)
+        assert ticket["Status"] == "resolved"
+        assert len(tracker.comments(ticket["id"])) == 2  # less urgent; over
+
+
+@needs_rt
+def test_rt_has_one_ticket_per_issue_although_runs_are_killed(tracker: rt.RequestTracker, home: Home) -> None:
+    chance, now = random.Random(7), NOW
+    queue: dict[str, Issue] = {}
+    killed = finished = 0
+    for number in range(KILLS):
+        for fresh in issues(f"kill{number}", 2):
+            queue[fresh.issue_id] = fresh
+        for issue_id in chance.sample(sorted(queue), min(3, len(queue))):
+            issue = queue[issue_id]
+            if issue.status == "open":
+                queue[issue_id] = resolved(issue) if chance.random() < 0.5 else replace(issue, priority="P2")
+        publish(home, queue.values())
+        now += timedelta(minutes=5)
+        if killed_while_pushing(home, tracker.url, now, chance.uniform(0, 0.9)):
+            killed += 1
+        else:
+            finished += 1
+    for _ in range(4):
+        now += timedelta(hours=25)
+        report = push(home, now=now, outlets=[Outlet(to_rt(tracker.url, settle_seconds=1))])
+    print(f"{killed} of {KILLS} runs were killed, {finished} finished first; {len(queue)} issues")
+    assert killed > KILLS / 2 and report.problems == []
+    tickets: dict[str, list[dict[str, Any]]] = {}
+    for ticket in tracker.tickets():
+        tickets.setdefault(_mark(ticket).partition(":")[0], []).append(ticket)
+    for issue in queue.values():
+        found = tickets.get(marker_of(issue.issue_id, "request_tracker"), [])
+        assert len(found) <= 1, f"{issue.issue_id} has {len(found)} tickets"
+        assert found or issue.status == "resolved", f"{issue.issue_id} has no ticket"
+        for ticket in found:
+            assert (ticket["Status"] == "resolved") is (issue.status == "resolved")
+            assert issue.status == "resolved" or f"[{issue.priority}]" in ticket["Subject"]
+
+
+def killed_while_pushing(home: Home, url: str, now: datetime, after: float) -> bool:
+    """Push in a process, and kill -9 it that many seconds after it began; whether it was still at it."""
+    command = [sys.executable, "-m", "tests.servers.pushing", str(home.root), url, now.isoformat()]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=REPOSITORY) as process:
+        assert process.stdout and process.stdout.readline() == b"begins\n"
+        time.sleep(after)
+        still_at_it = process.poll() is None
+        process.kill()
+    return still_at_it
+
+
+# ---------- GitHub and Slack, emulated
+
+
+@pytest.fixture(scope="module")
+def emulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """The addresses of a GitHub with the repository acme/shop and of a Slack with the channel #general."""
+    if not (NODE / "emulate").exists():
+        pytest.skip("run `make test-servers`")
+    folder, port = tmp_path_factory.mktemp("emulate"), free_port()
+    seed = {
+        "tokens": {"planted_token": {"login": "bot", "scopes": ["repo"]}},
+        "github": {
+            "users": [{"login": "bot"}],
+            "orgs": [{"login": "acme"}],
+            "repos": [{"owner": "acme", "name": "shop"}],
+        },
+        "slack": {"team": {"name": "Acme"}, "channels": [{"name": "general"}]},
+    }
+    (folder / "seed.json").write_text(json.dumps(seed))
+    command: list[str | Path] = [
+        NODE / "emulate",
+        "start",
+        "--service",
+        "github,slack",
+        "--port",
+        str(port),
+        "--seed",
+        folder / "seed.json",
+    ]
+    with running(command, port + 1, folder / "log"), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GITHUB_TOKEN", "planted_token")
+        patch.setenv("SLACK_BOT_TOKEN", "planted_token")
+        yield f"http://127.0.0.1:{port}", f"http://127.0.0.1:{port + 1}"
+
+
+@contextmanager
+def validating(folder: Path, description: str, upstream: str) -> Iterator[str]:
+    """A proxy that refuses what a vendor's description does not allow, in both directions."""
+    port = free_port()
+    command: list[str | Path] = [
+        NODE / "prism",
+        "proxy",
+        "--errors",
+        "-p",
+        str(port),
+        descriptions.path_of(description),
+        upstream,
+    ]
+    with running(command, port, folder / f"{description}.log"):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def faulty(folder: Path, upstream: str, plan: dict[str, str], post_reads: str = "-") -> Iterator[str]:
+    """A proxy in which writes go wrong as planned."""
+    port = free_port()
+    (folder / "plan.json").write_text(json.dumps(plan))
+    command: list[str | Path] = [
+        MITMDUMP,
+        "--mode",
+        f"reverse:{upstream}",
+        "--listen-host",
+        "127.0.0.1",
+        "-p",
+        str(port),
+        "-q",
+    ]
+    command += ["-s", Path(__file__).with_name("faults.py")]
+    own = {"FAULT_PLAN": str(folder / "plan.json"), "POST_READS": post_reads}
+    with running(command, port, folder / "mitmproxy.log", own):
+        yield f"http://127.0.0.1:{port}"
+
+
+def tell(home: Home, outlet: Outlet, ours: list[Issue]) -> int:
+    """Every issue is opened, gets less urgent and is over, in as many runs as that takes; how many."""
+    now, runs = NOW, 0
+    lowered = [replace(issue, priority="P2") for issue in ours]
+    for stage in (ours, lowered, [resolved(issue) for issue in lowered]):
+        publish(home, stage)
+        for _ in range(40):
+            now, runs = now + timedelta(minutes=6), runs + 1
+            report = push(home, now=now, outlets=[outlet])
+            if not report.problems and not report.unknown and not report.deferred:
+                break
+        else:
+            raise AssertionError(report.problems)
+    return runs
+
+
+@needs_tools
+@descriptions.needs("github")
+def test_github_has_one_issue_each_by_its_own_description(
+    emulated: tuple[str, str], home: Home, tmp_path: Path
+) -> None:
+    chance, ours = random.Random(1), issues("github", 6)
+    plan = {str(write): chance.choice(FAULTS) for write in range(60) if chance.random() < 0.3}
+    headers = {"Authorization": "Bearer planted_token"}
+    with validating(tmp_path, "github", emulated[0]) as checked:
+        canary = httpx.post(f"{checked}/repos/acme/shop/issues", json={"title": []}, headers=headers)
+        assert canary.status_code == 422, "the proxy lets through what GitHub's description forbids"
+        with faulty(tmp_path, checked, plan) as url:
+            entry = {"kind": "github", "repository": "acme/shop", "base_url": url, **BRISK}
+            tell(home, Outlet(GitHubIssues(GitHubSettings.model_validate(entry))), ours)
+    there = f"{emulated[0]}/repos/acme/shop/issues"
+    found = httpx.get(there, params={"state": "all", "per_page": 100}, headers=headers).json()
+    for issue in ours:
+        (one,) = [one for one in found if marker_of(issue.issue_id, "github") in one["body"]]
+        comments = httpx.get(f"{there}/{one['number']}/comments", headers=headers).json()
+        assert one["state"] == "closed" and len(comments) == 2
+
+
+@needs_tools
+def test_slack_has_one_message_each(emulated: tuple[str, str], home: Home, tmp_path: Path) -> None:
+    chance, ours = random.Random(2), issues("slack", 6)
+    plan = {str(write): chance.choice(FAULTS) for write in range(60) if chance.random() < 0.3}
+
+    def ask(method: str, **form: str) -> Any:
+        headers = {"Authorization": "Bearer planted_token"}
+        return httpx.post(f"{emulated[1]}/api/{method}", data=form, headers=headers).json()
+
+    channel = ask("conversations.list")["channels"][0]["id"]
+    with faulty(tmp_path, emulated[1], plan, "/api/conversations.") as url:
+        entry = {"kind": "slack", "channel": channel, "base_url": f"{url}/api", **BRISK}
+        tell(home, Outlet(Slack(SlackSettings.model_validate(entry))), ours)
+    messages = ask("conversations.history", channel=channel, limit="200")["messages"]
+    for issue in ours:
+        marker = marker_of(issue.issue_id, "slack")
+        (one,) = [one for one in messages if f"fc:{marker}:" in one["blocks"][0]["block_id"]]
+        replies = ask("conversations.replies", channel=channel, ts=one["ts"])["messages"][1:]
+        assert ":closed:" in one["blocks"][0]["block_id"] and len(replies) == 2

@@ -1,0 +1,66 @@
+"""Servers in processes of their own, on loopback, for as long as a test needs them."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from dagster_project.home import REPOSITORY
+
+TOOLS = REPOSITORY / ".venv" / "servers"
+"""Where `make test-servers` installs what is neither of this project nor of the system."""
+
+
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+@contextmanager
+def running(
+    command: Sequence[str | Path], port: int, log: Path, environment: Mapping[str, str] | None = None
+) -> Iterator[None]:
+    """The command, once it listens on the port, until the end of the block.
+
+    Raises:
+        AssertionError: it ended, or did not listen within a minute; the end of its log is quoted.
+    """
+    environment = {**os.environ, "DO_NOT_TRACK": "1", **(environment or {})}
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [str(part) for part in command], stdout=output, stderr=output, env=environment, start_new_session=True
+        )
+    try:
+        eventually(lambda: process.poll() is not None or _listens(port), 60)
+        assert process.poll() is None and _listens(port), f"{command[0]} does not run:\n{log.read_text()[-2000:]}"
+        yield
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, 15)
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, 9)
+                process.wait(10)
+
+
+def eventually(holds: Callable[[], bool], seconds: float) -> bool:
+    """Whether it holds before the time is over."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if holds():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
