@@ -29,7 +29,7 @@ from dagster_project import lake
 from dagster_project.decisioning.playbook import issue_types
 from dagster_project.enrichment.labeling import LABELS_SCHEMA
 from dagster_project.home import Home
-from dagster_project.ingestion.contracts import TABLES, schema_of
+from dagster_project.ingestion.contracts import FURTHER_TABLES, TABLES, schema_of
 
 ROOT = Path(__file__).resolve().parents[1]
 START = datetime(2015, 1, 1, tzinfo=UTC)
@@ -202,9 +202,8 @@ def main(products: int, days: int, feedback: int, out: Path, one: Path | None, a
     for shape in (Shape(products, days // 10, feedback // 10), Shape(products, days, feedback)):
         with tempfile.TemporaryDirectory() as folder:
             home = Home(Path(folder))
-            for table in TABLES:
+            for table in (*TABLES, *FURTHER_TABLES):
                 lake.ensure_table(home, table, schema_of(table))
-            lake.ensure_table(home, "ticket_events", schema_of("ticket_events"))
             lake.ensure_table(home, "labels", LABELS_SCHEMA)
             land(home, shape, 0, shape.days)
             everything = measured(home, START + timedelta(days=shape.days))

@@ -36,7 +36,15 @@ def test_lineage_runs_from_feedback_to_the_report(defs: Definitions) -> None:
 def test_every_data_test_of_dbt_is_an_asset_check(defs: Definitions) -> None:
     graph = defs.resolve_asset_graph()
     names = {key.name for key in graph.asset_check_keys}
-    assert {"promotion", "no_drift", "abstentions", "quarantine_share", "playbook_reviewed", "no_dead_letters"} <= names
+    assert {
+        "promotion",
+        "no_drift",
+        "abstentions",
+        "quarantine_share",
+        "playbook_reviewed",
+        "no_dead_letters",
+        "pushes_succeed",
+    } <= names
     assert sum(name.startswith(("unique_", "not_null_")) for name in names) > 20
 
 

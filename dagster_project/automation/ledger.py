@@ -44,6 +44,7 @@ from dagster_project.automation.sweeps import SweepBook
 from dagster_project.automation.umbrellas import UmbrellaBook
 
 LEASE = timedelta(minutes=2)
+LOOK_UP = "look_up"
 """How long one send may take before another run may conclude that the sender died; far above any request timeout."""
 
 RETRY_REFUSED = timedelta(days=1)
@@ -69,6 +70,19 @@ class Ledger(SweepBook, UmbrellaBook):
         with self.reader.connect() as connection:
             rows = connection.execute(select(intents.c.state, func.count()).group_by(intents.c.state)).all()
         return {str(row[0]): int(row[1]) for row in rows}
+
+    def tries_since(self, instant: datetime) -> dict[str, dict[str, int]]:
+        """How many writes were tried since then, by destination and outcome; look-ups do not count."""
+        query = (
+            select(attempts.c.destination, attempts.c.outcome, func.count())
+            .where(attempts.c.at >= instant, attempts.c.kind != LOOK_UP)
+            .group_by(attempts.c.destination, attempts.c.outcome)
+        )
+        found: dict[str, dict[str, int]] = {}
+        with self.reader.connect() as connection:
+            for row in connection.execute(query):
+                found.setdefault(str(row[0]), {})[str(row[1])] = int(row[2])
+        return found
 
     def open_heads(self, destination: str, also: Collection[str] = ()) -> dict[str, Intent]:
         """The newest intent of every issue whose ticket may still change there, and of those in ``also``, by issue.
@@ -200,7 +214,7 @@ class Ledger(SweepBook, UmbrellaBook):
             states = (State.UNKNOWN, State.PENDING, State.WITHDRAWN)
             moved = self._move(connection, intent, states, "found", now, values)
             if moved:
-                self._try(connection, intent, "look_up", Confirmed(ticket), now)
+                self._try(connection, intent, LOOK_UP, Confirmed(ticket), now)
         return moved
 
     def absent(self, intent: Intent, now: datetime) -> bool:
@@ -215,13 +229,13 @@ class Ledger(SweepBook, UmbrellaBook):
                 values = {"state": State.REJECTED, "reason": reason, "not_before": now + RETRY_REFUSED}
             moved = self._move(connection, intent, (State.UNKNOWN, State.PENDING), "absent", now, values)
             if moved:
-                self._try(connection, intent, "look_up", NotSent(reason), now)
+                self._try(connection, intent, LOOK_UP, NotSent(reason), now)
         return moved
 
     def not_looked_up(self, intent: Intent, outcome: Outcome, now: datetime) -> None:
         """A look-up could not be made; the intent stays as it is."""
         with self.engine.begin() as connection:
-            self._try(connection, intent, "look_up", outcome, now)
+            self._try(connection, intent, LOOK_UP, outcome, now)
 
     def hold(self, intent: Intent, now: datetime) -> bool:
         """Leave an intent of unknown outcome to a person, because the destination can be asked by nobody else."""

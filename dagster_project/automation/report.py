@@ -58,6 +58,11 @@ class PushReport:
         """Every count by its name."""
         return {name: getattr(self, name) for name in COUNTS}
 
+    @property
+    def tally(self) -> dict[str, int]:
+        """The counts, and how many problems there were."""
+        return {**self.counts, "problems": len(self.problems)}
+
     def problem(self, destination: str, text: str) -> str:
         """Add a problem; the line as it is told."""
         line = f"{destination}: {text}"

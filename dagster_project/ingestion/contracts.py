@@ -229,7 +229,48 @@ _OTHER_TABLES: dict[str, dict[str, pl.DataType]] = {
         "occurred_at": _INSTANT,
         "known_at": _INSTANT,
     },
+    "sync_runs": {
+        "run_id": pl.String(),
+        "destination": pl.String(),
+        "started_at": _INSTANT,
+        "finished_at": _INSTANT,
+        **dict.fromkeys(
+            ("created", "updated", "resolved", "unchanged", "rejected", "unknown", "deferred", "twins", "problems"),
+            pl.Int64(),
+        ),
+        "known_at": _INSTANT,
+    },
+    "sync_attempts": {
+        "attempt_id": pl.String(),
+        "intent_id": pl.String(),
+        "issue_id": pl.String(),
+        "destination": pl.String(),
+        "kind": pl.String(),
+        "outcome": pl.String(),
+        "reason": pl.String(),
+        "occurred_at": _INSTANT,
+        "known_at": _INSTANT,
+    },
+    "sync_snapshot": {
+        "intent_id": pl.String(),
+        "issue_id": pl.String(),
+        "destination": pl.String(),
+        "sequence": pl.Int64(),
+        "action": pl.String(),
+        "state": pl.String(),
+        "owner": pl.String(),
+        "external_id": pl.String(),
+        "url": pl.String(),
+        "reason": pl.String(),
+        "attempts": pl.Int64(),
+        "created_at": _INSTANT,
+        "confirmed_at": _INSTANT,
+        "known_at": _INSTANT,
+    },
 }
+
+FURTHER_TABLES = tuple(_OTHER_TABLES)
+"""The lake's tables that no source fills: what could not be read, and what automation did."""
 
 
 def own_columns(table: str) -> dict[str, pl.DataType]:

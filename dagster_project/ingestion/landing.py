@@ -20,7 +20,7 @@ import polars as pl
 from dagster_project import lake
 from dagster_project.errors import SourceError
 from dagster_project.home import Home
-from dagster_project.ingestion.contracts import TABLES, schema_of
+from dagster_project.ingestion.contracts import FURTHER_TABLES, TABLES, schema_of
 from dagster_project.ingestion.readers import API_READERS, FILE_READERS
 from dagster_project.ingestion.reading import Reading, SourceLine
 from dagster_project.ingestion.records import Reject
@@ -60,7 +60,7 @@ class _Task:
 
 def ensure_lake(home: Home) -> None:
     """Make every lake table that ingestion and automation fill, empty and typed, if it is not there."""
-    for table in (*TABLES, "quarantine", "ticket_events"):
+    for table in (*TABLES, *FURTHER_TABLES):
         lake.ensure_table(home, table, schema_of(table))
 
 

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from dagster_project import lake
 from dagster_project.errors import ConfigurationError
 from dagster_project.home import Home
-from dagster_project.ingestion.contracts import TABLES, own_columns, required_columns
+from dagster_project.ingestion.contracts import FURTHER_TABLES, TABLES, own_columns, required_columns
 from dagster_project.ingestion.landing import ensure_lake, land
 from dagster_project.ingestion.sources import SourceConfig, fingerprint, load_sources
 from tests.ingestion.exports import HEADER, NOW, balanced, held, row, run, source
@@ -257,7 +257,7 @@ def test_the_fingerprint_changes_with_the_files(tmp_path: Path) -> None:
 
 def test_an_empty_lake_has_every_table(home: Home) -> None:
     ensure_lake(home)
-    assert {path.name for path in home.lake.iterdir()} == {*TABLES, "quarantine", "ticket_events"}
+    assert {path.name for path in home.lake.iterdir()} == {*TABLES, *FURTHER_TABLES}
 
 
 @pytest.mark.parametrize("last_column", [True, False])

@@ -13,7 +13,7 @@ from dagster_project.decisioning.playbook import load_playbook
 from dagster_project.decisioning.warehouse import BUILD, build, publish, read_rows
 from dagster_project.enrichment.labeling import LABELS_SCHEMA
 from dagster_project.home import Home
-from dagster_project.ingestion.contracts import TABLES, schema_of
+from dagster_project.ingestion.contracts import FURTHER_TABLES, TABLES, schema_of
 from dagster_project.measurement.scenarios.course import DAYS_AFTER, DAYS_BEFORE, START
 from dagster_project.measurement.scenarios.drawing import Drawing
 
@@ -38,7 +38,7 @@ def set_up(home: Home, drawings: Sequence[Drawing]) -> None:
     said = rows["feedback"]
     rows["feedback"] = said.with_columns(text="feedback_id")
     rows["labels"] = said.with_columns(labeled_at="known_at", text_hash="feedback_id", masked_text="feedback_id")
-    for table in (*TABLES, "ticket_events"):
+    for table in (*TABLES, *FURTHER_TABLES):
         _land(home, table, rows.get(table), schema_of(table))
     _land(home, "labels", rows["labels"], LABELS_SCHEMA)
 

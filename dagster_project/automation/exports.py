@@ -1,0 +1,150 @@
+"""What automation did, for the warehouse: the ledger's tables as tables of the lake.
+
+    ticket_events    what was confirmed outside, each event once
+    sync_runs        each push that had something to do, by destination
+    sync_attempts    each try at a write, and each look-up
+    sync_snapshot    every ticket as the ledger has it now
+
+The lake is brought up to date at the end of every push, however often that is interrupted; a push that had nothing to
+do writes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import polars as pl
+from sqlalchemy import func, select
+
+from dagster_project import lake
+from dagster_project.automation.delivery import PAST
+from dagster_project.automation.destinations.base import Ticket
+from dagster_project.automation.intents import Action, Intent
+from dagster_project.automation.ledger import Ledger
+from dagster_project.automation.schema import attempts, intents
+from dagster_project.home import Home
+from dagster_project.ingestion.contracts import schema_of
+
+EVENTS, RUNS, ATTEMPTS, SNAPSHOT = "ticket_events", "sync_runs", "sync_attempts", "sync_snapshot"
+_LATE = 1_000  # attempts: so many numbers after it another run may still commit one
+
+
+@dataclass(frozen=True)
+class Synced:
+    """One destination's part of a push: when, and how many of each count."""
+
+    destination: str
+    started_at: datetime
+    finished_at: datetime
+    counts: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def did_something(self) -> bool:
+        """Whether anything was sent, failed or waits."""
+        return any(count for name, count in self.counts.items() if name != "unchanged")
+
+
+def export(home: Home, ledger: Ledger, runs: Sequence[Synced], now: datetime) -> None:
+    """Bring the lake up to date with the ledger."""
+    for table in (EVENTS, RUNS, ATTEMPTS, SNAPSHOT):
+        lake.ensure_table(home, table, schema_of(table))
+    _export_events(home, ledger, now)
+    worth_telling = [run for run in runs if run.did_something]
+    if worth_telling:
+        _land(home, RUNS, [_run(run) for run in worth_telling])
+    if _export_attempts(home, ledger) or worth_telling:
+        lake.replace(home, SNAPSHOT, _snapshot(ledger))
+
+
+def _export_events(home: Home, ledger: Ledger, now: datetime) -> None:
+    with ledger.exporting(now) as confirmed:
+        events = {_event_id(intent): _event(intent, ticket) for intent, ticket in confirmed}
+        if events:
+            landed = lake.scan(home, EVENTS).filter(pl.col("event_id").is_in(list(events))).select("event_id").collect()
+            known = set(landed["event_id"])
+            _land(home, EVENTS, [event for key, event in events.items() if key not in known])
+
+
+def _export_attempts(home: Home, ledger: Ledger) -> bool:
+    """Whether there were any that the lake had not seen."""
+    born = f"{ledger.born_at:%Y%m%d%H%M%S%f}"
+    seen = lake.scan(home, ATTEMPTS).filter(pl.col("attempt_id").str.starts_with(f"{born}-"))
+    with ledger.reader.connect() as connection:
+        newest = connection.execute(select(func.max(attempts.c.attempt_id))).scalar() or 0
+        known = {int(name.partition("-")[2]) for name in seen.select("attempt_id").collect()["attempt_id"]}
+        if newest in known or not newest:
+            return False
+        query = (
+            select(attempts, intents.c.issue_id)
+            .join(intents, intents.c.intent_id == attempts.c.intent_id)
+            .where(attempts.c.attempt_id > max(known, default=0) - _LATE)
+            .order_by(attempts.c.attempt_id)
+        )
+        rows = [row for row in connection.execute(query).mappings() if row["attempt_id"] not in known]
+    columns = ("intent_id", "issue_id", "destination", "kind", "outcome", "reason")
+    _land(
+        home,
+        ATTEMPTS,
+        [
+            {
+                "attempt_id": f"{born}-{row['attempt_id']}",
+                **{name: row[name] for name in columns},
+                "occurred_at": row["at"],
+                "known_at": row["at"],
+            }
+            for row in rows
+        ],
+    )
+    return bool(rows)
+
+
+def _snapshot(ledger: Ledger) -> pl.DataFrame:
+    columns = [name for name in schema_of(SNAPSHOT) if name != "known_at"]
+    chosen = [intents.c[name] for name in columns]
+    query = (
+        select(*chosen, intents.c.updated_at.label("known_at")).where(intents.c.is_head).order_by(intents.c.intent_id)
+    )
+    with ledger.reader.connect() as connection:
+        rows = [dict(row) for row in connection.execute(query).mappings()]
+    return pl.DataFrame(rows, schema=schema_of(SNAPSHOT))
+
+
+def _run(run: Synced) -> dict[str, object]:
+    key = f"{run.destination} {run.started_at.isoformat()} {run.finished_at.isoformat()}"
+    return {
+        "run_id": hashlib.sha256(key.encode()).hexdigest()[:32],
+        "destination": run.destination,
+        "started_at": run.started_at,
+        "finished_at": run.finished_at,
+        **run.counts,
+        "known_at": run.finished_at,
+    }
+
+
+def _land(home: Home, table: str, rows: Sequence[dict[str, object]]) -> None:
+    if rows:
+        lake.append(home, table, pl.DataFrame(list(rows), schema=schema_of(table)))
+
+
+def _event_id(intent: Intent) -> str:
+    # A ticket is created once, whichever ledger saw it; every other event is told apart by what it said.
+    told_apart = "" if intent.action is Action.CREATE else f"{intent.sequence} {intent.payload_hash}"
+    key = f"{intent.destination} {intent.issue_id} {intent.action} {told_apart}"
+    return hashlib.sha256(key.encode()).hexdigest()[:32]
+
+
+def _event(intent: Intent, ticket: Ticket) -> dict[str, object]:
+    return {
+        "event_id": _event_id(intent),
+        "issue_id": intent.issue_id,
+        "destination": intent.destination,
+        "external_id": intent.external_id,
+        "url": intent.url,
+        "event": PAST[intent.action],
+        "priority": ticket.priority,
+        "occurred_at": intent.confirmed_at,
+        "known_at": intent.confirmed_at,
+    }

@@ -1,0 +1,17 @@
+-- Every ticket as the ledger has it now: a reference table without a history, so as-of does not apply.
+select
+    intent_id,
+    issue_id,
+    destination,
+    sequence,
+    action,
+    state,
+    owner,
+    external_id,
+    url,
+    reason,
+    attempts,
+    cast(created_at as timestamp) as created_at,
+    cast(confirmed_at as timestamp) as confirmed_at,
+    cast(known_at as timestamp) as known_at
+from {{ source('lake', 'sync_snapshot') }}
