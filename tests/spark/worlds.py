@@ -56,6 +56,8 @@ def set_up(home: Home) -> None:
         content_hash=pl.lit("first"),
     )
     _append(home, "customers", customers)
+    for table, pushed in _pushes(FIRST - timedelta(hours=4)).items():
+        _append(home, table, pushed)
 
 
 def _over(rows: pl.DataFrame) -> pl.DataFrame:
@@ -144,6 +146,42 @@ def bring_news(home: Home, now: datetime, issues: list[str]) -> None:
         new = rows.with_columns(feedback_id=pl.col("feedback_id") + name, known_at=moment, occurred_at=happened)
         _append(home, "feedback", new)
     _append(home, "ticket_events", _tickets(issues, now))
+    for table, pushed in _pushes(now).items():
+        _append(home, table, pushed)
+
+
+def _pushes(at: datetime) -> dict[str, pl.DataFrame]:
+    """What pushing left in the lake: a run a quarter of an hour at two destinations, each try with another outcome."""
+    outcomes = ("confirmed", "rejected", "unknown", "not sent", "deferred")
+    places = {"local": 3, "jira": 12}
+    runs = [
+        {
+            "run_id": f"{name}-{at:%j}-{n}",
+            "destination": name,
+            "started_at": at + timedelta(minutes=15 * n),
+            "finished_at": at + timedelta(minutes=15 * n, seconds=7),
+            "known_at": at + timedelta(minutes=15 * n, seconds=7),
+            **{count: n % 3 for count in ("created", "updated", "resolved", "rejected", "unknown", "twins")},
+        }
+        for name, count in places.items()
+        for n in range(count)
+    ]
+    tries = [
+        {
+            "attempt_id": f"{run['run_id']}-{n}",
+            "intent_id": f"{run['run_id']}-intent",
+            "issue_id": "ISS-0",
+            "destination": run["destination"],
+            "kind": ("create", "update", "look_up")[n % 3],
+            "outcome": outcome,
+            "reason": "" if outcome == "confirmed" else _TEXTS[n],
+            "occurred_at": run["started_at"],
+            "known_at": run["started_at"],
+        }
+        for run in runs
+        for n, outcome in enumerate(outcomes)
+    ]
+    return {"sync_runs": pl.DataFrame(runs), "sync_attempts": pl.DataFrame(tries)}
 
 
 def _tickets(issues: list[str], now: datetime) -> pl.DataFrame:
