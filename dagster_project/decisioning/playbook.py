@@ -45,11 +45,16 @@ class Detection(_Strict):
 
 
 class Release(_Strict):
-    """From which confidence (0-1) a release is named or cleared, and how many complaints a verdict needs."""
+    """From which confidence (0-1) a release is named or cleared, and how many complaints a verdict needs.
+
+    ``rollback_alpha`` is the probability (0-1) with which chance alone may ever, at any of many looks, seem to be
+    reason enough to undo an innocent release.
+    """
 
     regression_confidence: float = Field(gt=0, lt=1)
     no_regression_confidence: float = Field(gt=0, lt=1)
     min_evidence: int = Field(ge=1)
+    rollback_alpha: float = Field(gt=0, lt=1)
 
     @model_validator(mode="after")
     def _cleared_below_where_named(self) -> Release:

@@ -90,3 +90,28 @@ def test_neither_another_product_nor_a_shift_by_whole_weeks_changes_a_decision(
         for frame, moved in ((before, timedelta(0)), (again, shift))
     )
     assert found.to_dicts() == expected.to_dicts()
+
+
+def test_twice_the_traffic_with_twice_the_feedback_changes_no_verdict(
+    drawings: list[Drawing], decided: pl.DataFrame, tmp_path: Path
+) -> None:
+    few = drawings[::3]
+    doubled = Home(tmp_path)
+    stage.set_up(doubled, few)
+    for path in doubled.lake.glob("*/*/all.parquet"):
+        rows = pl.read_parquet(path)
+        if path.parts[-3] in ("feedback", "labels", "orders"):  # one row each: everybody has a double
+            twins = rows.with_columns((cs.by_name("feedback_id", "order_id", require_all=False)) + "-twin")
+            rows = pl.concat([rows, twins])
+        else:  # rows of counts
+            counts = cs.by_name("entered", "completed", "revenue", "requests", "errors", require_all=False)
+            rows = rows.with_columns(counts * 2)
+        rows.write_parquet(path)
+    (look,) = LOOKS[-1:]
+    again = issues(doubled, [look])
+    names = {drawing.world.product for drawing in few}
+    told = pl.col("verdict") != "insufficient_data"  # which twice as much may well change
+    before = decided.filter(pl.col("look") == look, pl.col("product").is_in(names), told)
+    assert before["verdict"].n_unique() > 1
+    said = ("product", "issue_type", "verdict", "suspect_release_id")
+    assert set(before.select(said).rows()) <= set(again.select(said).rows())

@@ -65,9 +65,11 @@ joined as (
         candidate.verdict as candidate_verdict,
         candidate.technical as candidate_technical,
         candidate.shared_rise as candidate_shared_rise,
+        candidate.log_e_value as candidate_log_e_value,
         alternative.confidence as alternative_confidence,
         alternative.statement as alternative_statement,
-        settings.min_evidence
+        settings.min_evidence,
+        {{ rounded('-ln(settings.rollback_alpha)') }} as rollback_log_e_value
     from {{ ref('int_issues') }} as issues
     inner join {{ ref('int_issue_scope') }} as places on issues.issue_id = places.issue_id
     inner join {{ ref('int_issue_customers') }} as customers on issues.issue_id = customers.issue_id
@@ -104,8 +106,9 @@ select
     ) as technical_ratio,
     verdict = 'regression' as has_change,
     -- Customer text alone never rolls anything back: machines must agree that it is this release (errors up by a half
-    -- more than elsewhere), or the business must have suffered where the complaint rose with the release alone.
-    verdict = 'regression' and candidate_kind = 'release'
+    -- more than elsewhere), or the business must have suffered where the complaint rose with the release alone. And what
+    -- speaks against the release must be beyond chance even if it was looked at every quarter of an hour.
+    verdict = 'regression' and candidate_kind = 'release' and candidate_log_e_value >= rollback_log_e_value
     and (candidate_technical >= 0.2 or (has_business and candidate_shared_rise < 0.5)) as rollback_supported,
     case when verdict = 'regression' then candidate_id end as suspect_release_id,
     case when verdict = 'regression' then candidate_version end as suspect_version,

@@ -37,6 +37,9 @@ sums as (
         sum(errors) filter (where is_after and is_its_own) as errors_after,
         sum(requests) filter (where not is_after and is_on_platform) as requests_before,
         sum(errors) filter (where not is_after and is_on_platform) as errors_before,
+        count(*) filter (where not is_after and is_on_platform and requests > 0) as buckets_before,
+        sum(errors * errors / requests) filter (where not is_after and is_on_platform and requests > 0)
+            as error_squares_before,
         coalesce(sum(requests) filter (where is_after and not is_its_own), 0.0) as requests_beside,
         coalesce(sum(errors) filter (where is_after and not is_its_own), 0.0) as errors_beside,
         coalesce(sum(requests) filter (where not is_after), 0.0) as requests_anywhere_before,
@@ -44,21 +47,46 @@ sums as (
     from rows_around
     group by issue_id, change_id
 
+),
+
+rates as (
+
+    select
+        *,
+        (errors_after + 0.5) / (requests_after + 1.0) as error_rate_after,
+        (errors_before + 0.5) / (requests_before + 1.0) as error_rate_before,
+        case
+            when requests_beside > 0
+                then {{ rounded(
+                    '((errors_beside + 0.5) / (requests_beside + 1.0))'
+                    ~ ' / ((errors_anywhere_before + 0.5) / (requests_anywhere_before + 1.0))'
+                ) }}
+            else 1.0
+        end as error_ratio_elsewhere
+    from sums
+    where requests_after > 0 and requests_before > 0
+
+),
+
+spread as (
+
+    select
+        *,
+        -- Pearson's estimate over the buckets before (McCullagh & Nelder 1989, 6.2): errors come in bursts.
+        greatest(1.0, (error_squares_before / error_rate_before - errors_before) / greatest(buckets_before, 1))
+            as dispersion,
+        -- A rise of half beyond what rose elsewhere is not yet the change's doing.
+        1.5 * greatest(1.0, error_ratio_elsewhere) * error_rate_before * requests_after as errors_innocent
+    from rates
+
 )
 
 select
     issue_id,
     change_id,
     errors_after,
-    (errors_after + 0.5) / (requests_after + 1.0) as error_rate_after,
-    (errors_before + 0.5) / (requests_before + 1.0) as error_rate_before,
-    case
-        when requests_beside > 0
-            then {{ rounded(
-                '((errors_beside + 0.5) / (requests_beside + 1.0))'
-                ~ ' / ((errors_anywhere_before + 0.5) / (requests_anywhere_before + 1.0))'
-            ) }}
-        else 1.0
-    end as error_ratio_elsewhere
-from sums
-where requests_after > 0 and requests_before > 0
+    error_rate_after,
+    error_rate_before,
+    error_ratio_elsewhere,
+    {{ rounded(log_e_value_of_count('errors_after', 'errors_innocent', 'dispersion')) }} as log_e_value
+from spread

@@ -75,6 +75,13 @@ rises as (
         named.*,
         coalesce(counts.version_feedback, 0.0) as version_feedback,
         coalesce(counts.version_complaints, 0.0) as version_complaints,
+        coalesce(counts.version_complaints, 0.0) + coalesce(counts.beside_complaints, 0.0) as complaints_of_versions,
+        -- What else is said names the version this often; one piece more, so that the share is never too low.
+        (coalesce(counts.version_feedback - counts.version_complaints, 0.0) + 1.0)
+        / (
+            coalesce(counts.version_feedback - counts.version_complaints, 0.0)
+            + coalesce(counts.beside_feedback - counts.beside_complaints, 0.0) + 1.0
+        ) as share_of_version,
         -- Other versions at the same time are the better control; where hardly anyone runs them, those before it are.
         case
             when counts.beside_feedback >= 10 then counts.beside_feedback else counts.other_feedback
@@ -119,5 +126,7 @@ select
         else {{ rounded(
             'least(1.0, greatest(0.0, (surprise_off_platform - 1.0) / greatest(surprise_on_platform, 1.0)))'
         ) }}
-    end as shared_rise
+    end as shared_rise,
+    {{ rounded(log_e_value_of_share('version_complaints', 'complaints_of_versions', 'share_of_version')) }}
+        as log_e_value
 from rises

@@ -72,7 +72,10 @@ evidence as (
             when places.scope_platform is not null and candidates.platform <> places.scope_platform then 1.0
             when text_evidence.share_on_platform < 0.3 then 1.0
             else 0.0
-        end as scope_contradiction
+        end as scope_contradiction,
+        -- The mean of e-values is one, however they depend on each other; where there is no evidence it is 1.
+        ln((exp(coalesce(text_evidence.log_e_value, 0.0)) + exp(coalesce(technical.log_e_value, 0.0))) / 2.0)
+            as log_e_value
     from candidates
     inner join {{ ref('int_issue_scope') }} as places on candidates.issue_id = places.issue_id
     left join {{ ref('int_release_text_evidence') }} as text_evidence
@@ -146,6 +149,7 @@ competitors as (
         technical,
         shared_rise,
         scope_contradiction,
+        log_e_value,
         alternative_evidence,
         is_change,
         log_odds
@@ -176,6 +180,7 @@ competitors as (
         cast(null as double) as technical,
         cast(null as double) as shared_rise,
         cast(null as double) as scope_contradiction,
+        cast(null as double) as log_e_value,
         alternative_evidence,
         is_change,
         log_odds
@@ -238,6 +243,7 @@ select
     {{ rounded('technical') }} as technical,
     {{ rounded('shared_rise') }} as shared_rise,
     cast(scope_contradiction as double) as scope_contradiction,
+    {{ rounded('log_e_value') }} as log_e_value,
     alternative_evidence,
     {{ rounded('log_odds') }} as log_odds,
     confidence,

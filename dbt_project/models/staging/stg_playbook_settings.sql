@@ -15,6 +15,7 @@ select
     min_baseline_days,
     regression_confidence,
     no_regression_confidence,
+    rollback_alpha,
     min_evidence,
     p1_from,
     p2_from,
