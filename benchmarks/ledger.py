@@ -150,7 +150,7 @@ def copy(connection: Connection, count: int) -> None:
     """The one ticket of the ledger so many times, the last of them lately; some are umbrellas."""
     lives = {table: [dict(row) for row in connection.execute(select(table)).mappings()] for table in _TABLES}
     connection.execute(update(intents).values(sweeps=2, swept_at=_BEGAN))
-    link = connection.execute(select(audit_end.c.hash)).scalar_one()
+    link = str(connection.execute(select(audit_end.c.hash)).scalar_one())
     for number in range(1, count):
         name = f"UMB-{number}" if number % UMBRELLA_EVERY == 0 else f"ISS-{number}"
         later = timedelta(days=_DAYS * number / count)
@@ -164,7 +164,7 @@ def copy(connection: Connection, count: int) -> None:
             same = {"destination": Nowhere.name, "umbrella_id": name, "joined_at": _BEGAN + later}
             members = [{**same, "issue_id": f"{name}-{place}"} for place in range(MEMBERS)]
             connection.execute(insert(umbrella_members), members)
-    last = connection.execute(select(func.max(audit.c.audit_id))).scalar_one()
+    last: int = connection.execute(select(func.max(audit.c.audit_id))).scalar_one()
     connection.execute(update(audit_end).values(audit_id=last, hash=link))
 
 

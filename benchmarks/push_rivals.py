@@ -61,7 +61,7 @@ class Ours:
     def run(self) -> tuple[Cost, bool]:
         """One run, and whether it left nothing to do."""
         began = "from dagster_project.cli import main; main()"
-        cost = cost_of([sys.executable, "-c", began, "--home", str(self._home), "push", "--json"], **_SECRETS)
+        cost = cost_of([sys.executable, "-c", began, "--home", str(self._home), "push", "--json"], ROOT, **_SECRETS)
         report = json.loads(cost.output)
         return cost, not any(report[name] for name in ("unknown", "deferred", "rejected"))
 
@@ -86,6 +86,9 @@ class Theirs:
         return cost, not self._failed
 
 
+TOOLS: tuple[type[Ours] | type[Theirs], ...] = (Ours, Theirs)
+
+
 def rival() -> Path:
     """The rival's command, installed where there is none yet."""
     environment = ROOT / ".venv" / "rivals"
@@ -102,7 +105,7 @@ def compare(rows: int = ROWS, say: Callable[[str], None] = print) -> list[Row]:
     rival()
     found = []
     for place, lost in ((tracker.TABLE, 0.0), (tracker.TABLE, LOST), (tracker.EVENTS, LOST)):
-        for tool in (Ours, Theirs):
+        for tool in TOOLS:
             row = measure(tool, place, lost, rows)
             say(
                 f"{row.tool}, {row.place}, {row.lost:.0%} lost: {row.rows / row.seconds:,.0f} a second,"
@@ -116,7 +119,8 @@ def measure(tool: type[Ours] | type[Theirs], place: str, lost: float, rows: int)
     """One tool against one tracker, until it is done, and once more."""
     with tempfile.TemporaryDirectory() as folder, tracker.running(lost) as address:
         side = tool(Path(folder), address, place, rows)
-        costs, done, began = [], False, time.perf_counter()
+        costs: list[Cost] = []
+        done, began = False, time.perf_counter()
         while not done and len(costs) < _MOST_RUNS:
             if costs:
                 time.sleep(_SETTLE_SECONDS)

@@ -348,7 +348,7 @@ _HEAD = (
 def _moving(states: tuple[State, ...], columns: frozenset[str]) -> Update:
     """Move an intent that is in one of these states, and still as it was seen."""
     unchanged = (intents.c.attempts == bindparam("seen")) & intents.c.state.in_(states)
-    values = {name: bindparam(f"new_{name}") for name in sorted(columns)}
+    values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in sorted(columns)}
     moving = update(intents).where(intents.c.intent_id == bindparam("id"), unchanged)
     return moving.values(**values, updated_at=bindparam("now"))
 

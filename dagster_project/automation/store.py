@@ -64,7 +64,7 @@ class Store:
         return str(connection.execute(_TURN).scalar_one())
 
     def among(
-        self, connection: Connection, query: Select[tuple[str]], column: ColumnElement[str], values: Sequence[str]
+        self, connection: Connection, query: Select[Any], column: ColumnElement[str], values: Sequence[str]
     ) -> set[str]:
         """Which of these values, however many, a query of that column finds."""
         found: set[str] = set()

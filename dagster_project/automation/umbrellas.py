@@ -36,7 +36,7 @@ class UmbrellaBook(Store):
         asked_for = exists().where(here, intents.c.issue_id == members.umbrella_id)
         query = select(members.issue_id, members.umbrella_id).where(members.destination == destination)
         with self.reader.connect() as connection:
-            still_open = {umbrella for one in STILL_OPEN for umbrella in connection.execute(heads.where(one)).scalars()}
+            still_open = {str(row[0]) for one in STILL_OPEN for row in connection.execute(heads.where(one)).all()}
             found = query.where(members.umbrella_id.in_(sorted(still_open)) | ~asked_for)
             return {row[0]: row[1] for row in connection.execute(found).all()}
 
