@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
 
@@ -65,6 +65,18 @@ def scan(home: Home, table: str) -> pl.LazyFrame:
     """All rows of a table, lazily; the table must exist (``ensure_table``)."""
     return pl.scan_parquet(
         home.lake / table / "**" / "*.parquet",
+        hive_partitioning=False,
+        missing_columns="insert",
+        extra_columns="ignore",
+    )
+
+
+def scan_days(home: Home, table: str, days: Iterable[date]) -> pl.LazyFrame:
+    """The rows that became known on these days, lazily, without opening a file of any other."""
+    wanted = {_EMPTY_DAY, *(f"ingest_date={day.isoformat()}" for day in days)}
+    present = [name for name in sorted(wanted) if (home.lake / table / name).is_dir()]
+    return pl.scan_parquet(
+        [home.lake / table / name / "*.parquet" for name in present],
         hive_partitioning=False,
         missing_columns="insert",
         extra_columns="ignore",

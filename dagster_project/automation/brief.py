@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import FileSystemLoader, StrictUndefined, TemplateError
+from jinja2 import FileSystemLoader, StrictUndefined, Template, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from dagster_project.automation import inert
@@ -259,7 +259,7 @@ def _finalize(value: object) -> object:
 
 def _custom(path: Path, context: dict[str, Any]) -> str:
     try:
-        return str(_environment().from_string(path.expanduser().read_text(encoding="utf-8")).render(context)).strip()
+        return str(_compiled(path.expanduser().read_text(encoding="utf-8")).render(context)).strip()
     except OSError as error:
         raise ConfigurationError(f"template {path} cannot be read ({error.strerror}); check template") from None
     except TemplateError as error:
@@ -269,13 +269,18 @@ def _custom(path: Path, context: dict[str, Any]) -> str:
 
 def _field(name: str, text: str, context: dict[str, Any]) -> str:
     try:
-        return inert.one_line(_environment(plain=True).from_string(text).render(context))
+        return inert.one_line(_compiled(text, plain=True).render(context))
     except TemplateError as error:
         raise ConfigurationError(f"fields.{name}: {error}; an issue's columns are in out_tickets") from None
 
 
 def _template(name: str) -> Any:
     return _environment().get_template(name)
+
+
+@cache
+def _compiled(text: str, *, plain: bool = False) -> Template:
+    return _environment(plain=plain).from_string(text)
 
 
 @cache

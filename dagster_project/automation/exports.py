@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import polars as pl
-from sqlalchemy import func, select
+from sqlalchemy import Connection, RowMapping, select
 
 from dagster_project import lake
 from dagster_project.automation.delivery import PAST
@@ -30,6 +30,7 @@ from dagster_project.ingestion.contracts import schema_of
 
 EVENTS, RUNS, ATTEMPTS, SNAPSHOT = "ticket_events", "sync_runs", "sync_attempts", "sync_snapshot"
 _LATE = 1_000  # attempts: so many numbers after it another run may still commit one
+_NO_ATTEMPT = 2**31 - 1  # as far as the column goes
 
 
 @dataclass(frozen=True)
@@ -71,19 +72,8 @@ def _export_events(home: Home, ledger: Ledger, now: datetime) -> None:
 def _export_attempts(home: Home, ledger: Ledger) -> bool:
     """Whether there were any that the lake had not seen."""
     born = f"{ledger.born_at:%Y%m%d%H%M%S%f}"
-    seen = lake.scan(home, ATTEMPTS).filter(pl.col("attempt_id").str.starts_with(f"{born}-"))
     with ledger.reader.connect() as connection:
-        newest = connection.execute(select(func.max(attempts.c.attempt_id))).scalar() or 0
-        known = {int(name.partition("-")[2]) for name in seen.select("attempt_id").collect()["attempt_id"]}
-        if newest in known or not newest:
-            return False
-        query = (
-            select(attempts, intents.c.issue_id)
-            .join(intents, intents.c.intent_id == attempts.c.intent_id)
-            .where(attempts.c.attempt_id > max(known, default=0) - _LATE)
-            .order_by(attempts.c.attempt_id)
-        )
-        rows = [row for row in connection.execute(query).mappings() if row["attempt_id"] not in known]
+        rows = _unseen(home, connection, born)
     columns = ("intent_id", "issue_id", "destination", "kind", "outcome", "reason")
     _land(
         home,
@@ -101,6 +91,33 @@ def _export_attempts(home: Home, ledger: Ledger) -> bool:
     return bool(rows)
 
 
+def _unseen(home: Home, connection: Connection, born: str) -> list[RowMapping]:
+    """The attempts that the lake lacks, oldest first: looked for from the newest back, so that history costs nothing.
+
+    The lake is asked for the days of what is looked at only. Where it has the newest, it has all; otherwise the look
+    goes on for as many numbers past the first that it has as another run may commit late.
+    """
+    query = select(attempts, intents.c.issue_id).join(intents, intents.c.intent_id == attempts.c.intent_id)
+    unseen: list[RowMapping] = []
+    below, last_look = _NO_ATTEMPT, False
+    while True:
+        older = query.where(attempts.c.attempt_id < below).order_by(attempts.c.attempt_id.desc())
+        batch = connection.execute(older.limit(_LATE if unseen else 1)).mappings().all()
+        known = _known(home, born, batch)
+        unseen += [row for row in batch if row["attempt_id"] not in known]
+        if not batch or not unseen or last_look:
+            return unseen[::-1]
+        below, last_look = batch[-1]["attempt_id"], bool(known)
+
+
+def _known(home: Home, born: str, rows: Sequence[RowMapping]) -> set[int]:
+    """The numbers of those of these attempts that the lake has."""
+    seen = lake.scan_days(home, ATTEMPTS, {row["at"].date() for row in rows})
+    names = [f"{born}-{row['attempt_id']}" for row in rows]
+    found = seen.filter(pl.col("attempt_id").is_in(names)).select("attempt_id").collect()
+    return {int(name.partition("-")[2]) for name in found["attempt_id"]}
+
+
 def _snapshot(ledger: Ledger) -> pl.DataFrame:
     columns = [name for name in schema_of(SNAPSHOT) if name != "known_at"]
     chosen = [intents.c[name] for name in columns]
@@ -108,8 +125,8 @@ def _snapshot(ledger: Ledger) -> pl.DataFrame:
         select(*chosen, intents.c.updated_at.label("known_at")).where(intents.c.is_head).order_by(intents.c.intent_id)
     )
     with ledger.reader.connect() as connection:
-        rows = [dict(row) for row in connection.execute(query).mappings()]
-    return pl.DataFrame(rows, schema=schema_of(SNAPSHOT))
+        rows = [tuple(row) for row in connection.execute(query)]
+    return pl.DataFrame(rows, schema=schema_of(SNAPSHOT), orient="row")
 
 
 def _run(run: Synced) -> dict[str, object]:

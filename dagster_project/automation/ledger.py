@@ -18,14 +18,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, or_, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, Update, bindparam, func, insert, select, update
 
 from dagster_project.automation.destinations.base import (
     Confirmed,
@@ -39,7 +39,7 @@ from dagster_project.automation.destinations.base import (
 )
 from dagster_project.automation.intents import NOT_THERE, Action, Grounds, Intent, State
 from dagster_project.automation.schema import attempts, intents
-from dagster_project.automation.store import INTENT, intent_of
+from dagster_project.automation.store import AT_ONCE, INTENT, NO_GROUNDS, STILL_OPEN, intent_of
 from dagster_project.automation.sweeps import SweepBook
 from dagster_project.automation.umbrellas import UmbrellaBook
 
@@ -87,28 +87,32 @@ class Ledger(SweepBook, UmbrellaBook):
     def open_heads(self, destination: str, also: Collection[str] = ()) -> dict[str, Intent]:
         """The newest intent of every issue whose ticket may still change there, and of those in ``also``, by issue.
 
-        Left out is what was resolved and confirmed; an index makes this independent of how much that is.
+        Left out is what was resolved and confirmed; indexes make this independent of how much that is.
         """
-        still_open = [intents.c.state != State.CONFIRMED, intents.c.action != Action.RESOLVE]
-        named = sorted(also)
-        chosen = [or_(*still_open), *(intents.c.issue_id.in_(named[i : i + 500]) for i in range(0, len(named), 500))]
-        query = select(*INTENT).where(intents.c.destination == destination, intents.c.is_head)
+        named, here = sorted(also), select(*INTENT).where(intents.c.destination == destination)
+        queries = [here.where(intents.c.is_head, one) for one in STILL_OPEN]
+        for start in range(0, len(named), AT_ONCE):
+            # By number, so that the last of each is its head: asked for heads, SQLite would go through all there are.
+            by_name = intents.c.issue_id.in_(named[start : start + AT_ONCE])
+            queries.append(here.where(by_name).order_by(intents.c.sequence))
         with self.reader.connect() as connection:
-            rows = [row for one in chosen for row in connection.execute(query.where(one)).mappings()]
+            rows = [row for query in queries for row in connection.execute(query).mappings()]
         return {row["issue_id"]: intent_of(row) for row in rows}
 
     def head(self, issue_id: str, destination: str) -> Intent | None:
         """The newest intent of one issue."""
-        return self._newest(intents.c.issue_id == issue_id, intents.c.destination == destination)
+        with self.reader.connect() as connection:
+            row = connection.execute(_HEAD, {"issue": issue_id, "destination": destination}).mappings().first()
+        return intent_of(row) if row else None
 
     def delivered_before(self, intent: Intent) -> Intent | None:
         """The last confirmed intent before this one: what the target held when this one was written."""
-        return self._newest(
-            intents.c.issue_id == intent.issue_id,
-            intents.c.destination == intent.destination,
-            intents.c.sequence < intent.sequence,
-            intents.c.state == State.CONFIRMED,
-        )
+        here = (intents.c.issue_id == intent.issue_id) & (intents.c.destination == intent.destination)
+        before = (intents.c.sequence < intent.sequence) & (intents.c.state == State.CONFIRMED)
+        query = select(*INTENT).where(here, before).order_by(intents.c.sequence.desc()).limit(1)
+        with self.reader.connect() as connection:
+            row = connection.execute(query).mappings().first()
+        return intent_of(row) if row else None
 
     def ticket(self, intent: Intent) -> Ticket:
         """What the intent says."""
@@ -127,7 +131,7 @@ class Ledger(SweepBook, UmbrellaBook):
 
     def record(
         self,
-        wanted: Iterable[tuple[Intent | None, Action, Ticket]],
+        wanted: Sequence[tuple[Intent | None, Action, Ticket]],
         destination: str,
         now: datetime,
         grounds: Mapping[str, Grounds] | None = None,
@@ -137,29 +141,10 @@ class Ledger(SweepBook, UmbrellaBook):
         One that another run has recorded meanwhile stays as that run wrote it. ``grounds`` says by issue why.
         """
         with self.engine.begin() as connection:
-            self.take_turns(connection)
-            for previous, action, ticket in wanted:
-                if action is Action.CREATE and self.is_gathered(connection, destination, ticket.issue_id):
-                    continue  # another run has put it under an umbrella meanwhile
-                sequence = previous.sequence + 1 if previous else 0
-                row = {
-                    "intent_id": _intent_id(destination, ticket.issue_id, sequence),
-                    "issue_id": ticket.issue_id,
-                    "destination": destination,
-                    "sequence": sequence,
-                    "action": action,
-                    "state": State.PENDING,
-                    "marker": ticket.marker,
-                    "payload_hash": ticket.content_hash,
-                    "payload": ticket.as_json(),
-                    "external_id": previous.external_id if previous else None,
-                    "url": previous.url if previous else None,
-                    "not_before": now,
-                    "created_at": now,
-                    "updated_at": now,
-                    "owner": ticket.owner,
-                }
-                self._insert_unless_there(connection, row, (grounds or {}).get(ticket.issue_id, Grounds()))
+            self.take_turns(connection)  # from here on nobody else records an intent, or gathers an issue
+            for start in range(0, len(wanted), AT_ONCE):
+                rows = [_pending(*one, destination, now) for one in wanted[start : start + AT_ONCE]]
+                self._insert(connection, destination, rows, now, grounds or {})
 
     def claim(self, intent: Intent, action: Action, ticket: Ticket, now: datetime) -> Intent | None:
         """Take the intent for sending, with what is wanted now; None when another run was faster."""
@@ -267,26 +252,39 @@ class Ledger(SweepBook, UmbrellaBook):
 
     # ---------- within a transaction
 
-    def _newest(self, *conditions: Any) -> Intent | None:
-        query = select(*INTENT).where(*conditions).order_by(intents.c.sequence.desc()).limit(1)
-        with self.reader.connect() as connection:
-            row = connection.execute(query).mappings().first()
-        return intent_of(row) if row else None
-
-    def _insert_unless_there(self, connection: Connection, row: dict[str, Any], grounds: Grounds) -> None:
-        try:
-            with connection.begin_nested():
-                connection.execute(insert(intents), row)
-                before = (intents.c.destination == row["destination"]) & (intents.c.issue_id == row["issue_id"])
-                earlier = before & (intents.c.sequence == row["sequence"] - 1)
-                connection.execute(update(intents).where(earlier).values(is_head=False))
-        except IntegrityError:
-            there = select(func.count()).where(intents.c.intent_id == row["intent_id"])
-            if not connection.execute(there).scalar_one():
-                raise  # not another run's row in the way, but a fault of our own
+    def _insert(
+        self,
+        connection: Connection,
+        destination: str,
+        rows: Sequence[dict[str, Any]],
+        now: datetime,
+        grounds: Mapping[str, Grounds],
+    ) -> None:
+        ids = [row["intent_id"] for row in rows]
+        recorded = self.among(connection, select(intents.c.intent_id), intents.c.intent_id, ids)
+        creates = [row["issue_id"] for row in rows if row["action"] == Action.CREATE]
+        elsewhere = self.gathered(connection, destination, creates)  # another run has put it under an umbrella
+        wanted = [row for row in rows if row["action"] != Action.CREATE or row["issue_id"] not in elsewhere]
+        new = {row["intent_id"]: row for row in wanted if row["intent_id"] not in recorded}
+        if not new:
             return
-        shown = {"action": row["action"], "issue_id": row["issue_id"]}
-        self.note(connection, row["created_at"], "intent recorded", row["intent_id"], shown, grounds)
+        connection.execute(insert(intents), list(new.values()))
+        earlier = [{"issue": row["issue_id"], "before": row["sequence"]} for row in new.values() if row["sequence"]]
+        if earlier:
+            same = (intents.c.destination == destination) & (intents.c.issue_id == bindparam("issue"))
+            replaced = update(intents).where(same, intents.c.sequence == bindparam("before") - 1)
+            connection.execute(replaced.values(is_head=False), earlier)
+        told = [
+            self.entry(
+                now,
+                "intent recorded",
+                row["intent_id"],
+                {"action": row["action"], "issue_id": row["issue_id"]},
+                grounds.get(row["issue_id"], NO_GROUNDS),
+            )
+            for row in new.values()
+        ]
+        self.append(connection, told)
 
     def _move(
         self,
@@ -297,10 +295,8 @@ class Ledger(SweepBook, UmbrellaBook):
         now: datetime,
         values: dict[str, Any],
     ) -> bool:
-        unchanged = (intents.c.attempts == seen.attempts) & intents.c.state.in_(states)
-        moved = connection.execute(
-            update(intents).where(intents.c.intent_id == seen.intent_id, unchanged).values(**values, updated_at=now)
-        )
+        moving = _moving(states, frozenset(values))
+        moved = connection.execute(moving, {"id": seen.intent_id, "seen": seen.attempts, "now": now, **_new(values)})
         if moved.rowcount == 1:
             shown = {
                 name: str(values[name])
@@ -335,7 +331,54 @@ class Ledger(SweepBook, UmbrellaBook):
             "hold_until": now + outcome.wait if isinstance(outcome, Deferred) else None,
             "at": now,
         }
-        connection.execute(insert(attempts), row)
+        connection.execute(_TRY, row)
+
+
+# What every ticket goes through is built once: building a statement takes as long as running it.
+_TRY = insert(attempts)
+_HEAD = (
+    select(*INTENT)
+    .where(intents.c.issue_id == bindparam("issue"), intents.c.destination == bindparam("destination"))
+    .order_by(intents.c.sequence.desc())
+    .limit(1)
+)
+
+
+@cache
+def _moving(states: tuple[State, ...], columns: frozenset[str]) -> Update:
+    """Move an intent that is in one of these states, and still as it was seen."""
+    unchanged = (intents.c.attempts == bindparam("seen")) & intents.c.state.in_(states)
+    values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in sorted(columns)}
+    moving = update(intents).where(intents.c.intent_id == bindparam("id"), unchanged)
+    return moving.values(**values, updated_at=bindparam("now"))
+
+
+def _new(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"new_{name}": value for name, value in values.items()}
+
+
+def _pending(
+    previous: Intent | None, action: Action, ticket: Ticket, destination: str, now: datetime
+) -> dict[str, Any]:
+    """The row of an intent that follows another, before it is sent."""
+    sequence = previous.sequence + 1 if previous else 0
+    return {
+        "intent_id": _intent_id(destination, ticket.issue_id, sequence),
+        "issue_id": ticket.issue_id,
+        "destination": destination,
+        "sequence": sequence,
+        "action": action,
+        "state": State.PENDING,
+        "marker": ticket.marker,
+        "payload_hash": ticket.content_hash,
+        "payload": ticket.as_json(),
+        "external_id": previous.external_id if previous else None,
+        "url": previous.url if previous else None,
+        "not_before": now,
+        "created_at": now,
+        "updated_at": now,
+        "owner": ticket.owner,
+    }
 
 
 def _after(outcome: Outcome, now: datetime, settle: timedelta, intent: Intent) -> dict[str, Any]:

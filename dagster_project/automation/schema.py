@@ -41,7 +41,7 @@ from sqlalchemy.exc import ArgumentError
 
 from dagster_project.errors import ConfigurationError
 
-REVISION = "0002"
+REVISION = "0004"
 """The newest migration, which this code is written for."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -101,7 +101,8 @@ intents = Table(
     Column("sweeps", Integer, nullable=False, default=0),
     Index("intents_to_sweep", "destination", "action", "sweeps"),
     Index("intents_heads", "destination", "is_head", "state"),
-    Index("intents_owner", "destination", "owner", "created_at"),
+    Index("intents_open", "destination", "is_head", "action"),
+    Index("intents_lately", "destination", "created_at"),
     Index("intents_to_export", "exported_at", "confirmed_at"),
     UniqueConstraint("destination", "issue_id", "sequence", name="one_intent_at_a_time"),
     CheckConstraint(

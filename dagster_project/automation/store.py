@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, bindparam, func, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
 from dagster_project.automation import audit as chain
@@ -20,7 +20,21 @@ from dagster_project.errors import ConfigurationError
 INTENT = [intents.c[name] for name in Intent.__dataclass_fields__]
 """The columns that make an ``Intent``."""
 
-_NO_GROUNDS = Grounds()
+STILL_OPEN = (
+    intents.c.state.in_([state for state in State if state is not State.CONFIRMED]),
+    intents.c.action.in_([action for action in Action if action is not Action.RESOLVE]),
+)
+"""A head may still change if one of these holds: each has an index of its own, which both together would not use."""
+
+NO_GROUNDS = Grounds()
+
+AT_ONCE = 500
+"""How many values one statement names; databases take so many, and not any number."""
+
+# Most of what a push does is these, so they are made once.
+_TURN = select(audit_end.c.hash).with_for_update()
+_ADD = insert(audit)
+_END = update(audit_end).values(audit_id=select(func.max(audit.c.audit_id)).scalar_subquery(), hash=bindparam("link"))
 
 
 class Store:
@@ -47,7 +61,16 @@ class Store:
 
     def take_turns(self, connection: Connection) -> str:
         """Wait, within a transaction, until everybody who writes has finished; the last hash of the audit log."""
-        return str(connection.execute(select(audit_end.c.hash).with_for_update()).scalar_one())
+        return str(connection.execute(_TURN).scalar_one())
+
+    def among(
+        self, connection: Connection, query: Select[Any], column: ColumnElement[str], values: Sequence[str]
+    ) -> set[str]:
+        """Which of these values, however many, a query of that column finds."""
+        found: set[str] = set()
+        for start in range(0, len(values), AT_ONCE):
+            found |= set(connection.execute(query.where(column.in_(values[start : start + AT_ONCE]))).scalars())
+        return found
 
     def note(
         self,
@@ -56,10 +79,16 @@ class Store:
         event: str,
         intent_id: str | None,
         detail: Mapping[str, Any],
-        grounds: Grounds = _NO_GROUNDS,
+        grounds: Grounds = NO_GROUNDS,
     ) -> None:
         """Add to the audit log, within a transaction; whoever adds waits for those before to finish."""
-        row = {
+        self.append(connection, [self.entry(now, event, intent_id, detail, grounds)])
+
+    def entry(
+        self, now: datetime, event: str, intent_id: str | None, detail: Mapping[str, Any], grounds: Grounds
+    ) -> dict[str, Any]:
+        """A row of the audit log, not yet chained."""
+        return {
             "at": now.astimezone(UTC),
             "actor": self.actor,
             "event": event,
@@ -68,10 +97,16 @@ class Store:
             "basis": grounds.basis,
             "confidence": grounds.confidence,
         }
-        link = chain.chained(self.take_turns(connection), row)
-        written = connection.execute(insert(audit).values(**row, hash=link)).inserted_primary_key
-        assert written is not None
-        connection.execute(update(audit_end).values(audit_id=written[0], hash=link))
+
+    def append(self, connection: Connection, entries: Sequence[dict[str, Any]]) -> None:
+        """Add several rows to the audit log, as ``note`` adds one."""
+        link, rows = self.take_turns(connection), []
+        for entry in entries:
+            link = chain.chained(link, entry)
+            rows.append({**entry, "hash": link})
+        if rows:
+            connection.execute(_ADD, rows)
+            connection.execute(_END, {"link": link})
 
     def verify_audit(self, expected: str | None = None) -> chain.Verification:
         """Walk along the whole audit log; ``expected`` is a hash that an earlier walk ended with."""

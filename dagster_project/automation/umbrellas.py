@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, exists, func, insert, select
 
 from dagster_project.automation.intents import Action, State
 from dagster_project.automation.schema import intents, umbrella_members
-from dagster_project.automation.store import Store
+from dagster_project.automation.store import NO_GROUNDS, STILL_OPEN, Store
 
 _NOT_AN_UMBRELLA = ~intents.c.issue_id.like("UMB-%")
 
@@ -30,45 +30,50 @@ class UmbrellaBook(Store):
 
     def umbrella_members(self, destination: str) -> dict[str, str]:
         """Every issue under an umbrella that is not over, and that umbrella."""
-        over = (
-            select(intents.c.issue_id)
-            .where(intents.c.destination == destination, intents.c.is_head, intents.c.issue_id.like("UMB-%"))
-            .where(intents.c.action == Action.RESOLVE, intents.c.state == State.CONFIRMED)
-        )
         members = umbrella_members.c
-        query = select(members.issue_id, members.umbrella_id).where(
-            members.destination == destination, members.umbrella_id.not_in(over)
+        here = intents.c.destination == destination
+        heads = select(intents.c.issue_id).where(here, intents.c.is_head, intents.c.issue_id.like("UMB-%"))
+        asked_for = exists().where(here, intents.c.issue_id == members.umbrella_id)
+        query = select(members.issue_id, members.umbrella_id).where(members.destination == destination)
+        with self.reader.connect() as connection:
+            still_open = {str(row[0]) for one in STILL_OPEN for row in connection.execute(heads.where(one)).all()}
+            found = query.where(members.umbrella_id.in_(sorted(still_open)) | ~asked_for)
+            return {row[0]: row[1] for row in connection.execute(found).all()}
+
+    def storms(self, destination: str, since: datetime) -> dict[str, str]:
+        """The umbrella, by owner, that began after an instant and is not over."""
+        still_open = sorted(set(self.umbrella_members(destination).values()))
+        query = (
+            select(intents.c.owner, intents.c.issue_id)
+            .where(intents.c.destination == destination, intents.c.issue_id.in_(still_open))
+            .where(intents.c.action == Action.CREATE, intents.c.created_at > since)
+            .order_by(intents.c.created_at, intents.c.issue_id)
         )
         with self.reader.connect() as connection:
             return {row[0]: row[1] for row in connection.execute(query).all()}
 
-    def storms(self, destination: str, since: datetime) -> dict[str, str]:
-        """The umbrella, by owner, that began after an instant and is not over."""
-        query = (
-            select(intents.c.owner, intents.c.issue_id)
-            .where(intents.c.destination == destination, intents.c.issue_id.like("UMB-%"))
-            .where(intents.c.action == Action.CREATE, intents.c.created_at > since)
-            .order_by(intents.c.created_at, intents.c.issue_id)
-        )
-        still_open = set(self.umbrella_members(destination).values())
-        with self.reader.connect() as connection:
-            return {row[0]: row[1] for row in connection.execute(query).all() if row[1] in still_open}
-
     def gather(self, destination: str, umbrella_id: str, owner: str, issue_ids: Sequence[str], now: datetime) -> None:
         """Put issues under an umbrella, but for those that another run has put under one, or asked a ticket for."""
-        here = intents.c.destination == destination
         with self.engine.begin() as connection:
             self.take_turns(connection)
-            for issue_id in issue_ids:
-                has_ticket = select(func.count()).where(here, intents.c.issue_id == issue_id)
-                if self.is_gathered(connection, destination, issue_id) or connection.execute(has_ticket).scalar_one():
-                    continue
-                row = {"destination": destination, "issue_id": issue_id, "umbrella_id": umbrella_id, "joined_at": now}
-                connection.execute(insert(umbrella_members), row)
-                detail = {"umbrella": umbrella_id, "owner": owner, "issue_id": issue_id, "destination": destination}
-                self.note(connection, now, "issue gathered", None, detail)
+            elsewhere = self.gathered(connection, destination, issue_ids)
+            asked = select(intents.c.issue_id).where(intents.c.destination == destination)
+            elsewhere |= self.among(connection, asked, intents.c.issue_id, issue_ids)
+            new = [issue_id for issue_id in dict.fromkeys(issue_ids) if issue_id not in elsewhere]
+            if not new:
+                return
+            same = {"destination": destination, "umbrella_id": umbrella_id, "joined_at": now}
+            connection.execute(insert(umbrella_members), [{**same, "issue_id": issue_id} for issue_id in new])
+            told = {"umbrella": umbrella_id, "owner": owner, "destination": destination}
+            self.append(
+                connection,
+                [
+                    self.entry(now, "issue gathered", None, {**told, "issue_id": issue_id}, NO_GROUNDS)
+                    for issue_id in new
+                ],
+            )
 
-    def is_gathered(self, connection: Connection, destination: str, issue_id: str) -> bool:
-        """Whether an issue is under an umbrella, within a transaction that has its turn."""
-        member = (umbrella_members.c.destination == destination) & (umbrella_members.c.issue_id == issue_id)
-        return bool(connection.execute(select(func.count()).where(member)).scalar_one())
+    def gathered(self, connection: Connection, destination: str, issue_ids: Sequence[str]) -> set[str]:
+        """Which of these issues are under an umbrella, within a transaction that has its turn."""
+        members = select(umbrella_members.c.issue_id).where(umbrella_members.c.destination == destination)
+        return self.among(connection, members, umbrella_members.c.issue_id, issue_ids)

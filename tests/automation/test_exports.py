@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import insert, select, update
 
 from dagster_project import lake
 from dagster_project.automation import checks
@@ -14,6 +15,7 @@ from dagster_project.automation.destinations import Outlet
 from dagster_project.automation.exports import export
 from dagster_project.automation.ledger import Ledger
 from dagster_project.automation.push import push
+from dagster_project.automation.schema import attempts
 from dagster_project.home import Home
 from dagster_project.ingestion.contracts import schema_of
 from tests.automation.support import CHECKOUT, DELIVERY, NOW, Clock, SimulatedTracker, publish, resolved
@@ -49,6 +51,43 @@ def test_every_try_reaches_the_warehouse_once(home: Home) -> None:
     runs = table(home, "sync_runs")
     assert sum(run["created"] for run in runs) == 1 and sum(run["resolved"] for run in runs) == 1
     assert all(run["started_at"] <= run["finished_at"] for run in runs)
+
+
+def test_a_try_that_another_run_commits_late_reaches_the_warehouse_as_well(home: Home, ledger: Ledger) -> None:
+    tracker = SimulatedTracker(Clock())
+    publish(home, [CHECKOUT])
+    push(home, now=NOW, outlets=[Outlet(tracker)])
+    with ledger.engine.begin() as connection:
+        connection.execute(update(attempts).values(attempt_id=2_000))  # those before it were another run's to commit
+        row = dict(connection.execute(select(attempts)).mappings().one())
+    export(home, ledger, [], NOW)
+    for number, at in ((1_999, NOW - timedelta(days=2)), (2_001, NOW + timedelta(days=1))):
+        with ledger.engine.begin() as connection:
+            connection.execute(insert(attempts), {**row, "attempt_id": number, "at": at})
+    export(home, ledger, [], NOW + timedelta(days=1))
+    numbers = [one["attempt_id"].partition("-")[2] for one in table(home, "sync_attempts")]
+    assert sorted(numbers, key=int) == ["1", "1999", "2000", "2001"]
+
+
+def test_many_tries_that_were_never_told_are_told_at_once(home: Home, ledger: Ledger) -> None:
+    publish(home, [CHECKOUT])
+    push(home, now=NOW, outlets=[Outlet(SimulatedTracker(Clock()))])
+    with ledger.engine.begin() as connection:
+        row = dict(connection.execute(select(attempts)).mappings().one())
+        later = [{**row, "attempt_id": n, "at": NOW + timedelta(hours=n)} for n in range(2, 2_502)]
+        connection.execute(insert(attempts), later)
+    export(home, ledger, [], NOW)
+    assert len({one["attempt_id"] for one in table(home, "sync_attempts")}) == 2_501
+
+
+def test_a_push_with_nothing_to_do_reads_no_file_of_an_earlier_day(home: Home) -> None:
+    tracker = SimulatedTracker(Clock())
+    for days, issue in enumerate((CHECKOUT, replace(CHECKOUT, priority="P2"))):
+        publish(home, [issue])
+        push(home, now=NOW + timedelta(days=days), outlets=[Outlet(tracker)])
+    (earlier,) = (home.lake / "sync_attempts" / f"ingest_date={NOW:%Y-%m-%d}").glob("*.parquet")
+    earlier.write_bytes(b"not read")
+    assert push(home, now=NOW + timedelta(days=1, hours=1), outlets=[Outlet(tracker)]).unchanged == 1
 
 
 def test_a_push_with_nothing_to_do_is_no_row(home: Home) -> None:

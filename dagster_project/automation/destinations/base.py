@@ -23,8 +23,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Literal, Protocol, runtime_checkable
 
 from dagster_project.errors import DestinationError
@@ -61,7 +62,7 @@ class Ticket:
         """Whether the target's ticket is to be closed: its issue is over, and closing is not left to people."""
         return self.status == "resolved" and not self.keeps_open
 
-    @property
+    @cached_property
     def content_hash(self) -> str:
         """Identifies what the ticket says; the note about the change is not part of it."""
         still = replace(self, note="", note_key="", reopens=False)
@@ -69,7 +70,7 @@ class Ticket:
 
     def as_json(self) -> str:
         """The ticket as the ledger keeps it."""
-        content = asdict(self)
+        content = {name: getattr(self, name) for name in self.__dataclass_fields__}
         for name in ("fields", "keeps_open"):
             if not content[name]:
                 del content[name]  # so that a ticket without it keeps the hash it had before there was any
