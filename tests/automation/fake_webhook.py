@@ -23,6 +23,7 @@ class FakeReceiver(Unreliable):
     """A consumer that takes each event once, as the documentation tells it to."""
 
     taken: dict[str, dict[str, Any]] = field(default_factory=dict)
+    down: bool = False
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         """Check, then take."""
@@ -35,13 +36,18 @@ class FakeReceiver(Unreliable):
         event = json.loads(request.content)
         assert event["id"] == event_id
         assert request.headers["content-type"].startswith("application/cloudevents+json")
-        Draft202012Validator(events.schema_of("incident")).validate(event["data"])
+        kind = event["type"].split(".")[1]
+        Draft202012Validator(events.schema_of(kind)).validate(event["data"])
+        if self.down:
+            raise httpx.ConnectError("Connection refused", request=request)
         return self.unreliably(request, lambda: self._take(event))
 
     def records(self) -> list[Seen]:
         """The issues as the consumer knows them, from the events it took."""
         issues: dict[str, dict[str, Any]] = {}
         for event in self.taken.values():
+            if ".incident." not in event["type"]:
+                continue
             known = issues.setdefault(event["subject"], {"notes": []})
             known |= event["data"]
             known["closed"] = ".resolved." in event["type"]
