@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,16 +45,21 @@ class FakeReceiver(Unreliable):
 
     def records(self) -> list[Seen]:
         """The issues as the consumer knows them, from the events it took."""
-        issues: dict[str, dict[str, Any]] = {}
-        for event in self.taken.values():
-            if ".incident." not in event["type"]:
-                continue
-            known = issues.setdefault(event["subject"], {"notes": []})
-            known |= event["data"]
-            known["closed"] = ".resolved." in event["type"]
-            known["notes"] += [event["data"]["change"]] if event["data"]["change"] else []
-        return [Seen(one["title"], one["brief"], one["closed"], tuple(one["notes"])) for one in issues.values()]
+        return incidents(self.taken.values())
 
     def _take(self, event: dict[str, Any]) -> httpx.Response:
         self.taken.setdefault(event["id"], event)
         return httpx.Response(204)
+
+
+def incidents(told: Iterable[dict[str, Any]]) -> list[Seen]:
+    """The issues as somebody knows them who was told these events, in this order."""
+    issues: dict[str, dict[str, Any]] = {}
+    for event in told:
+        if ".incident." not in event["type"]:
+            continue
+        known = issues.setdefault(event["subject"], {"notes": []})
+        known |= event["data"]
+        known["closed"] = ".resolved." in event["type"]
+        known["notes"] += [event["data"]["change"]] if event["data"]["change"] else []
+    return [Seen(one["title"], one["brief"], one["closed"], tuple(one["notes"])) for one in issues.values()]
