@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import email.utils
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -12,6 +14,7 @@ import pytest
 from dagster_project.automation import events, formats
 from dagster_project.automation.brief import render
 from dagster_project.automation.destinations.base import DeliveryError, Rejected, outcome_of
+from dagster_project.automation.destinations.http import wait_of
 from dagster_project.automation.destinations.webhook import signature
 from tests.automation import descriptions, fake_jira, fake_request_tracker, fake_servicenow, fake_slack
 from tests.automation.support import CHECKOUT, DELIVERY, NOW, resolved
@@ -195,6 +198,25 @@ def test_slack_refuses_with_200(error: str, kind: str, says: str) -> None:
 
 
 SLACKS = render(CHECKOUT, "slack")
+
+
+# ---------- rate limits
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry-after": "40", "x-ratelimit-reset": "9"}, 40),
+        ({"x-ratelimit-reset": "25"}, 25),  # Roundup: so many seconds
+        ({"x-ratelimit-reset": f"{NOW.timestamp() + 50:.0f}"}, 50),  # GitHub: an instant
+        ({"x-ratelimit-reset": f"{NOW.timestamp() - 50:.0f}"}, 1),
+        ({"x-ratelimit-reset": "soon"}, 60),
+        ({}, 60),
+    ],
+)
+def test_how_long_a_rate_limit_holds_is_understood_however_it_is_said(headers: dict[str, str], seconds: int) -> None:
+    date = email.utils.format_datetime(NOW, usegmt=True)  # the target's clock counts, not ours
+    assert wait_of(httpx.Response(429, headers={"date": date, **headers})) == timedelta(seconds=seconds)
 
 
 # ---------- events
