@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -10,10 +11,13 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
 import sqlalchemy as sa
 
+from dagster_project import lake
 from dagster_project.automation.destinations import Outlet
+from dagster_project.automation.destinations.event_file import EventFile
 from dagster_project.automation.ledger import Ledger
 from dagster_project.automation.push import PushReport, push
 from dagster_project.home import Home
@@ -67,3 +71,22 @@ def test_a_lost_answer_is_looked_up_and_the_log_cannot_be_changed(shared: Home) 
     with pytest.raises(sa.exc.DBAPIError, match="append-only"), ledger.engine.begin() as connection:
         connection.execute(sa.text("update audit set actor = 'somebody else'"))
     assert ledger.verify_audit().holds
+
+
+def test_two_runs_at_once_tell_each_event_once(shared: Home) -> None:
+    publish(shared, [replace(CHECKOUT, issue_id=f"ISS-{number}", owner=f"team {number}") for number in range(8)])
+    tracker, together = SimulatedTracker(Clock()), threading.Barrier(2)
+    Ledger(shared.ledger_url, now=BORN)
+
+    def run(_: int) -> PushReport:
+        together.wait()
+        return push(shared, now=NOW, outlets=[Outlet(EventFile(shared.events)), Outlet(tracker)])
+
+    for _ in range(2):  # what one run was still telling while the other ended is told by the next
+        with ThreadPoolExecutor(2) as pool:
+            assert not any(report.problems for report in pool.map(run, range(2)))
+    events = [json.loads(line) for line in shared.events.read_text().splitlines()]
+    landed = lake.scan(shared, "ticket_events").filter(pl.col("destination") == "sim").collect()["event_id"]
+    told = sorted(event["id"] for event in events if ".ticket." in event["type"])
+    assert told == sorted(landed) and len(told) == 8 and len(events) == 16
+    assert Ledger(shared.ledger_url).verify_audit().holds
