@@ -47,7 +47,7 @@ test-spark: $(VENV)/.ready-spark ## Build the models on Spark as well, and compa
 	@$(BIN)/python -m pytest tests/spark/parity.py $(PYTEST_ARGS)
 
 test-servers: $(VENV)/.ready-servers ## Push to real trackers, through faults and kills (Debian with root, Node 20)
-	@$(BIN)/python -m pytest tests/servers/against_trackers.py -s $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest tests/servers/against_*.py -vv -s --durations=0 --durations-min=1 $(PYTEST_ARGS)
 
 lint: $(VENV)/.ready-dev ## Check style, formatting, the import rules and the SQL
 	$(BIN)/ruff check .
@@ -128,8 +128,8 @@ $(VENV)/.ready-spark: $(VENV)/.ready-dev
 	$(call step,Spark,$(INSTALL) --no-build-isolation --editable '.[ui$(comma)dev$(comma)spark]')
 	@touch $@
 
-# Real counterparts of the outbound side: a tracker from Debian, emulators and a validating proxy from npm, and a proxy that
-# makes faults, in an environment of its own because it pins what we do not.
+# Real counterparts of the outbound side: a tracker and a database from Debian, emulators and a validating proxy from npm;
+# another tracker, and a proxy that makes faults, each in an environment of its own because it pins what we do not.
 SERVERS := $(VENV)/servers
 $(VENV)/.ready-servers: $(VENV)/.ready-dev
 	@mkdir -p $(SERVERS)
@@ -139,4 +139,6 @@ $(VENV)/.ready-servers: $(VENV)/.ready-dev
 	  emulate@0.11.2 @stoplight/prism-cli@5.16.0)
 	$(call step,A proxy that makes faults,$(BIN)/python -m venv $(SERVERS)/mitmproxy && \
 	  $(SERVERS)/mitmproxy/bin/pip install --disable-pip-version-check mitmproxy==11.0.2)
+	$(call step,Roundup,$(BIN)/python -m venv $(SERVERS)/roundup && \
+	  $(SERVERS)/roundup/bin/pip install --disable-pip-version-check roundup==2.6.0)
 	@touch $@

@@ -75,6 +75,11 @@ class Home:
         return self.root / "outbound"
 
     @property
+    def events(self) -> Path:
+        """What becomes of issues and tickets, where a sink of events is set: CloudEvents, one a line; it only grows."""
+        return self.outbound / "events.jsonl"
+
+    @property
     def tickets(self) -> Path:
         """The embedded local tracker: one Markdown file per ticket."""
         return self.root / "tickets"

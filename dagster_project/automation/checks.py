@@ -27,10 +27,11 @@ def no_dead_letters(home: HomeResource) -> AssetCheckResult:
 def nothing_stale(home: HomeResource) -> AssetCheckResult:
     """A stale intent means that pushes are off, die, or cannot reach the destination."""
     ledger = Ledger(home.home().ledger_url)
-    waiting = outbox.stale(ledger, now(), STALE)
+    waiting, untold = outbox.stale(ledger, now(), STALE), ledger.still_untold(now() - STALE)
     oldest = min((intent.created_at for intent in waiting), default=None)
     shown: dict[str, int | str] = {"count": len(waiting), "oldest": str(oldest or "none")}
-    return AssetCheckResult(passed=not waiting, metadata={**shown, **ledger.count_by_state()})
+    shown["events untold"] = sum(untold.values())
+    return AssetCheckResult(passed=not waiting and not untold, metadata={**shown, **ledger.count_by_state()})
 
 
 @asset_check(asset=tickets, description="Of the last day's writes, at least nine in ten arrived at the first try.")

@@ -17,6 +17,7 @@ from dagster_project.automation.ledger import Ledger
 from dagster_project.automation.push import push
 from dagster_project.automation.queue import read_queue
 from dagster_project.automation.report import Change, PlanKey
+from dagster_project.automation.telling import sinks_of
 from dagster_project.errors import ConfigurationError
 from dagster_project.home import Home
 
@@ -44,6 +45,7 @@ def push_command(
         outlets=_chosen(home, only),
         dry_run=dry_run,
         plan=keys,
+        sinks=sinks_of(_chosen(home, None)),
         progress=lambda line: click.echo(line, err=True),
     )
     if write_plan:

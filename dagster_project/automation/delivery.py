@@ -257,6 +257,7 @@ class Delivery:
 
     def _with_note(self, wanted: Ticket, head: Intent, held: Intent | None) -> Ticket:
         """The ticket with what to tell people about the change, recognisable so that it is told once."""
+        wanted = replace(wanted, sequence=self._ledger.order_of(head))
         if held is None:
             return wanted
         before = self._ledger.ticket(held)

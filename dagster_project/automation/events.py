@@ -3,21 +3,23 @@
     incident.detected, incident.updated, incident.resolved      an issue
     ticket.created, ticket.updated, ticket.closed               its ticket in one destination
 
-They are named after CDEvents, and each has a JSON Schema in ``schemas/``, which its ``dataschema`` names with its
-version: within a version, fields are only ever added. An event that is told again keeps its id.
+They are named after CDEvents. ``schemas/`` has a JSON Schema of the whole (``event``) and one for the data of each of
+the two kinds, which an event's ``dataschema`` names with its version: within a version, fields are only ever added. An
+event that is told again keeps its id, and ``sequence`` (an extension that CloudEvents documents) orders the events of
+one issue, or of one ticket, as text: later is greater.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 from dagster_project.automation.destinations.base import Ticket
+from dagster_project.automation.intents import Action, Intent
 
 Event = dict[str, Any]
 """A CloudEvent in the JSON format."""
@@ -25,7 +27,7 @@ Event = dict[str, Any]
 SOURCE = "feedback-control"
 VERSION = "v1"
 SCHEMAS = Path(__file__).parent / "schemas"
-_TICKET_EVENTS = {"created": "created", "updated": "updated", "resolved": "closed"}
+_TICKET_EVENTS = {Action.CREATE: "created", Action.UPDATE: "updated", Action.RESOLVE: "closed"}
 
 
 def incident_event(change: Literal["detected", "updated", "resolved"], ticket: Ticket, now: datetime) -> Event:
@@ -42,17 +44,35 @@ def incident_event(change: Literal["detected", "updated", "resolved"], ticket: T
         "change": ticket.note,
         "fields": dict(ticket.fields),
     }
-    return _event(f"incident.{change}", hashlib.sha256(json.dumps(told).encode()).hexdigest()[:32], data, now)
+    event_id = hashlib.sha256(json.dumps(told).encode()).hexdigest()[:32]
+    return _event(f"incident.{change}", event_id, data, now, ticket.sequence)
 
 
-def ticket_event(row: Mapping[str, Any]) -> Event:
-    """What became of a ticket: a row of the lake's ``ticket_events``."""
-    data = {name: row[name] for name in ("issue_id", "destination", "external_id", "url", "priority")}
-    return _event(f"ticket.{_TICKET_EVENTS[row['event']]}", row["event_id"], data, row["occurred_at"])
+def ticket_event(intent: Intent, ticket: Ticket, sequence: str) -> Event:
+    """What became of a ticket: a confirmed write, and what it said."""
+    assert intent.confirmed_at is not None
+    data = {
+        "issue_id": intent.issue_id,
+        "destination": intent.destination,
+        "external_id": intent.external_id,
+        "url": intent.url,
+        "priority": ticket.priority,
+    }
+    left_open = intent.action is Action.RESOLVE and not ticket.closes  # closing is left to people there
+    name = _TICKET_EVENTS[Action.UPDATE if left_open else intent.action]
+    return _event(f"ticket.{name}", ticket_event_id(intent), data, intent.confirmed_at, sequence)
+
+
+def ticket_event_id(intent: Intent) -> str:
+    """The id of what became of a ticket, in events and in the lake."""
+    # A ticket is created once, whichever ledger saw it; every other event is told apart by what it said.
+    told_apart = "" if intent.action is Action.CREATE else f"{intent.sequence} {intent.payload_hash}"
+    key = f"{intent.destination} {intent.issue_id} {intent.action} {told_apart}"
+    return hashlib.sha256(key.encode()).hexdigest()[:32]
 
 
 def schema_of(kind: str) -> dict[str, Any]:
-    """The JSON Schema of an event's data, for ``incident`` or ``ticket``."""
+    """The JSON Schema of a whole event (``event``), or of the data of an ``incident`` or a ``ticket``."""
     return _schema(kind).copy()
 
 
@@ -62,7 +82,7 @@ def _schema(kind: str) -> dict[str, Any]:
     return schema
 
 
-def _event(name: str, event_id: str, data: dict[str, Any], at: datetime) -> Event:
+def _event(name: str, event_id: str, data: dict[str, Any], at: datetime, sequence: str) -> Event:
     kind = name.partition(".")[0]
     return {
         "specversion": "1.0",
@@ -71,6 +91,7 @@ def _event(name: str, event_id: str, data: dict[str, Any], at: datetime) -> Even
         "type": f"{SOURCE}.{name}.{VERSION}",
         "subject": data["issue_id"],
         "time": at.astimezone(UTC).isoformat(),
+        "sequence": sequence or "0",
         "datacontenttype": "application/json",
         "dataschema": _schema(kind)["$id"],
         "data": data,

@@ -22,13 +22,16 @@ from sqlalchemy import Connection, RowMapping, select
 from dagster_project import lake
 from dagster_project.automation.delivery import PAST
 from dagster_project.automation.destinations.base import Ticket
-from dagster_project.automation.intents import Action, Intent
+from dagster_project.automation.events import ticket_event_id
+from dagster_project.automation.intents import Intent
 from dagster_project.automation.ledger import Ledger
 from dagster_project.automation.schema import attempts, intents
+from dagster_project.automation.tellings import Sinks
 from dagster_project.home import Home
 from dagster_project.ingestion.contracts import schema_of
 
 EVENTS, RUNS, ATTEMPTS, SNAPSHOT = "ticket_events", "sync_runs", "sync_attempts", "sync_snapshot"
+_NOBODY: Sinks = {}
 _LATE = 1_000  # attempts: so many numbers after it another run may still commit one
 _NO_ATTEMPT = 2**31 - 1  # as far as the column goes
 
@@ -48,11 +51,11 @@ class Synced:
         return any(count for name, count in self.counts.items() if name != "unchanged")
 
 
-def export(home: Home, ledger: Ledger, runs: Sequence[Synced], now: datetime) -> None:
-    """Bring the lake up to date with the ledger."""
+def export(home: Home, ledger: Ledger, runs: Sequence[Synced], now: datetime, sinks: Sinks = _NOBODY) -> None:
+    """Bring the lake up to date with the ledger, and note what ``sinks`` of events are to be told."""
     for table in (EVENTS, RUNS, ATTEMPTS, SNAPSHOT):
         lake.ensure_table(home, table, schema_of(table))
-    _export_events(home, ledger, now)
+    _export_events(home, ledger, now, sinks)
     worth_telling = [run for run in runs if run.did_something]
     if worth_telling:
         _land(home, RUNS, [_run(run) for run in worth_telling])
@@ -60,9 +63,9 @@ def export(home: Home, ledger: Ledger, runs: Sequence[Synced], now: datetime) ->
         lake.replace(home, SNAPSHOT, _snapshot(ledger))
 
 
-def _export_events(home: Home, ledger: Ledger, now: datetime) -> None:
-    with ledger.exporting(now) as confirmed:
-        events = {_event_id(intent): _event(intent, ticket) for intent, ticket in confirmed}
+def _export_events(home: Home, ledger: Ledger, now: datetime, sinks: Sinks) -> None:
+    with ledger.exporting(now, sinks) as confirmed:
+        events = {ticket_event_id(intent): _event(intent, ticket) for intent, ticket in confirmed}
         if events:
             landed = lake.scan(home, EVENTS).filter(pl.col("event_id").is_in(list(events))).select("event_id").collect()
             known = set(landed["event_id"])
@@ -146,16 +149,9 @@ def _land(home: Home, table: str, rows: Sequence[dict[str, object]]) -> None:
         lake.append(home, table, pl.DataFrame(list(rows), schema=schema_of(table)))
 
 
-def _event_id(intent: Intent) -> str:
-    # A ticket is created once, whichever ledger saw it; every other event is told apart by what it said.
-    told_apart = "" if intent.action is Action.CREATE else f"{intent.sequence} {intent.payload_hash}"
-    key = f"{intent.destination} {intent.issue_id} {intent.action} {told_apart}"
-    return hashlib.sha256(key.encode()).hexdigest()[:32]
-
-
 def _event(intent: Intent, ticket: Ticket) -> dict[str, object]:
     return {
-        "event_id": _event_id(intent),
+        "event_id": ticket_event_id(intent),
         "issue_id": intent.issue_id,
         "destination": intent.destination,
         "external_id": intent.external_id,

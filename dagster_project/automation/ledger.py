@@ -38,9 +38,10 @@ from dagster_project.automation.destinations.base import (
     Unknown,
 )
 from dagster_project.automation.intents import NOT_THERE, Action, Grounds, Intent, State
-from dagster_project.automation.schema import attempts, intents
+from dagster_project.automation.schema import attempts, intents, tellings
 from dagster_project.automation.store import AT_ONCE, INTENT, NO_GROUNDS, STILL_OPEN, intent_of
 from dagster_project.automation.sweeps import SweepBook
+from dagster_project.automation.tellings import Sinks, TellingBook
 from dagster_project.automation.umbrellas import UmbrellaBook
 
 LEASE = timedelta(minutes=2)
@@ -54,9 +55,10 @@ PATIENCE = 8
 """How often an intent may get lost before it is left to a person: what is lost every time is a poison, no accident."""
 
 _LONGEST_BACKOFF = timedelta(hours=1)
+_NOBODY: Sinks = {}
 
 
-class Ledger(SweepBook, UmbrellaBook):
+class Ledger(SweepBook, TellingBook, UmbrellaBook):
     """The ledger behind an SQLAlchemy URL; its tables are made, or brought up to date, when that is due.
 
     Raises:
@@ -122,10 +124,13 @@ class Ledger(SweepBook, UmbrellaBook):
 
     def held_until(self, destination: str, now: datetime) -> datetime | None:
         """Until when a rate limit that this or an earlier run met keeps the destination closed; None if it is open."""
-        query = select(func.max(attempts.c.hold_until)).where(attempts.c.destination == destination)
+        limits = [
+            select(func.max(table.c.hold_until)).where(table.c.destination == destination)
+            for table in (attempts, tellings)
+        ]
         with self.reader.connect() as connection:
-            until: datetime | None = connection.execute(query).scalar_one()
-        return until if until and until > now else None
+            met: list[datetime | None] = [connection.execute(query).scalar_one() for query in limits]
+        return max((until for until in met if until and until > now), default=None)
 
     # ---------- moving
 
@@ -234,8 +239,11 @@ class Ledger(SweepBook, UmbrellaBook):
             return self._move(connection, intent, (State.PENDING, State.REJECTED), "withdrawn", now, values)
 
     @contextmanager
-    def exporting(self, now: datetime) -> Iterator[list[tuple[Intent, Ticket]]]:
-        """The confirmed intents that the lake has not seen; they count as seen when the block ends well."""
+    def exporting(self, now: datetime, sinks: Sinks = _NOBODY) -> Iterator[list[tuple[Intent, Ticket]]]:
+        """The confirmed intents that the lake has not seen; they count as seen when the block ends well.
+
+        With that, and in the same transaction, it is noted that ``sinks`` are to be told of them.
+        """
         query = (
             select(*INTENT, intents.c.payload)
             .where(intents.c.confirmed_at.is_not(None), intents.c.exported_at.is_(None))
@@ -244,7 +252,9 @@ class Ledger(SweepBook, UmbrellaBook):
         )
         with self.engine.begin() as connection:
             rows = connection.execute(query).mappings().all()
-            yield [(intent_of(row), Ticket.from_json(row["payload"])) for row in rows]
+            confirmed = [(intent_of(row), Ticket.from_json(row["payload"])) for row in rows]
+            yield confirmed
+            self.announce(connection, confirmed, sinks, now)
             done = [row["intent_id"] for row in rows]
             for start in range(0, len(done), 500):
                 chosen = intents.c.intent_id.in_(done[start : start + 500])

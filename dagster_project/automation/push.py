@@ -6,7 +6,7 @@ it must have become visible, and sent again only if it is not there. A run may d
 once: the ledger's conditional moves keep every step safe. An unchanged queue sends nothing and writes nothing.
 
 What was done reaches the lake (``exports.py``), so that dbt knows when an issue got its ticket, and how well pushing
-goes.
+goes; and it reaches the sinks of events (``telling.py``).
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ from datetime import datetime, timedelta
 from time import monotonic
 
 from dagster_project.automation.delivery import Delivery
-from dagster_project.automation.destinations.base import Closeable
+from dagster_project.automation.destinations.base import Closeable, TakesEvents
 from dagster_project.automation.destinations.outlet import Outlet
 from dagster_project.automation.exports import Synced, export
 from dagster_project.automation.ledger import Ledger
 from dagster_project.automation.queue import read_queue
 from dagster_project.automation.report import PlanKey, Progress, PushReport
+from dagster_project.automation.telling import sinks_of, tell
+from dagster_project.automation.tellings import Sinks
 from dagster_project.errors import ConfigurationError
 from dagster_project.home import Home
 
@@ -37,6 +39,7 @@ def push(
     plan: Collection[PlanKey] | None = None,
     progress: Progress = lambda _: None,
     ledger: Ledger | None = None,
+    sinks: Sinks | None = None,
 ) -> PushReport:
     """Bring every destination in line with the queue; what one destination refuses does not stop the others.
 
@@ -48,6 +51,7 @@ def push(
         plan: send only these changes (``Change.key``); what differs from them by now waits.
         progress: told of each ticket as it is delivered, and of each problem.
         ledger: the home's by default.
+        sinks: who is told of tickets; by default those among ``outlets``.
 
     Raises:
         ConfigurationError: nothing was published yet, or the ledger cannot be used.
@@ -61,7 +65,8 @@ def push(
         return now + timedelta(seconds=monotonic() - started)
 
     report, runs = PushReport(), []
-    for outlet in outlets:
+    # Sinks of events come last: where there is a tracker, it is the first to have an issue.
+    for outlet in sorted(outlets, key=lambda one: isinstance(one.destination, TakesEvents)):
         began, before = clock(), report.tally
         delivery = Delivery(ledger, outlet, clock, progress, report, plan)
         try:
@@ -72,13 +77,20 @@ def push(
         except ConfigurationError as error:  # a template, or the mapping of a field: the others go on
             progress(report.problem(outlet.name, f"nothing is sent: {error}"))
         finally:
-            if isinstance(outlet.destination, Closeable):
-                outlet.destination.close()
+            _close(outlet)
         counts = {name: count - before[name] for name, count in report.tally.items()}
         runs.append(Synced(outlet.name, began, clock(), counts))
     if not dry_run:
-        export(home, ledger, runs, clock())
+        export(home, ledger, runs, clock(), sinks_of(outlets) if sinks is None else sinks)
+        for outlet in outlets:
+            tell(ledger, outlet.destination, clock, report, progress)
+            _close(outlet)
     return report
+
+
+def _close(outlet: Outlet) -> None:
+    if isinstance(outlet.destination, Closeable):
+        outlet.destination.close()
 
 
 def _followed(ledger: Ledger, outlets: Sequence[Outlet]) -> set[str]:

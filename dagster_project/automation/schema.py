@@ -4,7 +4,8 @@
 ticket, each later one updates or resolves it, and a new number is only given once the one before it is confirmed. So
 the plain unique constraint on (destination, issue_id, sequence) allows one create ever and one open intent at a time,
 on any database. ``attempts`` holds each try at an intent, ``audit`` what happened, in order and chained by hashes
-(``audit.py``); both only grow. The tables are made and brought up to date by Alembic (``migrations/``).
+(``audit.py``); both only grow. ``tellings`` holds events about confirmed writes, for sinks of events. The tables are
+made and brought up to date by Alembic (``migrations/``).
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ from sqlalchemy.exc import ArgumentError
 
 from dagster_project.errors import ConfigurationError
 
-REVISION = "0004"
+REVISION = "0005"
 """The newest migration, which this code is written for."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -153,6 +154,25 @@ umbrella_members = Table(
     Column("issue_id", String(200), primary_key=True),
     Column("umbrella_id", String(200), nullable=False, index=True),
     Column("joined_at", Instant, nullable=False),
+)
+
+tellings = Table(
+    "tellings",
+    metadata,
+    Column("telling_id", Integer, primary_key=True),
+    Column("destination", String(100), nullable=False),  # the sink
+    Column("event_id", String(32), nullable=False),
+    Column("intent_id", String(32), ForeignKey("intents.intent_id"), nullable=False, index=True),  # what it tells of
+    Column("event", Text, nullable=False),  # JSON: a CloudEvent
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("reason", Text, nullable=False, default=""),  # why it was not told the last time
+    Column("not_before", Instant, nullable=False),
+    Column("hold_until", Instant),  # a rate limit, as in attempts
+    Column("created_at", Instant, nullable=False),
+    Column("told_at", Instant),
+    Index("tellings_due", "destination", "told_at", "not_before"),
+    Index("tellings_holding", "destination", "hold_until"),
+    UniqueConstraint("destination", "event_id", name="one_telling_each"),
 )
 
 birth = Table(

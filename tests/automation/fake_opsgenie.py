@@ -31,21 +31,21 @@ class FakeOpsgenie(Unreliable):
         if not request.url.path.endswith(_UNDESCRIBED):
             descriptions.check("opsgenie", "https://api.opsgenie.com", request)
         if request.headers["authorization"] != f"GenieKey {KEY}":
-            return httpx.Response(401, json={"message": "Could not authenticate", "took": 0.0, "requestId": "r"})
+            return _answer(401, message="Could not authenticate")
         if self.forbidden and request.method != "GET":
-            return httpx.Response(403, json={"message": "Api key is read only", "took": 0.0, "requestId": "r"})
+            return _answer(403, message="Api key is read only")
         route = _PATH.fullmatch(request.url.path)
         assert route, request.url
         assert not route["alias"] or request.url.params["identifierType"] == "alias"
         alert = self._of(route["alias"])
         if route["alias"] and alert is None:
-            return httpx.Response(404, json={"message": "Alert with alias does not exist", "requestId": "r"})
+            return _answer(404, message="Alert with alias does not exist")
         if request.method == "GET":
             assert alert is not None
-            return httpx.Response(200, json={"data": alert["notes"] if route["rest"] else alert, "requestId": "r"})
+            return _answer(200, data=alert["notes"] if route["rest"] else alert)
         body = json.loads(request.content)
         if any(one["name"] != "checkout-squad" for one in body.get("responders", ())):
-            return httpx.Response(422, json={"message": "No responders found: team", "requestId": "r"})
+            return _answer(422, message="No responders found: team")
         return self.unreliably(request, lambda: _accepted(lambda: self._write(alert, route["rest"], body)))
 
     def records(self) -> list[Seen]:
@@ -69,7 +69,9 @@ class FakeOpsgenie(Unreliable):
             if present is None or present["status"] == "closed":  # an alias is taken once, while its alert is open
                 assert len(body["message"]) <= 130 and len(body["description"]) <= 15_000
                 notes = [{"note": body["note"]}] if "note" in body else []
-                self.alerts.append({**body, "status": "open", "notes": notes})
+                responders = [{**one, "id": f"team-{one['name']}"} for one in body.get("responders", ())]
+                own = {"id": f"alert-{len(self.alerts)}", "responders": responders, "status": "open", "notes": notes}
+                self.alerts.append({**body, **own})
             return
         assert alert is not None and alert["status"] == "open", "a closed alert cannot be changed"
         match rest.removeprefix("/"):
@@ -83,6 +85,10 @@ class FakeOpsgenie(Unreliable):
                 alert[name] = body[name]
 
 
+def _answer(status: int, **content: Any) -> httpx.Response:
+    return httpx.Response(status, json={**content, "took": 0.1, "requestId": "r"})
+
+
 def _accepted(work: Callable[[], None]) -> httpx.Response:
     work()
-    return httpx.Response(202, json={"result": "Request will be processed", "took": 0.1, "requestId": "r"})
+    return _answer(202, result="Request will be processed")

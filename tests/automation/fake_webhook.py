@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +24,7 @@ class FakeReceiver(Unreliable):
     """A consumer that takes each event once, as the documentation tells it to."""
 
     taken: dict[str, dict[str, Any]] = field(default_factory=dict)
+    down: bool = False
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         """Check, then take."""
@@ -35,19 +37,29 @@ class FakeReceiver(Unreliable):
         event = json.loads(request.content)
         assert event["id"] == event_id
         assert request.headers["content-type"].startswith("application/cloudevents+json")
-        Draft202012Validator(events.schema_of("incident")).validate(event["data"])
+        kind = event["type"].split(".")[1]
+        Draft202012Validator(events.schema_of(kind)).validate(event["data"])
+        if self.down:
+            raise httpx.ConnectError("Connection refused", request=request)
         return self.unreliably(request, lambda: self._take(event))
 
     def records(self) -> list[Seen]:
         """The issues as the consumer knows them, from the events it took."""
-        issues: dict[str, dict[str, Any]] = {}
-        for event in self.taken.values():
-            known = issues.setdefault(event["subject"], {"notes": []})
-            known |= event["data"]
-            known["closed"] = ".resolved." in event["type"]
-            known["notes"] += [event["data"]["change"]] if event["data"]["change"] else []
-        return [Seen(one["title"], one["brief"], one["closed"], tuple(one["notes"])) for one in issues.values()]
+        return incidents(self.taken.values())
 
     def _take(self, event: dict[str, Any]) -> httpx.Response:
         self.taken.setdefault(event["id"], event)
         return httpx.Response(204)
+
+
+def incidents(told: Iterable[dict[str, Any]]) -> list[Seen]:
+    """The issues as somebody knows them who was told these events, in this order."""
+    issues: dict[str, dict[str, Any]] = {}
+    for event in told:
+        if ".incident." not in event["type"]:
+            continue
+        known = issues.setdefault(event["subject"], {"notes": []})
+        known |= event["data"]
+        known["closed"] = ".resolved." in event["type"]
+        known["notes"] += [event["data"]["change"]] if event["data"]["change"] else []
+    return [Seen(one["title"], one["brief"], one["closed"], tuple(one["notes"])) for one in issues.values()]

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import duckdb
@@ -29,6 +30,7 @@ from dagster_project.automation.destinations.base import (
 from dagster_project.automation.ledger import Ledger
 from dagster_project.automation.push import PushReport, push
 from dagster_project.automation.queue import Evidence, Issue, Quote, SeverityTerm
+from dagster_project.automation.tellings import Sinks
 from dagster_project.home import Home
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
@@ -206,7 +208,8 @@ class MortalLedger(Ledger):
     def __init__(self, url: str, *, now: datetime, fate: Fate) -> None:
         super().__init__(url, now=now)
         self._fate = fate
-        for name in ("record", "claim", "finish", "expire", "found", "absent", "not_looked_up", "withdraw"):
+        steps = "record claim finish expire found absent not_looked_up withdraw begin_to_tell told"
+        for name in steps.split():
             setattr(self, name, self._mortal(getattr(self, name)))
 
     def _mortal(self, method: Callable[..., Any]) -> Callable[..., Any]:
@@ -219,10 +222,10 @@ class MortalLedger(Ledger):
         return wrapped
 
     @contextmanager
-    def exporting(self, now: datetime) -> Iterator[list[Any]]:
+    def exporting(self, now: datetime, sinks: Sinks = MappingProxyType({})) -> Iterator[list[Any]]:
         """The export may die before, within and after."""
         self._fate.step()
-        with super().exporting(now) as confirmed:
+        with super().exporting(now, sinks) as confirmed:
             yield confirmed
             self._fate.step()
         self._fate.step()

@@ -87,4 +87,4 @@ def test_the_guides_destination_keeps_the_promise(home: Home, tmp_path: Path, de
 def test_the_guides_settings_are_settings() -> None:
     (text,) = blocks("yaml")
     kinds = [entry.kind for entry in DestinationsFile.model_validate(yaml.safe_load(text)).destinations]
-    assert kinds == ["jira", "request_tracker", "slack", "webhook"]
+    assert kinds == ["jira", "request_tracker", "slack", "webhook", "events"]

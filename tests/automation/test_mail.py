@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from email.message import EmailMessage
-from email.parser import BytesParser
-from email.policy import default
 from typing import Any, cast
 
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from dagster_project.automation.brief import render
 from dagster_project.automation.destinations import Outlet
@@ -30,60 +24,22 @@ from dagster_project.automation.destinations.base import (
     Unknown,
     outcome_of,
 )
-from dagster_project.automation.destinations.mail import Mail, MailSettings
+from dagster_project.automation.destinations.mail import Mail
 from dagster_project.automation.push import push
 from dagster_project.home import Home
+from tests.automation.mail_server import PASSWORD, MailServer, mail, mail_server
 from tests.automation.support import CHECKOUT, NOW, publish, resolved
 
-PASSWORD = "planted-mail-0123456789"
 TICKET = render(CHECKOUT, "mail")
 
 
-class Server:
-    """What the server does with recipients and messages."""
-
-    def __init__(self) -> None:
-        self.mails: list[EmailMessage] = []
-        self.recipient = self.message = "250 ok"
-        self.lose = False
-
-    async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, to: str, options: Any) -> str:
-        envelope.rcpt_tos.append(to)
-        return self.recipient
-
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        if self.message.startswith("250"):
-            self.mails.append(BytesParser(policy=default).parsebytes(cast(bytes, envelope.content)))
-        if self.lose:
-            cast(asyncio.Transport, server.transport).abort()  # it has the message; the answer is lost
-        return self.message
-
-
-def authenticate(server: object, session: object, envelope: object, mechanism: str, data: object) -> AuthResult:
-    assert isinstance(data, LoginPassword)
-    return AuthResult(success=data.password == PASSWORD.encode())
-
-
 @pytest.fixture
-def server() -> Iterator[tuple[Server, int]]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    handler = Server()
-    controller = Controller(
-        handler, hostname="127.0.0.1", port=port, authenticator=authenticate, auth_require_tls=False
-    )
-    controller.start()
-    yield handler, port
-    controller.stop()
+def server() -> Iterator[tuple[MailServer, int]]:
+    with mail_server() as running:
+        yield running, running.port
 
 
-def mail(port: int, **settings: Any) -> Mail:
-    entry = {"kind": "mail", "host": "127.0.0.1", "port": port, "tls": "none", "sender": "fc@acme.example"}
-    return Mail(MailSettings.model_validate({**entry, "to": ["ops@acme.example"], **settings}))
-
-
-def test_a_ticket_is_one_thread_to_its_owner(server: tuple[Server, int]) -> None:
+def test_a_ticket_is_one_thread_to_its_owner(server: tuple[MailServer, int]) -> None:
     handler, port = server
     destination = mail(port, recipients={"checkout-squad": ["checkout@acme.example", "lead@acme.example"]})
     opened = destination.create(TICKET)
@@ -99,7 +55,7 @@ def test_a_ticket_is_one_thread_to_its_owner(server: tuple[Server, int]) -> None
     assert "<strong>Priority lowered" in page
 
 
-def test_it_has_no_power_so_that_a_lost_answer_waits_for_a_person(home: Home, server: tuple[Server, int]) -> None:
+def test_it_has_no_power_so_that_a_lost_answer_waits_for_a_person(home: Home, server: tuple[MailServer, int]) -> None:
     handler, port = server
     destination = mail(port)
     assert not isinstance(destination, FindsByMarker | ReadsTicket | RepeatsSafely)
@@ -112,7 +68,7 @@ def test_it_has_no_power_so_that_a_lost_answer_waits_for_a_person(home: Home, se
     assert len(handler.mails) == 1 and report.rejected == 1 and "outbox" in report.problems[0]
 
 
-def test_a_story_is_told_once_each(home: Home, server: tuple[Server, int]) -> None:
+def test_a_story_is_told_once_each(home: Home, server: tuple[MailServer, int]) -> None:
     handler, port = server
     outlet = Outlet(mail(port))
     lowered = replace(CHECKOUT, priority="P2")
@@ -126,7 +82,7 @@ def outcome(destination: Mail) -> Outcome:
     return outcome_of(lambda: destination.create(TICKET))
 
 
-def test_what_the_server_says_decides_what_is_known(server: tuple[Server, int]) -> None:
+def test_what_the_server_says_decides_what_is_known(server: tuple[MailServer, int]) -> None:
     handler, port = server
     handler.recipient = "550 no such user"
     refused = outcome(mail(port))
@@ -150,7 +106,7 @@ def test_without_a_connection_nothing_was_sent() -> None:
     assert isinstance(gone, NotSent) and "check host, port and tls" in gone.reason
 
 
-def test_a_wrong_password_names_its_variable(server: tuple[Server, int], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_password_names_its_variable(server: tuple[MailServer, int], monkeypatch: pytest.MonkeyPatch) -> None:
     handler, port = server
     for value, right in ((PASSWORD, True), ("wrong", False), ("", False)):
         monkeypatch.setenv("SMTP_PASSWORD", value)
@@ -161,7 +117,7 @@ def test_a_wrong_password_names_its_variable(server: tuple[Server, int], monkeyp
     assert len(handler.mails) == 1
 
 
-def test_a_server_without_starttls_is_not_trusted_with_anything(server: tuple[Server, int]) -> None:
+def test_a_server_without_starttls_is_not_trusted_with_anything(server: tuple[MailServer, int]) -> None:
     handler, port = server
     result = outcome(mail(port, tls="starttls"))
     assert isinstance(result, Rejected) and "check port and tls" in result.reason and not handler.mails

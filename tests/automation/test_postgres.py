@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
-import subprocess
-import tempfile
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -15,57 +11,34 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
 import sqlalchemy as sa
 
+from dagster_project import lake
 from dagster_project.automation.destinations import Outlet
+from dagster_project.automation.destinations.event_file import EventFile
 from dagster_project.automation.ledger import Ledger
 from dagster_project.automation.push import PushReport, push
 from dagster_project.home import Home
+from tests.automation.postgres import empty, needs_postgresql, postgresql
 from tests.automation.support import BORN, CHECKOUT, DELIVERY, NOW, Clock, SimulatedTracker, publish
 
-_BIN = max((path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/initdb")), default=None)
-_AS_POSTGRES = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-
-pytestmark = pytest.mark.skipif(_BIN is None, reason="no PostgreSQL server is installed (Debian: postgresql)")
+pytestmark = needs_postgresql
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    """A throw-away cluster on loopback; its URL."""
-    assert _BIN
-    pytest.importorskip("psycopg", reason="the extra `postgres` is not installed")
-    folder = Path(tempfile.mkdtemp(prefix="fc-pg-"))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    if _AS_POSTGRES:
-        shutil.chown(folder, "postgres")
-    data, log = str(folder / "data"), str(folder / "log")
-    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
-    control = [str(_BIN / "pg_ctl"), "-D", data]
-
-    def command(*arguments: str) -> None:
-        subprocess.run([*_AS_POSTGRES, *arguments], check=True, stdout=subprocess.DEVNULL, cwd=folder)
-
-    command(str(_BIN / "initdb"), "-D", data, "-A", "trust", "-U", "postgres")
-    command(*control, "-o", options, "-w", "-l", log, "start")
-    try:
-        yield f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres"
-    finally:
-        command(*control, "-m", "immediate", "stop")
-        shutil.rmtree(folder, ignore_errors=True)
+    """A throw-away cluster; its URL."""
+    with postgresql() as url:
+        yield url
 
 
 @pytest.fixture
 def shared(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     """A home whose ledger is an empty database there."""
     monkeypatch.setenv("FEEDBACK_LEDGER_URL", server)
-    engine = sa.create_engine(server)
-    with engine.begin() as connection:
-        connection.execute(sa.text("drop schema public cascade"))
-        connection.execute(sa.text("create schema public"))
-    engine.dispose()
+    empty(server)
     return Home.locate(tmp_path)
 
 
@@ -98,3 +71,22 @@ def test_a_lost_answer_is_looked_up_and_the_log_cannot_be_changed(shared: Home) 
     with pytest.raises(sa.exc.DBAPIError, match="append-only"), ledger.engine.begin() as connection:
         connection.execute(sa.text("update audit set actor = 'somebody else'"))
     assert ledger.verify_audit().holds
+
+
+def test_two_runs_at_once_tell_each_event_once(shared: Home) -> None:
+    publish(shared, [replace(CHECKOUT, issue_id=f"ISS-{number}", owner=f"team {number}") for number in range(8)])
+    tracker, together = SimulatedTracker(Clock()), threading.Barrier(2)
+    Ledger(shared.ledger_url, now=BORN)
+
+    def run(_: int) -> PushReport:
+        together.wait()
+        return push(shared, now=NOW, outlets=[Outlet(EventFile(shared.events)), Outlet(tracker)])
+
+    for _ in range(2):  # what one run was still telling while the other ended is told by the next
+        with ThreadPoolExecutor(2) as pool:
+            assert not any(report.problems for report in pool.map(run, range(2)))
+    events = [json.loads(line) for line in shared.events.read_text().splitlines()]
+    landed = lake.scan(shared, "ticket_events").filter(pl.col("destination") == "sim").collect()["event_id"]
+    told = sorted(event["id"] for event in events if ".ticket." in event["type"])
+    assert told == sorted(landed) and len(told) == 8 and len(events) == 16
+    assert Ledger(shared.ledger_url).verify_audit().holds

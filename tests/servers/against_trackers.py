@@ -6,12 +6,12 @@ Not part of ``make test``: `make test-servers` installs what this needs, and run
 from __future__ import annotations
 
 import json
+import os
 import random
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -25,33 +25,19 @@ from dagster_project.automation.destinations import Outlet
 from dagster_project.automation.destinations.github import GitHubIssues, GitHubSettings
 from dagster_project.automation.destinations.request_tracker import RequestTracker, RequestTrackerSettings
 from dagster_project.automation.destinations.slack import Slack, SlackSettings
-from dagster_project.automation.ledger import Ledger
 from dagster_project.automation.push import push
 from dagster_project.automation.queue import Issue
 from dagster_project.home import REPOSITORY, Home
 from tests.automation import descriptions
-from tests.automation.support import BORN, CHECKOUT, NOW, publish, resolved
+from tests.automation.support import CHECKOUT, NOW, publish, resolved
 from tests.servers import request_tracker as rt
-from tests.servers.processes import TOOLS, free_port, running
+from tests.servers.processes import free_port, running
+from tests.servers.stories import BRISK, NODE, faulty, issues, needs_tools, planned, tell, validating
 
-FAULTS = ["429", "503", "cut before", "502", "cut after", "silence"]
-NODE = TOOLS / "node_modules" / ".bin"
-MITMDUMP = TOOLS / "mitmproxy" / "bin" / "mitmdump"
-KILLS = 200
-BRISK = {"pace_seconds": 0, "timeout_seconds": 3}
-OWNERS = ("checkout-squad", "logistics-desk", "payments", "search", "accounts")
+KILLS = int(os.environ.get("KILLS", "200"))
+"""How many runs are killed; fewer to try the rest."""
 
 needs_rt = pytest.mark.skipif(not rt.SERVER.exists(), reason="Debian's request-tracker5 is not installed")
-needs_tools = pytest.mark.skipif(not MITMDUMP.exists(), reason="run `make test-servers`")
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    """An empty home whose ledger is a month old."""
-    home = Home.locate(tmp_path / "home")
-    home.root.mkdir()
-    Ledger(home.ledger_url, now=BORN)
-    return home
 
 
 @pytest.fixture(scope="module")
@@ -75,14 +61,6 @@ def of(tracker: rt.RequestTracker, issue: Issue) -> list[dict[str, Any]]:
 
 def _mark(ticket: dict[str, Any]) -> str:
     return next((value for field in ticket["CustomFields"] for value in field["values"] if value), "")
-
-
-def issues(prefix: str, count: int) -> list[Issue]:
-    """Issues of several owners, so that no cap gathers them in an umbrella."""
-    return [
-        replace(CHECKOUT, issue_id=f"{prefix}-{n}", owner=f"{OWNERS[n % len(OWNERS)]}-{n}", product=f"shop {n}")
-        for n in range(count)
-    ]
 
 
 @needs_rt
@@ -115,8 +93,7 @@ def test_rt_opens_reads_updates_comments_closes_and_reopens(tracker: rt.RequestT
 def test_rt_has_one_ticket_per_issue_whatever_happened_on_the_way(
     tracker: rt.RequestTracker, home: Home, tmp_path: Path, seed: int
 ) -> None:
-    chance = random.Random(seed)
-    plan = {str(write): chance.choice(FAULTS) for write in range(0, 60) if chance.random() < 0.4}
+    plan = planned(seed, 0.4)
     ours = issues(f"faults{seed}", 8)
     with faulty(tmp_path, tracker.url, plan) as url:
         told = tell(home, Outlet(to_rt(url, timeout_seconds=2)), ours)
@@ -208,69 +185,14 @@ def emulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, st
         yield f"http://127.0.0.1:{port}", f"http://127.0.0.1:{port + 1}"
 
 
-@contextmanager
-def validating(folder: Path, description: str, upstream: str) -> Iterator[str]:
-    """A proxy that refuses what a vendor's description does not allow, in both directions."""
-    port = free_port()
-    command: list[str | Path] = [
-        NODE / "prism",
-        "proxy",
-        "--errors",
-        "-p",
-        str(port),
-        descriptions.path_of(description),
-        upstream,
-    ]
-    with running(command, port, folder / f"{description}.log"):
-        yield f"http://127.0.0.1:{port}"
-
-
-@contextmanager
-def faulty(folder: Path, upstream: str, plan: dict[str, str], post_reads: str = "-") -> Iterator[str]:
-    """A proxy in which writes go wrong as planned."""
-    port = free_port()
-    (folder / "plan.json").write_text(json.dumps(plan))
-    command: list[str | Path] = [
-        MITMDUMP,
-        "--mode",
-        f"reverse:{upstream}",
-        "--listen-host",
-        "127.0.0.1",
-        "-p",
-        str(port),
-        "-q",
-    ]
-    command += ["-s", Path(__file__).with_name("faults.py")]
-    own = {"FAULT_PLAN": str(folder / "plan.json"), "POST_READS": post_reads}
-    with running(command, port, folder / "mitmproxy.log", own):
-        yield f"http://127.0.0.1:{port}"
-
-
-def tell(home: Home, outlet: Outlet, ours: list[Issue]) -> int:
-    """Every issue is opened, gets less urgent and is over, in as many runs as that takes; how many."""
-    now, runs = NOW, 0
-    lowered = [replace(issue, priority="P2") for issue in ours]
-    for stage in (ours, lowered, [resolved(issue) for issue in lowered]):
-        publish(home, stage)
-        for _ in range(40):
-            now, runs = now + timedelta(minutes=6), runs + 1
-            report = push(home, now=now, outlets=[outlet])
-            if not report.problems and not report.unknown and not report.deferred:
-                break
-        else:
-            raise AssertionError(report.problems)
-    return runs
-
-
 @needs_tools
 @descriptions.needs("github")
 def test_github_has_one_issue_each_by_its_own_description(
     emulated: tuple[str, str], home: Home, tmp_path: Path
 ) -> None:
-    chance, ours = random.Random(1), issues("github", 6)
-    plan = {str(write): chance.choice(FAULTS) for write in range(60) if chance.random() < 0.3}
+    plan, ours = planned(1), issues("github", 6)
     headers = {"Authorization": "Bearer planted_token"}
-    with validating(tmp_path, "github", emulated[0]) as checked:
+    with validating(tmp_path, descriptions.path_of("github"), emulated[0]) as checked:
         canary = httpx.post(f"{checked}/repos/acme/shop/issues", json={"title": []}, headers=headers)
         assert canary.status_code == 422, "the proxy lets through what GitHub's description forbids"
         with faulty(tmp_path, checked, plan) as url:
@@ -286,8 +208,7 @@ def test_github_has_one_issue_each_by_its_own_description(
 
 @needs_tools
 def test_slack_has_one_message_each(emulated: tuple[str, str], home: Home, tmp_path: Path) -> None:
-    chance, ours = random.Random(2), issues("slack", 6)
-    plan = {str(write): chance.choice(FAULTS) for write in range(60) if chance.random() < 0.3}
+    plan, ours = planned(2), issues("slack", 6)
 
     def ask(method: str, **form: str) -> Any:
         headers = {"Authorization": "Bearer planted_token"}

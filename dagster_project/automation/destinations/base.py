@@ -22,11 +22,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from dagster_project.errors import DestinationError
 
@@ -40,7 +40,8 @@ class Ticket:
     ``note`` is a comment about the change since the last delivery (empty: no comment), ``note_key`` tells this change
     from every other (empty: the ticket is new), and ``reopens`` says that this system resolved the ticket before and
     takes that back. ``fields`` are further fields of the target's own, from the mapping in ``destinations.yml``.
-    ``keeps_open`` leaves closing to people.
+    ``keeps_open`` leaves closing to people. ``sequence`` orders what is said of one issue at one destination, as text:
+    later is greater.
     """
 
     issue_id: str
@@ -56,6 +57,7 @@ class Ticket:
     note: str = ""
     note_key: str = ""
     reopens: bool = False
+    sequence: str = ""
 
     @property
     def closes(self) -> bool:
@@ -64,14 +66,14 @@ class Ticket:
 
     @cached_property
     def content_hash(self) -> str:
-        """Identifies what the ticket says; the note about the change is not part of it."""
-        still = replace(self, note="", note_key="", reopens=False)
+        """Identifies what the ticket says; the note about the change, and the place in the order, do not count."""
+        still = replace(self, note="", note_key="", reopens=False, sequence="")
         return hashlib.sha256(still.as_json().encode()).hexdigest()
 
     def as_json(self) -> str:
         """The ticket as the ledger keeps it."""
         content = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        for name in ("fields", "keeps_open"):
+        for name in ("fields", "keeps_open", "sequence"):
             if not content[name]:
                 del content[name]  # so that a ticket without it keeps the hash it had before there was any
         return json.dumps(content, sort_keys=True, ensure_ascii=False)
@@ -243,6 +245,18 @@ class ReadsTicket(Protocol):
 
     def read(self, external_id: str) -> ExternalTicket | None:
         """The ticket, or None if the tool no longer has it."""
+        ...
+
+
+@runtime_checkable
+class TakesEvents(Protocol):
+    """A destination that is told of events, and keeps no tickets: what becomes of tickets elsewhere is told there too.
+
+    It takes an event's id only once, or leaves that to its consumers.
+    """
+
+    def tell(self, event: Mapping[str, Any]) -> None:
+        """Hand a CloudEvent over; returns once it was taken, or raises ``DeliveryError``."""
         ...
 
 

@@ -22,6 +22,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from dagster_project.automation.destinations.event_file import EventFileSettings
 from dagster_project.automation.destinations.github import GitHubSettings
 from dagster_project.automation.destinations.jira import JiraSettings
 from dagster_project.automation.destinations.local import LocalSettings
@@ -40,6 +41,7 @@ FILE_NAME = "destinations.yml"
 
 Settings = Annotated[
     LocalSettings
+    | EventFileSettings
     | GitHubSettings
     | JiraSettings
     | MailSettings

@@ -38,6 +38,9 @@ _NO_CONNECTION = (
 )
 DEFAULT_WAIT = timedelta(minutes=1)
 _LONGEST_WAIT = timedelta(days=1)
+_NO_INSTANT = (
+    1_000_000_000  # a rate limit's reset below this is so many seconds (Roundup), above it an instant (GitHub)
+)
 
 T = TypeVar("T")
 
@@ -255,7 +258,8 @@ def wait_of(response: httpx.Response) -> timedelta:
     elif until := _date(asked):
         wait = until - there
     elif reset.isdigit():
-        wait = timedelta(seconds=min(int(reset) - there.timestamp(), _LONGEST_WAIT.total_seconds()))
+        until_then = int(reset) if int(reset) < _NO_INSTANT else int(reset) - there.timestamp()
+        wait = timedelta(seconds=min(until_then, _LONGEST_WAIT.total_seconds()))
     return min(max(wait, timedelta(seconds=1)), _LONGEST_WAIT)
 
 

@@ -11,6 +11,7 @@ import contextlib
 import smtplib
 import ssl
 from collections.abc import Callable
+from dataclasses import replace
 from email.message import EmailMessage
 from email.utils import formatdate
 from typing import Literal
@@ -112,8 +113,8 @@ class Mail:
         server = self._connected()
         try:
             if self._settings.user:
-                _or_fail(lambda: server.login(self._settings.user or "", password), self._refused)
-            _or_fail(lambda: server.send_message(message), self._not_taken)
+                self._or_fail(lambda: server.login(self._settings.user or "", password), self._refused)
+            self._or_fail(lambda: server.send_message(message), self._not_taken)
         finally:
             server.close()  # without QUIT: what it answers to that could only blur what is known
 
@@ -166,19 +167,22 @@ class Mail:
                 return Deferred(said, DEFAULT_WAIT)
         return Unknown(f"no answer to the message ({said})")
 
+    def _or_fail(self, act: Callable[[], object], failure: Callable[[Exception], Failure]) -> None:
+        try:
+            act()
+        except (OSError, smtplib.SMTPException) as error:
+            outcome = failure(error)
+            reason = outcome.reason
+            for secret in self._secret.forms():
+                reason = reason.replace(secret, "***")  # a server may repeat it
+            raise DeliveryError(replace(outcome, reason=reason)) from None
+
     def _message_id(self, key: str) -> str:
         return f"<feedback-control.{key}@{self._settings.sender.partition('@')[2]}>"
 
     def _external(self, ticket: Ticket, message_id: str) -> ExternalTicket:
         url = f"mid:{message_id.strip('<>')}"  # RFC 2392
         return ExternalTicket(message_id, url, ticket.title, ticket.body, ticket.closes, ticket.content_hash)
-
-
-def _or_fail(act: Callable[[], object], failure: Callable[[Exception], Failure]) -> None:
-    try:
-        act()
-    except (OSError, smtplib.SMTPException) as error:
-        raise DeliveryError(failure(error)) from None
 
 
 def _said(error: Exception) -> str:

@@ -1,8 +1,7 @@
-"""Any tool that takes a webhook: what becomes of an issue, as signed events.
+"""Any tool that takes a webhook: what becomes of issues and of their tickets elsewhere, as signed events.
 
-Events are CloudEvents 1.0 in the JSON format, named after CDEvents' incidents (``incident.detected``,
-``incident.updated``, ``incident.resolved``); their JSON Schema is in ``schemas/``. They are signed as Standard Webhooks
-says: HMAC-SHA256 over id, time and body. An event that is sent again keeps its id, so a consumer that remembers ids
+Events are CloudEvents 1.0 in the JSON format (``events.py`` lists them). They are signed as Standard Webhooks says:
+HMAC-SHA256 over id, time and body. An event that is sent again keeps its id, so a consumer that remembers ids
 takes each event once; that is what an unknown outcome is settled by.
 """
 
@@ -15,17 +14,16 @@ import hmac
 import json
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import httpx
 from pydantic import Field
 
-from dagster_project.automation.destinations.base import DeliveryError, ExternalTicket, Failure, Rejected, Ticket
+from dagster_project.automation.destinations.base import DeliveryError, Failure, Rejected
 from dagster_project.automation.destinations.http import HttpDestination, Secret
 from dagster_project.automation.destinations.settings import NAME, VARIABLE, HttpSettings
-from dagster_project.automation.events import incident_event
+from dagster_project.automation.destinations.sink import EventSink
 from dagster_project.home import Home
 
 _PREFIX = "whsec_"
@@ -46,38 +44,17 @@ class WebhookSettings(HttpSettings):
         return Webhook(self)
 
 
-class Webhook(HttpDestination):
+class Webhook(EventSink, HttpDestination):
     """One receiver of events as a ticket destination."""
-
-    repeats_safely: Literal[True] = True
 
     def __init__(self, settings: WebhookSettings, *, transport: httpx.BaseTransport | None = None) -> None:
         secret = Secret(settings.secret_env, f"the secret shared with the receiver, {_PREFIX}…,")
         super().__init__(settings, secret, transport=transport)
-        self._address = settings.base_url
+        self.place = settings.base_url
 
-    def create(self, ticket: Ticket) -> ExternalTicket:
-        """Say that the issue was detected."""
-        return self._posted("detected", ticket)
-
-    def update(self, external_id: str, ticket: Ticket) -> ExternalTicket:
-        """Say what the issue is now."""
-        return self._posted("updated", ticket)
-
-    def resolve(self, external_id: str, ticket: Ticket) -> ExternalTicket:
-        """Say that it is over."""
-        return self._posted("resolved" if ticket.closes else "updated", ticket)
-
-    def _posted(self, change: Literal["detected", "updated", "resolved"], ticket: Ticket) -> ExternalTicket:
-        self._http.write("POST", "", incident_event(change, ticket, datetime.now(UTC)), bytes)
-        return ExternalTicket(
-            ticket.marker,
-            self._address,
-            ticket.title,
-            ticket.body,
-            closed=change == "resolved",
-            content_hash=ticket.content_hash,
-        )
+    def tell(self, event: Mapping[str, Any]) -> None:
+        """Post the event."""
+        self._http.write("POST", "", event, bytes)
 
     def _headers(self) -> Mapping[str, str]:
         return {"Content-Type": "application/cloudevents+json; charset=utf-8"}
@@ -102,7 +79,7 @@ class Webhook(HttpDestination):
         return key
 
     def _refusal(self, response: httpx.Response) -> Failure | None:
-        said, place = self._said(response), urlsplit(self._address).netloc
+        said, place = self._said(response), urlsplit(self.place).netloc
         match response.status_code:
             case 401 | 403:
                 reason = (
@@ -110,7 +87,7 @@ class Webhook(HttpDestination):
                 )
                 return Rejected(reason, whole_destination=True)
             case 404 | 410:
-                reason = f"{said}; nothing takes events at {self._address}: check base_url"
+                reason = f"{said}; nothing takes events at {self.place}: check base_url"
                 return Rejected(reason, whole_destination=True)
         return None
 

@@ -1,0 +1,125 @@
+"""Version 1 of the events is a promise: what a consumer was built on stays, and only fields are added.
+
+``published/`` holds the schemas as they were published. To add a field, add it in both places. What breaks a consumer
+is a version 2 beside version 1.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+
+from dagster_project.automation import events
+from dagster_project.automation.brief import render
+from dagster_project.automation.intents import Action, Intent, State
+from dagster_project.automation.queue import Issue
+from tests.automation.consumer import published, validator
+from tests.automation.support import CHECKOUT, NOW, resolved
+
+KINDS = ["event", "incident", "ticket"]
+_FOR_PEOPLE = {"title", "description"}
+
+
+def broken(before: Any, after: Any, where: str = "") -> list[str]:
+    """What of a schema can no longer be relied on: the places at which another stands in its stead."""
+    if not isinstance(before, dict) or not isinstance(after, dict):
+        return [] if before == after else [where]
+    found = [f"{where}/required/{name}" for name in set(before.get("required", ())) - set(after.get("required", ()))]
+    for name in set(before) | set(after):
+        if name in _FOR_PEOPLE or name == "required":
+            continue
+        if name == "properties":
+            fields = after.get(name, {})
+            for field, schema in before.get(name, {}).items():
+                found += broken(schema, fields[field], f"{where}/{field}") if field in fields else [f"{where}/{field}"]
+        elif name not in before or name not in after:
+            found.append(f"{where}/{name}")
+        else:
+            found += broken(before[name], after[name], f"{where}/{name}")
+    return found
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_was_published_still_holds(kind: str) -> None:
+    assert Draft202012Validator.check_schema(events.schema_of(kind)) is None
+    assert broken(published(kind), events.schema_of(kind)) == []
+    added = set(events.schema_of(kind)["properties"]) - set(published(kind)["properties"])
+    assert not added, f"new fields: add them to tests/automation/published as well, so that they stay: {added}"
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        (lambda schema: schema["properties"].pop("owner"), "/owner"),
+        (lambda schema: schema["properties"]["labels"].update(type="string"), "/labels/type"),
+        (lambda schema: schema["properties"]["labels"]["items"].update(type="object"), "/labels/items/type"),
+        (lambda schema: schema["properties"]["status"]["enum"].append("maybe"), "/status/enum"),
+        (lambda schema: schema["properties"]["issue_id"].pop("minLength"), "/issue_id/minLength"),
+        (lambda schema: schema["required"].remove("brief"), "/required/brief"),
+        (lambda schema: schema.update(additionalProperties=False), "/additionalProperties"),
+        (lambda schema: schema.update({"$id": "urn:feedback-control:incident:v2"}), "/$id"),
+    ],
+)
+def test_a_change_that_breaks_consumers_is_found(change: Any, what: str) -> None:
+    changed = json.loads(json.dumps(published("incident")))
+    change(changed)
+    assert broken(published("incident"), changed) == [what]
+
+
+def test_a_field_may_be_added_and_consumers_take_it() -> None:
+    grown = json.loads(json.dumps(published("incident")))
+    grown["properties"]["severity"] = {"type": "number"}
+    grown["required"].append("severity")
+    assert broken(published("incident"), grown) == []
+    event = incident("detected", CHECKOUT)
+    event["data"]["severity"] = event["partition"] = 1
+    validator().validate(event)
+
+
+def incident(change: Any, issue: Issue) -> dict[str, Any]:
+    event = events.incident_event(change, replace(render(issue, "webhook"), sequence="20260501-000000"), NOW)
+    return dict(json.loads(json.dumps(event)))
+
+
+def ticket(action: Action) -> dict[str, Any]:
+    sequence = int(action is not Action.CREATE)
+    there = ("OPS-1", "https://tracker.example/OPS-1", "", 1, NOW, None, NOW, NOW, "checkout-squad")
+    intent = Intent("i", CHECKOUT.issue_id, "jira", sequence, action, State.CONFIRMED, "hash", *there)
+    issue = resolved(CHECKOUT) if action is Action.RESOLVE else CHECKOUT
+    return events.ticket_event(intent, render(issue, "jira"), f"20260501-{sequence:06d}")
+
+
+EVERY = {
+    "incident.detected": incident("detected", CHECKOUT),
+    "incident.updated": incident("updated", replace(CHECKOUT, priority="P2")),
+    "incident.resolved": incident("resolved", resolved(CHECKOUT)),
+    "ticket.created": ticket(Action.CREATE),
+    "ticket.updated": ticket(Action.UPDATE),
+    "ticket.closed": ticket(Action.RESOLVE),
+}
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_event_is_as_published(name: str) -> None:
+    event = EVERY[name]
+    assert event["type"] == f"feedback-control.{name}.v1"
+    validator().validate(event)
+    for missing in event:
+        assert not validator().is_valid({key: value for key, value in event.items() if key != missing})
+    for missing in event["data"]:
+        data = {key: value for key, value in event["data"].items() if key != missing}
+        assert not validator().is_valid({**event, "data": data})
+    for wrong in ({"priority": "P9"}, {"issue_id": ""}):
+        assert not validator().is_valid({**event, "data": {**event["data"], **wrong}})
+    other = {"incident": "urn:feedback-control:ticket:v1", "ticket": "urn:feedback-control:incident:v1"}
+    for wrong in ({"dataschema": other[name.partition(".")[0]]}, {"time": "yesterday"}, {"specversion": "0.3"}):
+        assert not validator().is_valid({**event, **wrong})
+
+
+def test_an_event_of_a_kind_that_is_new_does_not_disturb_who_knows_the_envelope_only() -> None:
+    event = {**EVERY["ticket.created"], "type": "feedback-control.service.rolledback.v1"}
+    validator().validate({**event, "dataschema": "urn:feedback-control:service:v1", "data": {"release": "5.1.9"}})
