@@ -38,7 +38,8 @@ from dagster_project.automation.destinations.base import (
     Unknown,
 )
 from dagster_project.automation.intents import NOT_THERE, Action, Grounds, Intent, State
-from dagster_project.automation.schema import attempts, intents
+from dagster_project.automation.pull_book import PullBook
+from dagster_project.automation.schema import attempts, intents, pulls
 from dagster_project.automation.store import INTENT, intent_of
 from dagster_project.automation.sweeps import SweepBook
 from dagster_project.automation.umbrellas import UmbrellaBook
@@ -56,7 +57,7 @@ PATIENCE = 8
 _LONGEST_BACKOFF = timedelta(hours=1)
 
 
-class Ledger(SweepBook, UmbrellaBook):
+class Ledger(SweepBook, UmbrellaBook, PullBook):
     """The ledger behind an SQLAlchemy URL; its tables are made, or brought up to date, when that is due.
 
     Raises:
@@ -118,9 +119,12 @@ class Ledger(SweepBook, UmbrellaBook):
 
     def held_until(self, destination: str, now: datetime) -> datetime | None:
         """Until when a rate limit that this or an earlier run met keeps the destination closed; None if it is open."""
-        query = select(func.max(attempts.c.hold_until)).where(attempts.c.destination == destination)
+        named = [
+            select(func.max(table.c.hold_until)).where(table.c.destination == destination)
+            for table in (attempts, pulls)
+        ]
         with self.reader.connect() as connection:
-            until: datetime | None = connection.execute(query).scalar_one()
+            until = max((found for query in named if (found := connection.execute(query).scalar_one())), default=None)
         return until if until and until > now else None
 
     # ---------- moving

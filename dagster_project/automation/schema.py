@@ -41,7 +41,7 @@ from sqlalchemy.exc import ArgumentError
 
 from dagster_project.errors import ConfigurationError
 
-REVISION = "0002"
+REVISION = "0003"
 """The newest migration, which this code is written for."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -103,6 +103,7 @@ intents = Table(
     Index("intents_heads", "destination", "is_head", "state"),
     Index("intents_owner", "destination", "owner", "created_at"),
     Index("intents_to_export", "exported_at", "confirmed_at"),
+    Index("intents_markers", "destination", "marker"),
     UniqueConstraint("destination", "issue_id", "sequence", name="one_intent_at_a_time"),
     CheckConstraint(
         "(sequence = 0 and action = 'create') or (sequence > 0 and action <> 'create')", name="create_is_first"
@@ -152,6 +153,14 @@ umbrella_members = Table(
     Column("issue_id", String(200), primary_key=True),
     Column("umbrella_id", String(200), nullable=False, index=True),
     Column("joined_at", Instant, nullable=False),
+)
+
+pulls = Table(
+    "pulls",
+    metadata,
+    Column("destination", String(100), primary_key=True),
+    Column("pulled_until", Instant),  # what people did there until then is in the lake
+    Column("hold_until", Instant),  # a rate limit that a pull met: nothing goes to this destination before
 )
 
 birth = Table(
