@@ -217,8 +217,8 @@ class RequestTracker(HttpDestination):
             if ours or by_program:
                 return None
             said = self._words_of(one)
-            who = (one.created, one.creator.id)
-            return TicketChange(marker, str(ticket.id), "comment", said, *who, change_id=str(one.id))
+            at, by = one.created, one.creator.id
+            return TicketChange(marker, str(ticket.id), "comment", said, at, by, change_id=str(one.id))
         kind = _KINDS.get(one.field) if one.kind in ("Set", "Status") else None
         value, before = one.after or "", one.before or ""
         if kind == "assignee":  # told by number; only of the present owner is the name known

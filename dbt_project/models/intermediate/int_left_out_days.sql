@@ -1,5 +1,5 @@
 -- Which of the days behind a baseline stay out of it: those of an issue that a person rejected, by what was known when
--- the day that is judged began. So nothing decided before changes when somebody says so later, ids of issues least of all.
+-- the day that is judged began. So what was decided before stays, the ids of issues above all, when somebody says so.
 with said as (
 
     select distinct

@@ -52,7 +52,10 @@ theirs as (
         actor,
         by_person,
         occurred_at,
-        row_number() over (partition by issue_id, event order by occurred_at desc, known_at desc, event_id desc) as newest
+        row_number() over (
+            partition by issue_id, event
+            order by occurred_at desc, known_at desc, event_id desc
+        ) as newest
     from events
     where event in ('status', 'assignee')
 
