@@ -124,7 +124,8 @@ class Ledger(SweepBook, UmbrellaBook, PullBook):
             for table in (attempts, pulls)
         ]
         with self.reader.connect() as connection:
-            until = max((found for query in named if (found := connection.execute(query).scalar_one())), default=None)
+            holds: list[datetime | None] = [connection.execute(query).scalar_one() for query in named]
+        until = max((one for one in holds if one), default=None)
         return until if until and until > now else None
 
     # ---------- moving

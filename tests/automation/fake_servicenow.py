@@ -66,8 +66,11 @@ class FakeServiceNow(Unreliable):
         match what:
             case "comment":
                 self._remark(row, "comments", value, by)
-            case "assign" | "priority":
-                self._change(row, {"assign": "assigned_to"}.get(what, what), value, by)
+            case "assign":
+                self._change(row, "assigned_to", f"{len(value):032x}", by)
+                row["assigned_to.user_name"] = value
+            case "priority":
+                self._change(row, "priority", value, by)
             case "reopen":
                 self._change(row, "state", "2", by)
             case "resolve" | "reject":

@@ -101,6 +101,7 @@ class _Changed(BaseModel):
     correlation_id: str
     created_by: str = Field("", alias="sys_created_by")
     close_code: str = ""
+    assignee: str = Field("", alias="assigned_to.user_name")
 
 
 class _Changes(BaseModel):
@@ -211,6 +212,7 @@ class ServiceNow(HttpDestination):
         query = f"tablename={self._settings.table}^documentkeyIN{chosen}^fieldnameIN{columns}^sys_created_on>={begin}"
         acts = list(self._rows("/api/now/table/sys_audit", _Acts, f"{query}^ORDERBYsys_created_on"))
         codes = {(act.record, act.at): act.after for act in acts if act.column == "close_code"}
+        last = {act.record: act.sys_id for act in acts if act.column == "assigned_to"}
         for act in acts:
             record, kind = records[act.record], _KINDS.get(act.column)
             if kind is None:
@@ -220,8 +222,11 @@ class ServiceNow(HttpDestination):
             ours = act.by in (self._settings.user, record.created_by)
             if not (ours and may_be_ours(kind, resolution)):
                 by_program = act.by == _SYSTEM
-                who = (act.at.replace(tzinfo=UTC), act.by, act.before or None, resolution, act.sys_id, by_program)
-                yield TicketChange(record.correlation_id, act.record, kind, act.after, *who)
+                value, before = act.after, act.before
+                if kind == "assignee":  # told by sys_id; only of the present one is the name known
+                    value, before = record.assignee if last[act.record] == act.sys_id else f"user {value}", ""
+                who = (act.at.replace(tzinfo=UTC), act.by, before or None, resolution, act.sys_id, by_program)
+                yield TicketChange(record.correlation_id, act.record, kind, value, *who)
 
     def _remarks(self, records: Mapping[str, _Changed], chosen: str, begin: str) -> Iterator[TicketChange]:
         query = f"element_idIN{chosen}^elementINcomments,work_notes^sys_created_on>={begin}^ORDERBYsys_created_on"
