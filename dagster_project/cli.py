@@ -73,7 +73,7 @@ def _progress(started: datetime) -> Callable[[str], None]:
     return show
 
 
-_OUTBOUND = ("audit", "outbox", "preview", "push")
+_OUTBOUND = ("audit", "outbox", "preview", "pull", "push")
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 _sources = click.option(
     "--sources", type=click.Path(path_type=Path), help="The sources.yml to read  [default: HOME/sources.yml]."
@@ -109,11 +109,11 @@ def main(context: click.Context, home: Path | None) -> None:
 @click.option(
     "--as-of", type=_Instant(), help="Pretend it is this instant: nothing known later is used  [default: now]."
 )
-@click.option("--send/--no-send", default=True, help="Open, update and resolve tickets, or leave them alone.")
+@click.option("--send/--no-send", default=True, help="Open, update and resolve tickets, or only read them.")
 @_json
 @click.pass_obj
 def run(home: Home, sources: Path | None, as_of: datetime | None, send: bool, as_json: bool) -> None:
-    """One turn of the loop: land, label, decide, push, report.
+    """One turn of the loop: land, label, pull, decide, push, report.
 
     Rerunning is safe: files already landed are skipped, text already labelled is not labelled again, and an unchanged
     queue sends nothing.

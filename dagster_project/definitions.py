@@ -1,7 +1,8 @@
 """The code location: five stages, one home, three jobs, and what starts them.
 
-``loop`` turns feedback and telemetry into decisions; ``push`` carries decisions out and reports on them. They are apart
-so that nothing leaves until somebody switches the ``queue_changed`` sensor on. ``drift`` is for ML owners, weekly.
+``loop`` turns feedback, telemetry and what people did to tickets into decisions; ``push`` carries decisions out and
+reports on them. They are apart so that nothing leaves until somebody switches the ``queue_changed`` sensor on.
+``drift`` is for ML owners, weekly.
 Schedules and sensors start switched off.
 """
 
@@ -55,7 +56,8 @@ CHECKS: Sequence[ModuleType] = [
 ]
 
 _weekly = AssetSelection.assets("drift_report", "label_queue")
-_outward = AssetSelection.groups("automation", "measurement") - _weekly
+_inward = AssetSelection.assets(*automation_assets.ticket_changes.keys)
+_outward = AssetSelection.groups("automation", "measurement") - _weekly - _inward
 loop = define_asset_job("loop", selection=AssetSelection.all() - _outward - _weekly)
 push = define_asset_job("push", selection=_outward)
 drift = define_asset_job("drift", selection=_weekly)

@@ -1,6 +1,6 @@
-"""One turn of the loop in plain Python: land, label, decide, push, report.
+"""One turn of the loop in plain Python: land, label, pull, decide, push, report.
 
-The Dagster assets call the same five functions in the same order; the command line, replays and tests call this, which
+The Dagster assets call the same six functions in the same order; the command line, replays and tests call this, which
 starts in a second and needs no instance.
 """
 
@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dagster_project.automation.destinations import load_outlets
+from dagster_project.automation.pull import PullReport, pull
 from dagster_project.automation.push import PushReport, push
 from dagster_project.decisioning.warehouse import DecisionReport, decide
 from dagster_project.enrichment.labeling import LabelReport, label_new
@@ -29,6 +30,7 @@ class TurnReport:
 
     landed: LandingReport
     labeled: LabelReport
+    pulled: PullReport
     decided: DecisionReport
     pushed: PushReport | None
     report: Path
@@ -44,12 +46,16 @@ def turn(
 ) -> TurnReport:
     """Run every stage once, as of an instant (default: now).
 
+    What people did to tickets is read before the decision, which needs to know it, also where nothing is to be sent.
+
     Raises:
         FeedbackControlError: a stage could not do its work; what the stages before it did stays done.
     """
     now = datetime.now(UTC).replace(microsecond=0)
     landed = land(home, load_sources(sources), now=now, progress=progress)
     labeled = label_new(home, progress=progress)
+    outlets = load_outlets(home)
+    pulled = pull(home, now=now, outlets=outlets, progress=progress)
     decided = decide(home, as_of=as_of or now, progress=progress)
-    pushed = push(home, now=now, outlets=load_outlets(home), progress=progress) if send else None
-    return TurnReport(landed, labeled, decided, pushed, write_report(home))
+    pushed = push(home, now=now, outlets=outlets, progress=progress) if send else None
+    return TurnReport(landed, labeled, pulled, decided, pushed, write_report(home))

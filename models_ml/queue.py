@@ -37,7 +37,10 @@ _FORMULA = ("=", "+", "-", "@")
 
 @dataclass(frozen=True)
 class Candidate:
-    """A text that nobody labelled yet (masked, by its hash), and what the classifier makes of it."""
+    """A text that nobody labelled yet (masked, by its hash), and what the classifier makes of it.
+
+    ``doubted`` says who has reason to doubt that, and why; empty where nobody has.
+    """
 
     text_hash: str
     text: str
@@ -48,6 +51,7 @@ class Candidate:
     runner_up_type: str
     runner_up_confidence: float
     abstained: bool
+    doubted: str = ""
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,16 @@ def choose(
     return [Chosen(pool[index], _reason(pool[index], recall)) for index in chosen]
 
 
+def doubted_first(
+    candidates: Sequence[Candidate], recall: Mapping[str, float], encoder: Any, golden: Sequence[str], size: int
+) -> list[Chosen]:
+    """As ``choose``, but what people have doubted comes first, and takes up to half of the queue."""
+    doubted = [one for one in candidates if one.doubted]
+    first = choose(doubted, recall, encoder, golden, (size + 1) // 2) if doubted else []
+    known = [*golden, *(one.candidate.text for one in first)]
+    return first + choose([one for one in candidates if not one.doubted], recall, encoder, known, size - len(first))
+
+
 def _worth(one: Candidate, recall: Mapping[str, float]) -> float:
     uncertainty = 1 - (one.confidence - one.runner_up_confidence) + _ABSTAINED_BONUS * one.abstained
     return uncertainty * (2 - recall.get(one.best_type, 0.0))
@@ -114,7 +128,8 @@ def _reason(one: Candidate, recall: Mapping[str, float]) -> str:
     guess = (
         f"guessed {one.best_type} ({one.confidence:.2f}), then {one.runner_up_type} ({one.runner_up_confidence:.2f})"
     )
-    reasons = [f"declined; {guess}" if one.abstained else guess]
+    reasons = [one.doubted] if one.doubted else []
+    reasons.append(f"declined; {guess}" if one.abstained else guess)
     if recall.get(one.best_type, 1.0) < _WEAK:
         reasons.append(f"it finds only {recall[one.best_type]:.0%} of {one.best_type}")
     return "; ".join(reasons)

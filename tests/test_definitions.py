@@ -25,6 +25,9 @@ def test_lineage_runs_from_feedback_to_the_report(defs: Definitions) -> None:
     for name in (
         ["lake", "feedback"],
         ["lake", "labels"],
+        ["lake", "ticket_events"],
+        ["lake", "baseline_exclusions"],
+        ["int_baseline"],
         ["fct_issues"],
         ["out_tickets"],
         ["published_warehouse"],
@@ -63,6 +66,7 @@ def test_the_loop_sends_nothing_and_push_decides_nothing(defs: Definitions) -> N
     loop = defs.resolve_job_def("loop").asset_layer.executable_asset_keys
     push = defs.resolve_job_def("push").asset_layer.executable_asset_keys
     assert AssetKey("tickets") not in loop
+    assert {AssetKey(["lake", "ticket_events"]), AssetKey(["lake", "baseline_exclusions"])} <= set(loop)
     assert push == {AssetKey("tickets"), AssetKey("closed_loop_report")}
     weekly = defs.resolve_job_def("drift").asset_layer.executable_asset_keys
     assert weekly == {AssetKey("drift_report"), AssetKey("label_queue")}

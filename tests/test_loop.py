@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import os
 import shutil
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from dagster_project.automation.destinations import load_outlets
 from dagster_project.automation.destinations.local import list_tickets
+from dagster_project.automation.pull import pull
+from dagster_project.automation.push import push
 from dagster_project.cli import main
 from dagster_project.decisioning.explain import queue
+from dagster_project.decisioning.warehouse import decide, read_rows
 from dagster_project.home import REPOSITORY, Home
 from dagster_project.loop import TurnReport, turn
+from dagster_project.measurement.drift import label_queue
 from dagster_project.measurement.rehearsals.shop import ShopTruth, write_shop
 
 UNTIL = datetime(2026, 11, 23, tzinfo=UTC)
@@ -76,6 +83,8 @@ def test_open_issues_have_one_ticket_each_and_a_second_turn_opens_none(
     again = turn(home, sources=shop.sources, as_of=UNTIL)
     assert again.pushed is not None
     assert (again.labeled.labeled, again.pushed.created, again.pushed.updated) == (0, 0, 0)
+    assert again.pulled.problems == []
+    assert not any(again.pulled.counts.values())  # what we wrote is nobody else's doing
     assert (home.outbound / "out_tickets.jsonl").read_bytes() == before
 
 
@@ -93,6 +102,47 @@ def test_another_folder_and_dagster_itself_give_the_same_bytes(
     assert [result.success for result in results] == [True, True]
     home, _ = first
     assert (elsewhere.outbound / "out_tickets.jsonl").read_bytes() == (home.outbound / "out_tickets.jsonl").read_bytes()
+
+
+def test_a_person_who_says_not_a_bug_is_heard_by_the_next_decision(
+    first: tuple[Home, TurnReport], tmp_path: Path
+) -> None:
+    """Said in the ticket's file; then in the mart, in the label queue and, from the next day on, in the baseline."""
+    home = Home(Path(shutil.copytree(first[0].root, tmp_path / "home", symlinks=True)))
+    ticket = next(one for one in list_tickets(home.tickets) if "Checkout" in one.title)
+    said_at, later = UNTIL + timedelta(minutes=10), UNTIL + timedelta(minutes=15)
+    text = ticket.path.read_text(encoding="utf-8").replace("status: open\n", "status: not a bug\nby: jo\n", 1)
+    ticket.path.write_text(text, encoding="utf-8")
+    os.utime(ticket.path, (said_at.timestamp(), said_at.timestamp()))
+    outlets = load_outlets(home)
+    report = pull(home, now=later, outlets=outlets)
+    assert (report.problems, report.rejected, report.exclusions) == ([], 1, 1)
+
+    decide(home, as_of=later)
+    chosen = "select * from fct_issue_lifecycle where rejected_at is not null"
+    (issue,) = read_rows(home, chosen).to_dicts()
+    assert (issue["issue_type"], issue["ticket_status"]) == ("checkout_failure", "rejected")
+    assert (issue["rejected_as"], issue["rejected_by"]) == ("not a bug", "jo")
+    assert issue["rejected_at"] == said_at.replace(tzinfo=None)
+    pushed = push(home, now=datetime.now(UTC), outlets=outlets)
+    assert (pushed.created, pushed.problems) == (0, [])
+    assert "status: not a bug" in ticket.path.read_text(encoding="utf-8")
+
+    with label_queue(home, as_of=later, size=10).open(encoding="utf-8", newline="") as rows:
+        notes = [row["note"] for row in csv.DictReader(rows)]
+    asked = f"issue {issue['issue_id']} was rejected as 'not a bug' by jo: is this the type?"
+    assert [note.startswith(asked) for note in notes[:6]] == [True] * 5 + [False]
+
+    decide(home, as_of=UNTIL + timedelta(days=2, hours=6))
+    days = "select day, max(baseline_days) from int_baseline where issue_type = ? and scope_kind = 'all' group by day"
+    heard, unheard = (dict(read_rows(home, days, [kind]).iter_rows()) for kind in ("checkout_failure", "(any)"))
+    midnight = UNTIL.replace(tzinfo=None)
+    assert heard[midnight] == unheard[midnight] == 28.0
+    after = midnight + timedelta(days=2)
+    assert unheard[after] == 28.0
+    assert heard[after] < 28.0
+    again = "select issue_id from fct_issues where issue_type = 'checkout_failure'"
+    assert read_rows(home, again).to_series().to_list() == [issue["issue_id"]]
 
 
 def test_the_report_shows_every_issue(first: tuple[Home, TurnReport]) -> None:

@@ -1,4 +1,4 @@
-"""The part of the command line that is about what leaves: push, plan, preview, dead letters, the audit log."""
+"""The part of the command line that is about the trackers: push, plan, preview, pull, dead letters, the audit log."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import click
 from dagster_project.automation import brief, outbox
 from dagster_project.automation.destinations import Outlet, load_outlets
 from dagster_project.automation.ledger import Ledger
+from dagster_project.automation.pull import pull
 from dagster_project.automation.push import push
 from dagster_project.automation.queue import read_queue
 from dagster_project.automation.report import Change, PlanKey
@@ -64,6 +65,29 @@ def push_command(
     else:
         said = ", ".join(f"{count} {name}" for name, count in report.counts.items() if count)
         click.echo(said or "nothing to do")
+
+
+@click.command("pull")
+@click.option("--only", help="Only from the destination of this name.")
+@_json
+@click.pass_obj
+def pull_command(home: Home, only: str | None, as_json: bool) -> None:
+    """Read what people did to our tickets: status, assignee, priority, comments. Nothing is written there.
+
+    The next decision knows of it. An issue whose ticket was rejected ("not a bug") is no incident to baselines from the
+    next day on.
+    """
+    report = pull(
+        home,
+        now=datetime.now(UTC),
+        outlets=_chosen(home, only),
+        progress=lambda line: click.echo(line, err=True),
+    )
+    if as_json:
+        click.echo(json.dumps({**report.counts, "problems": report.problems}, indent=2, ensure_ascii=False))
+        return
+    said = ", ".join(f"{count} {name}" for name, count in report.counts.items() if count)
+    click.echo(said or "nothing new")
 
 
 @click.command("preview")
@@ -188,7 +212,7 @@ def show_command(home: Home, issue_id: str, as_json: bool) -> None:
         click.echo("nothing was done about it")
 
 
-COMMANDS: tuple[click.Command, ...] = (push_command, preview_command, outbox_group, audit_group)
+COMMANDS: tuple[click.Command, ...] = (push_command, pull_command, preview_command, outbox_group, audit_group)
 
 
 def _ledger(home: Home) -> Ledger:

@@ -38,7 +38,8 @@ from dagster_project.automation.destinations.base import (
     Unknown,
 )
 from dagster_project.automation.intents import NOT_THERE, Action, Grounds, Intent, State
-from dagster_project.automation.schema import attempts, intents, tellings
+from dagster_project.automation.pull_book import PullBook
+from dagster_project.automation.schema import attempts, intents, pulls, tellings
 from dagster_project.automation.store import AT_ONCE, INTENT, NO_GROUNDS, STILL_OPEN, intent_of
 from dagster_project.automation.sweeps import SweepBook
 from dagster_project.automation.tellings import Sinks, TellingBook
@@ -58,7 +59,7 @@ _LONGEST_BACKOFF = timedelta(hours=1)
 _NOBODY: Sinks = {}
 
 
-class Ledger(SweepBook, TellingBook, UmbrellaBook):
+class Ledger(SweepBook, TellingBook, UmbrellaBook, PullBook):
     """The ledger behind an SQLAlchemy URL; its tables are made, or brought up to date, when that is due.
 
     Raises:
@@ -126,7 +127,7 @@ class Ledger(SweepBook, TellingBook, UmbrellaBook):
         """Until when a rate limit that this or an earlier run met keeps the destination closed; None if it is open."""
         limits = [
             select(func.max(table.c.hold_until)).where(table.c.destination == destination)
-            for table in (attempts, tellings)
+            for table in (attempts, tellings, pulls)
         ]
         with self.reader.connect() as connection:
             met: list[datetime | None] = [connection.execute(query).scalar_one() for query in limits]

@@ -105,6 +105,7 @@ intents = Table(
     Index("intents_open", "destination", "is_head", "action"),
     Index("intents_lately", "destination", "created_at"),
     Index("intents_to_export", "exported_at", "confirmed_at"),
+    Index("intents_markers", "destination", "marker"),
     UniqueConstraint("destination", "issue_id", "sequence", name="one_intent_at_a_time"),
     CheckConstraint(
         "(sequence = 0 and action = 'create') or (sequence > 0 and action <> 'create')", name="create_is_first"
@@ -173,6 +174,14 @@ tellings = Table(
     Index("tellings_due", "destination", "told_at", "not_before"),
     Index("tellings_holding", "destination", "hold_until"),
     UniqueConstraint("destination", "event_id", name="one_telling_each"),
+)
+
+pulls = Table(
+    "pulls",
+    metadata,
+    Column("destination", String(100), primary_key=True),
+    Column("pulled_until", Instant),  # what people did there until then is in the lake
+    Column("hold_until", Instant),  # a rate limit that a pull met: nothing goes to this destination before
 )
 
 birth = Table(

@@ -37,6 +37,8 @@ _EARLIEST = {
     # Issues know customers and orders as they were known at their end.
     "orders": "known_at",
     "customers": "known_at",
+    # What people rejected counts for the days that begin afterwards.
+    "baseline_exclusions": "known_at",
 }
 """By lake table, from when on a changed row can change what was decided."""
 

@@ -6,6 +6,7 @@ import base64
 import json
 import re
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -67,6 +68,38 @@ class FakeJira(Unreliable):
             for one in self.issues.values()
         ]
 
+    def act(self, what: str, value: str = "", *, by: str = "jo", number: int = 1) -> None:
+        """What somebody does to an issue in their browser."""
+        issue = self.issues[f"OPS-{number}"]
+        match what:
+            case "comment":
+                paragraph = {"type": "paragraph", "content": [{"type": "text", "text": value}]}
+                self._remark(issue, {"type": "doc", "version": 1, "content": [paragraph]}, by)
+            case "assign" | "priority":
+                self._happened(issue, by, {"assign": "assignee"}.get(what, what), "", value)
+            case "reopen":
+                self._moved(issue, by, "To Do", "new", "")
+            case "resolve" | "reject":
+                self._moved(issue, by, "Done", "done", "Done" if what == "resolve" else "Won't Do")
+
+    def _moved(self, issue: dict[str, Any], by: str, status: str, category: str, resolution: str) -> None:
+        issue["category"] = category
+        self._happened(issue, by, "status", "To Do", status, ("resolution", "", resolution))
+
+    def _happened(self, issue: dict[str, Any], by: str, field: str, before: str, after: str, *more: Any) -> None:
+        items = [
+            {"field": name, "fromString": old, "toString": new} for name, old, new in ((field, before, after), *more)
+        ]
+        number = str(1000 + sum(len(one["histories"]) for one in self.issues.values()))
+        issue["updated"] = self.tick()
+        history = {"id": number, "author": _account(by), "created": _written(self.now), "items": items}
+        issue["histories"].insert(0, history)
+
+    def _remark(self, issue: dict[str, Any], body: Any, by: str) -> None:
+        number = f"{issue['key']}{len(issue['comments'])}"
+        issue["updated"] = self.tick()
+        issue["comments"].append({"id": number, "author": _account(by), "created": _written(self.now), "body": body})
+
     def _create(self, request: httpx.Request) -> httpx.Response:
         body = json.loads(request.content)
         if body["fields"]["project"]["key"] != "OPS":
@@ -80,30 +113,40 @@ class FakeJira(Unreliable):
         key = f"OPS-{len(self.issues) + 1}"
         properties = {one["key"]: one["value"] for one in body["properties"]}
         self.issues[key] = {"key": key, "fields": body["fields"], "category": "new", "properties": properties}
-        self.issues[key]["comments"] = []
+        self.issues[key] |= {"comments": [], "histories": [], "updated": self.tick()}
         return httpx.Response(201, json={"id": "10000", "key": key, "self": f"https://acme.example/{key}"})
 
     def _write(self, rest: str | None, issue: dict[str, Any], body: dict[str, Any]) -> httpx.Response:
         match rest:
             case "/comment":
-                issue["comments"].append(body)
-                return httpx.Response(201, json=body)
+                self._remark(issue, body["body"], USER)
+                return httpx.Response(201, json=issue["comments"][-1])
             case "/transitions":
-                issue["category"] = next(to for number, _, to in self.workflow if number == body["transition"]["id"])
+                _, name, to = next(one for one in self.workflow if one[0] == body["transition"]["id"])
+                self._moved(issue, USER, name, to, "Done" if to == "done" else "")
                 return httpx.Response(204)
         _check_texts(body["fields"])
         labels = issue["fields"]["labels"]
         for verb in body["update"]["labels"]:
             labels += [verb["add"]] if verb.get("add") and verb["add"] not in labels else []
             labels[:] = [label for label in labels if label != verb.get("remove")]
+        self._happened(issue, USER, "labels", "", " ".join(labels))
+        if "priority" in body["fields"]:
+            self._happened(issue, USER, "priority", "", body["fields"]["priority"]["name"])
         issue["fields"] |= body["fields"]
         issue["properties"] |= {one["key"]: one["value"] for one in body["properties"]}
         return httpx.Response(204)
 
     def _search(self, request: httpx.Request) -> httpx.Response:
-        asked = re.fullmatch(r'labels = "([\w-]+)" ORDER BY created ASC', request.url.params["jql"])
-        assert asked, request.url.params["jql"]
-        found = [self._shown(one) for one in self.issues.values() if asked[1] in one["fields"]["labels"]]
+        jql = request.url.params["jql"]
+        asked = re.fullmatch(r'labels = "([\w-]+)"(?: AND updated >= "-(\d+)m")? ORDER BY (?:created|updated) ASC', jql)
+        assert asked, jql
+        since = datetime.now(UTC) - timedelta(minutes=int(asked[2])) if asked[2] else datetime.min.replace(tzinfo=UTC)
+        ours = [one for one in self.issues.values() if asked[1] in one["fields"]["labels"] and one["updated"] >= since]
+        found = [self._shown(one) for one in ours]
+        if "changelog" in request.url.params.get("expand", ""):
+            for issue, shown in zip(ours, found, strict=True):
+                shown["changelog"] = {"histories": issue["histories"], "total": len(issue["histories"])}
         start = int(request.url.params.get("nextPageToken", "0"))
         more = {"nextPageToken": str(start + self.page_size)} if len(found) > start + self.page_size else {}
         return httpx.Response(200, json={"issues": found[start : start + self.page_size], "isLast": not more, **more})
@@ -117,12 +160,22 @@ class FakeJira(Unreliable):
     def _shown(issue: dict[str, Any]) -> dict[str, Any]:
         status = {"name": "any", "statusCategory": {"key": issue["category"]}}
         fields = {name: issue["fields"][name] for name in ("summary", "labels")}
-        return {"key": issue["key"], "fields": {**fields, "status": status}, "properties": issue["properties"]}
+        fields |= {"status": status, "creator": _account(USER)}
+        return {"key": issue["key"], "fields": fields, "properties": issue["properties"]}
 
 
 def text_of(node: dict[str, Any]) -> str:
     """The words of an Atlassian document."""
     return str(node.get("text", "")) + " ".join(text_of(child) for child in node.get("content", ()))
+
+
+def _account(name: str) -> dict[str, str]:
+    kind = "app" if name.endswith("[bot]") else "atlassian"
+    return {"accountId": f"id-of-{name}", "displayName": name, "accountType": kind}
+
+
+def _written(at: datetime) -> str:
+    return f"{at:%Y-%m-%dT%H:%M:%S}.000+0000"
 
 
 def _transition(number: str, name: str, to: str) -> dict[str, Any]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
+
+from tests.automation.support import NOW
 
 BEFORE = ("refused", "timeout before", "500 before", "429")
 AFTER = ("timeout after", "reset after", "500 after", "nonsense after")
@@ -35,7 +38,13 @@ class Unreliable:
     fault: str | httpx.Response | None = None
     spared: int = 0
     writes: int = 0
+    now: datetime = NOW
     requests: list[httpx.Request] = field(default_factory=list)
+
+    def tick(self) -> datetime:
+        """A second goes by in the target."""
+        self.now += timedelta(seconds=1)
+        return self.now
 
     def sent(self, method: str) -> list[dict[str, Any]]:
         """The bodies of all requests of a method."""

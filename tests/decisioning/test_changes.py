@@ -71,6 +71,13 @@ def news(lake: LakeBuilder, now: datetime) -> None:
     for at in hours(now, now + timedelta(hours=6), 0.25):
         lake.complain("checkout_failure", at, platform="ios", app_version="2.0")
     lake.complain("shipping_delivery", old, country="DE", known_at=now + timedelta(hours=1))  # three weeks late
+    # Somebody says that the early incident was none: on this day it still stands, on the next its days are left out.
+    incident = {"issue_id": "ISS-1", "product": "app", "issue_type": "shipping_delivery", "country": "DE"}
+    days = {"excluded_from": START + timedelta(days=15), "excluded_until": START + timedelta(days=19)}
+    lake.add("baseline_exclusions", **incident, **days, excluded=True, known_at=now)
+    for later in (1, 26):
+        lake.complain("shipping_delivery", now + timedelta(hours=later), country="DE")
+        lake.complain("shipping_delivery", now + timedelta(hours=later), country="FR")
     corrected = next(row for row in lake.rows["feedback"] if row["known_at"] == now - timedelta(minutes=85))
     lake.add("feedback", **{**corrected, "text": "corrected", "known_at": now, "content_hash": "2"})
     relabelled = next(row for row in reversed(lake.rows["labels"]) if row["issue_type"] == "app_crash")
@@ -130,6 +137,19 @@ def test_builds_that_follow_one_another_give_the_rows_of_one_build_of_everything
     shutil.copytree(grown.lake, whole.lake)
     build(whole, as_of=NOW + timedelta(days=4))
     assert set(differences(grown, whole).values()) == {0}
+    query = (
+        "select scope_value, date_diff('day', ?, day) as nth, baseline_days, baseline_total from int_baseline"
+        " where issue_type = 'shipping_delivery' and scope_value in ('DE', 'all') and nth in (45, 46) order by all"
+    )
+    with duckdb.connect(str(whole.warehouse), read_only=True) as connection:
+        found = connection.execute(query, [START.replace(tzinfo=None)]).fetchall()
+    assert [(scope, day, days) for scope, day, days, _ in found] == [
+        ("DE", 45, 28.0),
+        ("DE", 46, 23.0),
+        ("all", 45, 28.0),
+        ("all", 46, 23.0),
+    ]
+    assert all(after[3] < 0.5 * before[3] for before, after in (found[:2], found[2:]))
 
 
 @pytest.fixture(scope="module")
@@ -172,6 +192,14 @@ def test_what_landed_before_but_was_not_known_yet_counts_when_it_becomes_known(s
     unknown, known = (plan(small, START + timedelta(days=days)).rebuild_from for days in (1, 3))
     assert unknown == START - timedelta(days=2)
     assert known == START - timedelta(days=24)
+
+
+def test_what_people_said_of_an_issue_is_followed_from_when_it_was_known(small: Home) -> None:
+    said = LakeBuilder(small)
+    said.add("baseline_exclusions", issue_id="ISS-1", excluded=True, known_at=START - timedelta(days=9))
+    said.write()
+    assert plan(small, START + timedelta(days=1, hours=1)).rebuild_from == START - timedelta(days=12)
+    shutil.rmtree(small.lake / "baseline_exclusions" / "ingest_date=2026-02-20")
 
 
 def test_after_a_build_that_failed_or_was_made_by_hand_everything_is_made_anew(small: Home) -> None:

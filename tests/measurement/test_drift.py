@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import polars as pl
 import pytest
 from click.testing import CliRunner, Result
@@ -260,6 +261,41 @@ def test_what_people_labelled_is_not_asked_for_again(
     assert add_labelled(path, golden) == 3
     label_queue(stormy, as_of=AS_OF, size=3)
     assert not {row["text"] for row in asked} & {row["text"] for row in queue_of(stormy)}
+
+
+def test_the_feedback_of_issues_that_people_rejected_comes_first_and_says_so(stormy: Home, tmp_path: Path) -> None:
+    """Published by hand: calm feedback of which some was counted in an issue that was rejected, some in another."""
+    home = Home(Path(shutil.copytree(stormy.root, tmp_path / "home", symlinks=True)))
+    begin, end = LAST_WEEK.replace(tzinfo=None), (LAST_WEEK + timedelta(minutes=20)).replace(tzinfo=None)
+    issues = [
+        ("ISS-1", "pricing_expectation", end, AS_OF - timedelta(days=1), "not a bug", "jo"),
+        ("ISS-2", "praise", end, AS_OF + timedelta(days=1), "rejected", "kim"),  # is not known yet
+        ("ISS-3", "other", end, None, None, None),
+    ]
+    home.published.parent.mkdir()
+    with duckdb.connect(str(home.published)) as connection:
+        connection.execute(
+            "create table fct_issue_lifecycle (issue_id varchar, issue_type varchar, resolved_at timestamp,"
+            " rejected_at timestamptz, rejected_as varchar, rejected_by varchar, product varchar, started_at timestamp)"
+        )
+        for issue in issues:
+            connection.execute("insert into fct_issue_lifecycle values (?, ?, ?, ?, ?, ?, 'app', ?)", [*issue, begin])
+        connection.execute(
+            "create table fct_feedback as select printf('%s-%03d', ?, n) as feedback_id, 'app' as product,"
+            " ['pricing_expectation', 'praise', 'other'][n % 3 + 1] as issue_type, true as is_counted,"
+            " ? + n * interval '1' minute as counted_at from range(60) as numbers (n)",
+            [f"{LAST_WEEK:%d}", begin],
+        )
+    rejected = {CALM[number] for number in range(0, 21, 3)}
+    label_queue(home, as_of=AS_OF, size=10)
+    rows = queue_of(home)
+    doubted = [
+        row["note"].startswith("issue ISS-1 was rejected as 'not a bug' by jo: is this the type?; ") for row in rows
+    ]
+    assert len(rows) == 10 and sum(doubted) >= 3
+    assert doubted == sorted(doubted, reverse=True)
+    assert {row["text"] for row, own in zip(rows, doubted, strict=True) if own} <= rejected
+    assert {(row["issue_type"], row["split"]) for row in rows} == {("", "")}
 
 
 def test_without_feedback_the_queue_is_empty(fresh: Fresh) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from models_ml import queue
 from models_ml.data import GOLDEN, SPLITS, GoldenSetError, load_golden
-from models_ml.queue import COLUMNS, Candidate, Chosen, add_labelled, choose, split_of, write_queue
+from models_ml.queue import COLUMNS, Candidate, Chosen, add_labelled, choose, doubted_first, split_of, write_queue
 
 SURE = Candidate("0", "the app crashes", "app_review", "en", "app_crash", 0.95, "performance", 0.02, False)
 
@@ -100,6 +100,17 @@ def test_the_reason_names_the_guess_and_the_weakness() -> None:
     unsure = candidate(1, "alpha is nice", 0.31, abstained=True, best_type="praise", runner_up_type="other")
     (one,) = choose([unsure], {"praise": 0.17}, None, [], 1)
     assert one.reason == "declined; guessed praise (0.31), then other (0.02); it finds only 17% of praise"
+
+
+def test_what_people_doubted_comes_first_and_takes_half_of_the_queue() -> None:
+    sure = [candidate(number, f"doubt{number} was no crash{number}", 0.99, doubted="jo said no") for number in range(9)]
+    unsure = [candidate(20 + number, f"alpha{number} goes odd{number}", 0.2) for number in range(9)]
+    chosen = doubted_first([*unsure, *sure], {}, None, [], 5)
+    assert [bool(one.candidate.doubted) for one in chosen] == [True, True, True, False, False]
+    assert chosen[0].reason == "jo said no; guessed app_crash (0.99), then performance (0.02)"
+    assert len(doubted_first(unsure, {}, None, [], 5)) == 5
+    copy = candidate(40, sure[0].text, 0.1)
+    assert [one.candidate for one in doubted_first([copy, sure[0]], {}, None, [], 5)] == [sure[0]]
 
 
 # --- labels

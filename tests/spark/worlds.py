@@ -146,6 +146,7 @@ def bring_news(home: Home, now: datetime, issues: list[str]) -> None:
         new = rows.with_columns(feedback_id=pl.col("feedback_id") + name, known_at=moment, occurred_at=happened)
         _append(home, "feedback", new)
     _append(home, "ticket_events", _tickets(issues, now))
+    _append(home, "baseline_exclusions", _rejections(home, now))
     for table, pushed in _pushes(now).items():
         _append(home, table, pushed)
 
@@ -192,7 +193,47 @@ def _tickets(issues: list[str], now: datetime) -> pl.DataFrame:
         for event, at in (("created", now), ("resolved", now + timedelta(minutes=number)))
         if event == "created" or number % 2
     ]
-    return pl.DataFrame(rows).with_columns(known_at="occurred_at", url=pl.format("https://tracker/{}", "issue_id"))
+    ours = pl.DataFrame(rows).with_columns(known_at="occurred_at", url=pl.format("https://tracker/{}", "issue_id"))
+    acts = (("status", "not a bug", "rejected"), ("assignee", "Zoë", None), ("comment", _TEXTS[1], None))
+    theirs = [
+        {
+            "event_id": f"{issue}-{event}-{number % 3}",
+            "issue_id": issue,
+            "event": event,
+            "value": value,
+            "resolution": (resolution, "open", "resolved")[number % 3] if resolution else None,
+            "actor": "jo" if number % 2 else "",
+            "by_person": number % 5 > 0,
+            "occurred_at": now - timedelta(minutes=7 * number + len(event)),
+            "known_at": now,
+        }
+        for number, issue in enumerate(issues)
+        for event, value, resolution in acts
+    ]
+    return pl.concat([ours, pl.DataFrame(theirs)], how="diagonal")
+
+
+def _rejections(home: Home, now: datetime) -> pl.DataFrame:
+    """The first worlds' days of last week were no incident after all; for one that is taken back a day later."""
+    products = lake.scan(home, "feedback").select("product").unique().sort("product").head(6).collect()["product"]
+    types = lake.scan(home, "labels").select("issue_type").unique().sort("issue_type").collect()["issue_type"]
+    said = [
+        {
+            "issue_id": f"{product}-{kind}",
+            "product": product,
+            "issue_type": kind,
+            "platform": "android" if number % 2 else None,
+            "country": "DE" if number % 3 == 0 else None,
+            "excluded_from": now - timedelta(days=12 + number, hours=5),
+            "excluded_until": None if number % 4 == 0 else now - timedelta(days=7, hours=5),
+            "excluded": True,
+            "known_at": now - timedelta(days=2, hours=number),
+        }
+        for number, product in enumerate(products)
+        for kind in types
+    ]
+    back = [{**row, "excluded": False, "known_at": now - timedelta(hours=30)} for row in said[: len(types)]]
+    return pl.DataFrame([*said, *back])
 
 
 def _append(home: Home, table: str, rows: pl.DataFrame) -> None:

@@ -22,7 +22,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -31,6 +32,9 @@ from typing import Any, Literal, Protocol, runtime_checkable
 from dagster_project.errors import DestinationError
 
 Status = Literal["open", "resolved"]
+ChangeKind = Literal["status", "assignee", "priority", "comment"]
+Resolution = Literal["open", "resolved", "rejected"]
+"""What a status comes to; *rejected*: there was nothing to mend ("not a bug"), or nobody will."""
 
 
 @dataclass(frozen=True)
@@ -119,9 +123,37 @@ def carries(body: str, marker: str) -> bool:
     return marker_line(marker) in (line.strip() for line in body.splitlines())
 
 
+def markers_in(text: str) -> list[str]:
+    """The markers that stand in a text on lines of their own: whose ticket it is, or which comment is ours."""
+    return _MARKER.findall(text)
+
+
 def _same_text(one: str, other: str) -> bool:
     """Equal but for line endings and surrounding space, which some tools change."""
     return one.strip().splitlines() == other.strip().splitlines()
+
+
+_MARKER = re.compile(r"^[ \t]*<!-- feedback-control:(\w+) -->[ \t\r]*$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class TicketChange:
+    """One thing that was done to one of our tickets, in the tool's own words; by a person, or ``by_program``.
+
+    ``marker`` tells whose ticket it is, and ``change_id`` this change from every other. Of a status, ``resolution``
+    says what it comes to. A comment's ``value`` is its text, not masked yet.
+    """
+
+    marker: str
+    external_id: str
+    kind: ChangeKind
+    value: str
+    occurred_at: datetime
+    actor: str = ""
+    previous: str | None = None
+    resolution: Resolution | None = None
+    change_id: str = ""
+    by_program: bool = False
 
 
 @dataclass(frozen=True)
@@ -257,6 +289,19 @@ class TakesEvents(Protocol):
 
     def tell(self, event: Mapping[str, Any]) -> None:
         """Hand a CloudEvent over; returns once it was taken, or raises ``DeliveryError``."""
+        ...
+
+
+@runtime_checkable
+class ReportsChanges(Protocol):
+    """A destination that can tell what people did to our tickets there."""
+
+    def changes_since(self, since: datetime) -> Iterable[TicketChange]:
+        """What was done since an instant to tickets that carry our marker; what was done before may come as well.
+
+        Left out is what this system wrote itself, and what other programs commented. The same act comes the same each
+        time.
+        """
         ...
 
 

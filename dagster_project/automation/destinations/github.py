@@ -3,13 +3,14 @@
 One ticket is one GitHub issue. Opening it is a single POST. Look-ups go through the issue *listing*, by label,
 creator and time, because GitHub's search lags by minutes; where nothing carries our label they go through all issues
 since the write, because GitHub silently drops labels when the token may not set them. Titles, bodies and our own
-labels are kept up to date; other labels, assignees and an issue that somebody closed are left alone.
+labels are kept up to date; other labels, assignees and an issue that somebody closed are left alone. What people do is
+read from the events and comments of those of our issues that changed.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Literal
 
@@ -17,17 +18,22 @@ import httpx
 from pydantic import BaseModel, Field, field_validator
 
 from dagster_project.automation.destinations.base import (
+    ChangeKind,
     Deferred,
     DeliveryError,
     ExternalTicket,
     Failure,
     NotSent,
     Rejected,
+    Resolution,
     Ticket,
+    TicketChange,
     carries,
     marker_line,
+    markers_in,
 )
 from dagster_project.automation.destinations.http import HttpDestination, Secret, missing, wait_of
+from dagster_project.automation.destinations.resolutions import may_be_ours, resolution_of
 from dagster_project.automation.destinations.settings import NAME, VARIABLE, HttpSettings
 from dagster_project.home import Home
 
@@ -63,12 +69,26 @@ class _Label(BaseModel):
     name: str = ""
 
 
+class _Account(BaseModel):
+    login: str
+    type: str = "User"
+
+    @property
+    def is_program(self) -> bool:
+        return self.type == "Bot"
+
+
+_NOBODY = _Account(login="")
+
+
 class _Issue(BaseModel):
     number: int
     html_url: str = Field(pattern=r"^https?://")
     title: str
     state: str
     body: str | None = None
+    state_reason: str | None = None
+    user: _Account | None = None
     labels: list[_Label | str] = []
     pull_request: dict[str, Any] | None = None
 
@@ -83,6 +103,22 @@ class _Issue(BaseModel):
 
 class _Comment(BaseModel):
     body: str | None = None
+
+
+class _Remark(_Comment):
+    id: int
+    user: _Account | None = None
+    created_at: datetime
+
+
+class _Event(BaseModel):
+    id: int
+    event: str
+    actor: _Account | None = None
+    created_at: datetime
+    state_reason: str | None = None
+    assignee: _Account | None = None
+    label: _Label | None = None
 
 
 class GitHubIssues(HttpDestination):
@@ -124,6 +160,20 @@ class GitHubIssues(HttpDestination):
             params["since"] = f"{since:%Y-%m-%dT%H:%M:%SZ}"
         found = self._carrying(marker, {**params, "labels": self._settings.label})
         return found or (self._carrying(marker, params) if since else [])
+
+    def changes_since(self, since: datetime) -> Iterable[TicketChange]:
+        """What people did to our issues, by the label, that changed since then."""
+        params: dict[str, str | int] = {"state": "all", "sort": "updated", "direction": "asc"}
+        after: dict[str, str | int] = {"since": f"{since:%Y-%m-%dT%H:%M:%SZ}"}
+        for issue in list(self._listed(self._issues, _Issue, {**params, **after, "labels": self._settings.label})):
+            marker = next(iter(markers_in(issue.body or "")), None)
+            if marker is None or issue.pull_request is not None:
+                continue
+            path = f"{self._issues}/{issue.number}"
+            acts = (one for one in self._listed(f"{path}/events", _Event, {}) if one.created_at >= since)
+            yield from filter(None, (_act(issue, marker, one) for one in acts))
+            remarks = self._listed(f"{path}/comments", _Remark, after)
+            yield from filter(None, (_said(issue, marker, one) for one in remarks))
 
     def _carrying(self, marker: str, params: dict[str, str | int]) -> list[ExternalTicket]:
         listed = self._listed(self._issues, _Issue, params)
@@ -189,6 +239,45 @@ class GitHubIssues(HttpDestination):
                 reason = f"{said}; {repository} has moved: set repository to its new name"
                 return Rejected(reason, whole_destination=True)
         return super()._refusal(response)
+
+
+def _act(issue: _Issue, marker: str, event: _Event) -> TicketChange | None:
+    """What others did; None for ours, and for what is none of the kinds."""
+    told = _told(issue, marker, event)
+    ours = issue.user is not None and event.actor == issue.user  # whoever opened it is us
+    return None if told and ours and may_be_ours(told.kind, told.resolution) else told
+
+
+def _told(issue: _Issue, marker: str, event: _Event) -> TicketChange | None:
+    assignee, priority = event.assignee or _NOBODY, (event.label or _Label()).name.partition("priority: ")[2]
+
+    def told(kind: ChangeKind, value: str, resolution: Resolution | None = None, before: str = "") -> TicketChange:
+        actor, change_id = event.actor or _NOBODY, f"event {event.id}"
+        who = (event.created_at, actor.login, before or None, resolution, change_id, actor.is_program)
+        return TicketChange(marker, str(issue.number), kind, value, *who)
+
+    match event.event:
+        case "closed":
+            reason = event.state_reason or (issue.state_reason if issue.state == "closed" else None) or "closed"
+            return told("status", reason, resolution_of(reason))
+        case "reopened":
+            return told("status", "open", "open")
+        case "assigned":
+            return told("assignee", assignee.login)
+        case "unassigned":
+            return told("assignee", "", before=assignee.login)
+        case "labeled" if priority:
+            return told("priority", priority)
+    return None
+
+
+def _said(issue: _Issue, marker: str, remark: _Remark) -> TicketChange | None:
+    """What a person commented; our own comments carry a marker, and quoting one leaves it inside a line."""
+    actor, text = remark.user or _NOBODY, remark.body or ""
+    if actor.is_program or markers_in(text):
+        return None
+    who = (remark.created_at, actor.login)
+    return TicketChange(marker, str(issue.number), "comment", text, *who, change_id=f"comment {remark.id}")
 
 
 def _is_rate_limit(response: httpx.Response) -> bool:

@@ -4,15 +4,17 @@ One ticket is one Jira issue, opened by a single POST. The marker stands in a la
 an issue property keeps the hash of what was sent, because Jira's document format cannot be compared with ours. Jira's
 search lags behind its writes, by minutes at worst, so the settle time is longer here. Closing and reopening take
 whichever transition of the project's own workflow leads there. Other labels, the assignee, a priority that people chose
-and an issue that somebody closed are left alone.
+and an issue that somebody closed are left alone. What people do is read from the changelogs and comments of those of
+our issues that were updated (``jira_changes.py``).
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
-from collections.abc import Iterator, Mapping
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import httpx
@@ -26,14 +28,16 @@ from dagster_project.automation.destinations.base import (
     NotSent,
     Rejected,
     Ticket,
+    TicketChange,
 )
 from dagster_project.automation.destinations.http import HttpDestination, Secret, missing
+from dagster_project.automation.destinations.jira_changes import REFERENCE, ChangedPage, Remarks, acts, comment
 from dagster_project.automation.destinations.settings import NAME, VARIABLE, HttpSettings, Priority
 from dagster_project.home import Home
 
 SUMMARY_LIMIT = 255
 DESCRIPTION_LIMIT = 30_000  # a field may have 32,767 characters, and markup counts
-PROPERTY = "feedback-control"
+PROPERTY = REFERENCE
 _OURS = re.compile(r"(?:priority|type|product):")
 _ONE_ISSUE = re.compile(r"/issue/[^/]+")
 _MOST_PAGES = 100
@@ -186,12 +190,38 @@ class Jira(HttpDestination):
             "properties": PROPERTY,
             "maxResults": 100,
         }
-        found: list[_Issue] = []
+        return [self._seen(one) for one in self._searched(_Page, asked)]
+
+    def changes_since(self, since: datetime) -> Iterable[TicketChange]:
+        """What people did to our issues, by the label, that were updated since then.
+
+        How long ago that is, and not the instant: a JQL date is read in the time zone of whoever asks.
+        """
+        minutes = max(1, math.ceil((datetime.now(UTC) - since).total_seconds() / 60))
+        asked: dict[str, str | int] = {
+            "jql": f'labels = "{PROPERTY}" AND updated >= "-{minutes}m" ORDER BY updated ASC',
+            "fields": "summary,status,labels,creator",
+            "expand": "changelog",
+            "maxResults": 100,
+        }
+        for issue in self._searched(ChangedPage, asked):
+            marker = next((one for label in issue.fields.labels if (one := _marker_of(label))), None)
+            if marker is None:
+                continue
+            for history in issue.changelog.histories:
+                if history.created >= since:
+                    yield from acts(issue, marker, history)
+            for remark in self._comments(issue.key, Remarks):
+                if remark.created >= since and (told := comment(issue.key, marker, remark)):
+                    yield told
+
+    def _searched(self, kind: type[Any], asked: dict[str, str | int]) -> list[Any]:
+        found: list[Any] = []
         for _ in range(_MOST_PAGES):
-            page, _ = self._http.read("/rest/api/3/search/jql", _Page, **asked)
+            page, _ = self._http.read("/rest/api/3/search/jql", kind, **asked)
             found += page.issues
             if not page.next_page:
-                return [self._seen(one) for one in found]
+                return found
             asked["nextPageToken"] = page.next_page
         raise DeliveryError(NotSent("the search results have no end; check base_url"))
 
@@ -221,14 +251,14 @@ class Jira(HttpDestination):
 
     def _comment_once(self, key: str, ticket: Ticket) -> None:
         reference = f"({PROPERTY} {ticket.note_key})"
-        if not any(reference in json.dumps(comment.body) for comment in self._comments(key)):
+        if not any(reference in json.dumps(comment.body) for comment in self._comments(key, _Comments)):
             body = {"body": formats.adf(f"{ticket.note} {reference}")}
             self._http.write("POST", f"/rest/api/3/issue/{key}/comment", body, _Comment)
 
-    def _comments(self, key: str) -> Iterator[_Comment]:
+    def _comments(self, key: str, kind: type[Any]) -> Iterator[Any]:
         start = 0
         for _ in range(_MOST_PAGES):
-            page, _ = self._http.read(f"/rest/api/3/issue/{key}/comment", _Comments, startAt=start, maxResults=100)
+            page, _ = self._http.read(f"/rest/api/3/issue/{key}/comment", kind, startAt=start, maxResults=100)
             yield from page.comments
             start = page.start + len(page.comments)
             if start >= page.total or not page.comments:
@@ -276,6 +306,10 @@ class Jira(HttpDestination):
 
 def _label_of(marker: str) -> str:
     return f"{PROPERTY}-{marker}"
+
+
+def _marker_of(label: str) -> str:
+    return label.partition(f"{PROPERTY}-")[2]
 
 
 def _labels(ticket: Ticket) -> list[str]:

@@ -1,8 +1,9 @@
 """The embedded tracker: a folder of Markdown files, for teams and demos without an account anywhere.
 
 ``FC-7.md`` is one ticket: YAML front matter (status, priority, owner, times), the brief, and a History that only
-grows. A person may change ``status`` and add keys in the front matter, and write below the brief; all of that is
-kept. ``index.md`` lists the tickets. Files are replaced atomically, under a lock that spans processes.
+grows. A person may change ``status`` and add keys in the front matter (``assignee``; ``by``, to say who it was), and
+write below the brief; all of that is kept, and told as their doing. ``index.md`` lists the tickets. Files are replaced
+atomically, under a lock that spans processes.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import fcntl
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,15 +27,20 @@ from dagster_project.automation.destinations.base import (
     DeliveryError,
     ExternalTicket,
     Rejected,
+    Resolution,
     Ticket,
+    TicketChange,
     carries,
     marker_line,
+    markers_in,
 )
+from dagster_project.automation.destinations.local_changes import Noted, notice, read_notes, written_comment
+from dagster_project.automation.destinations.resolutions import rejects, resolution_of
 from dagster_project.automation.destinations.settings import NAME, DestinationSettings
 from dagster_project.home import Home
 
 CLOSED = frozenset({"resolved", "closed", "done", "duplicate", "rejected", "not a bug"})
-"""Values of ``status`` that count as closed; any other word is open."""
+"""Values of ``status`` that count as closed, as do the words of ``resolutions.py``; any other word is open."""
 
 _OURS = frozenset("status created priority owner title issue labels updated".split())
 _NUMBERED = re.compile(r"FC-(\d+)\.md")
@@ -78,7 +84,7 @@ class LocalTicket:
     @property
     def closed(self) -> bool:
         """Whether its status counts as closed."""
-        return self.status.lower() in CLOSED
+        return _is_closed(self.status)
 
 
 def list_tickets(folder: Path) -> list[LocalTicket]:
@@ -124,6 +130,28 @@ class LocalTracker:
         """Every ticket with the marker, oldest first; all files are read, so ``since`` saves nothing."""
         return [_external(path) for path in _ticket_files(self._folder) if carries(_text(path), marker)]
 
+    def changes_since(self, since: datetime) -> Iterable[TicketChange]:
+        """What people changed in the front matter or wrote below, noticed since then."""
+        if not self._folder.exists():
+            return []
+        with self._locked():
+            markers = {path.stem: self._notice(path) for path in _ticket_files(self._folder)}
+            noted = [one for one in read_notes(self._folder) if datetime.fromisoformat(one.noticed) >= since]
+        return [_change(one, marker) for one in noted if (marker := markers.get(one.ticket))]
+
+    def _notice(self, path: Path) -> str | None:
+        """Note what a person changed in a file; whose ticket it is, if it is anybody's."""
+        text = _text(path)
+        marker = next(iter(markers_in(text)), None)
+        if marker is None:
+            return None
+        try:
+            matter, _ = _parsed(path, text)
+        except DeliveryError:
+            return marker  # the next push says what is wrong with it
+        notice(path, text, matter, text.partition(marker_line(marker))[2], self._clock())
+        return marker
+
     def _set(self, external_id: str, ticket: Ticket) -> ExternalTicket:
         path = self._folder / f"{external_id}.md"
         with self._locked():
@@ -133,13 +161,14 @@ class LocalTracker:
             if not carries(text, ticket.marker):
                 raise _rejected(path, f"it does not carry {marker_line(ticket.marker)}; put that line back")
             matter, _ = _parsed(path, text)
-            closed = str(matter.get("status", "open")).lower() in CLOSED
+            self._notice(path)  # before it is written over
+            closed = _is_closed(str(matter.get("status", "open")))
             if ticket.closes and not closed:
                 matter["status"] = "resolved"
             if ticket.reopens and matter.get("status") == "resolved":
                 matter["status"] = "open"
             below = text.partition(marker_line(ticket.marker))[2].lstrip("\n")
-            self._write(path, matter | self._matter(ticket), ticket, self._with_note(below, ticket.note))
+            self._write(path, matter | self._matter(ticket), ticket, self._with_note(below, ticket.note), text)
         return _external(path)
 
     def _with_note(self, below: str, note: str) -> str:
@@ -168,9 +197,10 @@ class LocalTracker:
             **dict(ticket.fields),
         }
 
-    def _write(self, path: Path, matter: dict[str, Any], ticket: Ticket, below: str) -> None:
+    def _write(self, path: Path, matter: dict[str, Any], ticket: Ticket, below: str, before: str = "") -> None:
         front = yaml.safe_dump(matter, sort_keys=False, allow_unicode=True, width=200)
-        _replace(path, f"---\n{front}---\n\n{_HINT}\n\n{_heading(ticket.title)}\n\n{ticket.body}\n\n{below.rstrip()}\n")
+        hint = f"{_HINT}\n{written_comment(before, matter)}"
+        _replace(path, f"---\n{front}---\n\n{hint}\n\n{_heading(ticket.title)}\n\n{ticket.body}\n\n{below.rstrip()}\n")
         _replace(self._folder / "index.md", _index(self._folder))
 
     def _stamp(self) -> str:
@@ -228,8 +258,29 @@ def _external(path: Path) -> ExternalTicket:
     _, _, after_title = rest.partition(f"{_heading(str(matter.get('title', '')))}\n")
     lines = after_title.splitlines()
     end = next((i for i, line in enumerate(lines) if line.startswith("<!-- feedback-control:")), len(lines))
-    closed = str(matter.get("status", "open")).lower() in CLOSED
+    closed = _is_closed(str(matter.get("status", "open")))
     return ExternalTicket(path.stem, url, str(matter.get("title", "")), "\n".join(lines[: end + 1]).strip(), closed)
+
+
+def _is_closed(status: str) -> bool:
+    return status.lower() in CLOSED or rejects(status)
+
+
+def _change(noted: Noted, marker: str) -> TicketChange:
+    resolution: Resolution | None = None
+    if noted.kind == "status":
+        resolution = resolution_of(noted.value) if _is_closed(noted.value) else "open"
+    return TicketChange(
+        marker=marker,
+        external_id=noted.ticket,
+        kind=noted.kind,
+        value=noted.value,
+        occurred_at=datetime.fromisoformat(noted.at),
+        actor=noted.by,
+        previous=noted.previous or None,
+        resolution=resolution,
+        change_id=noted.change_id,
+    )
 
 
 def _parsed(path: Path, text: str) -> tuple[dict[str, Any], str]:

@@ -3,15 +3,17 @@
 One ticket is one RT ticket. The marker and the hash of what was sent stand in one custom field of the queue, which has
 to be there: RT opens a ticket all the same when it is not, so it is looked for first. What a ticket of RT's says is its
 history and cannot be rewritten: a material change is a comment that holds the brief as it is now, sent in one request
-with the field and the status; anything less changes subject and field only.
+with the field and the status; anything less changes subject and field only. What people do is read from the
+histories of those of our tickets that were updated.
 """
 
 from __future__ import annotations
 
+import html
 import re
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Literal
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Literal
 from urllib.parse import quote
 
 import httpx
@@ -19,18 +21,29 @@ from pydantic import BaseModel, Field
 
 from dagster_project.automation import formats
 from dagster_project.automation.destinations.base import (
+    ChangeKind,
     DeliveryError,
     ExternalTicket,
     Failure,
+    NotSent,
     Rejected,
+    Resolution,
     Ticket,
+    TicketChange,
 )
 from dagster_project.automation.destinations.http import HttpDestination, Secret, missing
+from dagster_project.automation.destinations.resolutions import may_be_ours, resolution_of
 from dagster_project.automation.destinations.settings import NAME, VARIABLE, HttpSettings
 from dagster_project.home import Home
 
 SUBJECT_LIMIT = 200
 _URGENCY = {"P1": "100", "P2": "75", "P3": "50", "P4": "25"}  # RT's own scale ends at 100
+_PAGE, _MOST_PAGES = 100, 1000
+_ZONES = timedelta(hours=12)
+"""A date in a query is read in the time zone of whoever asks: asked for from so much earlier, nothing is missed."""
+_KINDS: dict[str, ChangeKind] = {"Status": "status", "Owner": "assignee", "Priority": "priority"}
+_NOBODY, _SYSTEM = "Nobody", "RT_System"
+_TAG = re.compile(r"<[^<>]*>")
 _ONE_TICKET = re.compile(r"/ticket/\d+")
 
 
@@ -69,6 +82,43 @@ class _Ticket(BaseModel):
     subject: str = Field(alias="Subject")
     status: str = Field(alias="Status")
     custom_fields: list[_CustomField] = Field([], alias="CustomFields")
+
+
+class _User(BaseModel):
+    id: str = ""
+
+
+class _Changed(_Ticket):
+    subject: str = Field("", alias="Subject")
+    creator: _User = Field(alias="Creator")
+    owner: _User = Field(_User(), alias="Owner")
+
+
+class _ChangedTickets(BaseModel):
+    items: list[_Changed]
+
+
+class _Transaction(BaseModel):
+    id: str | int
+    kind: str = Field(alias="Type")
+    field: str = Field("", alias="Field")
+    before: str | None = Field("", alias="OldValue")
+    after: str | None = Field("", alias="NewValue")
+    creator: _User = Field(alias="Creator")
+    created: datetime = Field(alias="Created")
+
+
+class _History(BaseModel):
+    items: list[_Transaction]
+
+
+class _Attachment(BaseModel):
+    kind: str = Field("", alias="ContentType")
+    content: str | None = Field(None, alias="Content")
+
+
+class _Attachments(BaseModel):
+    items: list[_Attachment]
 
 
 class _Found(BaseModel):
@@ -142,6 +192,65 @@ class RequestTracker(HttpDestination):
         }
         return [self._seen(one) for one in self._http.read("/REST/2.0/tickets", _Found, **asked)[0].items]
 
+    def changes_since(self, since: datetime) -> Iterable[TicketChange]:
+        """What others did to tickets with our field that were updated since then, wherever they were moved."""
+        begin = f"{since - _ZONES:%Y-%m-%d %H:%M:%S}"
+        asked: dict[str, str | int] = {
+            "query": f"CF.{{{self._settings.custom_field}}} LIKE ':' AND LastUpdated > '{begin}'",
+            "fields": "Status,Owner,Creator,CustomFields",
+            "orderby": "id",
+        }
+        for ticket in self._listed("/REST/2.0/tickets", _ChangedTickets, asked):
+            marker = self._marked(ticket).partition(":")[0]
+            path = f"/REST/2.0/ticket/{ticket.id}/history"
+            fields = {"fields": "Type,Field,OldValue,NewValue,Creator,Created"}
+            history = list(self._listed(path, _History, fields))
+            owned = max((one.id for one in history if one.kind == "Set" and one.field == "Owner"), key=int, default="")
+            for one in history:
+                if one.created >= since and (told := self._told(ticket, marker, one, is_last=one.id == owned)):
+                    yield told
+
+    def _told(self, ticket: _Changed, marker: str, one: _Transaction, *, is_last: bool) -> TicketChange | None:
+        """What others did; None for ours, and for what is none of the kinds."""
+        ours, by_program = one.creator == ticket.creator, one.creator.id == _SYSTEM  # whoever opened it is us
+        if one.kind in ("Comment", "Correspond"):
+            if ours or by_program:
+                return None
+            said = self._words_of(one)
+            at, by = one.created, one.creator.id
+            return TicketChange(marker, str(ticket.id), "comment", said, at, by, change_id=str(one.id))
+        kind = _KINDS.get(one.field) if one.kind in ("Set", "Status") else None
+        value, before = one.after or "", one.before or ""
+        if kind == "assignee":  # told by number; only of the present owner is the name known
+            name = "" if ticket.owner.id == _NOBODY else ticket.owner.id
+            value, before = name if is_last else f"user {value}", ""
+        resolution = self._resolution(value) if kind == "status" else None
+        if kind is None or (ours and may_be_ours(kind, resolution)):
+            return None
+        who = (one.created, one.creator.id, before or None, resolution, str(one.id), by_program)
+        return TicketChange(marker, str(ticket.id), kind, value, *who)
+
+    def _resolution(self, status: str) -> Resolution:
+        return resolution_of(status) if status in self._settings.closed_statuses else "open"
+
+    def _words_of(self, one: _Transaction) -> str:
+        path = f"/REST/2.0/transaction/{one.id}/attachments"
+        parts = self._http.read(path, _Attachments, fields="ContentType,Content")[0].items
+        for part in parts:
+            if part.content and part.kind == "text/html":
+                return html.unescape(_TAG.sub(" ", part.content)).strip()
+            if part.content and part.kind.startswith("text/"):
+                return part.content
+        return ""
+
+    def _listed(self, path: str, kind: type[Any], asked: Mapping[str, str | int]) -> Iterator[Any]:
+        for page in range(1, _MOST_PAGES + 1):
+            items = self._http.read(path, kind, **asked, per_page=_PAGE, page=page)[0].items
+            yield from items
+            if len(items) < _PAGE:
+                return
+        raise DeliveryError(NotSent(f"the list at {path} has no end; check base_url"))
+
     def _status(self, ticket: Ticket, *, closed: bool) -> dict[str, str]:
         if ticket.closes and not closed:
             return {"Status": self._settings.resolved_status}
@@ -168,9 +277,12 @@ class RequestTracker(HttpDestination):
     def _read(self, number: str) -> _Ticket:
         return self._http.read(f"/REST/2.0/ticket/{number}", _Ticket)[0]
 
-    def _seen(self, ticket: _Ticket) -> ExternalTicket:
+    def _marked(self, ticket: _Ticket) -> str:
         own = (field for field in ticket.custom_fields if field.name == self._settings.custom_field)
-        mark = next((value for field in own for value in field.values if value), "")
+        return next((value for field in own for value in field.values if value), "")
+
+    def _seen(self, ticket: _Ticket) -> ExternalTicket:
+        mark = self._marked(ticket)
         closed = ticket.status in self._settings.closed_statuses
         return self._external(str(ticket.id), ticket.subject, closed=closed, content_hash=mark.partition(":")[2])
 

@@ -3,14 +3,15 @@
 One ticket is one record. The marker is its ``correlation_id``, made for exactly this, and ``correlation_display`` keeps
 the hash of what was sent. What is to be told goes into the work notes with the same request that sets the rest, so that
 neither can be there without the other. Assignment and other columns are left alone after
-the record is opened; impact and urgency follow the priority only when that changes.
+the record is opened; impact and urgency follow the priority only when that changes. What people do is read from
+``sys_audit`` and ``sys_journal_field``, for those of our records that were updated.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import httpx
@@ -18,13 +19,18 @@ from pydantic import BaseModel, Field, field_validator
 
 from dagster_project.automation import formats
 from dagster_project.automation.destinations.base import (
+    ChangeKind,
     DeliveryError,
     ExternalTicket,
     Failure,
+    NotSent,
     Rejected,
+    Resolution,
     Ticket,
+    TicketChange,
 )
 from dagster_project.automation.destinations.http import HttpDestination, Secret, missing
+from dagster_project.automation.destinations.resolutions import may_be_ours, resolution_of
 from dagster_project.automation.destinations.settings import NAME, VARIABLE, HttpSettings
 from dagster_project.home import Home
 
@@ -43,6 +49,11 @@ _OWN = {
     "work_notes",
 }
 _SHOWN = "sys_id,number,state,short_description,correlation_id,correlation_display"
+_KINDS: dict[str, ChangeKind] = {"state": "status", "assigned_to": "assignee", "priority": "priority"}
+_PAGE, _MOST_PAGES, _ASKED_AT_ONCE = 1000, 100, 50
+_ZONES = timedelta(hours=12)
+"""A date in a query is read in the time zone of whoever asks: asked for from so much earlier, nothing is missed."""
+_SYSTEM = "system"
 _ONE_RECORD = re.compile(r"/[0-9a-f]{32}$")
 
 
@@ -61,6 +72,7 @@ class ServiceNowSettings(HttpSettings):
     resolved_state: str = "6"
     reopened_state: str = "2"
     closed_states: tuple[str, ...] = ("6", "7", "8")
+    rejected_states: tuple[str, ...] = ("8",)
     close_code: str = "Solution provided"
 
     @field_validator("fields")
@@ -82,6 +94,44 @@ class _Record(BaseModel):
     short_description: str = ""
     correlation_id: str = ""
     correlation_display: str = ""
+
+
+class _Changed(BaseModel):
+    sys_id: str
+    correlation_id: str
+    created_by: str = Field("", alias="sys_created_by")
+    close_code: str = ""
+    assignee: str = Field("", alias="assigned_to.user_name")
+
+
+class _Changes(BaseModel):
+    result: list[_Changed]
+
+
+class _Act(BaseModel):  # a row of sys_audit
+    sys_id: str
+    record: str = Field(alias="documentkey")
+    column: str = Field(alias="fieldname")
+    before: str = Field("", alias="oldvalue")
+    after: str = Field("", alias="newvalue")
+    by: str = Field("", alias="user")
+    at: datetime = Field(alias="sys_created_on")
+
+
+class _Acts(BaseModel):
+    result: list[_Act]
+
+
+class _Remark(BaseModel):  # a row of sys_journal_field
+    sys_id: str
+    record: str = Field(alias="element_id")
+    text: str = Field("", alias="value")
+    by: str = Field("", alias="sys_created_by")
+    at: datetime = Field(alias="sys_created_on")
+
+
+class _Remarks(BaseModel):
+    result: list[_Remark]
 
 
 class _One(BaseModel):
@@ -145,6 +195,64 @@ class ServiceNow(HttpDestination):
         # A condition on a column that the table lacks is ignored, and then every record is the answer.
         return [self._seen(record) for record in found if record.correlation_id == marker]
 
+    def changes_since(self, since: datetime) -> Iterable[TicketChange]:
+        """What people did to our records that were updated since then; needs the right to read both histories."""
+        begin = f"{since - _ZONES:%Y-%m-%d %H:%M:%S}"
+        ours = f"correlation_displaySTARTSWITHfeedback-control^sys_updated_on>={begin}^ORDERBYsys_updated_on"
+        shown = ",".join(field.alias or name for name, field in _Changed.model_fields.items())
+        records = {one.sys_id: one for one in self._rows(self._table, _Changes, ours, shown)}
+        ids = sorted(records)
+        for start in range(0, len(ids), _ASKED_AT_ONCE):
+            chosen = ",".join(ids[start : start + _ASKED_AT_ONCE])
+            yield from self._acts(records, chosen, begin)
+            yield from self._remarks(records, chosen, begin)
+
+    def _acts(self, records: Mapping[str, _Changed], chosen: str, begin: str) -> Iterator[TicketChange]:
+        columns = ",".join([*_KINDS, "close_code"])
+        query = f"tablename={self._settings.table}^documentkeyIN{chosen}^fieldnameIN{columns}^sys_created_on>={begin}"
+        acts = list(self._rows("/api/now/table/sys_audit", _Acts, f"{query}^ORDERBYsys_created_on"))
+        codes = {(act.record, act.at): act.after for act in acts if act.column == "close_code"}
+        last = {act.record: act.sys_id for act in acts if act.column == "assigned_to"}
+        for act in acts:
+            record, kind = records[act.record], _KINDS.get(act.column)
+            if kind is None:
+                continue
+            code = codes.get((act.record, act.at), record.close_code)
+            resolution = self._resolution(act.after, code) if kind == "status" else None
+            ours = act.by in (self._settings.user, record.created_by)
+            if not (ours and may_be_ours(kind, resolution)):
+                by_program = act.by == _SYSTEM
+                value, before = act.after, act.before
+                if kind == "assignee":  # told by sys_id; only of the present one is the name known
+                    value, before = record.assignee if last[act.record] == act.sys_id else f"user {value}", ""
+                who = (act.at.replace(tzinfo=UTC), act.by, before or None, resolution, act.sys_id, by_program)
+                yield TicketChange(record.correlation_id, act.record, kind, value, *who)
+
+    def _remarks(self, records: Mapping[str, _Changed], chosen: str, begin: str) -> Iterator[TicketChange]:
+        query = f"element_idIN{chosen}^elementINcomments,work_notes^sys_created_on>={begin}^ORDERBYsys_created_on"
+        for remark in self._rows("/api/now/table/sys_journal_field", _Remarks, query):
+            record = records[remark.record]
+            if remark.by not in (self._settings.user, record.created_by, _SYSTEM):
+                who = (remark.at.replace(tzinfo=UTC), remark.by)
+                yield TicketChange(
+                    record.correlation_id, remark.record, "comment", remark.text, *who, change_id=remark.sys_id
+                )
+
+    def _resolution(self, state: str, code: str) -> Resolution:
+        if state in self._settings.rejected_states:
+            return "rejected"
+        return resolution_of(code) if state in self._settings.closed_states else "open"
+
+    def _rows(self, path: str, kind: type[Any], query: str, shown: str = "") -> Iterator[Any]:
+        asked: dict[str, str | int] = {"sysparm_query": query, "sysparm_limit": _PAGE}
+        asked |= {"sysparm_exclude_reference_link": "true", **({"sysparm_fields": shown} if shown else {})}
+        for page in range(_MOST_PAGES):
+            rows = self._http.read(path, kind, **asked, sysparm_offset=page * _PAGE)[0].result
+            yield from rows
+            if len(rows) < _PAGE:
+                return
+        raise DeliveryError(NotSent(f"the rows of {path} have no end; check base_url"))
+
     def _read(self, sys_id: str) -> _Record:
         return self._http.read(f"{self._table}/{sys_id}", _One, sysparm_fields=_SHOWN)[0].result
 
@@ -166,6 +274,9 @@ class ServiceNow(HttpDestination):
         said, settings = self._said(response), self._settings
         one_record = bool(_ONE_RECORD.search(response.request.url.path))
         match response.status_code:
+            case 403 if (history := response.request.url.path.rpartition("/")[2]) in ("sys_audit", "sys_journal_field"):
+                reason = f"{said}; let {settings.user} read the table {history}: what people do is told there"
+                return Rejected(reason, whole_destination=True)
             case 403:
                 reason = f"{said}; give {settings.user} the roles to write {settings.table}"
                 return Rejected(reason, whole_destination=not one_record)

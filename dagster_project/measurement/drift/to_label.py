@@ -1,22 +1,38 @@
-"""The label queue: the recent feedback that people had best label next, as a file in the golden set's columns."""
+"""The label queue: the recent feedback that people had best label next, as a file in the golden set's columns.
+
+First comes the feedback of issues whose ticket a person rejected ("not a bug"), which casts doubt on its type. What it
+is, people still have to say: nothing enters the golden set by itself.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import polars as pl
+
+from dagster_project.decisioning.warehouse import read_rows
 from dagster_project.home import Home
 from dagster_project.measurement.drift.windows import Progress, read_labelled
 from models_ml.data import load_golden
-from models_ml.queue import Candidate, choose, write_queue
+from models_ml.queue import Candidate, doubted_first, write_queue
 from models_ml.registry import champion
 
 RECENT = timedelta(days=28)
 """How far back the queue looks for feedback."""
 
+_REJECTED = """
+    select feedback.feedback_id, lifecycle.issue_id, lifecycle.rejected_as, lifecycle.rejected_by
+    from fct_issue_lifecycle as lifecycle
+    inner join fct_feedback as feedback
+        on lifecycle.product = feedback.product and lifecycle.issue_type = feedback.issue_type
+        and feedback.counted_at between lifecycle.started_at and coalesce(lifecycle.resolved_at, feedback.counted_at)
+    where lifecycle.rejected_at <= $1 and feedback.is_counted
+"""
+
 
 def label_queue(home: Home, *, as_of: datetime, size: int = 50, progress: Progress = lambda _: None) -> Path:
-    """Write ``reports/drift/<date>/to_label.csv``: up to ``size`` texts, the most informative first; returns its path.
+    """Write ``reports/drift/<date>/to_label.csv``: up to ``size`` texts, the doubted first; returns its path.
 
     Texts are masked. People fill in ``issue_type`` and hand the file to ``models_ml.queue.add_labelled``.
 
@@ -33,11 +49,31 @@ def label_queue(home: Home, *, as_of: datetime, size: int = 50, progress: Progre
     known = [text.text for text in load_golden(home.golden).texts]
     model = champion(home.models, golden=home.golden, progress=progress)
     labels = read_labelled(home, model, after=as_of - RECENT, until=as_of)
-    distinct = labels.unique("text_hash", keep="first", maintain_order=True).drop("feedback_id")
-    candidates = [Candidate(**row) for row in distinct.iter_rows(named=True)]
-    progress(f"label queue: choosing from {len(candidates):,} texts")
+    doubts = _doubts(home, as_of)
+    labels = labels.with_columns(
+        doubted=pl.col("feedback_id").replace_strict(doubts, default="", return_dtype=pl.String)
+    )
+    once = labels.sort(pl.col("doubted") == "", maintain_order=True).unique(
+        "text_hash", keep="first", maintain_order=True
+    )
+    candidates = [Candidate(**row) for row in once.drop("feedback_id").iter_rows(named=True)]
+    doubted = sum(bool(one.doubted) for one in candidates)
+    progress(f"label queue: choosing from {len(candidates):,} texts, {doubted:,} of issues that people rejected")
     recall = {name: figures.recall for name, figures in model.metrics.by_type.items()}
-    chosen = choose(candidates, recall, model.encoder, known, size)
+    chosen = doubted_first(candidates, recall, model.encoder, known, size)
     folder = home.reports / "drift" / as_of.date().isoformat()
     folder.mkdir(parents=True, exist_ok=True)
     return write_queue(folder / "to_label.csv", chosen)
+
+
+def _doubts(home: Home, as_of: datetime) -> dict[str, str]:
+    """By piece of feedback, who rejected the issue that it was counted in; none where nothing was decided yet."""
+    if not home.published.exists():
+        return {}
+    rows = read_rows(home, _REJECTED, [as_of.replace(tzinfo=None)])
+    return {row["feedback_id"]: _doubt(row) for row in rows.sort("feedback_id", "issue_id").iter_rows(named=True)}
+
+
+def _doubt(row: dict[str, str | None]) -> str:
+    by = f" by {row['rejected_by']}" if row["rejected_by"] else ""
+    return f"issue {row['issue_id']} was rejected as {row['rejected_as']!r}{by}: is this the type?"

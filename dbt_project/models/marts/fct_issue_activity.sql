@@ -39,8 +39,12 @@ exposed as (
         series.*,
         everything.count_24h - series.count_24h as other_24h,
         everything.count_72h - series.count_72h as other_72h,
-        greatest(0.0, everything.baseline_total - series.baseline_total)
-        / greatest(series.baseline_days, 1.0) as other_per_day,
+        -- Of the series, days may be left out; everything else is told by all of them.
+        greatest(
+            0.0,
+            everything.baseline_total
+            - series.baseline_total * (everything.baseline_days / greatest(series.baseline_days, 1.0))
+        ) / greatest(everything.baseline_days, 1.0) as other_per_day,
         coalesce(scope_exposure.visits_24h, product_exposure.visits_24h) as visits_24h,
         coalesce(scope_exposure.visits_72h, product_exposure.visits_72h) as visits_72h,
         coalesce(scope_exposure.visits_per_day, product_exposure.visits_per_day) as visits_per_day,

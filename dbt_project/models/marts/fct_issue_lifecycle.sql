@@ -4,32 +4,115 @@ with issues as (
 
 ),
 
+events as (
+
+    select * from {{ ref('stg_ticket_events') }}
+
+),
+
 tickets as (
 
     select
         issue_id,
         min(case when event = 'created' then occurred_at end) as ticketed_at,
         min(case when event = 'resolved' then occurred_at end) as ticket_closed_at,
-        min(url) as ticket_url
-    from {{ ref('stg_ticket_events') }}
+        min(case when event in ('created', 'updated', 'resolved') then url end) as ticket_url,
+        min(case when by_person then occurred_at end) as first_touched_at
+    from events
     group by issue_id
+
+),
+
+-- What we ourselves did to a ticket's status. An update opens it again if we had closed it.
+ours as (
+
+    select
+        issue_id,
+        occurred_at,
+        case when event = 'resolved' then 'resolved' else 'open' end as resolution,
+        row_number() over (partition by issue_id order by occurred_at desc, event_id desc) as newest
+    from (
+        select
+            *,
+            lag(event) over (partition by issue_id, destination order by occurred_at, event_id) as event_before
+        from events
+        where event in ('created', 'updated', 'resolved')
+    ) as moves
+    where event <> 'updated' or event_before = 'resolved'
+
+),
+
+theirs as (
+
+    select
+        issue_id,
+        event,
+        value,
+        resolution,
+        actor,
+        by_person,
+        occurred_at,
+        row_number() over (
+            partition by issue_id, event
+            order by occurred_at desc, known_at desc, event_id desc
+        ) as newest
+    from events
+    where event in ('status', 'assignee')
+
+),
+
+-- The last word on whether it is done is theirs: closing what a person has closed changes nothing.
+joined as (
+
+    select
+        issues.*,
+        tickets.ticketed_at,
+        tickets.ticket_closed_at,
+        tickets.ticket_url,
+        tickets.first_touched_at,
+        case
+            when status.resolution is null then ours.resolution
+            when ours.occurred_at > status.occurred_at and ours.resolution = 'open' then 'open'
+            when ours.occurred_at > status.occurred_at and status.resolution = 'open' then ours.resolution
+            else status.resolution
+        end as ticket_status,
+        nullif(assigned.value, '') as ticket_assignee,
+        case when status.by_person and status.resolution = 'resolved' then status.occurred_at end
+            as resolved_by_person_at,
+        case when status.by_person and status.resolution = 'rejected' then status.occurred_at end as rejected_at,
+        case when status.by_person and status.resolution = 'rejected' then status.value end as rejected_as,
+        case when status.by_person and status.resolution = 'rejected' then nullif(status.actor, '') end as rejected_by
+    from issues
+    left join tickets on issues.issue_id = tickets.issue_id
+    left join ours on issues.issue_id = ours.issue_id and ours.newest = 1
+    left join theirs as status
+        on issues.issue_id = status.issue_id and status.event = 'status' and status.newest = 1
+    left join theirs as assigned
+        on issues.issue_id = assigned.issue_id and assigned.event = 'assignee' and assigned.newest = 1
 
 )
 
 select
-    issues.issue_id,
-    issues.product,
-    issues.issue_type,
-    issues.priority,
-    issues.status,
-    issues.started_at,
-    issues.detected_at,
-    tickets.ticketed_at,
-    issues.resolved_at,
-    tickets.ticket_closed_at,
-    tickets.ticket_url,
-    cast({{ seconds_between('issues.started_at', 'issues.detected_at') }} / 60.0 as double) as minutes_to_detect,
-    cast({{ seconds_between('issues.detected_at', 'tickets.ticketed_at') }} / 60.0 as double) as minutes_to_ticket,
-    cast({{ seconds_between('issues.started_at', 'issues.resolved_at') }} / 60.0 as double) as minutes_to_resolve
-from issues
-left join tickets on issues.issue_id = tickets.issue_id
+    issue_id,
+    product,
+    issue_type,
+    priority,
+    status,
+    started_at,
+    detected_at,
+    ticketed_at,
+    resolved_at,
+    ticket_closed_at,
+    ticket_url,
+    ticket_status,
+    ticket_assignee,
+    first_touched_at,
+    resolved_by_person_at,
+    rejected_at,
+    rejected_as,
+    rejected_by,
+    cast({{ seconds_between('started_at', 'detected_at') }} / 60.0 as double) as minutes_to_detect,
+    cast({{ seconds_between('detected_at', 'ticketed_at') }} / 60.0 as double) as minutes_to_ticket,
+    cast({{ seconds_between('ticketed_at', 'first_touched_at') }} / 60.0 as double) as minutes_to_touch,
+    cast({{ seconds_between('started_at', 'resolved_at') }} / 60.0 as double) as minutes_to_resolve
+from joined

@@ -1,4 +1,4 @@
--- What happened to tickets outside, as the ledger confirmed it.
+-- What happened to tickets outside: what the ledger confirmed, and what others did there.
 with source as (
 
     select * from {{ source('lake', 'ticket_events') }}
@@ -28,6 +28,11 @@ renamed as (
         url,
         event,
         priority,
+        value,
+        previous,
+        resolution,
+        actor,
+        coalesce(by_person, false) as by_person,
         cast(occurred_at as timestamp) as occurred_at,
         cast(known_at as timestamp) as known_at
     from versions
