@@ -107,13 +107,14 @@ class Section:
 
 def sections() -> dict[str, Section]:
     """Every section by its name, in the order of the page."""
-    from benchmarks import ledger, push_rivals, throughput
+    from benchmarks import labelling, ledger, push_rivals, throughput
 
     return {
         "shop": Section("The simulated shop, stage by stage", _SHOP, shop_section),
         "throughput": Section(
             "Classifying, next to plain SetFit", _THROUGHPUT, lambda: throughput.table(throughput.compare())
         ),
+        "labelling": Section("Labelling, by number of rows", _LABELLING, lambda: labelling.table(labelling.measure())),
         "push": Section(
             "Opening 10,000 tickets, next to drt-core", _PUSH, lambda: push_rivals.table(push_rivals.compare())
         ),
@@ -161,6 +162,13 @@ with the same fine-tuned encoder and head. English golden texts as written, and 
 to a length in tokens. No text occurs twice, so no cache helps. Each side reads in a process of its own, in turns; the
 fastest of three rounds counts. Ours also finds key phrases, neighbours and sentiment. The last bits of bfloat16 are why
 the answers can differ where two types are equally likely.
+"""
+
+_LABELLING = """
+`benchmarks/labelling.py`: so many pieces of feedback, no two alike (pairs of golden texts), labelled in whole:
+language, rules, classifier with reasons, sentiment, entities, spam, copies, masking. Each number in a process of its
+own. It works in chunks of 2,000, so beyond one chunk memory should not grow; up to 100,000 signatures are kept to find
+copies.
 """
 
 _PUSH = """
