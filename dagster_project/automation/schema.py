@@ -10,8 +10,10 @@ made and brought up to date by Alembic (``migrations/``).
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 from sqlalchemy import (
@@ -252,9 +254,22 @@ def revision_of(connection: Connection) -> str | None:
 def prepare_sqlite(connection: Any, _record: Any) -> None:
     """Make a new SQLite connection safe for concurrent runs and for a crash at any moment."""
     connection.isolation_level = None  # transactions begin where _begin_sqlite says, not where the driver guesses
-    connection.execute("pragma journal_mode = wal")
+    _use_write_ahead_log(connection)
     connection.execute("pragma synchronous = full")  # an intent is durable before it is sent
     connection.execute("pragma foreign_keys = on")
+
+
+def _use_write_ahead_log(connection: Any) -> None:
+    """Switch to write-ahead logging; while another connection does so to a new file, SQLite refuses at once."""
+    until = monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("pragma journal_mode = wal")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or monotonic() > until:
+                raise
+            sleep(0.02)
 
 
 def _begin_sqlite(connection: Any) -> None:
