@@ -119,7 +119,7 @@ def test_a_note_is_a_comment_made_once(github: FakeGitHub) -> None:
     destination.update("1", NOTED)
     destination.update("1", NOTED)
     destination.update("1", TICKET)
-    assert github.comments[1] == [{"body": f"Priority lowered.\n\n{marker_line('a' * 24)}"}]
+    assert [one["body"] for one in github.comments[1]] == [f"Priority lowered.\n\n{marker_line('a' * 24)}"]
 
 
 def test_resolving_closes_as_completed_once(github: FakeGitHub) -> None:

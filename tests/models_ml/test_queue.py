@@ -103,8 +103,9 @@ def test_the_reason_names_the_guess_and_the_weakness() -> None:
 
 
 def test_what_people_doubted_comes_first_and_takes_half_of_the_queue() -> None:
-    sure = [candidate(number, f"doubt{number} was no crash{number}", 0.99, doubted="jo said no") for number in range(9)]
-    unsure = [candidate(20 + number, f"alpha{number} goes odd{number}", 0.2) for number in range(9)]
+    texts = [f"{letter}lpha {letter}ravo {letter}harlie" for letter in "bcdfghjklmnpqrstvw"]
+    sure = [candidate(number, text, 0.99, doubted="jo said no") for number, text in enumerate(texts[:9])]
+    unsure = [candidate(20 + number, text, 0.2) for number, text in enumerate(texts[9:])]
     chosen = doubted_first([*unsure, *sure], {}, None, [], 5)
     assert [bool(one.candidate.doubted) for one in chosen] == [True, True, True, False, False]
     assert chosen[0].reason == "jo said no; guessed app_crash (0.99), then performance (0.02)"

@@ -58,6 +58,7 @@ def set_up(home: Home) -> None:
     _append(home, "customers", customers)
     for table, pushed in _pushes(FIRST - timedelta(hours=4)).items():
         _append(home, table, pushed)
+    _append(home, "baseline_exclusions", _rejections(home, FIRST))
 
 
 def _over(rows: pl.DataFrame) -> pl.DataFrame:
