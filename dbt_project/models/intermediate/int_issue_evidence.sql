@@ -106,8 +106,8 @@ select
     ) as technical_ratio,
     verdict = 'regression' as has_change,
     -- Customer text alone never rolls anything back: machines must agree that it is this release (errors up by a half
-    -- more than elsewhere), or the business must have suffered where the complaint rose with the release alone. What speaks
-    -- against the release must also be beyond chance although it was looked at every quarter of an hour.
+    -- more than elsewhere), or the business must have suffered where the complaint rose with the release alone. And
+    -- what is held against it must be beyond chance although it was looked at every quarter of an hour.
     verdict = 'regression' and candidate_kind = 'release' and candidate_log_e_value >= rollback_log_e_value
     and (candidate_technical >= 0.2 or (has_business and candidate_shared_rise < 0.5)) as rollback_supported,
     case when verdict = 'regression' then candidate_id end as suspect_release_id,
