@@ -32,7 +32,7 @@ def ever(sql: str, table: pl.DataFrame) -> float:
     with duckdb.connect() as connection:
         connection.register("looks", table)
         most = connection.sql(f"select max({sql}) as most from looks group by world").pl()["most"]
-    return (most >= -math.log(ALPHA)).sum() / most.len()
+    return (most >= -math.log(ALPHA)).to_list().count(True) / most.len()
 
 
 def looks_of(**sums: NDArray[np.float64]) -> pl.DataFrame:
