@@ -31,7 +31,7 @@ def ever(sql: str, table: pl.DataFrame) -> float:
     """The share of worlds in which the evidence reaches -ln(alpha) at any look."""
     with duckdb.connect() as connection:
         connection.register("looks", table)
-        most = connection.sql(f"select max({sql}) as most from looks group by world").pl()["most"]
+        most: pl.Series = connection.sql(f"select max({sql}) as most from looks group by world").pl()["most"]
     return (most >= -math.log(ALPHA)).to_list().count(True) / most.len()
 
 
