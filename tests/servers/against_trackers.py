@@ -109,6 +109,7 @@ def test_rt_has_one_ticket_per_issue_although_runs_are_killed(tracker: rt.Reques
     chance, now = random.Random(7), NOW
     queue: dict[str, Issue] = {}
     killed = finished = 0
+    usual = 1.0  # seconds that a run takes, by those that finished: machines differ
     for number in range(KILLS):
         for fresh in issues(f"kill{number}", 2):
             queue[fresh.issue_id] = fresh
@@ -118,15 +119,16 @@ def test_rt_has_one_ticket_per_issue_although_runs_are_killed(tracker: rt.Reques
                 queue[issue_id] = resolved(issue) if chance.random() < 0.5 else replace(issue, priority="P2")
         publish(home, queue.values())
         now += timedelta(minutes=5)
-        if killed_while_pushing(home, tracker.url, now, chance.uniform(0, 0.9)):
+        took = killed_while_pushing(home, tracker.url, now, chance.uniform(0, 1.3 * usual) if number else 60)
+        if took is None:
             killed += 1
         else:
-            finished += 1
+            finished, usual = finished + 1, took
     for _ in range(4):
         now += timedelta(hours=25)
         report = push(home, now=now, outlets=[Outlet(to_rt(tracker.url, settle_seconds=1))])
     print(f"{killed} of {KILLS} runs were killed, {finished} finished first; {len(queue)} issues")
-    assert killed > KILLS / 2 and report.problems == []
+    assert killed > KILLS / 3 and finished and report.problems == []
     tickets: dict[str, list[dict[str, Any]]] = {}
     for ticket in tracker.tickets():
         tickets.setdefault(_mark(ticket).partition(":")[0], []).append(ticket)
@@ -139,15 +141,18 @@ def test_rt_has_one_ticket_per_issue_although_runs_are_killed(tracker: rt.Reques
             assert issue.status == "resolved" or f"[{issue.priority}]" in ticket["Subject"]
 
 
-def killed_while_pushing(home: Home, url: str, now: datetime, after: float) -> bool:
-    """Push in a process, and kill -9 it that many seconds after it began; whether it was still at it."""
+def killed_while_pushing(home: Home, url: str, now: datetime, after: float) -> float | None:
+    """Push in a process, and kill -9 it that many seconds after it began; how many it took if it ended before."""
     command = [sys.executable, "-m", "tests.servers.pushing", str(home.root), url, now.isoformat()]
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=REPOSITORY) as process:
         assert process.stdout and process.stdout.readline() == b"begins\n"
-        time.sleep(after)
-        still_at_it = process.poll() is None
-        process.kill()
-    return still_at_it
+        began = time.monotonic()
+        try:
+            assert process.wait(after) == 0, "the push failed by itself"
+            return time.monotonic() - began
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return None
 
 
 # ---------- GitHub and Slack, emulated
