@@ -65,7 +65,11 @@ def export(home: Home, ledger: Ledger, runs: Sequence[Synced], now: datetime, si
 
 def _export_events(home: Home, ledger: Ledger, now: datetime, sinks: Sinks) -> None:
     with ledger.exporting(now, sinks) as confirmed:
-        events = {ticket_event_id(intent): _event(intent, ticket) for intent, ticket in confirmed}
+        events = {
+            ticket_event_id(intent): _event(intent, ticket)
+            for intent, ticket in confirmed
+            if intent.destination not in sinks  # what a sink was told is no ticket
+        }
         if events:
             landed = lake.scan(home, EVENTS).filter(pl.col("event_id").is_in(list(events))).select("event_id").collect()
             known = set(landed["event_id"])

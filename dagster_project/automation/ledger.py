@@ -16,8 +16,6 @@ with customers' text already masked; credentials never reach the ledger.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -27,13 +25,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Update, bindparam, func, insert, select, update
 
+from dagster_project.automation import intent_rows
 from dagster_project.automation.destinations.base import (
     Confirmed,
     Deferred,
     ExternalTicket,
     NotSent,
     Outcome,
-    Rejected,
     Ticket,
     Unknown,
 )
@@ -46,16 +44,14 @@ from dagster_project.automation.tellings import Sinks, TellingBook
 from dagster_project.automation.umbrellas import UmbrellaBook
 
 LEASE = timedelta(minutes=2)
-LOOK_UP = "look_up"
 """How long one send may take before another run may conclude that the sender died; far above any request timeout."""
 
-RETRY_REFUSED = timedelta(days=1)
-"""How long an unchanged ticket that was refused for its own sake is left alone."""
+LOOK_UP = "look_up"
+"""The kind of an attempt that only reads."""
 
 PATIENCE = 8
 """How often an intent may get lost before it is left to a person: what is lost every time is a poison, no accident."""
 
-_LONGEST_BACKOFF = timedelta(hours=1)
 _NOBODY: Sinks = {}
 
 
@@ -149,7 +145,7 @@ class Ledger(SweepBook, TellingBook, UmbrellaBook, PullBook):
         with self.engine.begin() as connection:
             self.take_turns(connection)  # from here on nobody else records an intent, or gathers an issue
             for start in range(0, len(wanted), AT_ONCE):
-                rows = [_pending(*one, destination, now) for one in wanted[start : start + AT_ONCE]]
+                rows = [intent_rows.pending(*one, destination, now) for one in wanted[start : start + AT_ONCE]]
                 self._insert(connection, destination, rows, now, grounds or {})
 
     def claim(self, intent: Intent, action: Action, ticket: Ticket, now: datetime) -> Intent | None:
@@ -178,8 +174,8 @@ class Ledger(SweepBook, TellingBook, UmbrellaBook, PullBook):
         """Record what became of a claimed intent; False if another run took it over, so that this outcome is extra."""
         with self.engine.begin() as connection:
             self._try(connection, intent, intent.action, outcome, now)
-            after = _after(outcome, now, settle, intent)
-            moved = self._move(connection, intent, (State.SENDING,), _name(outcome), now, after)
+            values = intent_rows.after(outcome, now, settle, intent)
+            moved = self._move(connection, intent, (State.SENDING,), intent_rows.name_of(outcome), now, values)
             if not moved and isinstance(outcome, Confirmed):
                 return self._confirm_late(connection, intent, outcome.ticket, now)
         return moved
@@ -198,7 +194,7 @@ class Ledger(SweepBook, TellingBook, UmbrellaBook, PullBook):
 
     def found(self, intent: Intent, ticket: ExternalTicket, *, as_sent: bool, now: datetime) -> bool:
         """Confirm an intent of unknown outcome: a look-up found it, saying what was sent or something else."""
-        values = _after(Confirmed(ticket), now, timedelta(), intent)
+        values = intent_rows.after(Confirmed(ticket), now, timedelta(), intent)
         if not as_sent:
             values["payload_hash"] = ""  # the target holds other words, so the next comparison sends an update
         with self.engine.begin() as connection:
@@ -212,12 +208,12 @@ class Ledger(SweepBook, TellingBook, UmbrellaBook, PullBook):
         """A look-up found nothing: the intent may be sent."""
         reason = "looked up and not there"
         values = {"state": State.PENDING, "reason": reason, "not_before": now}
-        lost = (attempts.c.intent_id == intent.intent_id) & (attempts.c.outcome == _name(Unknown("")))
+        lost = (attempts.c.intent_id == intent.intent_id) & (attempts.c.outcome == intent_rows.name_of(Unknown("")))
         with self.engine.begin() as connection:
             times: int = connection.execute(select(func.count()).where(lost)).scalar_one()
             if times and times % PATIENCE == 0:  # replayed, it has as many chances again
                 reason = f"sent {times} times and never there afterwards; see what is special about it"
-                values = {"state": State.REJECTED, "reason": reason, "not_before": now + RETRY_REFUSED}
+                values = {"state": State.REJECTED, "reason": reason, "not_before": now + intent_rows.RETRY_REFUSED}
             moved = self._move(connection, intent, (State.UNKNOWN, State.PENDING), "absent", now, values)
             if moved:
                 self._try(connection, intent, LOOK_UP, NotSent(reason), now)
@@ -257,8 +253,8 @@ class Ledger(SweepBook, TellingBook, UmbrellaBook, PullBook):
             yield confirmed
             self.announce(connection, confirmed, sinks, now)
             done = [row["intent_id"] for row in rows]
-            for start in range(0, len(done), 500):
-                chosen = intents.c.intent_id.in_(done[start : start + 500])
+            for start in range(0, len(done), AT_ONCE):
+                chosen = intents.c.intent_id.in_(done[start : start + AT_ONCE])
                 connection.execute(update(intents).where(chosen).values(exported_at=now))
 
     # ---------- within a transaction
@@ -325,7 +321,7 @@ class Ledger(SweepBook, TellingBook, UmbrellaBook, PullBook):
             intents.c.attempts == intent.attempts,
             intents.c.state.in_((State.UNKNOWN, State.PENDING)),
         )
-        values = _after(Confirmed(ticket), now, timedelta(), intent)
+        values = intent_rows.after(Confirmed(ticket), now, timedelta(), intent)
         late = connection.execute(settled.values(**values, updated_at=now)).rowcount == 1
         event = "confirmed late" if late else "confirmed after another run took over"
         shown = {"external_id": ticket.external_id, "url": ticket.url}
@@ -337,7 +333,7 @@ class Ledger(SweepBook, TellingBook, UmbrellaBook, PullBook):
             "intent_id": intent.intent_id,
             "destination": intent.destination,
             "kind": kind,
-            "outcome": _name(outcome),
+            "outcome": intent_rows.name_of(outcome),
             "reason": "" if isinstance(outcome, Confirmed) else outcome.reason,
             "hold_until": now + outcome.wait if isinstance(outcome, Deferred) else None,
             "at": now,
@@ -366,68 +362,3 @@ def _moving(states: tuple[State, ...], columns: frozenset[str]) -> Update:
 
 def _new(values: Mapping[str, Any]) -> dict[str, Any]:
     return {f"new_{name}": value for name, value in values.items()}
-
-
-def _pending(
-    previous: Intent | None, action: Action, ticket: Ticket, destination: str, now: datetime
-) -> dict[str, Any]:
-    """The row of an intent that follows another, before it is sent."""
-    sequence = previous.sequence + 1 if previous else 0
-    return {
-        "intent_id": _intent_id(destination, ticket.issue_id, sequence),
-        "issue_id": ticket.issue_id,
-        "destination": destination,
-        "sequence": sequence,
-        "action": action,
-        "state": State.PENDING,
-        "marker": ticket.marker,
-        "payload_hash": ticket.content_hash,
-        "payload": ticket.as_json(),
-        "external_id": previous.external_id if previous else None,
-        "url": previous.url if previous else None,
-        "not_before": now,
-        "created_at": now,
-        "updated_at": now,
-        "owner": ticket.owner,
-    }
-
-
-def _after(outcome: Outcome, now: datetime, settle: timedelta, intent: Intent) -> dict[str, Any]:
-    """The columns that an outcome sets. Nothing is tried again before the settle time is over."""
-    # Spread by a part that differs from intent to intent, so that what waited together does not return together.
-    jitter = 1 + int(intent.intent_id[:4], 16) / 0xFFFF / 4
-    match outcome:
-        case Confirmed(ticket):
-            return {
-                "state": State.CONFIRMED,
-                "external_id": ticket.external_id,
-                "url": ticket.url,
-                "reason": "",
-                "confirmed_at": now,
-                "lease_until": None,
-            }
-        case Rejected(reason, whole_destination):
-            state, wait = State.REJECTED, timedelta() if whole_destination else RETRY_REFUSED
-        case Unknown(reason):
-            state, wait = State.UNKNOWN, settle
-        case NotSent(reason):
-            backoff = min(settle * 2 ** min(intent.attempts - 1, 10), max(settle, _LONGEST_BACKOFF))
-            state, wait = State.PENDING, backoff * jitter
-        case Deferred(reason, asked):
-            state, wait = State.PENDING, max(asked, settle) * jitter
-    return {"state": state, "reason": reason, "not_before": now + wait, "lease_until": None}
-
-
-def _name(outcome: Outcome) -> str:
-    names = {
-        Confirmed: "confirmed",
-        Rejected: "rejected",
-        Unknown: "unknown",
-        NotSent: "not sent",
-        Deferred: "deferred",
-    }
-    return names[type(outcome)]
-
-
-def _intent_id(destination: str, issue_id: str, sequence: int) -> str:
-    return hashlib.sha256(json.dumps([destination, issue_id, sequence]).encode()).hexdigest()[:32]

@@ -11,9 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select, update
 
 from dagster_project.automation.schema import intents, pulls
-from dagster_project.automation.store import Store
-
-_ASKED_AT_ONCE = 500
+from dagster_project.automation.store import AT_ONCE, Store
 
 
 @dataclass(frozen=True)
@@ -65,8 +63,8 @@ class PullBook(Store):
     def tickets_by_marker(self, destination: str, markers: Collection[str]) -> dict[str, Held]:
         """Whose tickets these markers stand on; a marker that this ledger never sent is left out."""
         named, found = sorted(markers), {}
-        for start in range(0, len(named), _ASKED_AT_ONCE):
-            chosen = intents.c.marker.in_(named[start : start + _ASKED_AT_ONCE])
+        for start in range(0, len(named), AT_ONCE):
+            chosen = intents.c.marker.in_(named[start : start + AT_ONCE])
             query = select(intents.c.marker, intents.c.issue_id, intents.c.url)
             query = query.where(intents.c.destination == destination, intents.c.is_head, chosen)
             with self.reader.connect() as connection:

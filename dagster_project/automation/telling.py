@@ -19,11 +19,10 @@ from dagster_project.automation.destinations.base import (
     Unknown,
 )
 from dagster_project.automation.destinations.outlet import Outlet
-from dagster_project.automation.ledger import RETRY_REFUSED, Ledger
+from dagster_project.automation.intent_rows import RETRY_REFUSED, backoff
+from dagster_project.automation.ledger import Ledger
 from dagster_project.automation.report import Progress, PushReport
 from dagster_project.automation.tellings import Sinks, Telling
-
-_LONGEST_BACKOFF = timedelta(hours=1)
 
 
 def sinks_of(outlets: Sequence[Outlet]) -> Sinks:
@@ -76,5 +75,4 @@ def _wait(failure: Failure, telling: Telling, settle: timedelta) -> timedelta:
         return timedelta() if failure.whole_destination else RETRY_REFUSED
     if isinstance(failure, Deferred):
         return max(failure.wait, settle)
-    backoff: timedelta = min(settle * 2 ** min(telling.attempts, 10), max(settle, _LONGEST_BACKOFF))
-    return backoff
+    return backoff(settle, telling.attempts)

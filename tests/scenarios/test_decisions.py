@@ -115,3 +115,5 @@ def test_twice_the_traffic_with_twice_the_feedback_changes_no_verdict(
     assert before["verdict"].n_unique() > 1
     said = ("product", "issue_type", "verdict", "suspect_release_id")
     assert set(before.select(said).rows()) <= set(again.select(said).rows())
+    both = before.join(again, on=said, suffix="_doubled").select("feedback_count", "feedback_count_doubled").sum()
+    assert both["feedback_count_doubled"][0] > 1.8 * both["feedback_count"][0]  # or nobody was heard twice

@@ -1,7 +1,7 @@
 -- What a normal day looks like for each series, on each day on which it is counted: its daily counts on the 28 days
 -- from 4 to 31 back. A day far above its own expectation (a known incident) enters at the edge of the normal range
 -- instead of at full height, so that one incident does not hide the next; a day that people rejected as no incident at
--- all does not enter, and the baseline has a day less.
+-- all is taken off again, and the baseline has a day less.
 with daily as (
 
     select
@@ -63,70 +63,17 @@ whole_days as (
 
 ),
 
-left_out as (
-
-    select days_out.*
-    from {{ ref('int_left_out_days') }} as days_out
-    inner join history on days_out.product = history.product
-    where days_out.left_out_day > history.first_day
-
-),
-
-left_out_counts as (
-
-    select
-        left_out.product,
-        left_out.issue_type,
-        left_out.scope_kind,
-        left_out.scope_value,
-        left_out.day,
-        cast(count(*) as double) as days,
-        sum(whole_days.whole_count) as total
-    from left_out
-    left join whole_days
-        on
-            left_out.product = whole_days.product
-            and left_out.issue_type = whole_days.issue_type
-            and left_out.scope_kind = whole_days.scope_kind
-            and left_out.scope_value = whole_days.scope_value
-            and left_out.left_out_day = whole_days.day
-    group by left_out.product, left_out.issue_type, left_out.scope_kind, left_out.scope_value, left_out.day
-
-),
-
-every_day as (
+first_pass as (
 
     select
         *,
-        coalesce(sum(whole_count) over baseline, 0.0) as every_total
+        coalesce(sum(whole_count) over baseline, 0.0) as raw_total
     from whole_days
     window baseline as (
         partition by product, issue_type, scope_kind, scope_value
         order by day
         range between interval '744' hour preceding and interval '96' hour preceding
     )
-
-),
-
-first_pass as (
-
-    select
-        every_day.product,
-        every_day.issue_type,
-        every_day.scope_kind,
-        every_day.scope_value,
-        every_day.day,
-        every_day.whole_count,
-        every_day.baseline_days - coalesce(left_out_counts.days, 0.0) as baseline_days,
-        every_day.every_total - coalesce(left_out_counts.total, 0.0) as raw_total
-    from every_day
-    left join left_out_counts
-        on
-            every_day.product = left_out_counts.product
-            and every_day.issue_type = left_out_counts.issue_type
-            and every_day.scope_kind = left_out_counts.scope_kind
-            and every_day.scope_value = left_out_counts.scope_value
-            and every_day.day = left_out_counts.day
 
 ),
 
@@ -143,28 +90,6 @@ tamed as (
             )
         end as tamed_count
     from first_pass
-
-),
-
-left_out_sums as (
-
-    select
-        left_out.product,
-        left_out.issue_type,
-        left_out.scope_kind,
-        left_out.scope_value,
-        left_out.day,
-        sum(tamed.tamed_count) as total,
-        sum(tamed.tamed_count * tamed.tamed_count) as squares
-    from left_out
-    inner join tamed
-        on
-            left_out.product = tamed.product
-            and left_out.issue_type = tamed.issue_type
-            and left_out.scope_kind = tamed.scope_kind
-            and left_out.scope_value = tamed.scope_value
-            and left_out.left_out_day = tamed.day
-    group by left_out.product, left_out.issue_type, left_out.scope_kind, left_out.scope_value, left_out.day
 
 ),
 
@@ -186,6 +111,31 @@ second_pass as (
         range between interval '744' hour preceding and interval '96' hour preceding
     )
 
+),
+
+left_out as (
+
+    select
+        days_out.product,
+        days_out.issue_type,
+        days_out.scope_kind,
+        days_out.scope_value,
+        days_out.day,
+        cast(count(*) as double) as days,
+        coalesce(sum(tamed.tamed_count), 0.0) as total,
+        coalesce(sum(tamed.tamed_count * tamed.tamed_count), 0.0) as squares
+    from {{ ref('int_left_out_days') }} as days_out
+    inner join history on days_out.product = history.product
+    left join tamed
+        on
+            days_out.product = tamed.product
+            and days_out.issue_type = tamed.issue_type
+            and days_out.scope_kind = tamed.scope_kind
+            and days_out.scope_value = tamed.scope_value
+            and days_out.left_out_day = tamed.day
+    where days_out.left_out_day > history.first_day
+    group by days_out.product, days_out.issue_type, days_out.scope_kind, days_out.scope_value, days_out.day
+
 )
 
 select
@@ -194,15 +144,15 @@ select
     second_pass.scope_kind,
     second_pass.scope_value,
     second_pass.day,
-    second_pass.baseline_days,
-    greatest(0.0, second_pass.baseline_total - coalesce(left_out_sums.total, 0.0)) as baseline_total,
-    greatest(0.0, second_pass.baseline_squares - coalesce(left_out_sums.squares, 0.0)) as baseline_squares
+    second_pass.baseline_days - coalesce(left_out.days, 0.0) as baseline_days,
+    greatest(0.0, second_pass.baseline_total - coalesce(left_out.total, 0.0)) as baseline_total,
+    greatest(0.0, second_pass.baseline_squares - coalesce(left_out.squares, 0.0)) as baseline_squares
 from second_pass
-left join left_out_sums
+left join left_out
     on
-        second_pass.product = left_out_sums.product
-        and second_pass.issue_type = left_out_sums.issue_type
-        and second_pass.scope_kind = left_out_sums.scope_kind
-        and second_pass.scope_value = left_out_sums.scope_value
-        and second_pass.day = left_out_sums.day
+        second_pass.product = left_out.product
+        and second_pass.issue_type = left_out.issue_type
+        and second_pass.scope_kind = left_out.scope_kind
+        and second_pass.scope_value = left_out.scope_value
+        and second_pass.day = left_out.day
 where second_pass.day >= {{ rebuild_from() }}
