@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import random
-import resource
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -17,7 +15,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+from benchmarks.measuring import ROOT, cost_of, peak_mib, told_by
+
 MODELS = ROOT / ".feedback-control" / "models"
 ROWS = (1_000, 4_000, 16_000)
 _BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -73,8 +72,7 @@ def label(folder: Path) -> dict[str, float]:
     from dagster_project.home import Home
 
     report = label_new(Home(folder))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2)
-    return {"rows": report.labeled, "rate": report.labeled / report.seconds, "peak_mib": peak}
+    return {"rows": report.labeled, "rate": report.labeled / report.seconds, "peak_mib": peak_mib()}
 
 
 def measure(rows: Sequence[int] = ROWS, say: Callable[[str], None] = print) -> list[Row]:
@@ -82,8 +80,8 @@ def measure(rows: Sequence[int] = ROWS, say: Callable[[str], None] = print) -> l
     found = []
     for count in rows:
         with tempfile.TemporaryDirectory() as folder:
-            _in_a_process("fill", folder, str(count))
-            measured = json.loads(_in_a_process("label", folder))
+            cost_of([sys.executable, "-m", "benchmarks.labelling", "fill", folder, str(count)])
+            measured = told_by("benchmarks.labelling", "label", folder)
         found.append(Row(int(measured["rows"]), measured["rate"], measured["peak_mib"]))
         say(f"{count:,} rows: {found[-1].rate:,.0f} a second, {found[-1].peak_mib:,.0f} MiB")
     return found
@@ -93,12 +91,6 @@ def table(rows: Sequence[Row]) -> list[str]:
     """The rows as Markdown."""
     lines = ["| rows | labelled a second | peak memory |", "| ---: | ---: | ---: |"]
     return lines + [f"| {row.rows:,} | {row.rate:,.0f} | {row.peak_mib:,.0f} MiB |" for row in rows]
-
-
-def _in_a_process(*arguments: str) -> str:
-    command = [sys.executable, "-m", "benchmarks.labelling", *arguments]
-    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT).stdout
-    return output.splitlines()[-1] if output else ""
 
 
 if __name__ == "__main__":

@@ -1,8 +1,13 @@
-"""What a process costs: its seconds from start to end, and its peak memory, both imports included."""
+"""What a process costs: its seconds from start to end, and its peak memory, both imports included.
+
+What is measured runs in processes of its own, so that each has its own peak and nothing is warm from the one before.
+"""
 
 from __future__ import annotations
 
+import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -10,6 +15,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -41,4 +47,20 @@ def cost_of(command: Sequence[str], folder: Path = ROOT, **environment: str) -> 
         complained.seek(0)
         if process.returncode:
             raise SystemExit(f"{' '.join(command)} failed:\n{said.read()[-2000:]}\n{complained.read()[-2000:]}")
-        return Cost(seconds, used.ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2), said.read())
+        return Cost(seconds, _mib(used), said.read())
+
+
+def peak_mib() -> float:
+    """The peak memory of this process so far."""
+    return _mib(resource.getrusage(resource.RUSAGE_SELF))
+
+
+def told_by(module: str, *arguments: str) -> Any:
+    """Run a module of ours; the JSON of the last line that it prints."""
+    command = [sys.executable, "-m", module, *arguments]
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT).stdout
+    return json.loads(output.splitlines()[-1])
+
+
+def _mib(used: resource.struct_rusage) -> float:
+    return used.ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2)

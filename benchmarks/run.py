@@ -10,8 +10,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import resource
-import subprocess
 import sys
 import tempfile
 import time
@@ -20,7 +18,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+from benchmarks.measuring import ROOT, peak_mib, told_by
+
 UNTIL = datetime(2026, 6, 1, tzinfo=UTC)
 
 
@@ -63,8 +62,7 @@ def stage(name: str, folder: Path) -> dict[str, float]:
         (home.root / "built.json").unlink()  # everything, not only what changed: nothing did
         build(home, as_of=UNTIL)
     seconds = time.monotonic() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2)
-    return {"rows": rows, "seconds": seconds, "peak_mib": peak}
+    return {"rows": rows, "seconds": seconds, "peak_mib": peak_mib()}
 
 
 STAGES = {
@@ -83,9 +81,7 @@ def shop_section() -> list[str]:
         measured = {}
         for name in STAGES:
             print(f"{name} …", end=" ", flush=True)
-            command = [sys.executable, "-m", "benchmarks.run", "stage", name, folder]
-            output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT).stdout
-            measured[name] = json.loads(output.splitlines()[-1])
+            measured[name] = told_by("benchmarks.run", "stage", name, folder)
             print(f"{measured[name]['seconds']:.1f} s")
     lines = ["| stage | rows | seconds | rows a second | peak memory |", "| --- | ---: | ---: | ---: | ---: |"]
     for name, title in STAGES.items():

@@ -10,9 +10,6 @@ own.
 from __future__ import annotations
 
 import json
-import resource
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -25,13 +22,13 @@ import click
 import numpy as np
 import polars as pl
 
+from benchmarks.measuring import ROOT, peak_mib, told_by
 from dagster_project import lake
 from dagster_project.decisioning.playbook import issue_types
 from dagster_project.enrichment.labeling import LABELS_SCHEMA
 from dagster_project.home import Home
 from dagster_project.ingestion.contracts import FURTHER_TABLES, TABLES, schema_of
 
-ROOT = Path(__file__).resolve().parents[1]
 START = datetime(2015, 1, 1, tzinfo=UTC)
 PLATFORMS, COUNTRIES, STEPS, SERVICES = (
     ("android", "ios", "web"),
@@ -153,7 +150,7 @@ def build_once(home: Home, as_of: datetime) -> dict[str, float]:
     started = time.perf_counter()
     publish(home)
     published = time.perf_counter() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2)
+    peak = peak_mib()
     rows = read_rows(home, "select count(*) from fct_issues").item()
     back = (as_of - rebuilt).total_seconds() / 86_400 if rebuilt else float("nan")
     return {"seconds": seconds, "publish": published, "mib": peak, "issues": rows, "days_rebuilt": back}
@@ -161,9 +158,7 @@ def build_once(home: Home, as_of: datetime) -> dict[str, float]:
 
 def measured(home: Home, as_of: datetime) -> dict[str, Any]:
     """The same in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.scale", "--one", str(home.root), "--as-of", as_of.isoformat()]
-    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT).stdout
-    found: dict[str, Any] = json.loads(output.splitlines()[-1])
+    found: dict[str, Any] = told_by("benchmarks.scale", "--one", str(home.root), "--as-of", as_of.isoformat())
     click.echo(f"as of {as_of:%Y-%m-%d %H:%M}: {found}", err=True)
     return found
 

@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import json
 import random
-import resource
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
+from benchmarks.measuring import ROOT, peak_mib, told_by
+
 MODELS = ROOT / ".feedback-control" / "models"
 KINDS = {"as written": 1_600, "20 tokens": 1_600, "80 tokens": 800, "250 tokens": 320}
 """What is read, and how many texts; ``as written`` are the golden texts."""
@@ -106,15 +104,14 @@ def side(name: str, kind: str) -> dict[str, Any]:
     started = time.perf_counter()
     answers = timed()
     seconds = time.perf_counter() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2)
-    return {"answers": [str(one) for one in answers], "seconds": seconds, "mib": peak}
+    return {"answers": [str(one) for one in answers], "seconds": seconds, "mib": peak_mib()}
 
 
 def compare(say: Callable[[str], None] = print) -> list[Row]:
     """Both sides on every kind of text, one process after the other."""
     rows = []
     for kind in KINDS:
-        rounds = [(_measured("plain", kind), _measured("ours", kind)) for _ in range(ROUNDS)]
+        rounds = [[told_by("benchmarks.throughput", side, kind) for side in ("plain", "ours")] for _ in range(ROUNDS)]
         plain_, ours_ = (min(own, key=lambda one: one["seconds"]) for own in zip(*rounds, strict=True))
         answers = list(zip(plain_["answers"], ours_["answers"], strict=True))
         row = Row(
@@ -129,13 +126,6 @@ def compare(say: Callable[[str], None] = print) -> list[Row]:
         rows.append(row)
         say(f"{kind}: {row.ours / row.plain:.1f} times as fast")
     return rows
-
-
-def _measured(name: str, kind: str) -> dict[str, Any]:
-    command = [sys.executable, "-m", "benchmarks.throughput", name, kind]
-    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT).stdout
-    found: dict[str, Any] = json.loads(output.splitlines()[-1])
-    return found
 
 
 def table(rows: Sequence[Row]) -> list[str]:

@@ -85,8 +85,8 @@ def name_of(outcome: Outcome) -> str:
 
 def backoff(settle: timedelta, times: int) -> timedelta:
     """How long to wait after so many tries in a row that failed: twice as long each time, up to an hour."""
-    longest: timedelta = max(settle, _LONGEST_BACKOFF)
-    return min(settle * 2 ** min(times, 10), longest)
+    doubled: timedelta = settle * 2 ** min(times, 10)
+    return min(doubled, max(settle, _LONGEST_BACKOFF))
 
 
 def _intent_id(destination: str, issue_id: str, sequence: int) -> str:

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from time import monotonic
 
 from dagster_project.automation.delivery import Delivery
-from dagster_project.automation.destinations.base import Closeable, TakesEvents
+from dagster_project.automation.destinations.base import Closeable
 from dagster_project.automation.destinations.outlet import Outlet
 from dagster_project.automation.exports import Synced, export
 from dagster_project.automation.ledger import Ledger
@@ -65,8 +65,7 @@ def push(
         return now + timedelta(seconds=monotonic() - started)
 
     report, runs = PushReport(), []
-    # Sinks of events come last: where there is a tracker, it is the first to have an issue.
-    for outlet in sorted(outlets, key=lambda one: isinstance(one.destination, TakesEvents)):
+    for outlet in outlets:
         began, before = clock(), report.tally
         delivery = Delivery(ledger, outlet, clock, progress, report, plan)
         try:

@@ -27,8 +27,9 @@ from dagster_project.automation.destinations.base import (
     Ticket,
     Unknown,
 )
+from dagster_project.automation.intent_rows import RETRY_REFUSED
 from dagster_project.automation.intents import Action, Intent, State
-from dagster_project.automation.ledger import LEASE, RETRY_REFUSED, Ledger
+from dagster_project.automation.ledger import LEASE, Ledger
 from dagster_project.errors import ConfigurationError
 from dagster_project.home import Home
 from tests.automation.support import BORN, CHECKOUT, NOW
