@@ -22,17 +22,22 @@ _TRANSITIONS = [("11", "Start", "indeterminate"), ("31", "Done", "done"), ("41",
 
 @dataclass
 class FakeJira(Unreliable):
-    """One project, OPS, whose issues are Bugs; ``workflow`` lists the transitions that there are."""
+    """One project, OPS, whose issues are Bugs; ``workflow`` lists the transitions that there are.
+
+    Its search tells the ``latest`` changes to an issue, and says nothing of there having been more.
+    """
 
     forbidden: bool = False
     page_size: int = 100
+    latest: int = 40
     workflow: list[tuple[str, str, str]] = field(default_factory=lambda: list(_TRANSITIONS))
     issues: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         """Answer as Jira does."""
         self.requests.append(request)
-        descriptions.check("jira-cloud-v3", "https://your-domain.atlassian.net", request)
+        if not request.url.path.endswith("/changelog"):  # which the description at hand leaves out
+            descriptions.check("jira-cloud-v3", "https://your-domain.atlassian.net", request)
         basic = base64.b64encode(f"{USER}:{TOKEN}".encode()).decode()
         if request.headers["authorization"] != f"Basic {basic}":
             return httpx.Response(401, text="Client must be authenticated to access this resource.")
@@ -53,7 +58,9 @@ class FakeJira(Unreliable):
             case "GET", "/transitions":
                 return httpx.Response(200, json={"transitions": [_transition(*one) for one in self.workflow]})
             case "GET", "/comment":
-                return self._comments(request, issue)
+                return self._listed(request, "comments", issue["comments"])
+            case "GET", "/changelog":
+                return self._listed(request, "values", issue["histories"][::-1])
         return self.unreliably(request, lambda: self._write(one["rest"], issue, json.loads(request.content)))
 
     def records(self) -> list[Seen]:
@@ -146,15 +153,16 @@ class FakeJira(Unreliable):
         found = [self._shown(one) for one in ours]
         if "changelog" in request.url.params.get("expand", ""):
             for issue, shown in zip(ours, found, strict=True):
-                shown["changelog"] = {"histories": issue["histories"], "total": len(issue["histories"])}
+                latest = issue["histories"][: self.latest]
+                shown["changelog"] = {"histories": latest, "maxResults": self.latest, "total": len(latest)}
         start = int(request.url.params.get("nextPageToken", "0"))
         more = {"nextPageToken": str(start + self.page_size)} if len(found) > start + self.page_size else {}
         return httpx.Response(200, json={"issues": found[start : start + self.page_size], "isLast": not more, **more})
 
-    def _comments(self, request: httpx.Request, issue: dict[str, Any]) -> httpx.Response:
-        start, every = int(request.url.params["startAt"]), issue["comments"]
+    def _listed(self, request: httpx.Request, name: str, every: list[Any]) -> httpx.Response:
+        start = int(request.url.params["startAt"])
         part = every[start : start + self.page_size]
-        return httpx.Response(200, json={"comments": part, "startAt": start, "total": len(every), "maxResults": 100})
+        return httpx.Response(200, json={name: part, "startAt": start, "total": len(every), "maxResults": 100})
 
     @staticmethod
     def _shown(issue: dict[str, Any]) -> dict[str, Any]:

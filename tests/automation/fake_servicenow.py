@@ -49,7 +49,9 @@ class FakeServiceNow(Unreliable):
         if route["id"] and row is None:
             return _error(404, "No Record found")
         if request.method == "GET":
-            return httpx.Response(200, json={"result": row or self._found(request.url.params["sysparm_query"])})
+            shown = request.url.params["sysparm_fields"].split(",")
+            found = [_only(shown, one) for one in ([row] if row else self._found(request.url.params["sysparm_query"]))]
+            return httpx.Response(200, json={"result": found[0] if row else found})
         return self.unreliably(request, lambda: self._write(row, json.loads(request.content)))
 
     def records(self) -> list[Seen]:
@@ -80,6 +82,8 @@ class FakeServiceNow(Unreliable):
                 self._change(row, "close_code", code, by, at)
 
     def _change(self, row: dict[str, Any], column: str, value: str, by: str, at: datetime | None = None) -> None:
+        if row.get(column, "") == value:
+            return
         told = {"documentkey": row["sys_id"], "tablename": "incident", "fieldname": column, "user": by}
         told |= {"sys_id": f"{len(self.audit) + 1:032x}", "oldvalue": row.get(column, ""), "newvalue": value}
         row |= {column: value, "sys_updated_on": _written(at or self.tick())}
@@ -102,7 +106,8 @@ class FakeServiceNow(Unreliable):
     @staticmethod
     def _page(rows: Iterable[dict[str, Any]], params: httpx.QueryParams) -> httpx.Response:
         start, size = int(params["sysparm_offset"]), int(params["sysparm_limit"])
-        return httpx.Response(200, json={"result": list(rows)[start : start + size]})
+        shown = params["sysparm_fields"].split(",")
+        return httpx.Response(200, json={"result": [_only(shown, row) for row in list(rows)[start : start + size]]})
 
     def _found(self, query: str) -> list[dict[str, Any]]:
         changed = re.fullmatch(
@@ -126,12 +131,18 @@ class FakeServiceNow(Unreliable):
             row |= {"sys_created_by": USER, "sys_updated_on": _written(self.tick())}
             self.rows.append(row)
         elif "state" in body:
-            self._change(row, "state", body["state"], USER)
+            at = self.tick()
+            for column in {"state", "close_code"} & body.keys():
+                self._change(row, column, body[column], USER, at)
         if note := body.pop("work_notes", None):
             row["notes"].append(note)
             self._remark(row, "work_notes", note, USER)
         row |= {name: value for name, value in body.items() if self.columns is None or name in self.columns}
         return httpx.Response(status, json={"result": row})
+
+
+def _only(columns: list[str], row: dict[str, Any]) -> dict[str, Any]:
+    return {name: row[name] for name in columns if name in row}
 
 
 def _condition(part: str) -> tuple[str, list[str]]:

@@ -129,6 +129,14 @@ def test_a_rejection_that_is_taken_back_and_a_ticket_that_is_done_are_told_apart
     assert [row["excluded"] for row in rows(place.home, "baseline_exclusions")] == [True, False]
 
 
+def test_a_rejection_of_what_we_closed_before_is_told_once(place: Place) -> None:
+    story = [CHECKOUT, resolved(CHECKOUT), CHECKOUT, resolved(CHECKOUT)]
+    place.pushed(*([stage, DELIVERY] for stage in story))
+    place.acts(("reopen", ""), ("reject", ""))
+    assert place.pull().rejected == 1
+    assert [row["resolution"] for row in place.told()][-1] == "rejected"
+
+
 @pytest.mark.parametrize("lands", [True, False], ids=["after it landed", "before it landed"])
 def test_a_crash_loses_nothing_and_doubles_nothing(place: Place, lands: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     place.pushed([CHECKOUT, DELIVERY])

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from dagster_project.automation import events, formats
+from dagster_project.automation import events
 from dagster_project.automation.brief import render
 from dagster_project.automation.destinations.base import DeliveryError, Rejected, outcome_of
 from dagster_project.automation.destinations.http import wait_of
@@ -111,10 +111,26 @@ def test_jira_reads_pages_to_their_end() -> None:
     assert [one.external_id for one in there.find_by_marker(ticket.marker)] == ["OPS-1", "OPS-2", "OPS-3"]
     there.update("OPS-1", noted(LOWERED, "jira"))
     for number in range(3):
-        target.issues["OPS-1"]["comments"].append({"body": formats.adf(f"talk {number}")})
+        target.act("comment", f"talk {number}")
     there.update("OPS-1", noted(LOWERED, "jira"))
     assert sum("Changed." in note for note in target.records()[0].notes) == 1
     assert there.read("OPS-77") is None
+
+
+def test_jira_is_asked_for_the_whole_changelog_where_its_search_may_have_cut_it() -> None:
+    target = fake_jira.FakeJira(page_size=2, latest=3)
+    there = destination("jira", target)
+    there.create(render(CHECKOUT, "jira"))
+    begin = target.now
+    people = [f"person {number}" for number in range(5)]
+    for since, number in ((begin, 2), (begin, 5), (None, 5)):
+        for person in people[len(target.issues["OPS-1"]["histories"]) : number]:
+            target.act("assign", person)
+        target.requests.clear()
+        told = list(there.changes_since(since or target.now))
+        whole = [one for one in target.requests if one.url.path.endswith("/changelog")]
+        assert sorted(one.value for one in told) == (people[:number] if since else people[-1:])
+        assert len(whole) == (3 if since and number == 5 else 0)  # pages of two
 
 
 # ---------- ServiceNow

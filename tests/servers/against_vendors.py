@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,14 @@ import pytest
 from pydantic import TypeAdapter
 
 from dagster_project.automation.destinations import Outlet
+from dagster_project.automation.destinations.base import ReportsChanges
 from dagster_project.automation.destinations.config import Settings
+from dagster_project.automation.pull import pull
 from dagster_project.home import Home
 from tests.automation import descriptions
+from tests.automation.support import NOW, resolved
 from tests.automation.test_contract import SUBJECTS, Subject
+from tests.automation.test_pull import decided
 from tests.servers.stories import BRISK, NODE, faulty, issues, planned, tell, validating
 
 pytestmark = pytest.mark.skipif(not (NODE / "prism").exists(), reason="run `make test-servers`")
@@ -70,6 +75,8 @@ def described(vendor: Vendor, folder: Path) -> Path:
     for operation in vendor.undescribed:  # the published description ends before them: they pass unchecked
         passes = {"parameters": [name, body], "responses": answers, "consumes": ["application/json"]}
         document["paths"][f"/v2/alerts/{{identifier}}/{operation}"] = {"put": passes, "post": passes}
+    for column in document.get("components", {}).get("schemas", {}).get("Record", {}).get("properties", {}).values():
+        column.pop("format", None)  # ServiceNow's instants are `2026-01-15 10:30:00`, whatever this says
     (folder / f"{vendor.kind}.json").write_text(json.dumps(document))
     return folder / f"{vendor.kind}.json"
 
@@ -136,6 +143,7 @@ def test_by_the_vendors_description_and_through_faults_there_is_one_each(
     subject, ours = vendor.subject, issues(vendor.kind, 5)
     monkeypatch.setenv(*subject.secret)
     target = subject.fake()
+    comes_back: dict[str, int] = {}
     with serving(target) as served, validating(tmp_path, described(vendor, tmp_path), served.url) as checked:
         path, wrong = vendor.canary
         canary = httpx.post(f"{checked}{path}", json=wrong, headers={"authorization": "Basic YTpi"})
@@ -144,10 +152,21 @@ def test_by_the_vendors_description_and_through_faults_there_is_one_each(
         with faulty(tmp_path, checked, planned(4)) as url:
             entry = {"kind": vendor.kind, **subject.settings, "base_url": url + vendor.base, **BRISK}
             settings: Any = TypeAdapter(Settings).validate_python(entry)
-            runs = tell(home, Outlet(settings.build(home)), ours)
-    print(f"{vendor.kind}: {len(ours)} issues in {runs} runs; upstream {len(target.requests)} requests")
+            outlet = Outlet(settings.build(home))
+            runs = tell(home, outlet, ours)
+            seen = target.records()
+            if isinstance(outlet.destination, ReportsChanges):
+                decided(home, [resolved(issue) for issue in ours])
+                target.now = NOW + timedelta(days=1)
+                for what, value in (("comment", "seen"), ("assign", "kim"), ("priority", "4"), ("reject", "")):
+                    target.act(what, value)
+                told = pull(home, now=target.now + timedelta(minutes=5), outlets=[outlet])
+                assert told.problems == []
+                comes_back = told.counts
+    print(f"{vendor.kind}: {len(ours)} issues in {runs} runs; {len(target.requests)} requests; {comes_back} came back")
+    assert set(comes_back.values()) <= {1}
+    assert bool(comes_back) is isinstance(outlet.destination, ReportsChanges)
     assert not served.failures, served.failures
-    seen = target.records()
     assert len(seen) == len(ours) and all(one.closed for one in seen)
     if subject.keeps_notes:
         assert all(len(one.notes) == 2 for one in seen), [one.notes for one in seen]

@@ -31,7 +31,16 @@ from dagster_project.automation.destinations.base import (
     TicketChange,
 )
 from dagster_project.automation.destinations.http import HttpDestination, Secret, missing
-from dagster_project.automation.destinations.jira_changes import REFERENCE, ChangedPage, Remarks, acts, comment
+from dagster_project.automation.destinations.jira_changes import (
+    REFERENCE,
+    Changed,
+    ChangedPage,
+    Histories,
+    History,
+    Remarks,
+    acts,
+    comment,
+)
 from dagster_project.automation.destinations.settings import NAME, VARIABLE, HttpSettings, Priority
 from dagster_project.home import Home
 
@@ -124,12 +133,6 @@ class _Comment(BaseModel):
     body: Any = None
 
 
-class _Comments(BaseModel):
-    comments: list[_Comment]
-    start: int = Field(alias="startAt")
-    total: int
-
-
 class Jira(HttpDestination):
     """The issues of one Jira project as a ticket destination."""
 
@@ -208,12 +211,16 @@ class Jira(HttpDestination):
             marker = next((one for label in issue.fields.labels if (one := _marker_of(label))), None)
             if marker is None:
                 continue
-            for history in issue.changelog.histories:
+            for history in self._histories(issue, since):
                 if history.created >= since:
                     yield from acts(issue, marker, history)
-            for remark in self._comments(issue.key, Remarks):
+            for remark in self._listed(issue.key, "comment", Remarks):
                 if remark.created >= since and (told := comment(issue.key, marker, remark)):
                     yield told
+
+    def _histories(self, issue: Changed, since: datetime) -> Iterable[History]:
+        told = issue.changelog
+        return told.histories if told.reaches(since) else self._listed(issue.key, "changelog", Histories)
 
     def _searched(self, kind: type[Any], asked: dict[str, str | int]) -> list[Any]:
         found: list[Any] = []
@@ -251,19 +258,19 @@ class Jira(HttpDestination):
 
     def _comment_once(self, key: str, ticket: Ticket) -> None:
         reference = f"({PROPERTY} {ticket.note_key})"
-        if not any(reference in json.dumps(comment.body) for comment in self._comments(key, _Comments)):
+        if not any(reference in json.dumps(one.body) for one in self._listed(key, "comment", Remarks)):
             body = {"body": formats.adf(f"{ticket.note} {reference}")}
             self._http.write("POST", f"/rest/api/3/issue/{key}/comment", body, _Comment)
 
-    def _comments(self, key: str, kind: type[Any]) -> Iterator[Any]:
+    def _listed(self, key: str, what: str, kind: type[Any]) -> Iterator[Any]:
         start = 0
         for _ in range(_MOST_PAGES):
-            page, _ = self._http.read(f"/rest/api/3/issue/{key}/comment", kind, startAt=start, maxResults=100)
-            yield from page.comments
-            start = page.start + len(page.comments)
-            if start >= page.total or not page.comments:
+            page, _ = self._http.read(f"/rest/api/3/issue/{key}/{what}", kind, startAt=start, maxResults=100)
+            yield from page.rows
+            start = page.start + len(page.rows)
+            if start >= page.total or not page.rows:
                 return
-        raise DeliveryError(NotSent(f"the comments of {key} have no end; check base_url"))
+        raise DeliveryError(NotSent(f"the {what} of {key} has no end; check base_url"))
 
     def _read(self, key: str) -> _Issue:
         asked = {"fields": "summary,status,labels", "properties": PROPERTY}

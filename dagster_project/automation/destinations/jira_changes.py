@@ -50,6 +50,12 @@ class History(BaseModel):
 class _Changelog(BaseModel):
     histories: list[History] = []
     total: int = 0
+    most: int = Field(0, alias="maxResults")
+
+    def reaches(self, since: datetime) -> bool:
+        """Whether nothing after that instant is missing: the search tells the latest changes only."""
+        count = len(self.histories)
+        return any(one.created < since for one in self.histories) or self.total <= count < self.most
 
 
 class _Category(BaseModel):
@@ -90,12 +96,21 @@ class Remark(BaseModel):
     body: Any = None
 
 
-class Remarks(BaseModel):
-    """A page of comments."""
-
-    comments: list[Remark]
+class _Page(BaseModel):
     start: int = Field(alias="startAt")
     total: int
+
+
+class Remarks(_Page):
+    """A page of comments."""
+
+    rows: list[Remark] = Field(alias="comments")
+
+
+class Histories(_Page):
+    """A page of all changes to an issue, oldest first."""
+
+    rows: list[History] = Field(alias="values")
 
 
 def acts(issue: Changed, marker: str, history: History) -> Iterator[TicketChange]:
@@ -120,7 +135,7 @@ def _meaning(issue: Changed, history: History, item: _Item) -> tuple[ChangeKind 
             newest = max(moves, key=lambda one: (one.created, one.id))
             # Only of where it is now is it known whether that counts as done; before, a resolution says so.
             now = issue.fields.status.category.key == "done"
-            done = now if newest is history else bool(history.after("resolution"))
+            done = now if newest.id == history.id else bool(history.after("resolution"))
             return "status", resolution_of(item.after or "", history.after("resolution")) if done else "open"
         case "resolution" if item.after and not history.after("status"):
             return "status", resolution_of(item.after)

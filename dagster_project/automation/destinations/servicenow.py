@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
 import httpx
 from pydantic import BaseModel, Field, field_validator
@@ -55,6 +55,7 @@ _ZONES = timedelta(hours=12)
 """A date in a query is read in the time zone of whoever asks: asked for from so much earlier, nothing is missed."""
 _SYSTEM = "system"
 _ONE_RECORD = re.compile(r"/[0-9a-f]{32}$")
+_Row = TypeVar("_Row", bound=BaseModel)
 
 
 class ServiceNowSettings(HttpSettings):
@@ -104,10 +105,6 @@ class _Changed(BaseModel):
     assignee: str = Field("", alias="assigned_to.user_name")
 
 
-class _Changes(BaseModel):
-    result: list[_Changed]
-
-
 class _Act(BaseModel):  # a row of sys_audit
     sys_id: str
     record: str = Field(alias="documentkey")
@@ -118,10 +115,6 @@ class _Act(BaseModel):  # a row of sys_audit
     at: datetime = Field(alias="sys_created_on")
 
 
-class _Acts(BaseModel):
-    result: list[_Act]
-
-
 class _Remark(BaseModel):  # a row of sys_journal_field
     sys_id: str
     record: str = Field(alias="element_id")
@@ -130,16 +123,12 @@ class _Remark(BaseModel):  # a row of sys_journal_field
     at: datetime = Field(alias="sys_created_on")
 
 
-class _Remarks(BaseModel):
-    result: list[_Remark]
-
-
 class _One(BaseModel):
     result: _Record
 
 
-class _Several(BaseModel):
-    result: list[_Record]
+class _Several(BaseModel, Generic[_Row]):
+    result: list[_Row]
 
 
 class ServiceNow(HttpDestination):
@@ -191,7 +180,7 @@ class ServiceNow(HttpDestination):
     def find_by_marker(self, marker: str, since: datetime | None = None) -> list[ExternalTicket]:
         """Every record with the marker, oldest first."""
         asked = {"sysparm_query": f"correlation_id={marker}^ORDERBYsys_created_on", "sysparm_fields": _SHOWN}
-        found = self._http.read(self._table, _Several, **asked, sysparm_limit=100)[0].result
+        found = self._http.read(self._table, _Several[_Record], **asked, sysparm_limit=100)[0].result
         # A condition on a column that the table lacks is ignored, and then every record is the answer.
         return [self._seen(record) for record in found if record.correlation_id == marker]
 
@@ -199,8 +188,7 @@ class ServiceNow(HttpDestination):
         """What people did to our records that were updated since then; needs the right to read both histories."""
         begin = f"{since - _ZONES:%Y-%m-%d %H:%M:%S}"
         ours = f"correlation_displaySTARTSWITHfeedback-control^sys_updated_on>={begin}^ORDERBYsys_updated_on"
-        shown = ",".join(field.alias or name for name, field in _Changed.model_fields.items())
-        records = {one.sys_id: one for one in self._rows(self._table, _Changes, ours, shown)}
+        records = {one.sys_id: one for one in self._rows(self._table, _Changed, ours)}
         ids = sorted(records)
         for start in range(0, len(ids), _ASKED_AT_ONCE):
             chosen = ",".join(ids[start : start + _ASKED_AT_ONCE])
@@ -210,15 +198,14 @@ class ServiceNow(HttpDestination):
     def _acts(self, records: Mapping[str, _Changed], chosen: str, begin: str) -> Iterator[TicketChange]:
         columns = ",".join([*_KINDS, "close_code"])
         query = f"tablename={self._settings.table}^documentkeyIN{chosen}^fieldnameIN{columns}^sys_created_on>={begin}"
-        acts = list(self._rows("/api/now/table/sys_audit", _Acts, f"{query}^ORDERBYsys_created_on"))
-        codes = {(act.record, act.at): act.after for act in acts if act.column == "close_code"}
+        acts = list(self._rows("/api/now/table/sys_audit", _Act, f"{query}^ORDERBYsys_created_on"))
+        codes = [act for act in acts if act.column == "close_code"]
         last = {act.record: act.sys_id for act in acts if act.column == "assigned_to"}
         for act in acts:
             record, kind = records[act.record], _KINDS.get(act.column)
             if kind is None:
                 continue
-            code = codes.get((act.record, act.at), record.close_code)
-            resolution = self._resolution(act.after, code) if kind == "status" else None
+            resolution = self._resolution(act.after, _code_at(act, codes, record)) if kind == "status" else None
             ours = act.by in (self._settings.user, record.created_by)
             if not (ours and may_be_ours(kind, resolution)):
                 by_program = act.by == _SYSTEM
@@ -230,7 +217,7 @@ class ServiceNow(HttpDestination):
 
     def _remarks(self, records: Mapping[str, _Changed], chosen: str, begin: str) -> Iterator[TicketChange]:
         query = f"element_idIN{chosen}^elementINcomments,work_notes^sys_created_on>={begin}^ORDERBYsys_created_on"
-        for remark in self._rows("/api/now/table/sys_journal_field", _Remarks, query):
+        for remark in self._rows("/api/now/table/sys_journal_field", _Remark, query):
             record = records[remark.record]
             if remark.by not in (self._settings.user, record.created_by, _SYSTEM):
                 who = (remark.at.replace(tzinfo=UTC), remark.by)
@@ -243,11 +230,13 @@ class ServiceNow(HttpDestination):
             return "rejected"
         return resolution_of(code) if state in self._settings.closed_states else "open"
 
-    def _rows(self, path: str, kind: type[Any], query: str, shown: str = "") -> Iterator[Any]:
-        asked: dict[str, str | int] = {"sysparm_query": query, "sysparm_limit": _PAGE}
-        asked |= {"sysparm_exclude_reference_link": "true", **({"sysparm_fields": shown} if shown else {})}
+    def _rows(self, path: str, kind: type[_Row], query: str) -> Iterator[_Row]:
+        columns = ",".join(field.alias or name for name, field in kind.model_fields.items())
+        asked: dict[str, str | int] = {"sysparm_query": query, "sysparm_limit": _PAGE, "sysparm_fields": columns}
+        asked |= {"sysparm_exclude_reference_link": "true"}
         for page in range(_MOST_PAGES):
-            rows = self._http.read(path, kind, **asked, sysparm_offset=page * _PAGE)[0].result
+            answer, _ = self._http.read(path, _Several[kind], **asked, sysparm_offset=page * _PAGE)  # type: ignore[valid-type]
+            rows: list[_Row] = answer.result
             yield from rows
             if len(rows) < _PAGE:
                 return
@@ -286,6 +275,17 @@ class ServiceNow(HttpDestination):
                 reason = f"{said}; there is no table {settings.table} at {settings.base_url}: check table and base_url"
                 return Rejected(reason, whole_destination="table" in response.text or response.status_code == 404)
         return super()._refusal(response)
+
+
+def _code_at(act: _Act, codes: Iterable[_Act], record: _Changed) -> str:
+    """The close code of a record when something was done to it: a change of it is told only where there was one."""
+    code = None
+    for change in (one for one in codes if one.record == act.record):
+        if change.at <= act.at:
+            code = change.after
+        elif code is None:
+            return change.before
+    return record.close_code if code is None else code
 
 
 def _content(ticket: Ticket) -> dict[str, str]:
