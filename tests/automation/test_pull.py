@@ -129,10 +129,11 @@ def test_a_rejection_that_is_taken_back_and_a_ticket_that_is_done_are_told_apart
     assert [row["excluded"] for row in rows(place.home, "baseline_exclusions")] == [True, False]
 
 
-def test_a_rejection_of_what_we_closed_before_is_told_once(place: Place) -> None:
+@pytest.mark.parametrize("opened", [True, False], ids=["opened again for it", "as closed as it is"])
+def test_a_rejection_of_what_we_closed_before_is_told_once(place: Place, opened: bool) -> None:
     story = [CHECKOUT, resolved(CHECKOUT), CHECKOUT, resolved(CHECKOUT)]
     place.pushed(*([stage, DELIVERY] for stage in story))
-    place.acts(("reopen", ""), ("reject", ""))
+    place.acts(*([("reopen", "")] if opened else []), ("reject", ""))
     assert place.pull().rejected == 1
     assert [row["resolution"] for row in place.told()][-1] == "rejected"
 

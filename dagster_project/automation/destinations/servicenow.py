@@ -49,7 +49,7 @@ _OWN = {
     "work_notes",
 }
 _SHOWN = "sys_id,number,state,short_description,correlation_id,correlation_display"
-_KINDS: dict[str, ChangeKind] = {"state": "status", "assigned_to": "assignee", "priority": "priority"}
+_KINDS: dict[str, ChangeKind] = {"assigned_to": "assignee", "priority": "priority"}
 _PAGE, _MOST_PAGES, _ASKED_AT_ONCE = 1000, 100, 50
 _ZONES = timedelta(hours=12)
 """A date in a query is read in the time zone of whoever asks: asked for from so much earlier, nothing is missed."""
@@ -101,6 +101,7 @@ class _Changed(BaseModel):
     sys_id: str
     correlation_id: str
     created_by: str = Field("", alias="sys_created_by")
+    state: str = ""
     close_code: str = ""
     assignee: str = Field("", alias="assigned_to.user_name")
 
@@ -196,18 +197,15 @@ class ServiceNow(HttpDestination):
             yield from self._remarks(records, chosen, begin)
 
     def _acts(self, records: Mapping[str, _Changed], chosen: str, begin: str) -> Iterator[TicketChange]:
-        columns = ",".join([*_KINDS, "close_code"])
+        columns = ",".join(["state", "close_code", *_KINDS])
         query = f"tablename={self._settings.table}^documentkeyIN{chosen}^fieldnameIN{columns}^sys_created_on>={begin}"
         acts = list(self._rows("/api/now/table/sys_audit", _Act, f"{query}^ORDERBYsys_created_on"))
-        codes = [act for act in acts if act.column == "close_code"]
         last = {act.record: act.sys_id for act in acts if act.column == "assigned_to"}
         for act in acts:
-            record, kind = records[act.record], _KINDS.get(act.column)
-            if kind is None:
-                continue
-            resolution = self._resolution(act.after, _code_at(act, codes, record)) if kind == "status" else None
+            record = records[act.record]
+            kind, resolution = self._meaning(act, acts, record)
             ours = act.by in (self._settings.user, record.created_by)
-            if not (ours and may_be_ours(kind, resolution)):
+            if kind and not (ours and may_be_ours(kind, resolution)):
                 by_program = act.by == _SYSTEM
                 value, before = act.after, act.before
                 if kind == "assignee":  # told by sys_id; only of the present one is the name known
@@ -224,6 +222,18 @@ class ServiceNow(HttpDestination):
                 yield TicketChange(
                     record.correlation_id, remark.record, "comment", remark.text, *who, change_id=remark.sys_id
                 )
+
+    def _meaning(
+        self, act: _Act, acts: Iterable[_Act], record: _Changed
+    ) -> tuple[ChangeKind | None, Resolution | None]:
+        if act.column == "state":
+            return "status", self._resolution(act.after, _code_at(act, acts, record))
+        if act.column != "close_code":
+            return _KINDS[act.column], None
+        # Set together with the state, it is a part of that; set alone, it tells what closing has come to instead.
+        with_state = any(one.column == "state" and (one.record, one.at) == (act.record, act.at) for one in acts)
+        closed = record.state in self._settings.closed_states
+        return ("status", resolution_of(act.after)) if closed and not with_state else (None, None)
 
     def _resolution(self, state: str, code: str) -> Resolution:
         if state in self._settings.rejected_states:
@@ -277,10 +287,10 @@ class ServiceNow(HttpDestination):
         return super()._refusal(response)
 
 
-def _code_at(act: _Act, codes: Iterable[_Act], record: _Changed) -> str:
+def _code_at(act: _Act, acts: Iterable[_Act], record: _Changed) -> str:
     """The close code of a record when something was done to it: a change of it is told only where there was one."""
     code = None
-    for change in (one for one in codes if one.record == act.record):
+    for change in (one for one in acts if one.record == act.record and one.column == "close_code"):
         if change.at <= act.at:
             code = change.after
         elif code is None:
