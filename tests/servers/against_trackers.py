@@ -32,7 +32,7 @@ from tests.automation import descriptions
 from tests.automation.support import CHECKOUT, NOW, publish, resolved
 from tests.servers import request_tracker as rt
 from tests.servers.processes import free_port, running
-from tests.servers.stories import BRISK, NODE, faulty, issues, needs_tools, planned, tell, validating
+from tests.servers.stories import BRISK, NODE, comes_back, faulty, issues, needs_tools, planned, tell, validating
 
 KILLS = int(os.environ.get("KILLS", "200"))
 """How many runs are killed; fewer to try the rest."""
@@ -85,6 +85,20 @@ def test_rt_opens_reads_updates_comments_closes_and_reopens(tracker: rt.RequestT
     (seen,) = there.find_by_marker("f" * 24)
     assert seen.title == hostile.title
     assert there.read("99999") is None
+
+
+@needs_rt
+def test_rt_tells_what_people_did(tracker: rt.RequestTracker, home: Home) -> None:
+    issue, outlet = replace(CHECKOUT, issue_id="told"), Outlet(to_rt(tracker.url))
+    for stage in (issue, replace(issue, priority="P2")):
+        publish(home, [stage])
+        assert push(home, now=NOW, outlets=[outlet]).problems == []
+    (ticket,) = of(tracker, issue)
+    tracker.jo_does("POST", f"/ticket/{ticket['id']}/comment", {"Content": "Our shard", "ContentType": "text/plain"})
+    for change in ({"Owner": "jo"}, {"Priority": "80"}, {"Status": "rejected"}):
+        tracker.jo_does("PUT", f"/ticket/{ticket['id']}", change)
+    told = {"comment": "Our shard", "assignee": "jo", "priority": "80", "status": "rejected"}
+    assert comes_back(home, outlet, [issue]) == {kind: [("jo", value)] for kind, value in told.items()}
 
 
 @needs_rt
@@ -157,6 +171,8 @@ def killed_while_pushing(home: Home, url: str, now: datetime, after: float) -> f
 
 # ---------- GitHub and Slack, emulated
 
+TOKENS = {"planted": "bot", "jos": "jo"}
+
 
 @pytest.fixture(scope="module")
 def emulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
@@ -165,9 +181,9 @@ def emulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, st
         pytest.skip("run `make test-servers`")
     folder, port = tmp_path_factory.mktemp("emulate"), free_port()
     seed = {
-        "tokens": {"planted_token": {"login": "bot", "scopes": ["repo"]}},
+        "tokens": {f"{name}_token": {"login": login, "scopes": ["repo"]} for name, login in TOKENS.items()},
         "github": {
-            "users": [{"login": "bot"}],
+            "users": [{"login": login} for login in TOKENS.values()],
             "orgs": [{"login": "acme"}],
             "repos": [{"owner": "acme", "name": "shop"}],
         },
@@ -209,6 +225,27 @@ def test_github_has_one_issue_each_by_its_own_description(
         (one,) = [one for one in found if marker_of(issue.issue_id, "github") in one["body"]]
         comments = httpx.get(f"{there}/{one['number']}/comments", headers=headers).json()
         assert one["state"] == "closed" and len(comments) == 2
+
+
+def test_github_tells_what_people_did(emulated: tuple[str, str], home: Home) -> None:
+    issue = replace(CHECKOUT, issue_id="told")
+    entry = {"kind": "github", "repository": "acme/shop", "base_url": emulated[0], **BRISK}
+    github = GitHubIssues(GitHubSettings.model_validate(entry))
+    outlet = Outlet(github)
+    for stage in (issue, replace(issue, priority="P2")):
+        publish(home, [stage])
+        assert push(home, now=NOW, outlets=[outlet]).problems == []
+    (ticket,) = github.find_by_marker(marker_of("told", "github"))
+    there = f"{emulated[0]}/repos/acme/shop/issues/{ticket.external_id}"
+    headers = {"Authorization": "Bearer jos_token"}
+    for method, path, body in [
+        ("POST", "/comments", {"body": "Our shard"}),
+        ("POST", "/assignees", {"assignees": ["jo"]}),
+        ("PATCH", "", {"state": "closed", "state_reason": "not_planned"}),
+    ]:
+        httpx.request(method, there + path, json=body, headers=headers).raise_for_status()
+    told = {"comment": "Our shard", "assignee": "jo", "status": "rejected"}
+    assert comes_back(home, outlet, [issue]) == {kind: [("jo", value)] for kind, value in told.items()}
 
 
 @needs_tools

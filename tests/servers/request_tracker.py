@@ -30,21 +30,24 @@ use lib '/usr/share/request-tracker5/lib';
 use RT; RT::LoadConfig(); RT::Init();
 my ($system, $queue) = (RT->SystemUser, RT::Queue->new(RT->SystemUser));
 $queue->Load('General');
-my $user = RT::User->new($system);
-$user->Create(Name => 'feedback', EmailAddress => 'feedback@example.test', Privileged => 1);
 RT::CustomField->new($system)->Create(Name => 'feedback-control', Type => 'FreeformSingle', Queue => $queue->Id);
-$user->PrincipalObj->GrantRight(Right => $_, Object => $queue) for qw({rights});
-my ($ok, $said, $token) = RT::AuthToken->new($system)->Create(Owner => $user->Id, Description => 'test');
-print $token;
+for my $name (qw(feedback jo)) {{
+    my $user = RT::User->new($system);
+    $user->Create(Name => $name, EmailAddress => $name . '@example.test', Privileged => 1);
+    $user->PrincipalObj->GrantRight(Right => $_, Object => $queue) for qw({rights});
+    my ($ok, $said, $token) = RT::AuthToken->new($system)->Create(Owner => $user->Id, Description => 'test');
+    print "$token\n";
+}}
 """
 
 
 @dataclass(frozen=True)
 class RequestTracker:
-    """A running one."""
+    """A running one; ``token`` is ours, ``jos`` that of a person."""
 
     url: str
     token: str
+    jos: str
 
     def get(self, path: str, **params: str | int) -> Any:
         """What RT itself answers, without anything in between."""
@@ -54,6 +57,11 @@ class RequestTracker:
             .raise_for_status()
             .json()
         )
+
+    def jo_does(self, method: str, path: str, body: dict[str, str]) -> None:
+        """What a person does there."""
+        headers = {"Authorization": f"token {self.jos}"}
+        httpx.request(method, f"{self.url}/REST/2.0{path}", json=body, headers=headers, timeout=30).raise_for_status()
 
     def tickets(self) -> list[dict[str, Any]]:
         """Every ticket of the queue."""
@@ -88,7 +96,7 @@ def request_tracker(folder: Path) -> Iterator[RequestTracker]:
         return done.stdout
 
     run(str(SETUP), "--action", "init", "--dba", "", "--dba-password", "")
-    token = run("perl", str(folder / "prepare.pl")).strip()
+    token, jos = run("perl", str(folder / "prepare.pl")).split()
     serve: list[str | Path] = [SERVER, "--port", str(port), "--host", "127.0.0.1"]
     with running(serve, port, folder / "server.log", own):
-        yield RequestTracker(f"http://127.0.0.1:{port}", token)
+        yield RequestTracker(f"http://127.0.0.1:{port}", token, jos)

@@ -9,16 +9,20 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
 
+from dagster_project import lake
 from dagster_project.automation.destinations import Outlet
+from dagster_project.automation.pull import pull
 from dagster_project.automation.push import PushReport, push
 from dagster_project.automation.queue import Issue
 from dagster_project.home import Home
 from tests.automation.support import CHECKOUT, NOW, publish, resolved
+from tests.automation.test_pull import decided
 from tests.servers.processes import TOOLS, free_port, running
 
 FAULTS = ["429", "503", "cut before", "502", "cut after", "silence"]
@@ -103,3 +107,15 @@ def tell(home: Home, outlet: Outlet, ours: list[Issue], *, together: int = 1) ->
         else:
             raise AssertionError([report.problems for report in reports])
     return runs
+
+
+def comes_back(home: Home, outlet: Outlet, issues: list[Issue]) -> dict[str, list[tuple[str, str]]]:
+    """What the lake learns that people did: by kind, who, and what it is now; a second pull learns nothing."""
+    decided(home, issues)
+    for learns in (True, False):
+        report = pull(home, now=datetime.now(UTC), outlets=[outlet])
+        assert report.problems == [] and any(report.counts.values()) is learns, report
+    found: dict[str, list[tuple[str, str]]] = {}
+    for row in lake.scan(home, "ticket_events").filter(pl.col("by_person")).sort("occurred_at").collect().to_dicts():
+        found.setdefault(row["event"], []).append((row["actor"], row["resolution"] or row["value"]))
+    return found
