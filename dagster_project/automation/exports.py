@@ -1,6 +1,6 @@
 """What automation did, for the warehouse: the ledger's tables as tables of the lake.
 
-    ticket_events    what was confirmed outside, each event once
+    ticket_events    what was confirmed outside, each event once for each issue that it concerns
     sync_runs        each push that had something to do, by destination
     sync_attempts    each try at a write, and each look-up
     sync_snapshot    every ticket as the ledger has it now
@@ -12,7 +12,7 @@ do writes nothing.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -23,14 +23,16 @@ from dagster_project import lake
 from dagster_project.automation.delivery import PAST
 from dagster_project.automation.destinations.base import Ticket
 from dagster_project.automation.events import ticket_event_id
-from dagster_project.automation.intents import Intent
+from dagster_project.automation.intents import Action, Intent
 from dagster_project.automation.ledger import Ledger
 from dagster_project.automation.schema import attempts, intents
 from dagster_project.automation.tellings import Sinks
+from dagster_project.automation.umbrellas import Member
 from dagster_project.home import Home
 from dagster_project.ingestion.contracts import schema_of
 
 EVENTS, RUNS, ATTEMPTS, SNAPSHOT = "ticket_events", "sync_runs", "sync_attempts", "sync_snapshot"
+Row = dict[str, object]
 _NOBODY: Sinks = {}
 _LATE = 1_000  # attempts: so many numbers after it another run may still commit one
 _NO_ATTEMPT = 2**31 - 1  # as far as the column goes
@@ -66,9 +68,10 @@ def export(home: Home, ledger: Ledger, runs: Sequence[Synced], now: datetime, si
 def _export_events(home: Home, ledger: Ledger, now: datetime, sinks: Sinks) -> None:
     with ledger.exporting(now, sinks) as confirmed:
         events = {
-            ticket_event_id(intent): _event(intent, ticket)
-            for intent, ticket in confirmed
+            str(event["event_id"]): event
+            for intent, ticket, members in confirmed
             if intent.destination not in sinks  # what a sink was told is no ticket
+            for event in _events(intent, ticket, members)
         }
         if events:
             landed = lake.scan(home, EVENTS).filter(pl.col("event_id").is_in(list(events))).select("event_id").collect()
@@ -136,7 +139,7 @@ def _snapshot(ledger: Ledger) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema_of(SNAPSHOT), orient="row")
 
 
-def _run(run: Synced) -> dict[str, object]:
+def _run(run: Synced) -> Row:
     key = f"{run.destination} {run.started_at.isoformat()} {run.finished_at.isoformat()}"
     return {
         "run_id": hashlib.sha256(key.encode()).hexdigest()[:32],
@@ -148,13 +151,19 @@ def _run(run: Synced) -> dict[str, object]:
     }
 
 
-def _land(home: Home, table: str, rows: Sequence[dict[str, object]]) -> None:
+def _land(home: Home, table: str, rows: Sequence[Row]) -> None:
     if rows:
         lake.append(home, table, pl.DataFrame(list(rows), schema=schema_of(table)))
 
 
-def _event(intent: Intent, ticket: Ticket) -> dict[str, object]:
-    return {
+def about(event: Row, issue_id: str) -> Row:
+    """What happened to an umbrella's ticket, as it concerns an issue under it."""
+    event_id = hashlib.sha256(f"{event['event_id']} {issue_id}".encode()).hexdigest()[:32]
+    return {**event, "event_id": event_id, "issue_id": issue_id}
+
+
+def _events(intent: Intent, ticket: Ticket, members: Sequence[Member]) -> Iterator[Row]:
+    event: Row = {
         "event_id": ticket_event_id(intent),
         "issue_id": intent.issue_id,
         "destination": intent.destination,
@@ -165,3 +174,8 @@ def _event(intent: Intent, ticket: Ticket) -> dict[str, object]:
         "occurred_at": intent.confirmed_at,
         "known_at": intent.confirmed_at,
     }
+    yield event
+    for member in members:
+        if intent.confirmed_at and intent.confirmed_at >= member.joined_at:
+            is_its_first = intent.action is Action.UPDATE and intent.confirmed_at == member.ticketed_at
+            yield about(event, member.issue_id) | ({"event": PAST[Action.CREATE]} if is_its_first else {})

@@ -41,7 +41,7 @@ from dagster_project.automation.schema import attempts, intents, pulls, tellings
 from dagster_project.automation.store import AT_ONCE, INTENT, NO_GROUNDS, STILL_OPEN, intent_of
 from dagster_project.automation.sweeps import SweepBook
 from dagster_project.automation.tellings import Sinks, TellingBook
-from dagster_project.automation.umbrellas import UmbrellaBook
+from dagster_project.automation.umbrellas import Member, UmbrellaBook
 
 LEASE = timedelta(minutes=2)
 """How long one send may take before another run may conclude that the sender died; far above any request timeout."""
@@ -236,8 +236,10 @@ class Ledger(SweepBook, TellingBook, UmbrellaBook, PullBook):
             return self._move(connection, intent, (State.PENDING, State.REJECTED), "withdrawn", now, values)
 
     @contextmanager
-    def exporting(self, now: datetime, sinks: Sinks = _NOBODY) -> Iterator[list[tuple[Intent, Ticket]]]:
-        """The confirmed intents that the lake has not seen; they count as seen when the block ends well.
+    def exporting(self, now: datetime, sinks: Sinks = _NOBODY) -> Iterator[list[tuple[Intent, Ticket, list[Member]]]]:
+        """The confirmed intents that the lake has not seen, with the issues under each that is an umbrella's.
+
+        They count as seen when the block ends well.
 
         With that, and in the same transaction, it is noted that ``sinks`` are to be told of them.
         """
@@ -250,7 +252,8 @@ class Ledger(SweepBook, TellingBook, UmbrellaBook, PullBook):
         with self.engine.begin() as connection:
             rows = connection.execute(query).mappings().all()
             confirmed = [(intent_of(row), Ticket.from_json(row["payload"])) for row in rows]
-            yield confirmed
+            members = self.members_of(connection, [intent.issue_id for intent, _ in confirmed])
+            yield [(intent, ticket, members.get(intent.issue_id, [])) for intent, ticket in confirmed]
             self.announce(connection, confirmed, sinks, now)
             done = [row["intent_id"] for row in rows]
             for start in range(0, len(done), AT_ONCE):

@@ -34,10 +34,11 @@ from dagster_project.automation.destinations.base import (
 )
 from dagster_project.automation.destinations.outlet import Outlet
 from dagster_project.automation.exclusions import export_exclusions
-from dagster_project.automation.exports import EVENTS
+from dagster_project.automation.exports import EVENTS, Row, about
 from dagster_project.automation.ledger import Ledger
 from dagster_project.automation.pull_book import Held
 from dagster_project.automation.report import Progress
+from dagster_project.automation.umbrellas import Member
 from dagster_project.home import Home
 from dagster_project.ingestion.contracts import schema_of
 from models_ml.masking import mask
@@ -107,9 +108,16 @@ def _pull_from(
         raise DeliveryError(NotSent(f"the rate limit it named earlier holds until {held:%Y-%m-%d %H:%M} UTC"))
     changes = _asked(outlet.destination, (ledger.pulled_until(outlet.name) or first) - MARGIN)
     tickets = ledger.tickets_by_marker(outlet.name, {change.marker for change in changes})
+    own = {ticket.issue_id for ticket in tickets.values()}
+    with ledger.reader.connect() as connection:
+        gathered = ledger.members_of(connection, own)
+    rows = []
+    for change in (one for one in changes if one.marker in tickets):
+        ticket = tickets[change.marker]
+        rows += _rows(outlet.name, change, ticket, gathered.get(ticket.issue_id, []), now)
     with ledger.landing(outlet.name, now):
-        landed = _land_new(home, outlet.name, changes, tickets, now)
-    for row in landed:
+        landed = _land_new(home, rows)
+    for row in (one for one in landed if one["issue_id"] in own):  # once, however many issues it concerns
         report.acts[str(row["event"])] += 1
         report.rejected += bool(row["by_person"] and row["resolution"] == "rejected")
         progress(f"{outlet.name}: {row['external_id']} {row['event']} {_short(row)}")
@@ -124,16 +132,9 @@ def _asked(destination: ReportsChanges, since: datetime) -> list[TicketChange]:
         raise DeliveryError(NotSent(f"unforeseen {type(error).__name__}: {error}")) from error
 
 
-def _land_new(
-    home: Home, destination: str, changes: Iterable[TicketChange], tickets: dict[str, Held], now: datetime
-) -> list[dict[str, object]]:
+def _land_new(home: Home, told: Iterable[Row]) -> list[Row]:
     """Land the acts that the lake does not have; they, oldest first."""
-    rows = {
-        str(row["event_id"]): row
-        for change in changes
-        if change.marker in tickets
-        for row in [_row(destination, change, tickets[change.marker], now)]
-    }
+    rows = {str(row["event_id"]): row for row in told}
     known = lake.scan(home, EVENTS).filter(pl.col("event_id").is_in(list(rows))).select("event_id").collect()
     for event_id in known["event_id"]:
         rows.pop(event_id, None)
@@ -143,8 +144,9 @@ def _land_new(
     return new
 
 
-def _row(destination: str, change: TicketChange, ticket: Held, now: datetime) -> dict[str, object]:
-    return {
+def _rows(destination: str, change: TicketChange, ticket: Held, members: Iterable[Member], now: datetime) -> list[Row]:
+    """The act as it concerns the issue of the ticket, and each that was under that umbrella by then."""
+    row: Row = {
         "event_id": _event_id(destination, change),
         "issue_id": ticket.issue_id,
         "destination": destination,
@@ -160,6 +162,7 @@ def _row(destination: str, change: TicketChange, ticket: Held, now: datetime) ->
         "occurred_at": change.occurred_at.astimezone(UTC),
         "known_at": now,
     }
+    return [row, *(about(row, one.issue_id) for one in members if one.joined_at <= change.occurred_at)]
 
 
 def _event_id(destination: str, change: TicketChange) -> str:
@@ -174,7 +177,7 @@ def _kept(text: str) -> str:
     return masked if len(masked) <= LONGEST else masked[: LONGEST - len(_CUT)] + _CUT
 
 
-def _short(row: dict[str, object]) -> str:
+def _short(row: Row) -> str:
     said = " ".join(str(row["value"]).split())
     by = f" by {row['actor']}" if row["actor"] else ""
     return f"{said[:60]}{by}"

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, exists, func, insert, select
 
 from dagster_project.automation.intents import Action, State
 from dagster_project.automation.schema import intents, umbrella_members
-from dagster_project.automation.store import NO_GROUNDS, STILL_OPEN, Store
+from dagster_project.automation.store import AT_ONCE, NO_GROUNDS, STILL_OPEN, Store
 
 _NOT_AN_UMBRELLA = ~intents.c.issue_id.like("UMB-%")
+
+
+@dataclass(frozen=True)
+class Member:
+    """An issue under an umbrella, since when, and when a write with it was first confirmed (None: none was)."""
+
+    issue_id: str
+    joined_at: datetime
+    ticketed_at: datetime | None
 
 
 class UmbrellaBook(Store):
@@ -39,6 +49,19 @@ class UmbrellaBook(Store):
             still_open = {str(row[0]) for one in STILL_OPEN for row in connection.execute(heads.where(one)).all()}
             found = query.where(members.umbrella_id.in_(sorted(still_open)) | ~asked_for)
             return {row[0]: row[1] for row in connection.execute(found).all()}
+
+    def members_of(self, connection: Connection, umbrella_ids: Collection[str]) -> dict[str, list[Member]]:
+        """The issues under each of these umbrellas, over or not; what is no umbrella is left out."""
+        member, found = umbrella_members.c, dict[str, list[Member]]()
+        written = (intents.c.destination == member.destination) & (intents.c.issue_id == member.umbrella_id)
+        first = select(func.min(intents.c.confirmed_at)).where(written, intents.c.confirmed_at >= member.joined_at)
+        columns = (member.umbrella_id, member.issue_id, member.joined_at, first.scalar_subquery())
+        named = sorted(umbrella_ids)
+        for start in range(0, len(named), AT_ONCE):
+            chosen = member.umbrella_id.in_(named[start : start + AT_ONCE])
+            for row in connection.execute(select(*columns).where(chosen).order_by(member.issue_id)):
+                found.setdefault(str(row[0]), []).append(Member(*row[1:]))
+        return found
 
     def storms(self, destination: str, since: datetime) -> dict[str, str]:
         """The umbrella, by owner, that began after an instant and is not over."""

@@ -10,8 +10,10 @@ from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import polars as pl
 import pytest
 
+from dagster_project import lake
 from dagster_project.automation import admission
 from dagster_project.automation.brief import render
 from dagster_project.automation.destinations import Outlet
@@ -107,6 +109,24 @@ def test_after_the_storm_new_issues_have_their_own_tickets(home: Home, tracker: 
     pushed(home, tracker, issues)
     report = pushed(home, tracker, issues + several(2, start=6), minutes=61)
     assert (report.created, report.updated) == (2, 0)
+
+
+def test_the_warehouse_knows_of_an_umbrella_for_each_issue_under_it(home: Home, tracker: SimulatedTracker) -> None:
+    issues = several(6)  # two of them gathered
+    pushed(home, tracker, issues)
+    pushed(home, tracker, issues + several(1, start=6), minutes=10)  # joins
+    over = [resolved(issue) for issue in issues + several(1, start=6)]
+    pushed(home, tracker, over, minutes=100)
+    events = lake.scan(home, "ticket_events").sort("occurred_at").collect()
+    assert events["event_id"].is_unique().all()
+    told = {issue: events.filter(pl.col("issue_id") == issue) for issue in ("ISS-04", "ISS-05", "ISS-06")}
+    assert {issue: one["event"].to_list() for issue, one in told.items()} == {
+        "ISS-04": ["created", "updated", "resolved"],
+        "ISS-05": ["created", "updated", "resolved"],
+        "ISS-06": ["created", "resolved"],
+    }
+    assert {url for one in told.values() for url in one["url"]} == {tracker.records[4].seen().url}
+    assert told["ISS-06"]["occurred_at"][0] >= NOW + timedelta(minutes=10)
 
 
 def test_every_owner_has_an_allowance_of_their_own(home: Home, tracker: SimulatedTracker) -> None:

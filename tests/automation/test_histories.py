@@ -5,7 +5,7 @@ the promise names: refused, limited, rejected, timed out before and after the co
 proxy delivers twice, processes that die between any two steps, runs that overlap, clocks that jump. After each history
 the world is healed and counted.
 
-    python -m pytest tests/automation/test_histories.py             # a few hundred, in every test run
+    python -m pytest tests/automation/test_histories.py             # some hundred, in every test run
     HISTORIES=10000 python -m pytest tests/automation/test_histories.py -n 2
 
 The last tests take a part of the protocol away, to show that the same histories then fail.
@@ -35,7 +35,7 @@ from dagster_project.automation.destinations.base import ExternalTicket, Ticket
 from dagster_project.automation.ledger import Ledger
 from tests.automation.support import BORN, CHECKOUT, DELIVERY, Clock, SimulatedTracker, World, resolved
 
-HISTORIES = int(os.environ.get("HISTORIES", "300"))
+HISTORIES = int(os.environ.get("HISTORIES", "200"))
 FAULTS = ("refused", "limited", "rejected", "unauthorized", "lost before", "lost after", "broken after", "twice")
 LAG_SECONDS = 300
 

@@ -194,7 +194,7 @@ def test_confirmed_intents_are_exported_once_and_only_if_the_export_ends_well(le
     with pytest.raises(RuntimeError, match="disk full"), ledger.exporting(NOW):
         raise RuntimeError("disk full")
     with ledger.exporting(NOW) as confirmed:
-        assert [(intent.external_id, ticket) for intent, ticket in confirmed] == [("7", TICKET)]
+        assert [(intent.external_id, ticket, members) for intent, ticket, members in confirmed] == [("7", TICKET, [])]
     with ledger.exporting(NOW) as confirmed:
         assert confirmed == []
 

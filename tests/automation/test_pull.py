@@ -278,6 +278,19 @@ def test_a_program_that_closes_a_ticket_rejects_nothing(place: Place) -> None:
     assert rows(place.home, "baseline_exclusions") == []
 
 
+def test_what_people_do_to_an_umbrella_concerns_each_issue_under_it(place: Place) -> None:
+    storm = [replace(CHECKOUT, issue_id=f"ISS-{number:02}") for number in range(14)]
+    place.pushed(storm)  # twelve have a ticket of their own, by the seed of owners
+    place.target.now = place.now
+    place.target.act("reject", number=13)
+    report = place.pull()
+    assert (report.acts["status"], report.rejected, report.exclusions) == (1, 1, 2)
+    rejected = {row["issue_id"] for row in place.told() if row["resolution"] == "rejected"}
+    assert {"ISS-12", "ISS-13"} < rejected and len(rejected) == 3  # and the umbrella itself
+    assert [row["excluded"] for row in rows(place.home, "baseline_exclusions")] == [True, True]
+    assert sum(place.pull().counts.values()) == 0
+
+
 def test_who_shares_our_account_can_still_reject(place: Place) -> None:
     ours = {"github": "bot", "jira": "bot@acme.example", "servicenow": "feedback.bot", "request_tracker": "feedback"}
     place.pushed([CHECKOUT])

@@ -13,6 +13,7 @@ from models_ml import registry
 from models_ml.classifier import Classifier
 from models_ml.data import GOLDEN, ISSUE_TYPES, load_golden
 from models_ml.registry import URGENT, Bounds, NoChampionError, champion, judge, measured, promote
+from models_ml.train import load_or_train
 
 DATA = load_golden()
 
@@ -42,6 +43,12 @@ def mislabelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def worse(tmp_path_factory: pytest.TempPathFactory, mislabelled: Path) -> Classifier:
+    """A model trained on that."""
+    return load_or_train(tmp_path_factory.mktemp("worse"), golden=mislabelled)
+
+
 def with_metrics(model: Classifier, **changed: Any) -> Classifier:
     return replace(model, metrics=replace(model.metrics, **changed))
 
@@ -67,13 +74,14 @@ def test_a_champion_that_this_code_cannot_read_gives_way_to_the_next_model(
 
 
 def test_a_deliberately_worse_model_is_refused_and_the_champion_keeps_labelling(
-    models: Path, classifier: Classifier, mislabelled: Path, monkeypatch: pytest.MonkeyPatch
+    models: Path, classifier: Classifier, mislabelled: Path, worse: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     champion(models)
+    (models / worse.version).symlink_to(worse.folder)
     said: list[str] = []
     serving, decision = promote(models, golden=mislabelled, progress=said.append)
     assert (serving.version, decision.promoted, decision.champion) == (classifier.version, False, classifier.version)
-    assert decision.candidate != classifier.version
+    assert decision.candidate == worse.version != classifier.version
     assert any("below the champion's" in reason for reason in decision.reasons)
     assert "is refused" in said[-1]
     monkeypatch.setattr(registry, "judge", lambda *_: pytest.fail("judged twice"))
@@ -81,19 +89,11 @@ def test_a_deliberately_worse_model_is_refused_and_the_champion_keeps_labelling(
     assert champion(models, golden=mislabelled).version == classifier.version
 
 
-def test_without_a_champion_an_unfit_model_labels_nothing(
-    models: Path, mislabelled: Path, tmp_path: Path, classifier: Classifier
-) -> None:
-    champion(models)
-    promote(models, golden=mislabelled)  # trains it here
-    alone = tmp_path / "alone"
-    alone.mkdir()
-    for folder in models.iterdir():
-        if folder.is_dir() and folder.name != classifier.version:
-            (alone / folder.name).symlink_to(folder)
+def test_without_a_champion_an_unfit_model_labels_nothing(mislabelled: Path, worse: Classifier, tmp_path: Path) -> None:
+    (tmp_path / worse.version).symlink_to(worse.folder)
     with pytest.raises(NoChampionError, match="macro-F1"):
-        champion(alone, golden=mislabelled)
-    assert not (alone / "champion.json").exists()
+        champion(tmp_path, golden=mislabelled)
+    assert not (tmp_path / "champion.json").exists()
 
 
 def test_a_loss_within_the_margin_passes_and_one_beyond_it_does_not(classifier: Classifier) -> None:
