@@ -25,7 +25,10 @@ ROUNDS = 3
 
 @dataclass(frozen=True)
 class Row:
-    """Both sides on one kind of text: texts a second (the fastest round), peak memory, and how often they agree."""
+    """Both sides on one kind of text: texts a second (the fastest round), peak memory, how often they agree.
+
+    ``runtime`` is what this machine computes our encoder with.
+    """
 
     kind: str
     texts: int
@@ -34,6 +37,7 @@ class Row:
     plain_mib: float
     ours_mib: float
     agreement: float
+    runtime: str
 
 
 def texts_of(kind: str) -> list[str]:
@@ -56,8 +60,8 @@ def texts_of(kind: str) -> list[str]:
     return list(made)
 
 
-def plain(texts: Sequence[str]) -> Callable[[], list[str]]:
-    """SetFit's own model with our encoder and our head in it, as its users run it."""
+def plain(texts: Sequence[str]) -> tuple[Callable[[], list[str]], str]:
+    """SetFit's own model with our encoder and our head in it, as its users run it; and what computes it."""
     import numpy as np
     from setfit import SetFitModel
     from sklearn.linear_model import LogisticRegression
@@ -73,11 +77,14 @@ def plain(texts: Sequence[str]) -> Callable[[], list[str]]:
     head.coef_, head.intercept_ = model.taught.types.coefficients, model.taught.types.intercepts
     setfit = SetFitModel(load_encoder(model.folder / "encoder", model.max_tokens), head)
     cleaned = [clean(text) for text in texts]
-    return lambda: list(setfit.predict(cleaned, show_progress_bar=False))
+    return (lambda: list(setfit.predict(cleaned, show_progress_bar=False))), "torch-f32"
 
 
-def ours(texts: Sequence[str]) -> Callable[[], list[str]]:
-    """The classifier as it labels; the answers to compare are those of its head alone, as plain SetFit has no more."""
+def ours(texts: Sequence[str]) -> tuple[Callable[[], list[str]], str]:
+    """The classifier as it labels, and what computes it.
+
+    The answers to compare are those of its head alone, as plain SetFit has no more.
+    """
     import numpy as np
 
     from models_ml.data import ISSUE_TYPES
@@ -92,19 +99,19 @@ def ours(texts: Sequence[str]) -> Callable[[], list[str]]:
         model.predict(texts)
         return list(answers)
 
-    return label
+    return label, model.encoder.runtime.name
 
 
 def side(name: str, kind: str) -> dict[str, Any]:
-    """One side's answers, seconds and peak memory, measured in this process."""
+    """One side's answers, seconds, peak memory and runtime, measured in this process."""
     texts = texts_of(kind)
     read = {"plain": plain, "ours": ours}[name]
-    timed = read(texts)
+    timed, runtime = read(texts)
     timed()  # whatever is set up at the first sight of a length
     started = time.perf_counter()
     answers = timed()
     seconds = time.perf_counter() - started
-    return {"answers": [str(one) for one in answers], "seconds": seconds, "mib": peak_mib()}
+    return {"answers": [str(one) for one in answers], "seconds": seconds, "mib": peak_mib(), "runtime": runtime}
 
 
 def compare(say: Callable[[str], None] = print) -> list[Row]:
@@ -122,6 +129,7 @@ def compare(say: Callable[[str], None] = print) -> list[Row]:
             plain_mib=plain_["mib"],
             ours_mib=ours_["mib"],
             agreement=sum(one == other for one, other in answers) / len(answers),
+            runtime=ours_["runtime"],
         )
         rows.append(row)
         say(f"{kind}: {row.ours / row.plain:.1f} times as fast")
@@ -131,12 +139,12 @@ def compare(say: Callable[[str], None] = print) -> list[Row]:
 def table(rows: Sequence[Row]) -> list[str]:
     """The rows as Markdown."""
     lines = [
-        "| texts | distinct | plain SetFit, a second | ours, a second | ratio | same | plain memory | our memory |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+        "| texts | distinct | plain SetFit, a second | ours, a second | ratio | same | plain memory | ours | runtime |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |",
     ]
     return lines + [
         f"| {row.kind} | {row.texts:,} | {row.plain:,.0f} | {row.ours:,.0f} | {row.ours / row.plain:.1f} |"
-        f" {row.agreement:.2%} | {row.plain_mib:,.0f} MiB | {row.ours_mib:,.0f} MiB |"
+        f" {row.agreement:.2%} | {row.plain_mib:,.0f} MiB | {row.ours_mib:,.0f} MiB | {row.runtime} |"
         for row in rows
     ]
 
