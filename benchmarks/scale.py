@@ -21,6 +21,7 @@ from typing import Any
 import click
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from benchmarks.measuring import ROOT, peak_mib, told_by
 from dagster_project import lake
@@ -36,6 +37,7 @@ PLATFORMS, COUNTRIES, STEPS, SERVICES = (
     ("visit", "checkout", "payment"),
     ("checkout", "app-client"),
 )
+Names = NDArray[np.str_]
 INCIDENT_DAYS = 20
 """Each product has a bad release this often; it lasts two days."""
 
@@ -68,15 +70,46 @@ def drawn(shape: Shape, number: int) -> Iterator[tuple[str, pl.DataFrame]]:
     rng = np.random.default_rng((17, number))
     midnight = START + timedelta(days=number)
     products = np.array([f"product-{one:03d}" for one in range(shape.products)])
-    usual = rng.poisson(shape.feedback / shape.days * 0.95)
-    broken = products[(np.arange(shape.products) + number) % INCIDENT_DAYS < 2]
-    extra = rng.poisson(shape.feedback / shape.days * 0.05)
+    since_release = (np.arange(shape.products) + number) % INCIDENT_DAYS
+    broken = products[since_release < 2]
+    usual = int(rng.poisson(shape.feedback / shape.days * 0.95))
+    said = _said(rng, number, products, broken, usual, int(rng.poisson(shape.feedback / shape.days * 0.05)))
+    yield "feedback", said
+    label = said.with_columns(
+        labeled_at="known_at", text_hash="feedback_id", masked_text="feedback_id", confidence=pl.lit(0.9),
+        label_version=pl.lit("drawn"), model_version=pl.lit("drawn"), decided_by=pl.lit("classifier"),
+    )  # fmt: skip
+    yield "labels", label
+    yield from _telemetry(rng, midnight, products, broken)
+    instants = said["known_at"][:usual]
+    bought = pl.DataFrame(
+        {
+            "order_id": [f"o{number}-{place}" for place in range(usual)],
+            "product": rng.choice(products, usual),
+            "amount": rng.uniform(10, 90, usual),
+            "ordered_at": instants,
+            "known_at": instants,
+        }
+    )
+    yield "orders", bought.with_columns(currency=pl.lit("EUR"), status=pl.lit("paid"), customer_id=pl.lit("c1"))
+    released = products[since_release == 0]
+    if len(released):
+        bad = pl.DataFrame({"product": released}).with_columns(
+            version=pl.lit(_version(number)), environment=pl.lit("production"), deployed_at=midnight, known_at=midnight
+        )
+        yield "releases", bad.with_columns(release_id=pl.col("product") + "@" + pl.col("version"))
+
+
+def _said(
+    rng: np.random.Generator, number: int, products: Names, broken: Names, usual: int, extra: int
+) -> pl.DataFrame:
+    """A day's feedback: so much of what is always said, and so much about what is broken."""
     count = usual + extra
     product = np.concatenate([rng.choice(products, usual), rng.choice(broken, extra)])
     types = np.concatenate([rng.choice(issue_types(), usual), np.full(extra, "checkout_failure")])
-    seconds = rng.uniform(0, 86_400, count)
+    seconds = (START + timedelta(days=number)).timestamp() + rng.uniform(0, 86_400, count)
+    instants = pl.Series(seconds * 1e6).cast(pl.Int64).cast(lake.INSTANT)
     ids = [f"f{number}-{place}" for place in range(count)]
-    instants = pl.Series((midnight.timestamp() + seconds) * 1e6).cast(pl.Int64).cast(lake.INSTANT)
     said = pl.DataFrame(
         {
             "feedback_id": ids,
@@ -91,15 +124,15 @@ def drawn(shape: Shape, number: int) -> Iterator[tuple[str, pl.DataFrame]]:
             "customer_id": [f"c{one}" for one in rng.integers(0, 200_000, count)],
             "issue_type": types,
         }
-    ).with_columns(source=pl.lit("drawn"), channel=pl.lit("app_review"), schema_version=1)
-    version = pl.when("names_version").then(pl.lit(f"{number // INCIDENT_DAYS}.0"))
-    said = said.with_columns(version.alias("app_version"))
-    yield "feedback", said
-    label = said.with_columns(
-        labeled_at="known_at", text_hash="feedback_id", masked_text="feedback_id", confidence=pl.lit(0.9),
-        label_version=pl.lit("drawn"), model_version=pl.lit("drawn"), decided_by=pl.lit("classifier"),
-    )  # fmt: skip
-    yield "labels", label
+    )
+    version = pl.when("names_version").then(pl.lit(_version(number))).alias("app_version")
+    return said.with_columns(version, source=pl.lit("drawn"), channel=pl.lit("app_review"), schema_version=1)
+
+
+def _telemetry(
+    rng: np.random.Generator, midnight: datetime, products: Names, broken: Names
+) -> Iterator[tuple[str, pl.DataFrame]]:
+    """A day of the funnel and of the services, by the hour; what is broken fails ten times as often."""
     hours = pl.DataFrame({"bucket_start": [midnight + timedelta(hours=hour) for hour in range(24)]})
     grid = hours.join(pl.DataFrame({"product": products}), how="cross").join(
         pl.DataFrame({"platform": PLATFORMS}), how="cross"
@@ -112,28 +145,11 @@ def drawn(shape: Shape, number: int) -> Iterator[tuple[str, pl.DataFrame]]:
     errors = np.where(np.isin(served["product"].to_numpy(), broken), 40, 4)
     requests = pl.Series(rng.poisson(2_000, served.height))
     yield "service_metrics", served.with_columns(requests=requests, errors=pl.Series(rng.poisson(errors)))
-    bought = pl.DataFrame(
-        {
-            "order_id": [f"o{number}-{place}" for place in range(usual)],
-            "product": rng.choice(products, usual),
-            "amount": rng.uniform(10, 90, usual),
-            "ordered_at": instants[:usual],
-            "known_at": instants[:usual],
-        }
-    )
-    yield "orders", bought.with_columns(currency=pl.lit("EUR"), status=pl.lit("paid"), customer_id=pl.lit("c1"))
-    released = products[(np.arange(shape.products) + number) % INCIDENT_DAYS == 0]
-    if len(released):
-        versions = [f"{number // INCIDENT_DAYS}.0"] * len(released)
-        yield (
-            "releases",
-            pl.DataFrame({"product": released, "version": versions}).with_columns(
-                release_id=pl.col("product") + "@" + pl.col("version"),
-                environment=pl.lit("production"),
-                deployed_at=midnight,
-                known_at=midnight,
-            ),
-        )
+
+
+def _version(number: int) -> str:
+    """That of every product on that day."""
+    return f"{number // INCIDENT_DAYS}.0"
 
 
 def build_once(home: Home, as_of: datetime) -> dict[str, float]:

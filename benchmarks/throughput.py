@@ -60,8 +60,8 @@ def texts_of(kind: str) -> list[str]:
     return list(made)
 
 
-def plain(texts: Sequence[str]) -> tuple[Callable[[], list[str]], str]:
-    """SetFit's own model with our encoder and our head in it, as its users run it; and what computes it."""
+def plain(texts: Sequence[str]) -> Callable[[], list[str]]:
+    """SetFit's own model with our encoder and our head in it, as its users run it."""
     import numpy as np
     from setfit import SetFitModel
     from sklearn.linear_model import LogisticRegression
@@ -77,14 +77,11 @@ def plain(texts: Sequence[str]) -> tuple[Callable[[], list[str]], str]:
     head.coef_, head.intercept_ = model.taught.types.coefficients, model.taught.types.intercepts
     setfit = SetFitModel(load_encoder(model.folder / "encoder", model.max_tokens), head)
     cleaned = [clean(text) for text in texts]
-    return (lambda: list(setfit.predict(cleaned, show_progress_bar=False))), "torch-f32"
+    return lambda: list(setfit.predict(cleaned, show_progress_bar=False))
 
 
-def ours(texts: Sequence[str]) -> tuple[Callable[[], list[str]], str]:
-    """The classifier as it labels, and what computes it.
-
-    The answers to compare are those of its head alone, as plain SetFit has no more.
-    """
+def ours(texts: Sequence[str]) -> Callable[[], list[str]]:
+    """The classifier as it labels; the answers to compare are those of its head alone, as plain SetFit has no more."""
     import numpy as np
 
     from models_ml.data import ISSUE_TYPES
@@ -99,24 +96,26 @@ def ours(texts: Sequence[str]) -> tuple[Callable[[], list[str]], str]:
         model.predict(texts)
         return list(answers)
 
-    return label, model.encoder.runtime.name
+    return label
 
 
 def side(name: str, kind: str) -> dict[str, Any]:
-    """One side's answers, seconds, peak memory and runtime, measured in this process."""
+    """One side's answers, seconds and peak memory, measured in this process."""
     texts = texts_of(kind)
     read = {"plain": plain, "ours": ours}[name]
-    timed, runtime = read(texts)
+    timed = read(texts)
     timed()  # whatever is set up at the first sight of a length
     started = time.perf_counter()
     answers = timed()
     seconds = time.perf_counter() - started
-    return {"answers": [str(one) for one in answers], "seconds": seconds, "mib": peak_mib(), "runtime": runtime}
+    return {"answers": [str(one) for one in answers], "seconds": seconds, "mib": peak_mib()}
 
 
 def compare(say: Callable[[str], None] = print) -> list[Row]:
     """Both sides on every kind of text, one process after the other."""
-    rows = []
+    from models_ml.train import load_or_train
+
+    rows, runtime = [], load_or_train(MODELS).encoder.runtime.name
     for kind in KINDS:
         rounds = [[told_by("benchmarks.throughput", side, kind) for side in ("plain", "ours")] for _ in range(ROUNDS)]
         plain_, ours_ = (min(own, key=lambda one: one["seconds"]) for own in zip(*rounds, strict=True))
@@ -129,7 +128,7 @@ def compare(say: Callable[[str], None] = print) -> list[Row]:
             plain_mib=plain_["mib"],
             ours_mib=ours_["mib"],
             agreement=sum(one == other for one, other in answers) / len(answers),
-            runtime=ours_["runtime"],
+            runtime=runtime,
         )
         rows.append(row)
         say(f"{kind}: {row.ours / row.plain:.1f} times as fast")

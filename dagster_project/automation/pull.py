@@ -18,6 +18,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import get_args
 
 import polars as pl
@@ -108,16 +109,15 @@ def _pull_from(
         raise DeliveryError(NotSent(f"the rate limit it named earlier holds until {held:%Y-%m-%d %H:%M} UTC"))
     changes = _asked(outlet.destination, (ledger.pulled_until(outlet.name) or first) - MARGIN)
     tickets = ledger.tickets_by_marker(outlet.name, {change.marker for change in changes})
-    own = {ticket.issue_id for ticket in tickets.values()}
     with ledger.reader.connect() as connection:
-        gathered = ledger.members_of(connection, own)
-    rows = []
+        gathered = ledger.members_of(connection, {ticket.issue_id for ticket in tickets.values()})
+    told = []
     for change in (one for one in changes if one.marker in tickets):
         ticket = tickets[change.marker]
-        rows += _rows(outlet.name, change, ticket, gathered.get(ticket.issue_id, []), now)
+        told.append(_rows(outlet.name, change, ticket, gathered.get(ticket.issue_id, []), now))
     with ledger.landing(outlet.name, now):
-        landed = _land_new(home, rows)
-    for row in (one for one in landed if one["issue_id"] in own):  # once, however many issues it concerns
+        landed = _land_new(home, told)
+    for row in landed:
         report.acts[str(row["event"])] += 1
         report.rejected += bool(row["by_person"] and row["resolution"] == "rejected")
         progress(f"{outlet.name}: {row['external_id']} {row['event']} {_short(row)}")
@@ -132,20 +132,20 @@ def _asked(destination: ReportsChanges, since: datetime) -> list[TicketChange]:
         raise DeliveryError(NotSent(f"unforeseen {type(error).__name__}: {error}")) from error
 
 
-def _land_new(home: Home, told: Iterable[Row]) -> list[Row]:
-    """Land the acts that the lake does not have; they, oldest first."""
-    rows = {str(row["event_id"]): row for row in told}
-    known = lake.scan(home, EVENTS).filter(pl.col("event_id").is_in(list(rows))).select("event_id").collect()
+def _land_new(home: Home, told: Iterable[list[Row]]) -> list[Row]:
+    """Land the acts that the lake does not have, each for all whom it concerns; their own rows, oldest first."""
+    acts = {str(rows[0]["event_id"]): rows for rows in told}
+    known = lake.scan(home, EVENTS).filter(pl.col("event_id").is_in(list(acts))).select("event_id").collect()
     for event_id in known["event_id"]:
-        rows.pop(event_id, None)
-    new = sorted(rows.values(), key=lambda row: (str(row["occurred_at"]), str(row["event_id"])))
+        acts.pop(event_id, None)
+    new = sorted(acts.values(), key=lambda rows: (str(rows[0]["occurred_at"]), str(rows[0]["event_id"])))
     if new:
-        lake.append(home, EVENTS, pl.DataFrame(new, schema=schema_of(EVENTS)))
-    return new
+        lake.append(home, EVENTS, pl.DataFrame(list(chain.from_iterable(new)), schema=schema_of(EVENTS)))
+    return [rows[0] for rows in new]
 
 
 def _rows(destination: str, change: TicketChange, ticket: Held, members: Iterable[Member], now: datetime) -> list[Row]:
-    """The act as it concerns the issue of the ticket, and each that was under that umbrella by then."""
+    """The act as it concerns the issue of the ticket; then as it concerns each that was under that umbrella by then."""
     row: Row = {
         "event_id": _event_id(destination, change),
         "issue_id": ticket.issue_id,

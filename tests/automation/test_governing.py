@@ -17,6 +17,8 @@ from dagster_project import lake
 from dagster_project.automation import admission
 from dagster_project.automation.brief import render
 from dagster_project.automation.destinations import Outlet
+from dagster_project.automation.destinations.base import Confirmed, ExternalTicket
+from dagster_project.automation.exports import export
 from dagster_project.automation.governing import Owner, Owners, load_owners
 from dagster_project.automation.intents import Action
 from dagster_project.automation.ledger import Ledger
@@ -127,6 +129,19 @@ def test_the_warehouse_knows_of_an_umbrella_for_each_issue_under_it(home: Home, 
     }
     assert {url for one in told.values() for url in one["url"]} == {tracker.records[4].seen().url}
     assert told["ISS-06"]["occurred_at"][0] >= NOW + timedelta(minutes=10)
+
+
+def test_an_issue_that_joins_before_the_lake_hears_of_the_umbrella_was_not_in_that_ticket(home: Home) -> None:
+    ledger, there = Ledger(home.ledger_url), ExternalTicket("7", "https://tracker.example/7", "", "", closed=False)
+    ledger.gather("sim", "UMB-1", "me", ["ISS-1"], NOW)
+    umbrella = render(replace(CHECKOUT, issue_id="UMB-1"), "sim")
+    ledger.record([(None, Action.CREATE, umbrella)], "sim", NOW)
+    intent = ledger.head("UMB-1", "sim")
+    assert intent and (sent := ledger.claim(intent, Action.CREATE, umbrella, NOW))
+    assert ledger.finish(sent, Confirmed(there), NOW, timedelta())
+    ledger.gather("sim", "UMB-1", "me", ["ISS-2"], NOW + timedelta(minutes=1))  # the run died before its export
+    export(home, ledger, [], NOW + timedelta(minutes=2))
+    assert sorted(lake.scan(home, "ticket_events").collect()["issue_id"]) == ["ISS-1", "UMB-1"]
 
 
 def test_every_owner_has_an_allowance_of_their_own(home: Home, tracker: SimulatedTracker) -> None:

@@ -288,7 +288,14 @@ def test_what_people_do_to_an_umbrella_concerns_each_issue_under_it(place: Place
     rejected = {row["issue_id"] for row in place.told() if row["resolution"] == "rejected"}
     assert {"ISS-12", "ISS-13"} < rejected and len(rejected) == 3  # and the umbrella itself
     assert [row["excluded"] for row in rows(place.home, "baseline_exclusions")] == [True, True]
+    later = [replace(CHECKOUT, issue_id=f"ISS-{number:02}") for number in range(14, 27)]
+    decided(place.home, storm + later)
+    push(place.home, now=place.now, outlets=[place.outlet])  # one more than have tickets of their own joins
     assert sum(place.pull().counts.values()) == 0
+    events = rows(place.home, "ticket_events")
+    (umbrella,) = {row["url"] for row in events if row["issue_id"] == "ISS-12"}
+    assert {row["issue_id"] for row in events if row["url"] == umbrella} == rejected | {"ISS-26"}
+    assert {row["issue_id"] for row in place.told() if row["resolution"] == "rejected"} == rejected
 
 
 def test_who_shares_our_account_can_still_reject(place: Place) -> None:
