@@ -3,7 +3,7 @@
     python -m benchmarks.decisions                     # writes reports/decisions.md and its picture: under an hour
     python -m benchmarks.decisions --must-fire 20 --must-not 28 --no-conditions --out FOLDER
 
-The worlds are ``dagster_project/measurement/scenarios``; every run with the same seed makes the same ones.
+The worlds are ``dagster_project/simulation/worlds``; every run with the same seed makes the same ones.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ import numpy as np
 import polars as pl
 
 from dagster_project.home import Home
-from dagster_project.measurement.scenarios import stage
-from dagster_project.measurement.scenarios.casting import cast
-from dagster_project.measurement.scenarios.course import DAYS_AFTER, DAYS_BEFORE
-from dagster_project.measurement.scenarios.drawing import Drawing
-from dagster_project.measurement.scenarios.judging import MONTHS_PER_WORLD, Outcome, each, judge_all, judge_rival
-from dagster_project.measurement.scenarios.must_fire import MUST_FIRE
-from dagster_project.measurement.scenarios.must_not_roll_back import MUST_NOT_ROLL_BACK
-from dagster_project.measurement.scenarios.rivals import RIVALS, alarms
+from dagster_project.simulation.worlds import runner
+from dagster_project.simulation.worlds.baselines import RIVALS, alarms
+from dagster_project.simulation.worlds.catalogue import cast
+from dagster_project.simulation.worlds.must_fire import MUST_FIRE
+from dagster_project.simulation.worlds.must_not_roll_back import MUST_NOT_ROLL_BACK
+from dagster_project.simulation.worlds.scoring import MONTHS_PER_WORLD, Outcome, each, judge_all, judge_rival
+from dagster_project.simulation.worlds.simulate import Drawing
+from dagster_project.simulation.worlds.timeline import DAYS_AFTER, DAYS_BEFORE
 
 ROOT = Path(__file__).resolve().parents[1]
 OURS = "feedback-control"
@@ -60,9 +60,9 @@ class Condition:
     def looks(self) -> Sequence[datetime]:
         """The instants at which decisions are made."""
         if self.every_hours is None:
-            return stage.LOOKS
-        count = int((stage.LOOKS[-1] - stage.LOOKS[0]) / timedelta(hours=self.every_hours))
-        return [stage.LOOKS[0] + timedelta(hours=self.every_hours * place) for place in range(count + 1)]
+            return runner.LOOKS
+        count = int((runner.LOOKS[-1] - runner.LOOKS[0]) / timedelta(hours=self.every_hours))
+        return [runner.LOOKS[0] + timedelta(hours=self.every_hours * place) for place in range(count + 1)]
 
 
 CONDITIONS = (
@@ -111,13 +111,13 @@ def measure(must_fire: int, must_not: int, seed: int, condition: Condition) -> R
             forget(drawing, condition.without)
         with tempfile.TemporaryDirectory() as folder:
             home = Home(Path(folder))
-            stage.set_up(home, drawings)
+            runner.set_up(home, drawings)
             issues, weighed = [], []
             saying = partial(say, f"{condition.name}: batch {place} of {count}")
-            for look in stage.decisions(home, condition.looks, progress=saying):
-                issues.append(stage.issues_at(home, look))
-                weighed.append(stage.candidates_at(home, look))
-            scores = stage.scores_at(home)
+            for look in runner.decisions(home, condition.looks, progress=saying):
+                issues.append(runner.issues_at(home, look))
+                weighed.append(runner.candidates_at(home, look))
+            scores = runner.scores_at(home)
         results.outcomes[OURS] += judge_all(drawings, pl.concat(issues))
         results.candidates += calibration_points(drawings, pl.concat(weighed))
         our_curve(results, drawings, scores)
@@ -263,13 +263,13 @@ def method(must_fire: int, must_not: int) -> str:
     """How it was measured."""
     return (
         f"{must_fire} worlds in which something of ours breaks and {must_not} in which no change is to blame, drawn"
-        " from the scenarios in `dagster_project/measurement/scenarios`:"
+        " from the scenarios in `dagster_project/simulation/worlds`:"
         f" {DAYS_BEFORE} days of history, an onset, {DAYS_AFTER} days after it. Every world has weekly harmless"
         " releases and flags, and most have a tempting release hours before the onset. About a hundred are built side"
-        f" by side, as products of one dbt build, at {len(stage.LOOKS)} instants from the onset on; a rollback that any"
-        " of these looks would have supported counts. Labels are given, so this is about the decisions, not about the"
-        " classifier. A false P1/P2 is an open issue of that priority for which the world has no reason."
-        " The rivals (`scenarios/rivals.py`) blame the release that went out last within three"
+        f" by side, as products of one dbt build, at {len(runner.LOOKS)} instants from the onset on; a rollback that"
+        " any of these looks would have supported counts. Labels are given, so this is about the decisions, not about"
+        " the classifier. A false P1/P2 is an open issue of that priority for which the world has no reason."
+        " The rivals (`worlds/baselines.py`) blame the release that went out last within three"
         " days; any alarm after the onset of something real counts for them, as they know no issue types."
     )
 

@@ -74,8 +74,8 @@ _POOL: list[Pool] = []
 
 def texts() -> tuple[str, list[str]]:
     """The pool's name and texts."""
-    from models_ml.data import load_golden
-    from models_ml.preprocess import join
+    from models_ml.golden.golden_set import load_golden
+    from models_ml.text.preprocess import join
 
     folder = os.environ.get("YOUTUBE_IOS")
     if not folder:
@@ -102,11 +102,11 @@ def pool(cache: Path) -> Pool:
     """Read, vary, embed (or take from the cache) and measure."""
     import numpy as np
 
-    from models_ml.data import ISSUE_TYPES
     from models_ml.drift import Corpus, Reading
-    from models_ml.encoder import embed
-    from models_ml.preprocess import clean
-    from models_ml.train import load_or_train
+    from models_ml.model.encoder import embed
+    from models_ml.taxonomy import ISSUE_TYPES
+    from models_ml.text.preprocess import clean
+    from models_ml.training.train import load_or_train
 
     name, plain = texts()
     random = Random(7)

@@ -22,14 +22,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models_ml.baselines import BASELINES, Baseline
-from models_ml.calibration import answers, fit_temperature, fit_thresholds, softmax
-from models_ml.classifier import Classifier
-from models_ml.data import ISSUE_TYPES, GoldenSet, Split, load_golden
-from models_ml.evaluate import Metrics, evaluate
+from models_ml.evaluation.baselines import BASELINES, Baseline
+from models_ml.evaluation.plots import Outcome, reliability, risk_coverage
+from models_ml.golden.golden_set import GoldenSet, Split, load_golden
 from models_ml.label import Labeller
-from models_ml.plots import Outcome, reliability, risk_coverage
-from models_ml.train import TrainingConfig, load_or_train
+from models_ml.model.calibration import answers, fit_temperature, fit_thresholds, softmax
+from models_ml.model.classifier import Classifier
+from models_ml.model.metrics import Metrics, evaluate
+from models_ml.taxonomy import ISSUE_TYPES
+from models_ml.training.train import TrainingConfig, load_or_train
 
 ROOT = Path(__file__).resolve().parents[1]
 OURS = "rules and classifier, as served"
@@ -269,8 +270,9 @@ Written by `python -m benchmarks.golden`; do not edit. Machine: {machine}. Pytho
 ## Method
 The golden set (`models_ml/golden`, hash {golden_set}) teaches with {train} texts, calibrates with {calibration} and
 judges with {evaluation}, which no model has seen. The classifier is trained once for each seed ({seed_list}), in at
-most {longest:.0f} s each. Served, deterministic rules go before it. The baselines of `models_ml/baselines.py` get the
-same texts, the same calibration and the same search for thresholds. They have no randomness, so they are measured once.
+most {longest:.0f} s each. Served, deterministic rules go before it. The baselines of
+`models_ml/evaluation/baselines.py` get the same texts, the same calibration and the same search for
+thresholds. They have no randomness, so they are measured once.
 
 Figures are means over seeds ± their standard deviation. Macro-F1, accuracy and calibration error (ten bins) are of the
 likeliest type before abstaining. The interval is about the choice of texts, not of seeds: the middle 95 % of macro-F1

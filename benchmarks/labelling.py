@@ -38,7 +38,7 @@ def fill(folder: Path, rows: int) -> None:
     from dagster_project import lake
     from dagster_project.home import Home
     from dagster_project.ingestion.contracts import schema_of
-    from models_ml.data import load_golden
+    from models_ml.golden.golden_set import load_golden
 
     home = Home(folder)
     home.models.symlink_to(MODELS)

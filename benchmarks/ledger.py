@@ -24,13 +24,13 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from benchmarks.measuring import ROOT, cost_of
 from benchmarks.queues import issues, publish
-from dagster_project.automation.audit import chained
-from dagster_project.automation.destinations.base import ExternalTicket, Ticket
-from dagster_project.automation.destinations.outlet import Outlet
-from dagster_project.automation.exports import export
-from dagster_project.automation.ledger import Ledger
-from dagster_project.automation.push import push
-from dagster_project.automation.schema import attempts, audit, audit_end, intents, umbrella_members
+from dagster_project.automation.destinations.configured import Outlet
+from dagster_project.automation.ledger.audit import chained
+from dagster_project.automation.ledger.lake_export import export
+from dagster_project.automation.ledger.ledger import Ledger
+from dagster_project.automation.ledger.tables import attempts, audit, audit_end, intents, umbrella_members
+from dagster_project.automation.ticket import ExternalTicket, Ticket
+from dagster_project.automation.tickets.push import push
 from dagster_project.home import Home
 
 SIZES = (5_000, 50_000)

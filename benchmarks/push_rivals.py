@@ -60,7 +60,7 @@ class Ours:
 
     def run(self) -> tuple[Cost, bool]:
         """One run, and whether it left nothing to do."""
-        began = "from dagster_project.cli import main; main()"
+        began = "from dagster_project.cli.main import main; main()"
         cost = cost_of([sys.executable, "-c", began, "--home", str(self._home), "push", "--json"], ROOT, **_SECRETS)
         report = json.loads(cost.output)
         return cost, not any(report[name] for name in ("unknown", "deferred", "rejected"))
@@ -150,7 +150,7 @@ def prepare_ours(home_folder: Path, address: str, place: str, rows: int) -> None
     import yaml
 
     from benchmarks.queues import issues, publish
-    from dagster_project.automation.ledger import Ledger
+    from dagster_project.automation.ledger.ledger import Ledger
     from dagster_project.home import Home
 
     home = Home(home_folder)
@@ -217,9 +217,9 @@ def our_bodies(home: Any) -> list[dict[str, Any]]:
     """What ours sends to the table, taken on its way out."""
     import httpx
 
-    from dagster_project.automation.brief import render
     from dagster_project.automation.destinations.servicenow import ServiceNow, ServiceNowSettings
-    from dagster_project.automation.queue import read_queue
+    from dagster_project.automation.tickets.brief import render
+    from dagster_project.automation.tickets.issues import read_queue
 
     bodies: list[dict[str, Any]] = []
 

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 import duckdb
 import polars as pl
 
-from dagster_project.automation.queue import Issue
+from dagster_project.automation.tickets.issues import Issue
 from dagster_project.home import Home
 
 _TERMS = [

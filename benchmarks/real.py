@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from models_ml.channels import prepare
 from models_ml.label import Labeller, TextLabel
-from models_ml.sentiment import combine
-from models_ml.train import load_or_train
+from models_ml.model.sentiment import combine
+from models_ml.text.channels import prepare
+from models_ml.training.train import load_or_train
 
 ROOT = Path(__file__).resolve().parents[1]
 READERS = Path(__file__).parent / "youtube_ios"

@@ -21,12 +21,12 @@ import numpy.typing as npt
 import polars as pl
 from scipy.optimize import minimize
 
-from dagster_project.decisioning.warehouse import read_rows
+from dagster_project.decisioning.published import read_rows
 from dagster_project.home import DBT_PROJECT, Home
-from dagster_project.measurement.scenarios import stage
-from dagster_project.measurement.scenarios.casting import cast
-from dagster_project.measurement.scenarios.drawing import Drawing
-from dagster_project.measurement.scenarios.judging import each
+from dagster_project.simulation.worlds import runner
+from dagster_project.simulation.worlds.catalogue import cast
+from dagster_project.simulation.worlds.scoring import each
+from dagster_project.simulation.worlds.simulate import Drawing
 
 SEED_FILE = DBT_PROJECT / "seeds" / "release_evidence_weights.csv"
 TERMS = ("timing", "version_rate", "version_named", "technical", "shared_rise", "scope_contradiction")
@@ -66,8 +66,8 @@ def gather(must_fire: int, must_not: int, seed: int) -> Trials:
         drawings = [Drawing(world) for world in worlds[start::count]]
         with tempfile.TemporaryDirectory() as folder:
             home = Home(Path(folder))
-            stage.set_up(home, drawings)
-            for look in stage.decisions(home, progress=lambda message: click.echo(message, err=True)):
+            runner.set_up(home, drawings)
+            for look in runner.decisions(home, progress=lambda message: click.echo(message, err=True)):
                 rows = read_rows(home, _QUERY).with_columns(pl.col("detected_at").dt.replace_time_zone("UTC"))
                 for drawing, found in each(drawings, rows):
                     plot = drawing.world.plot

@@ -25,13 +25,14 @@ UNTIL = datetime(2026, 6, 1, tzinfo=UTC)
 
 def stage(name: str, folder: Path) -> dict[str, float]:
     """Run one stage in this process and return what it measured."""
-    from dagster_project.decisioning.warehouse import build, decide, run_dbt
+    from dagster_project.decisioning.dbt_build import build, run_dbt
+    from dagster_project.decisioning.decide import decide
     from dagster_project.enrichment.labeling import label_new
     from dagster_project.home import Home
     from dagster_project.ingestion.landing import land
     from dagster_project.ingestion.sources import load_sources
-    from dagster_project.measurement.rehearsals.shop import write_shop
-    from models_ml.train import load_or_train
+    from dagster_project.simulation.shop.shop import write_shop
+    from models_ml.training.train import load_or_train
 
     home = Home(folder)
     rows = 0.0

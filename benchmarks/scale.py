@@ -156,8 +156,9 @@ def build_once(home: Home, as_of: datetime) -> dict[str, float]:
     """One build in this process: seconds (dbt imported), peak memory, issues."""
     import dbt.cli.main  # noqa: F401  # importing is not building
 
-    from dagster_project.decisioning.changes import plan
-    from dagster_project.decisioning.warehouse import build, publish, read_rows
+    from dagster_project.decisioning.dbt_build import build
+    from dagster_project.decisioning.incremental import plan
+    from dagster_project.decisioning.published import publish, read_rows
 
     rebuilt = plan(home, as_of).rebuild_from
     started = time.perf_counter()

@@ -42,8 +42,8 @@ class Row:
 
 def texts_of(kind: str) -> list[str]:
     """Distinct texts: the golden set's own, or several of one issue type strung together up to a number of tokens."""
-    from models_ml.data import load_golden
-    from models_ml.train import load_or_train
+    from models_ml.golden.golden_set import load_golden
+    from models_ml.training.train import load_or_train
 
     golden = [text for text in load_golden().texts if text.language == "en"]
     rng = random.Random(7)
@@ -66,10 +66,10 @@ def plain(texts: Sequence[str]) -> Callable[[], list[str]]:
     from setfit import SetFitModel
     from sklearn.linear_model import LogisticRegression
 
-    from models_ml.data import ISSUE_TYPES
-    from models_ml.encoder import load_encoder
-    from models_ml.preprocess import clean
-    from models_ml.train import load_or_train
+    from models_ml.model.encoder import load_encoder
+    from models_ml.taxonomy import ISSUE_TYPES
+    from models_ml.text.preprocess import clean
+    from models_ml.training.train import load_or_train
 
     model = load_or_train(MODELS)
     head = LogisticRegression()
@@ -84,9 +84,9 @@ def ours(texts: Sequence[str]) -> Callable[[], list[str]]:
     """The classifier as it labels; the answers to compare are those of its head alone, as plain SetFit has no more."""
     import numpy as np
 
-    from models_ml.data import ISSUE_TYPES
-    from models_ml.preprocess import clean
-    from models_ml.train import load_or_train
+    from models_ml.taxonomy import ISSUE_TYPES
+    from models_ml.text.preprocess import clean
+    from models_ml.training.train import load_or_train
 
     model = load_or_train(MODELS)
     seen = model.taught.types.logits(model.encoder.encode([clean(text) for text in texts]))
@@ -113,7 +113,7 @@ def side(name: str, kind: str) -> dict[str, Any]:
 
 def compare(say: Callable[[str], None] = print) -> list[Row]:
     """Both sides on every kind of text, one process after the other."""
-    from models_ml.train import load_or_train
+    from models_ml.training.train import load_or_train
 
     rows, runtime = [], load_or_train(MODELS).encoder.runtime.name
     for kind in KINDS:

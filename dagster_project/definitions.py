@@ -7,22 +7,16 @@ Schedules and sensors start switched off.
 """
 
 from collections.abc import Sequence
-from contextlib import redirect_stdout
-from datetime import datetime, timedelta
 from types import ModuleType
-from typing import Any
 
 from dagster import (
     AssetSelection,
-    DagsterInstance,
     Definitions,
-    ExecuteInProcessResult,
     colored_console_logger,
     define_asset_job,
     load_asset_checks_from_modules,
     load_assets_from_modules,
 )
-from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
 from dagster_project.automation import assets as automation_assets
 from dagster_project.automation import checks as automation_checks
@@ -31,7 +25,6 @@ from dagster_project.decisioning import assets as decisioning_assets
 from dagster_project.decisioning import checks as decisioning_checks
 from dagster_project.enrichment import assets as enrichment_assets
 from dagster_project.enrichment import checks as enrichment_checks
-from dagster_project.home import Home
 from dagster_project.ingestion import assets as ingestion_assets
 from dagster_project.ingestion import checks as ingestion_checks
 from dagster_project.ingestion.sensors import new_files
@@ -71,35 +64,3 @@ defs = Definitions(
     resources={"home": HomeResource(), "dbt": dbt_resource()},
     loggers={"console": colored_console_logger, "plain": plain_console},
 )
-
-
-def run_in_dagster(home: Home, *, sources: str, as_of: datetime, days: int = 1) -> list[ExecuteInProcessResult]:
-    """One turn of the loop as Dagster runs, recorded in the home's own instance, in this process.
-
-    The run covers the last ``days`` days of ingestion up to the as-of instant.
-    """
-    last = as_of.date()
-    span = {
-        ASSET_PARTITION_RANGE_START_TAG: max(
-            last - timedelta(days=days - 1), ingestion_assets.DAYS.start.date()
-        ).isoformat(),
-        ASSET_PARTITION_RANGE_END_TAG: last.isoformat(),
-    }
-    resources = {"home": HomeResource(root=str(home.root), sources=sources), "dbt": dbt_resource()}
-    plain: dict[str, Any] = {"loggers": {"plain": {}}}
-    pinned = {"ops": {"warehouse": {"config": {"as_of": as_of.isoformat()}}}, **plain}
-    results: list[ExecuteInProcessResult] = []
-    dbt_log = home.root / "logs" / "dbt_console.log"
-    dbt_log.parent.mkdir(parents=True, exist_ok=True)
-    with DagsterInstance.from_config(str(home.dagster)) as instance:
-        for job, config, tags in ((loop, pinned, span), (push, plain, {})):
-            definition = defs.resolve_job_def(job.name)
-            with dbt_log.open("a", encoding="utf-8") as quiet, redirect_stdout(quiet):  # dbt talks to standard output
-                results.append(
-                    definition.execute_in_process(
-                        run_config=config, instance=instance, tags=tags, resources=resources, raise_on_error=False
-                    )
-                )
-            if not results[-1].success:
-                break
-    return results

@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dagster_project.automation.destinations import load_outlets
-from dagster_project.automation.ledger import Ledger
+from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.decisioning.playbook import load_playbook
-from dagster_project.decisioning.warehouse import read_rows
+from dagster_project.decisioning.published import read_rows
 from dagster_project.errors import FeedbackControlError
 from dagster_project.home import Home
 from dagster_project.ingestion.sources import load_sources

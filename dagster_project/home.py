@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dagster_project.errors import ConfigurationError
-from models_ml.data import GOLDEN
+from models_ml.golden.golden_set import GOLDEN
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DBT_PROJECT = REPOSITORY / "dbt_project"

@@ -12,14 +12,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dagster_project.automation.destinations import load_outlets
-from dagster_project.automation.pull import PullReport, pull
-from dagster_project.automation.push import PushReport, push
-from dagster_project.decisioning.warehouse import DecisionReport, decide
+from dagster_project.automation.tickets.pull import PullReport, pull
+from dagster_project.automation.tickets.push import PushReport, push
+from dagster_project.decisioning.decide import decide
+from dagster_project.decisioning.published import DecisionReport
 from dagster_project.enrichment.labeling import LabelReport, label_new
 from dagster_project.home import Home
 from dagster_project.ingestion.landing import LandingReport, land
 from dagster_project.ingestion.sources import load_sources
-from dagster_project.measurement.report import write_report
+from dagster_project.measurement.closed_loop import write_report
 
 Progress = Callable[[str], None]
 

@@ -5,24 +5,19 @@ This is how "on what day would we have known?" is answered honestly: each step s
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from dagster_project.decisioning.decide import decide
 from dagster_project.decisioning.explain import queue
-from dagster_project.decisioning.warehouse import decide
 from dagster_project.enrichment.labeling import label_new
 from dagster_project.errors import ConfigurationError
 from dagster_project.home import Home
 from dagster_project.ingestion.landing import land
 from dagster_project.ingestion.sources import load_sources
-from dagster_project.measurement.scenarios import stage
-from dagster_project.measurement.scenarios.casting import one, scenarios
-from dagster_project.measurement.scenarios.course import DAYS_AFTER
-from dagster_project.measurement.scenarios.drawing import Drawing
 
 
 @dataclass(frozen=True)
@@ -76,33 +71,10 @@ def replay(
         raise ConfigurationError(f"--to {end:%Y-%m-%d} lies before --from {start:%Y-%m-%d}; swap them")
     land(home, load_sources(sources), now=datetime.now(UTC), progress=progress)
     label_new(home, progress=progress)
-    yield from _steps(home, start, end, step, progress)
+    yield from steps(home, start, end, step, progress)
 
 
-def rehearse(
-    scenario: str, *, seed: int, step: timedelta, progress: Callable[[str], None] = lambda _: None
-) -> tuple[str, Iterator[Step]]:
-    """Act a scenario out in a home of its own, labels given: its truth in words, and the steps from its onset on.
-
-    Raises:
-        ConfigurationError: there is no scenario of that name.
-    """
-    drawing = Drawing(one(scenario, seed))
-    plot, onset = drawing.world.plot, drawing.onset_at().replace(minute=0, second=0)
-    truth = [f"{scenario}: {scenarios()[scenario].__doc__}", f"begins {drawing.onset_at():%Y-%m-%d %H:%M}"]
-    truth.append(f"to blame: {drawing.change_id(plot.culprit)}" if plot.culprit else "no change is to blame")
-    truth.append(f"should open: {', '.join(plot.expected) or 'nothing'}")
-
-    def act() -> Iterator[Step]:
-        with tempfile.TemporaryDirectory() as folder:
-            home = Home(Path(folder))
-            stage.set_up(home, [drawing])
-            yield from _steps(home, onset, onset + timedelta(days=DAYS_AFTER - 1), step, progress)
-
-    return "; ".join(truth), act()
-
-
-def _steps(
+def steps(
     home: Home, start: datetime, end: datetime, step: timedelta, progress: Callable[[str], None]
 ) -> Iterator[Step]:
     """Decide at one instant after the other."""

@@ -15,11 +15,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from models_ml import duplicates, entities, language, spam
-from models_ml.classifier import ABSTAINED, Classifier, Prediction
-from models_ml.masking import mask
-from models_ml.phrases import Phrase
-from models_ml.rules import Rules, Verdict, load_rules
+from models_ml.model.classifier import ABSTAINED, Classifier, Prediction
+from models_ml.model.key_phrases import Phrase
+from models_ml.text import duplicates, entities, language, spam
+from models_ml.text.masking import mask
+from models_ml.text.rules import Rules, Verdict, load_rules
 
 CODE_VERSION = 1
 """Raised when this module changes what a label becomes from the same text, model and rules."""

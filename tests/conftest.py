@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from models_ml.classifier import Classifier
-from models_ml.registry import champion
-from models_ml.train import load_or_train
+from models_ml.model.classifier import Classifier
+from models_ml.training.registry import champion
+from models_ml.training.train import load_or_train
 
 
 @pytest.fixture(scope="session")

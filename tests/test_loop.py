@@ -14,15 +14,16 @@ from click.testing import CliRunner
 
 from dagster_project.automation.destinations import load_outlets
 from dagster_project.automation.destinations.local import list_tickets
-from dagster_project.automation.pull import pull
-from dagster_project.automation.push import push
-from dagster_project.cli import main
+from dagster_project.automation.tickets.pull import pull
+from dagster_project.automation.tickets.push import push
+from dagster_project.cli.main import main
+from dagster_project.decisioning.decide import decide
 from dagster_project.decisioning.explain import queue
-from dagster_project.decisioning.warehouse import decide, read_rows
+from dagster_project.decisioning.published import read_rows
 from dagster_project.home import REPOSITORY, Home
 from dagster_project.loop import TurnReport, turn
 from dagster_project.measurement.drift import label_queue
-from dagster_project.measurement.rehearsals.shop import ShopTruth, write_shop
+from dagster_project.simulation.shop.shop import ShopTruth, write_shop
 
 UNTIL = datetime(2026, 11, 23, tzinfo=UTC)
 DAYS = 35
@@ -92,7 +93,7 @@ def test_open_issues_have_one_ticket_each_and_a_second_turn_opens_none(
 def test_another_folder_and_dagster_itself_give_the_same_bytes(
     first: tuple[Home, TurnReport], shop: ShopTruth, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dagster_project.definitions import run_in_dagster
+    from dagster_project.cli.demo import run_in_dagster
 
     elsewhere = new_home(tmp_path / "elsewhere")
     elsewhere.dagster.mkdir()

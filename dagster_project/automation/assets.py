@@ -6,8 +6,8 @@ from dagster import AssetExecutionContext, AssetSpec, MaterializeResult, Metadat
 
 from dagster_project import display, lake
 from dagster_project.automation.destinations import load_outlets
-from dagster_project.automation.pull import pull
-from dagster_project.automation.push import push
+from dagster_project.automation.tickets.pull import pull
+from dagster_project.automation.tickets.push import push
 from dagster_project.decisioning.assets import published_warehouse
 from dagster_project.resources import HomeResource, now
 

@@ -6,9 +6,9 @@ from datetime import timedelta
 from dagster import AssetCheckResult, MetadataValue, asset_check
 
 from dagster_project import display
-from dagster_project.automation import outbox
 from dagster_project.automation.assets import tickets
-from dagster_project.automation.ledger import Ledger
+from dagster_project.automation.ledger import dead_letters
+from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.resources import HomeResource, now
 
 STALE = timedelta(hours=1)
@@ -18,7 +18,7 @@ WELL, ENOUGH, RECENTLY = 0.9, 10, timedelta(days=1)
 @asset_check(asset=tickets, description="Nothing was refused, or is held until a person looks.")
 def no_dead_letters(home: HomeResource) -> AssetCheckResult:
     """A dead letter needs its owner: `feedback-control outbox list`."""
-    letters = [letter.as_dict() for letter in outbox.dead_letters(Ledger(home.home().ledger_url))]
+    letters = [letter.as_dict() for letter in dead_letters.dead_letters(Ledger(home.home().ledger_url))]
     shown = MetadataValue.md(display.markdown_table(letters) or "none")
     return AssetCheckResult(passed=not letters, metadata={"count": len(letters), "dead letters": shown})
 
@@ -27,7 +27,7 @@ def no_dead_letters(home: HomeResource) -> AssetCheckResult:
 def nothing_stale(home: HomeResource) -> AssetCheckResult:
     """A stale intent means that pushes are off, die, or cannot reach the destination."""
     ledger = Ledger(home.home().ledger_url)
-    waiting, untold = outbox.stale(ledger, now(), STALE), ledger.still_untold(now() - STALE)
+    waiting, untold = dead_letters.stale(ledger, now(), STALE), ledger.still_untold(now() - STALE)
     oldest = min((intent.created_at for intent in waiting), default=None)
     shown: dict[str, int | str] = {"count": len(waiting), "oldest": str(oldest or "none")}
     shown["events untold"] = sum(untold.values())

@@ -17,10 +17,11 @@ from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
 from pydantic import Field
 
 from dagster_project import display, lake
-from dagster_project.decisioning.changes import plan
+from dagster_project.decisioning.dbt_build import BUILD, dbt_environment
 from dagster_project.decisioning.explain import queue
+from dagster_project.decisioning.incremental import plan
 from dagster_project.decisioning.playbook import land_playbook, load_playbook
-from dagster_project.decisioning.warehouse import BUILD, dbt_environment, publish, read_rows
+from dagster_project.decisioning.published import publish, read_rows
 from dagster_project.home import parse_instant
 from dagster_project.resources import HomeResource, dbt_project, now
 

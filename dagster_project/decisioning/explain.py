@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from dagster_project.decisioning.warehouse import read_rows
+from dagster_project.decisioning.published import read_rows
 from dagster_project.errors import ConfigurationError
 from dagster_project.home import Home
 

@@ -5,7 +5,7 @@ from dagster import AssetExecutionContext, AssetKey, MaterializeResult, Metadata
 from dagster_project import display, lake
 from dagster_project.enrichment.labeling import label_new
 from dagster_project.resources import HomeResource
-from models_ml.registry import promote
+from models_ml.training.registry import promote
 
 
 @asset(group_name="enrichment", kinds={"huggingface", "python"})

@@ -5,7 +5,7 @@ from dagster import AssetCheckResult, AssetCheckSeverity, asset_check
 from dagster_project import lake
 from dagster_project.enrichment.assets import classifier, labels
 from dagster_project.resources import HomeResource
-from models_ml.registry import promote
+from models_ml.training.registry import promote
 
 ABSTAIN_CEILING = 0.50
 

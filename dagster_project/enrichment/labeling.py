@@ -20,12 +20,12 @@ import polars as pl
 
 from dagster_project import lake
 from dagster_project.home import Home
-from models_ml.channels import prepare
-from models_ml.duplicates import Clusters
 from models_ml.label import Labeller, TextLabel
-from models_ml.preprocess import text_hash
-from models_ml.registry import promote
-from models_ml.sentiment import combine
+from models_ml.model.sentiment import combine
+from models_ml.text.channels import prepare
+from models_ml.text.duplicates import Clusters
+from models_ml.text.preprocess import text_hash
+from models_ml.training.registry import promote
 
 Progress = Callable[[str], None]
 Earlier = deque[tuple[datetime, str, str, bytes]]

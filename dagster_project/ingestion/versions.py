@@ -19,8 +19,8 @@ import polars as pl
 from dagster_project import lake
 from dagster_project.home import Home
 from dagster_project.ingestion.contracts import TABLES
-from dagster_project.ingestion.shaping import instant_of
 from dagster_project.ingestion.sources import SourceConfig
+from dagster_project.ingestion.validation import instant_of
 
 _STEP = timedelta(microseconds=1)
 _CORRECTIONS = timedelta(microseconds=100)

@@ -16,7 +16,7 @@ from dagster_project import display
 from dagster_project.automation.assets import tickets
 from dagster_project.home import parse_instant
 from dagster_project.measurement import drift
-from dagster_project.measurement.report import write_report
+from dagster_project.measurement.closed_loop import write_report
 from dagster_project.resources import HomeResource, now
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dagster_project.automation.ledger import Ledger
+from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.home import Home
 from tests.automation.support import BORN
 

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
-from dagster_project.automation import events
+from dagster_project.automation import cloudevents
 from dagster_project.automation.destinations.webhook import signature
 from tests.automation.unreliable import Seen, Unreliable
 
@@ -38,7 +38,7 @@ class FakeReceiver(Unreliable):
         assert event["id"] == event_id
         assert request.headers["content-type"].startswith("application/cloudevents+json")
         kind = event["type"].split(".")[1]
-        Draft202012Validator(events.schema_of(kind)).validate(event["data"])
+        Draft202012Validator(cloudevents.schema_of(kind)).validate(event["data"])
         if self.down:
             raise httpx.ConnectError("Connection refused", request=request)
         return self.unreliably(request, lambda: self._take(event))

@@ -14,23 +14,14 @@ from typing import Any
 import duckdb
 
 from dagster_project import lake
-from dagster_project.automation.brief import render
 from dagster_project.automation.destinations import Outlet
-from dagster_project.automation.destinations.base import (
-    Deferred,
-    DeliveryError,
-    ExternalTicket,
-    Failure,
-    NotSent,
-    Rejected,
-    Ticket,
-    Unknown,
-    carries,
-)
-from dagster_project.automation.ledger import Ledger
-from dagster_project.automation.push import PushReport, push
-from dagster_project.automation.queue import Evidence, Issue, Quote, SeverityTerm
-from dagster_project.automation.tellings import Sinks
+from dagster_project.automation.ledger.event_outbox import Sinks
+from dagster_project.automation.ledger.ledger import Ledger
+from dagster_project.automation.outcomes import Deferred, DeliveryError, Failure, NotSent, Rejected, Unknown
+from dagster_project.automation.ticket import ExternalTicket, Ticket, carries
+from dagster_project.automation.tickets.brief import render
+from dagster_project.automation.tickets.issues import Evidence, Issue, Quote, SeverityTerm
+from dagster_project.automation.tickets.push import PushReport, push
 from dagster_project.home import Home
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
-from dagster_project.automation import events
-from dagster_project.automation.brief import render
-from dagster_project.automation.intents import Action, Intent, State
-from dagster_project.automation.queue import Issue
+from dagster_project.automation import cloudevents
+from dagster_project.automation.ledger.intents import Action, Intent, State
+from dagster_project.automation.tickets.brief import render
+from dagster_project.automation.tickets.issues import Issue
 from tests.automation.consumer import published, validator
 from tests.automation.support import CHECKOUT, NOW, resolved
 
@@ -45,9 +45,9 @@ def broken(before: Any, after: Any, where: str = "") -> list[str]:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_was_published_still_holds(kind: str) -> None:
-    assert Draft202012Validator.check_schema(events.schema_of(kind)) is None
-    assert broken(published(kind), events.schema_of(kind)) == []
-    added = set(events.schema_of(kind)["properties"]) - set(published(kind)["properties"])
+    assert Draft202012Validator.check_schema(cloudevents.schema_of(kind)) is None
+    assert broken(published(kind), cloudevents.schema_of(kind)) == []
+    added = set(cloudevents.schema_of(kind)["properties"]) - set(published(kind)["properties"])
     assert not added, f"new fields: add them to tests/automation/published as well, so that they stay: {added}"
 
 
@@ -81,7 +81,7 @@ def test_a_field_may_be_added_and_consumers_take_it() -> None:
 
 
 def incident(change: Any, issue: Issue) -> dict[str, Any]:
-    event = events.incident_event(change, replace(render(issue, "webhook"), sequence="20260501-000000"), NOW)
+    event = cloudevents.incident_event(change, replace(render(issue, "webhook"), sequence="20260501-000000"), NOW)
     return dict(json.loads(json.dumps(event)))
 
 
@@ -90,7 +90,7 @@ def ticket(action: Action) -> dict[str, Any]:
     there = ("OPS-1", "https://tracker.example/OPS-1", "", 1, NOW, None, NOW, NOW, "checkout-squad")
     intent = Intent("i", CHECKOUT.issue_id, "jira", sequence, action, State.CONFIRMED, "hash", *there)
     issue = resolved(CHECKOUT) if action is Action.RESOLVE else CHECKOUT
-    return events.ticket_event(intent, render(issue, "jira"), f"20260501-{sequence:06d}")
+    return cloudevents.ticket_event(intent, render(issue, "jira"), f"20260501-{sequence:06d}")
 
 
 EVERY = {

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from dagster_project import lake
+from dagster_project.decisioning.dbt_build import run_dbt
 from dagster_project.decisioning.playbook import land_playbook, load_playbook
-from dagster_project.decisioning.warehouse import run_dbt
 from dagster_project.enrichment.labeling import LABELS_SCHEMA
 from dagster_project.home import Home
 from dagster_project.ingestion.landing import ensure_lake

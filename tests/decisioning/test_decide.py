@@ -10,8 +10,9 @@ from typing import Any
 import duckdb
 import pytest
 
+from dagster_project.decisioning.decide import decide
 from dagster_project.decisioning.explain import explain, queue
-from dagster_project.decisioning.warehouse import decide, read_rows
+from dagster_project.decisioning.published import read_rows
 from dagster_project.errors import ConfigurationError, DecisionError
 from dagster_project.home import Home
 from tests.decisioning.lake_builder import LakeBuilder, hours

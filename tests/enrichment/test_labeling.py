@@ -12,8 +12,8 @@ from dagster_project.enrichment import labeling
 from dagster_project.enrichment.labeling import LABELS_SCHEMA, label_new
 from dagster_project.home import Home
 from dagster_project.ingestion.contracts import schema_of
-from models_ml.classifier import Classifier
-from models_ml.data import ISSUE_TYPES
+from models_ml.model.classifier import Classifier
+from models_ml.taxonomy import ISSUE_TYPES
 
 START = datetime(2026, 5, 1, 12, tzinfo=UTC)
 

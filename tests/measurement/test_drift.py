@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 from dagster import AssetCheckSeverity, RunRequest, build_schedule_context
 
 from dagster_project import lake
-from dagster_project.cli import main
+from dagster_project.cli.main import main
 from dagster_project.definitions import defs
 from dagster_project.enrichment.labeling import label_new
 from dagster_project.home import Home
@@ -26,8 +26,8 @@ from dagster_project.ingestion.contracts import schema_of
 from dagster_project.measurement.drift import DriftReport, label_queue, report, write_report
 from dagster_project.measurement.schedules import every_monday
 from dagster_project.resources import HomeResource
-from models_ml.data import GOLDEN, load_golden
-from models_ml.queue import COLUMNS, add_labelled
+from models_ml.golden.active_learning import COLUMNS, add_labelled
+from models_ml.golden.golden_set import GOLDEN, load_golden
 
 AS_OF = datetime(2026, 5, 15, tzinfo=UTC)
 LAST_WEEK, THIS_WEEK = AS_OF - timedelta(days=10), AS_OF - timedelta(days=3)

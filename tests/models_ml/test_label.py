@@ -7,12 +7,12 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from models_ml import language
-from models_ml.channels import prepare
-from models_ml.classifier import Classifier, Prediction
-from models_ml.data import CHANNELS, ISSUE_TYPES
 from models_ml.label import Decision, Labeller, TextLabel, decide
-from models_ml.rules import Verdict, load_rules
+from models_ml.model.classifier import Classifier, Prediction
+from models_ml.taxonomy import CHANNELS, ISSUE_TYPES
+from models_ml.text import language
+from models_ml.text.channels import prepare
+from models_ml.text.rules import Verdict, load_rules
 
 SILENT = Verdict("", "", (), ())
 THRESHOLDS = dict.fromkeys(ISSUE_TYPES, 0.4)

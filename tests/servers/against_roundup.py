@@ -15,13 +15,13 @@ from typing import Any
 
 import pytest
 
-from dagster_project.automation.brief import marker_of, render
 from dagster_project.automation.destinations import Outlet
-from dagster_project.automation.destinations.base import DeliveryError, Rejected, outcome_of
-from dagster_project.automation.intents import State
-from dagster_project.automation.ledger import Ledger
-from dagster_project.automation.push import PushReport, push
-from dagster_project.automation.queue import Issue
+from dagster_project.automation.ledger.intents import State
+from dagster_project.automation.ledger.ledger import Ledger
+from dagster_project.automation.outcomes import DeliveryError, Rejected, outcome_of
+from dagster_project.automation.tickets.brief import marker_of, render
+from dagster_project.automation.tickets.issues import Issue
+from dagster_project.automation.tickets.push import PushReport, push
 from dagster_project.home import Home
 from tests.automation.postgres import needs_postgresql, postgresql
 from tests.automation.support import BORN, CHECKOUT, NOW, publish, resolved

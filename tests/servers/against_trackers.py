@@ -20,13 +20,13 @@ from typing import Any
 import httpx
 import pytest
 
-from dagster_project.automation.brief import marker_of, render
 from dagster_project.automation.destinations import Outlet
 from dagster_project.automation.destinations.github import GitHubIssues, GitHubSettings
 from dagster_project.automation.destinations.request_tracker import RequestTracker, RequestTrackerSettings
 from dagster_project.automation.destinations.slack import Slack, SlackSettings
-from dagster_project.automation.push import push
-from dagster_project.automation.queue import Issue
+from dagster_project.automation.tickets.brief import marker_of, render
+from dagster_project.automation.tickets.issues import Issue
+from dagster_project.automation.tickets.push import push
 from dagster_project.home import REPOSITORY, Home
 from tests.automation import descriptions
 from tests.automation.support import CHECKOUT, NOW, publish, resolved

@@ -24,12 +24,12 @@ from pydantic import TypeAdapter
 from dagster_project.automation.destinations import Outlet
 from dagster_project.automation.destinations.base import ReportsChanges
 from dagster_project.automation.destinations.config import Settings
-from dagster_project.automation.pull import pull
+from dagster_project.automation.tickets.pull import pull
 from dagster_project.home import Home
 from tests.automation import descriptions
+from tests.automation.destinations.test_contract import SUBJECTS, Subject
 from tests.automation.support import NOW, resolved
-from tests.automation.test_contract import SUBJECTS, Subject
-from tests.automation.test_pull import decided
+from tests.automation.tickets.test_pull import decided
 from tests.servers.stories import BRISK, NODE, faulty, issues, planned, tell, validating
 
 pytestmark = pytest.mark.skipif(not (NODE / "prism").exists(), reason="run `make test-servers`")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from dagster_project.automation.destinations import Outlet
 from dagster_project.automation.destinations.request_tracker import RequestTracker, RequestTrackerSettings
-from dagster_project.automation.ledger import Ledger
-from dagster_project.automation.push import push
+from dagster_project.automation.ledger.ledger import Ledger
+from dagster_project.automation.tickets.push import push
 from dagster_project.home import Home
 
 

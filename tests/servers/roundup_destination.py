@@ -13,10 +13,11 @@ from typing import Literal
 import httpx
 from pydantic import BaseModel, Field
 
-from dagster_project.automation import formats
-from dagster_project.automation.destinations.base import DeliveryError, ExternalTicket, Failure, Rejected, Ticket
 from dagster_project.automation.destinations.http import HttpDestination, Secret, missing
 from dagster_project.automation.destinations.settings import NAME, VARIABLE, HttpSettings
+from dagster_project.automation.outcomes import DeliveryError, Failure, Rejected
+from dagster_project.automation.text import markup
+from dagster_project.automation.ticket import ExternalTicket, Ticket
 from dagster_project.home import Home
 
 OPEN, RESOLVED = "1", "8"  # what the classic template calls unread and resolved
@@ -133,7 +134,7 @@ class Roundup(HttpDestination):
         return self._external(external_id, ticket, closed=body.get("status", columns.status.id) == RESOLVED)
 
     def _content(self, ticket: Ticket) -> dict[str, str]:
-        return {"title": ticket.title, "text": formats.plain(ticket.body, 60_000), "hash": ticket.content_hash}
+        return {"title": ticket.title, "text": markup.plain(ticket.body, 60_000), "hash": ticket.content_hash}
 
     def _seen(self, number: str, issue: _Columns) -> ExternalTicket:
         closed, said = issue.status.id == RESOLVED, issue.hash or ""

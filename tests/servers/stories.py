@@ -17,12 +17,12 @@ import pytest
 
 from dagster_project import lake
 from dagster_project.automation.destinations import Outlet
-from dagster_project.automation.pull import pull
-from dagster_project.automation.push import PushReport, push
-from dagster_project.automation.queue import Issue
+from dagster_project.automation.tickets.issues import Issue
+from dagster_project.automation.tickets.pull import pull
+from dagster_project.automation.tickets.push import PushReport, push
 from dagster_project.home import Home
 from tests.automation.support import CHECKOUT, NOW, publish, resolved
-from tests.automation.test_pull import decided
+from tests.automation.tickets.test_pull import decided
 from tests.servers.processes import TOOLS, free_port, running
 
 FAULTS = ["429", "503", "cut before", "502", "cut after", "silence"]

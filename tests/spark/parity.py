@@ -19,8 +19,8 @@ import duckdb
 import polars as pl
 import pytest
 
-from dagster_project.decisioning.changes import Plan, plan
-from dagster_project.decisioning.warehouse import BUILD, run_dbt
+from dagster_project.decisioning.dbt_build import BUILD, run_dbt
+from dagster_project.decisioning.incremental import Plan, plan
 from dagster_project.home import REPOSITORY, Home
 from tests.spark import worlds
 from tests.spark.comparing import differences

@@ -22,13 +22,13 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from dagster_project.automation.destinations.configured import Outlet
 from dagster_project.automation.destinations.event_file import EventFileSettings
 from dagster_project.automation.destinations.github import GitHubSettings
 from dagster_project.automation.destinations.jira import JiraSettings
 from dagster_project.automation.destinations.local import LocalSettings
 from dagster_project.automation.destinations.mail import MailSettings
 from dagster_project.automation.destinations.opsgenie import OpsgenieSettings
-from dagster_project.automation.destinations.outlet import Outlet
 from dagster_project.automation.destinations.pagerduty import PagerDutySettings
 from dagster_project.automation.destinations.request_tracker import RequestTrackerSettings
 from dagster_project.automation.destinations.servicenow import ServiceNowSettings

@@ -21,9 +21,9 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from dagster_project.automation.destinations.base import DeliveryError, NotSent, Rejected
+from dagster_project.automation.destinations.event_sink import EventSink
 from dagster_project.automation.destinations.settings import NAME, DestinationSettings
-from dagster_project.automation.destinations.sink import EventSink
+from dagster_project.automation.outcomes import DeliveryError, NotSent, Rejected
 from dagster_project.home import Home
 
 

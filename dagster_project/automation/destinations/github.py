@@ -17,14 +17,13 @@ from typing import Any, Literal
 import httpx
 from pydantic import BaseModel, Field, field_validator
 
-from dagster_project.automation.destinations.base import (
+from dagster_project.automation.destinations.http import HttpDestination, Secret, missing, wait_of
+from dagster_project.automation.destinations.resolutions import may_be_ours, resolution_of
+from dagster_project.automation.destinations.settings import NAME, VARIABLE, HttpSettings
+from dagster_project.automation.outcomes import Deferred, DeliveryError, Failure, NotSent, Rejected
+from dagster_project.automation.ticket import (
     ChangeKind,
-    Deferred,
-    DeliveryError,
     ExternalTicket,
-    Failure,
-    NotSent,
-    Rejected,
     Resolution,
     Ticket,
     TicketChange,
@@ -32,9 +31,6 @@ from dagster_project.automation.destinations.base import (
     marker_line,
     markers_in,
 )
-from dagster_project.automation.destinations.http import HttpDestination, Secret, missing, wait_of
-from dagster_project.automation.destinations.resolutions import may_be_ours, resolution_of
-from dagster_project.automation.destinations.settings import NAME, VARIABLE, HttpSettings
 from dagster_project.home import Home
 
 _PAGE = 100

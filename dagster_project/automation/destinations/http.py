@@ -26,8 +26,8 @@ from typing import Any, TypeVar, cast
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
-from dagster_project.automation.destinations.base import Deferred, DeliveryError, Failure, NotSent, Rejected, Unknown
 from dagster_project.automation.destinations.settings import HttpSettings
+from dagster_project.automation.outcomes import Deferred, DeliveryError, Failure, NotSent, Rejected, Unknown
 
 _NO_CONNECTION = (
     httpx.ConnectError,

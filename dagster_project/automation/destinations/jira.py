@@ -20,16 +20,6 @@ from typing import Any, Literal
 import httpx
 from pydantic import BaseModel, Field, field_validator
 
-from dagster_project.automation import formats
-from dagster_project.automation.destinations.base import (
-    DeliveryError,
-    ExternalTicket,
-    Failure,
-    NotSent,
-    Rejected,
-    Ticket,
-    TicketChange,
-)
 from dagster_project.automation.destinations.http import HttpDestination, Secret, missing
 from dagster_project.automation.destinations.jira_changes import (
     REFERENCE,
@@ -42,6 +32,9 @@ from dagster_project.automation.destinations.jira_changes import (
     comment,
 )
 from dagster_project.automation.destinations.settings import NAME, VARIABLE, HttpSettings, Priority
+from dagster_project.automation.outcomes import DeliveryError, Failure, NotSent, Rejected
+from dagster_project.automation.text import markup
+from dagster_project.automation.ticket import ExternalTicket, Ticket, TicketChange
 from dagster_project.home import Home
 
 SUMMARY_LIMIT = 255
@@ -236,7 +229,7 @@ class Jira(HttpDestination):
         return {
             **{name: _json_or_text(value) for name, value in ticket.fields},
             "summary": ticket.title[:SUMMARY_LIMIT],
-            "description": formats.adf(ticket.body, DESCRIPTION_LIMIT),
+            "description": markup.adf(ticket.body, DESCRIPTION_LIMIT),
         }
 
     def _priority(self, ticket: Ticket) -> dict[str, Any]:
@@ -259,7 +252,7 @@ class Jira(HttpDestination):
     def _comment_once(self, key: str, ticket: Ticket) -> None:
         reference = f"({PROPERTY} {ticket.note_key})"
         if not any(reference in json.dumps(one.body) for one in self._listed(key, "comment", Remarks)):
-            body = {"body": formats.adf(f"{ticket.note} {reference}")}
+            body = {"body": markup.adf(f"{ticket.note} {reference}")}
             self._http.write("POST", f"/rest/api/3/issue/{key}/comment", body, _Comment)
 
     def _listed(self, key: str, what: str, kind: type[Any]) -> Iterator[Any]:

@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from dagster_project.automation.destinations.base import ChangeKind, Resolution, TicketChange
 from dagster_project.automation.destinations.resolutions import may_be_ours, resolution_of
+from dagster_project.automation.ticket import ChangeKind, Resolution, TicketChange
 
 REFERENCE = "feedback-control"
 """What our labels begin with, and the references in our comments."""

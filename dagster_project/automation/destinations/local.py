@@ -22,11 +22,13 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field, field_validator
 
-from dagster_project.automation import inert
-from dagster_project.automation.destinations.base import (
-    DeliveryError,
+from dagster_project.automation.destinations.local_changes import Noted, notice, read_notes, written_comment
+from dagster_project.automation.destinations.resolutions import rejects, resolution_of
+from dagster_project.automation.destinations.settings import NAME, DestinationSettings
+from dagster_project.automation.outcomes import DeliveryError, Rejected
+from dagster_project.automation.text import sanitize
+from dagster_project.automation.ticket import (
     ExternalTicket,
-    Rejected,
     Resolution,
     Ticket,
     TicketChange,
@@ -34,9 +36,6 @@ from dagster_project.automation.destinations.base import (
     marker_line,
     markers_in,
 )
-from dagster_project.automation.destinations.local_changes import Noted, notice, read_notes, written_comment
-from dagster_project.automation.destinations.resolutions import rejects, resolution_of
-from dagster_project.automation.destinations.settings import NAME, DestinationSettings
 from dagster_project.home import Home
 
 CLOSED = frozenset({"resolved", "closed", "done", "duplicate", "rejected", "not a bug"})
@@ -227,13 +226,15 @@ def _index(folder: Path) -> str:
     lines += ["| Ticket | Priority | Status | Owner | Title | Updated |", "| --- | --- | --- | --- | --- | --- |"]
     for ticket in tickets:
         words = (ticket.priority, ticket.status, ticket.owner, ticket.title, ticket.updated)
-        lines.append(" | ".join([f"| [{ticket.external_id}]({ticket.path.name})", *map(inert.markdown, words)]) + " |")
+        lines.append(
+            " | ".join([f"| [{ticket.external_id}]({ticket.path.name})", *map(sanitize.markdown, words)]) + " |"
+        )
     return "\n".join(lines) + "\n"
 
 
 def _heading(title: str) -> str:
     # The priority in brackets is ours, and better to read without the backslashes that keep the rest inert.
-    return "# " + re.sub(r"^\\\[(P\d)\\\]", r"[\1]", inert.markdown(title))
+    return "# " + re.sub(r"^\\\[(P\d)\\\]", r"[\1]", sanitize.markdown(title))
 
 
 def _listed(path: Path) -> LocalTicket:

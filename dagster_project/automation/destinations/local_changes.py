@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
-from dagster_project.automation.destinations.base import ChangeKind
+from dagster_project.automation.ticket import ChangeKind
 
 NOTED = ".changes.jsonl"
 _WRITTEN = re.compile(r"^<!-- written: #(\d+) status=(\S*) priority=(\S*) -->$", re.MULTILINE)

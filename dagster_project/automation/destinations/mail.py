@@ -18,19 +18,11 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from dagster_project.automation import formats
-from dagster_project.automation.destinations.base import (
-    Deferred,
-    DeliveryError,
-    ExternalTicket,
-    Failure,
-    NotSent,
-    Rejected,
-    Ticket,
-    Unknown,
-)
 from dagster_project.automation.destinations.http import DEFAULT_WAIT, Secret
 from dagster_project.automation.destinations.settings import NAME, VARIABLE, DestinationSettings
+from dagster_project.automation.outcomes import Deferred, DeliveryError, Failure, NotSent, Rejected, Unknown
+from dagster_project.automation.text import markup
+from dagster_project.automation.ticket import ExternalTicket, Ticket
 from dagster_project.home import Home
 
 _ADDRESS = r"^[^@\s<>,\"]+@[^@\s<>,\"]+$"
@@ -103,8 +95,8 @@ class Mail:
         if answers:
             message["In-Reply-To"] = message["References"] = answers
         told = f"**{ticket.note}**\n\n" if ticket.note else ""
-        message.set_content(formats.plain(told + ticket.body))
-        message.add_alternative(formats.html(told + ticket.body), subtype="html")
+        message.set_content(markup.plain(told + ticket.body))
+        message.add_alternative(markup.html(told + ticket.body), subtype="html")
         self._deliver(message)
         return self._external(ticket, message_id)
 

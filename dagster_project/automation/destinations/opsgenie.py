@@ -15,16 +15,11 @@ from typing import Any, Literal
 import httpx
 from pydantic import BaseModel, Field
 
-from dagster_project.automation import formats
-from dagster_project.automation.destinations.base import (
-    DeliveryError,
-    ExternalTicket,
-    Failure,
-    Rejected,
-    Ticket,
-)
 from dagster_project.automation.destinations.http import HttpDestination, Secret, missing
 from dagster_project.automation.destinations.settings import NAME, VARIABLE, HttpSettings
+from dagster_project.automation.outcomes import DeliveryError, Failure, Rejected
+from dagster_project.automation.text import markup
+from dagster_project.automation.ticket import ExternalTicket, Ticket
 from dagster_project.home import Home
 
 MESSAGE_LIMIT = 130
@@ -174,7 +169,7 @@ class Opsgenie(HttpDestination):
 def _content(ticket: Ticket) -> dict[str, Any]:
     return {
         "message": ticket.title[:MESSAGE_LIMIT],
-        "description": formats.plain(ticket.body, DESCRIPTION_LIMIT),
+        "description": markup.plain(ticket.body, DESCRIPTION_LIMIT),
     }
 
 

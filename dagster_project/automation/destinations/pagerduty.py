@@ -14,15 +14,11 @@ from typing import Any, Literal
 import httpx
 from pydantic import BaseModel, Field
 
-from dagster_project.automation import formats
-from dagster_project.automation.destinations.base import (
-    ExternalTicket,
-    Failure,
-    Rejected,
-    Ticket,
-)
 from dagster_project.automation.destinations.http import HttpDestination, Secret
 from dagster_project.automation.destinations.settings import NAME, VARIABLE, HttpSettings, Priority
+from dagster_project.automation.outcomes import Failure, Rejected
+from dagster_project.automation.text import markup
+from dagster_project.automation.ticket import ExternalTicket, Ticket
 from dagster_project.home import Home
 
 Severity = Literal["critical", "error", "warning", "info"]
@@ -102,7 +98,7 @@ class PagerDuty(HttpDestination):
                 **latest,
                 "owner": ticket.owner,
                 "labels": ", ".join(ticket.labels),
-                "brief": formats.plain(ticket.body, DETAILS_LIMIT),
+                "brief": markup.plain(ticket.body, DETAILS_LIMIT),
             },
         }
 

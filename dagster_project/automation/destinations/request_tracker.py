@@ -19,21 +19,12 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel, Field
 
-from dagster_project.automation import formats
-from dagster_project.automation.destinations.base import (
-    ChangeKind,
-    DeliveryError,
-    ExternalTicket,
-    Failure,
-    NotSent,
-    Rejected,
-    Resolution,
-    Ticket,
-    TicketChange,
-)
 from dagster_project.automation.destinations.http import HttpDestination, Secret, missing
 from dagster_project.automation.destinations.resolutions import may_be_ours, resolution_of
 from dagster_project.automation.destinations.settings import NAME, VARIABLE, HttpSettings
+from dagster_project.automation.outcomes import DeliveryError, Failure, NotSent, Rejected
+from dagster_project.automation.text import markup
+from dagster_project.automation.ticket import ChangeKind, ExternalTicket, Resolution, Ticket, TicketChange
 from dagster_project.home import Home
 
 SUBJECT_LIMIT = 200
@@ -143,7 +134,7 @@ class RequestTracker(HttpDestination):
         body = {
             "Queue": self._settings.queue,
             "Subject": ticket.title[:SUBJECT_LIMIT],
-            "Content": formats.html(ticket.body),
+            "Content": markup.html(ticket.body),
             "ContentType": "text/html",
             "Priority": _URGENCY[ticket.priority],
             "CustomFields": {**dict(ticket.fields), **self._mark(ticket)},
@@ -161,7 +152,7 @@ class RequestTracker(HttpDestination):
         }
         if ticket.note and self._seen(present).content_hash != ticket.content_hash:
             self._http.send("PUT", path, {**subject, "Priority": _URGENCY[ticket.priority]})
-            content = formats.html(f"**{ticket.note}**\n\n{ticket.body}")
+            content = markup.html(f"**{ticket.note}**\n\n{ticket.body}")
             self._http.send("POST", f"{path}/comment", {"Content": content, "ContentType": "text/html", **last})
         else:
             self._http.send("PUT", path, {**subject, **last})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from dagster_project.automation.destinations.base import ChangeKind, Resolution
+from dagster_project.automation.ticket import ChangeKind, Resolution
 
 REJECTIONS = (
     "rejected",

@@ -17,21 +17,12 @@ from typing import Any, Generic, Literal, TypeVar
 import httpx
 from pydantic import BaseModel, Field, field_validator
 
-from dagster_project.automation import formats
-from dagster_project.automation.destinations.base import (
-    ChangeKind,
-    DeliveryError,
-    ExternalTicket,
-    Failure,
-    NotSent,
-    Rejected,
-    Resolution,
-    Ticket,
-    TicketChange,
-)
 from dagster_project.automation.destinations.http import HttpDestination, Secret, missing
 from dagster_project.automation.destinations.resolutions import may_be_ours, resolution_of
 from dagster_project.automation.destinations.settings import NAME, VARIABLE, HttpSettings
+from dagster_project.automation.outcomes import DeliveryError, Failure, NotSent, Rejected
+from dagster_project.automation.text import markup
+from dagster_project.automation.ticket import ChangeKind, ExternalTicket, Resolution, Ticket, TicketChange
 from dagster_project.home import Home
 
 TITLE_LIMIT = 160
@@ -301,7 +292,7 @@ def _code_at(act: _Act, acts: Iterable[_Act], record: _Changed) -> str:
 def _content(ticket: Ticket) -> dict[str, str]:
     return {
         "short_description": ticket.title[:TITLE_LIMIT],
-        "description": formats.plain(ticket.body, DESCRIPTION_LIMIT),
+        "description": markup.plain(ticket.body, DESCRIPTION_LIMIT),
         "correlation_display": f"feedback-control {ticket.content_hash}",
     }
 

@@ -13,19 +13,11 @@ from typing import Any, Literal
 import httpx
 from pydantic import BaseModel, Field, field_validator
 
-from dagster_project.automation import formats
-from dagster_project.automation.destinations.base import (
-    Deferred,
-    DeliveryError,
-    ExternalTicket,
-    Failure,
-    NotSent,
-    Rejected,
-    Ticket,
-    Unknown,
-)
 from dagster_project.automation.destinations.http import HttpDestination, Secret, missing
 from dagster_project.automation.destinations.settings import NAME, VARIABLE, HttpSettings
+from dagster_project.automation.outcomes import Deferred, DeliveryError, Failure, NotSent, Rejected, Unknown
+from dagster_project.automation.text import markup
+from dagster_project.automation.ticket import ExternalTicket, Ticket
 from dagster_project.home import Home
 
 TITLE_LIMIT = 150
@@ -134,11 +126,11 @@ class Slack(HttpDestination):
         head = {"type": "plain_text", "text": ticket.title[:TITLE_LIMIT], "emoji": False}
         sections = [
             {"type": "section", "text": {"type": "mrkdwn", "text": part, "verbatim": True}}
-            for part in formats.parts(formats.mrkdwn(ticket.body, BODY_LIMIT), SECTION_LIMIT)
+            for part in markup.parts(markup.mrkdwn(ticket.body, BODY_LIMIT), SECTION_LIMIT)
         ]
         return {
             "channel": self._settings.channel,
-            "text": formats.slack_text(ticket.title),  # what a notification shows
+            "text": markup.slack_text(ticket.title),  # what a notification shows
             "blocks": [{"type": "header", "block_id": mark, "text": head}, *sections],
             "unfurl_links": False,
             "unfurl_media": False,
@@ -148,7 +140,7 @@ class Slack(HttpDestination):
         mark = f"fc-note:{ticket.note_key}"
         if any(one.mark == mark for one in self._messages("/conversations.replies", {"ts": ts})):
             return
-        text = formats.slack_text(ticket.note)
+        text = markup.slack_text(ticket.note)
         section = {"type": "section", "block_id": mark, "text": {"type": "mrkdwn", "text": text}}
         reply = {"channel": self._settings.channel, "thread_ts": ts, "text": text, "blocks": [section]}
         self._post("/chat.postMessage", reply)

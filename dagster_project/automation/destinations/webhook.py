@@ -20,10 +20,10 @@ from urllib.parse import urlsplit
 import httpx
 from pydantic import Field
 
-from dagster_project.automation.destinations.base import DeliveryError, Failure, Rejected
+from dagster_project.automation.destinations.event_sink import EventSink
 from dagster_project.automation.destinations.http import HttpDestination, Secret
 from dagster_project.automation.destinations.settings import NAME, VARIABLE, HttpSettings
-from dagster_project.automation.destinations.sink import EventSink
+from dagster_project.automation.outcomes import DeliveryError, Failure, Rejected
 from dagster_project.home import Home
 
 _PREFIX = "whsec_"

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from dagster_project.measurement.drift.windows import Windows
-from models_ml.data import ISSUE_TYPES
 from models_ml.drift import AccuracyEstimate, Comparison
+from models_ml.taxonomy import ISSUE_TYPES
 
 _COLOURS = {"golden": "#b9a05c", "previous": "#9db4c8", "current": "#33506b"}
 _ALERT = "#b3261e"

@@ -31,7 +31,7 @@ from models_ml.drift import (
     estimate_accuracy,
     explain,
 )
-from models_ml.registry import champion
+from models_ml.training.registry import champion
 
 REFERENCES = ("previous", "golden")
 _TEMPLATES = Path(__file__).parents[1] / "templates"

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import polars as pl
 
-from dagster_project.decisioning.warehouse import read_rows
+from dagster_project.decisioning.published import read_rows
 from dagster_project.home import Home
 from dagster_project.measurement.drift.windows import Progress, read_labelled
-from models_ml.data import load_golden
-from models_ml.queue import Candidate, doubted_first, write_queue
-from models_ml.registry import champion
+from models_ml.golden.active_learning import Candidate, doubted_first, write_queue
+from models_ml.golden.golden_set import load_golden
+from models_ml.training.registry import champion
 
 RECENT = timedelta(days=28)
 """How far back the queue looks for feedback."""
@@ -34,7 +34,8 @@ _REJECTED = """
 def label_queue(home: Home, *, as_of: datetime, size: int = 50, progress: Progress = lambda _: None) -> Path:
     """Write ``reports/drift/<date>/to_label.csv``: up to ``size`` texts, the doubted first; returns its path.
 
-    Texts are masked. People fill in ``issue_type`` and hand the file to ``models_ml.queue.add_labelled``.
+    Texts are masked. People fill in ``issue_type`` and hand the file to
+    ``models_ml.golden.active_learning.add_labelled``.
 
     Args:
         home: the installation.

@@ -18,12 +18,12 @@ from dagster_project import lake
 from dagster_project.enrichment.labeling import LABELS_SCHEMA
 from dagster_project.home import Home
 from dagster_project.ingestion.contracts import schema_of
-from models_ml.classifier import Classifier
-from models_ml.data import GoldenText, load_golden
 from models_ml.drift import MAX_EMBEDDED, MAX_ROWS, Corpus, Judged, Reading, Rows, subsample
-from models_ml.encoder import embed
-from models_ml.language import UNDETERMINED, detect
-from models_ml.masking import mask
+from models_ml.golden.golden_set import GoldenText, load_golden
+from models_ml.model.classifier import Classifier
+from models_ml.model.encoder import embed
+from models_ml.text.language import UNDETERMINED, detect
+from models_ml.text.masking import mask
 
 Progress = Callable[[str], None]
 

@@ -1,0 +1,105 @@
+"""The engine of the ledger: durable connections to SQLite or PostgreSQL, and its schema migrations."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import datetime
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy.exc import ArgumentError
+
+from dagster_project.errors import ConfigurationError
+
+REVISION = "0005"
+"""The newest migration, which this code is written for."""
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+BUSY_SECONDS = 30
+_UPGRADING = 7_305_514_021  # any number that names this lock and no other
+
+
+def connect(url: str) -> Engine:
+    """The engine for a ledger URL; SQLite gets write-ahead logging, a long busy timeout and full durability.
+
+    Raises:
+        ConfigurationError: the URL, or the driver it names, is not usable.
+    """
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() != "sqlite":
+            return create_engine(parsed, pool_pre_ping=True, hide_parameters=True)
+        if parsed.database and parsed.database != ":memory:":
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True)
+    except (ArgumentError, ImportError, OSError) as error:
+        raise ConfigurationError(
+            f"the ledger cannot be opened ({error});"
+            " set FEEDBACK_LEDGER_URL to an SQLAlchemy URL whose driver is installed"
+        ) from None
+    event.listen(engine, "connect", prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def upgrade(engine: Engine, now: datetime) -> None:
+    """Make the tables, or bring those of an earlier version up to date; safe with several processes at once.
+
+    Raises:
+        ConfigurationError: the tables were written by a later version.
+    """
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.exec_driver_sql(f"select pg_advisory_xact_lock({_UPGRADING})")
+        present = revision_of(connection)
+        if present == REVISION:
+            return
+        from alembic import command
+        from alembic.config import Config
+        from alembic.util import CommandError
+
+        config = Config(attributes={"connection": connection, "now": now})
+        config.set_main_option("script_location", str(MIGRATIONS))
+        try:
+            command.upgrade(config, "head")
+        except CommandError:
+            raise ConfigurationError(
+                f"the ledger has schema version {present}, this feedback-control knows {REVISION};"
+                " run the version that wrote it, or name another database in FEEDBACK_LEDGER_URL"
+            ) from None
+
+
+def revision_of(connection: Connection) -> str | None:
+    """The newest migration that was run; None where there was none."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("select version_num from alembic_version")).scalar()
+
+
+def prepare_sqlite(connection: Any, _record: Any) -> None:
+    """Make a new SQLite connection safe for concurrent runs and for a crash at any moment."""
+    connection.isolation_level = None  # transactions begin where _begin_sqlite says, not where the driver guesses
+    _use_write_ahead_log(connection)
+    connection.execute("pragma synchronous = full")  # an intent is durable before it is sent
+    connection.execute("pragma foreign_keys = on")
+
+
+def _use_write_ahead_log(connection: Any) -> None:
+    """Switch to write-ahead logging; while another connection does so to a new file, SQLite refuses at once."""
+    until = monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("pragma journal_mode = wal")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or monotonic() > until:
+                raise
+            sleep(0.02)
+
+
+def _begin_sqlite(connection: Any) -> None:
+    # A writer takes its lock at once: upgrading a read lock later fails when two runs do it together.
+    reading = connection.get_execution_options().get("reading", False)
+    connection.exec_driver_sql("begin" if reading else "begin immediate")

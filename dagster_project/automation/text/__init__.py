@@ -1,0 +1,1 @@
+"""Untrusted text: sanitize it, and turn Markdown into each tracker's markup."""

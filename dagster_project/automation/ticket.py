@@ -1,0 +1,138 @@
+"""A ticket: what a destination is asked to hold, as it holds it, and what was done to it there.
+
+Each ticket carries a marker on a line of its own, the idempotency key by which it is found again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+from typing import Literal
+
+Status = Literal["open", "resolved"]
+ChangeKind = Literal["status", "assignee", "priority", "comment"]
+Resolution = Literal["open", "resolved", "rejected"]
+"""What a status comes to; *rejected*: there was nothing to mend ("not a bug"), or nobody will."""
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """What a destination is asked to hold, ready to send.
+
+    ``note`` is a comment about the change since the last delivery (empty: no comment), ``note_key`` tells this change
+    from every other (empty: the ticket is new), and ``reopens`` says that this system resolved the ticket before and
+    takes that back. ``fields`` are further fields of the target's own, from the mapping in ``destinations.yml``.
+    ``keeps_open`` leaves closing to people. ``sequence`` orders what is said of one issue at one destination, as text:
+    later is greater.
+    """
+
+    issue_id: str
+    marker: str
+    title: str
+    body: str
+    status: Status
+    priority: str
+    owner: str
+    labels: tuple[str, ...] = ()
+    fields: tuple[tuple[str, str], ...] = ()
+    keeps_open: bool = False
+    note: str = ""
+    note_key: str = ""
+    reopens: bool = False
+    sequence: str = ""
+
+    @property
+    def closes(self) -> bool:
+        """Whether the target's ticket is to be closed: its issue is over, and closing is not left to people."""
+        return self.status == "resolved" and not self.keeps_open
+
+    @cached_property
+    def content_hash(self) -> str:
+        """Identifies what the ticket says; the note about the change, and the place in the order, do not count."""
+        still = replace(self, note="", note_key="", reopens=False, sequence="")
+        return hashlib.sha256(still.as_json().encode()).hexdigest()
+
+    def as_json(self) -> str:
+        """The ticket as the ledger keeps it."""
+        content = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        for name in ("fields", "keeps_open", "sequence"):
+            if not content[name]:
+                del content[name]  # so that a ticket without it keeps the hash it had before there was any
+        return json.dumps(content, sort_keys=True, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Ticket:
+        """The ticket that ``as_json`` wrote."""
+        content = json.loads(text)
+        pairs = tuple((name, value) for name, value in content.pop("fields", ()))
+        return cls(**{**content, "labels": tuple(content["labels"]), "fields": pairs})
+
+
+@dataclass(frozen=True)
+class ExternalTicket:
+    """A ticket as the tool has it; ``closed`` by whomever.
+
+    ``content_hash`` is the hash that was sent with the text, for tools that keep it in a field beside the marker: their
+    text comes back in another markup and cannot be compared.
+    """
+
+    external_id: str
+    url: str
+    title: str
+    body: str
+    closed: bool = False
+    content_hash: str = ""
+
+    def says(self, ticket: Ticket) -> bool:
+        """Whether the tool holds what this ticket says, so that nothing has to be sent."""
+        done = self.closed if ticket.closes else not (ticket.reopens and self.closed)
+        if self.content_hash:
+            return done and self.content_hash == ticket.content_hash
+        return done and self.title == ticket.title and _same_text(self.body, ticket.body)
+
+
+def marker_line(marker: str) -> str:
+    """The marker as it stands in a ticket's body: on a line of its own, invisible when rendered."""
+    return f"<!-- feedback-control:{marker} -->"
+
+
+def carries(body: str, marker: str) -> bool:
+    """Whether a ticket's body carries the marker; text that merely quotes it within a line does not count."""
+    return marker_line(marker) in (line.strip() for line in body.splitlines())
+
+
+def markers_in(text: str) -> list[str]:
+    """The markers that stand in a text on lines of their own: whose ticket it is, or which comment is ours."""
+    return _MARKER.findall(text)
+
+
+def _same_text(one: str, other: str) -> bool:
+    """Equal but for line endings and surrounding space, which some tools change."""
+    return one.strip().splitlines() == other.strip().splitlines()
+
+
+_MARKER = re.compile(r"^[ \t]*<!-- feedback-control:(\w+) -->[ \t\r]*$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class TicketChange:
+    """One thing that was done to one of our tickets, in the tool's own words; by a person, or ``by_program``.
+
+    ``marker`` tells whose ticket it is, and ``change_id`` this change from every other. Of a status, ``resolution``
+    says what it comes to. A comment's ``value`` is its text, not masked yet.
+    """
+
+    marker: str
+    external_id: str
+    kind: ChangeKind
+    value: str
+    occurred_at: datetime
+    actor: str = ""
+    previous: str | None = None
+    resolution: Resolution | None = None
+    change_id: str = ""
+    by_program: bool = False

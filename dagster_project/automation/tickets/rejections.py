@@ -1,0 +1,75 @@
+"""The days that stay out of baselines: those of issues that a person rejected, as ``baseline_exclusions`` in the lake.
+
+One row says what holds of one issue from ``known_at`` on; a later row of the same issue replaces it. The rows follow
+from what the lake knows of the tickets and from the published issues, so however often this runs, the lake comes to say
+the same.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import polars as pl
+
+from dagster_project import lake
+from dagster_project.automation.ledger.lake_export import EVENTS
+from dagster_project.decisioning.published import read_rows
+from dagster_project.home import Home
+from dagster_project.ingestion.contracts import schema_of
+
+EXCLUSIONS = "baseline_exclusions"
+_ISSUES = """
+    select issue_id, product, issue_type, scope_platform as platform, scope_country as country,
+        started_at as excluded_from, resolved_at as excluded_until
+    from fct_issues where list_contains($1, issue_id)
+"""
+
+
+def export_exclusions(home: Home, now: datetime) -> int:
+    """Bring the table in line with what people rejected; how many issues changed."""
+    for table in (EVENTS, EXCLUSIONS):
+        lake.ensure_table(home, table, schema_of(table))
+    verdicts = _verdicts(home)
+    present = _present(home)
+    if not home.published.exists() or not verdicts:
+        return 0
+    rows = []
+    for issue in read_rows(home, _ISSUES, [sorted(verdicts)]).iter_rows(named=True):
+        wanted = {name: _utc(value) for name, value in issue.items()} | {"excluded": verdicts[issue["issue_id"]]}
+        before = present.get(issue["issue_id"])
+        if wanted["excluded"] if before is None else wanted != before:
+            rows.append({**wanted, "known_at": now})
+    if rows:
+        lake.append(home, EXCLUSIONS, pl.DataFrame(rows, schema=schema_of(EXCLUSIONS)))
+    return len(rows)
+
+
+def _verdicts(home: Home) -> dict[str, bool]:
+    """Of each issue whose ticket's status others than us changed: whether a person rejected it, by the last word."""
+    last = (
+        lake.scan(home, EVENTS)
+        .filter(pl.col("event") == "status")
+        .sort("occurred_at", "known_at", "event_id")
+        .group_by("issue_id", maintain_order=True)
+        .last()
+        .with_columns(rejected=pl.col("by_person") & (pl.col("resolution") == "rejected"))
+        .select("issue_id", "rejected")
+        .collect()
+    )
+    return dict(last.iter_rows())
+
+
+def _present(home: Home) -> dict[str, dict[str, Any]]:
+    columns = [name for name in schema_of(EXCLUSIONS) if name != "known_at"]
+    newest = (
+        lake.scan(home, EXCLUSIONS).sort("known_at").group_by("issue_id", maintain_order=True).last().select(columns)
+    )
+    return {row["issue_id"]: row for row in newest.collect().iter_rows(named=True)}
+
+
+def _utc(value: object) -> object:
+    """Instants of the warehouse are UTC, with or without saying so."""
+    if not isinstance(value, datetime):
+        return value
+    return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)

@@ -1,0 +1,63 @@
+"""Commands about issues: the queue, one issue explained, and the embedded tracker's tickets."""
+
+from __future__ import annotations
+
+import json
+
+import click
+from rich.table import Table
+
+from dagster_project.cli.options import PRIORITY_STYLE, console, json_option, plain, show_queue
+from dagster_project.home import Home
+
+
+@click.command()
+@click.option("--all", "include_resolved", is_flag=True, help="Resolved issues too.")
+@json_option
+@click.pass_obj
+def issues(home: Home, include_resolved: bool, as_json: bool) -> None:
+    """The queue: what to act on, most urgent first."""
+    from dagster_project.decisioning.explain import queue
+
+    if as_json:
+        click.echo(
+            json.dumps(queue(home, include_resolved=include_resolved), indent=2, default=str, ensure_ascii=False)
+        )
+    else:
+        show_queue(home, include_resolved=include_resolved)
+
+
+@click.command()
+@click.argument("issue_id")
+@json_option
+@click.pass_obj
+def explain(home: Home, issue_id: str, as_json: bool) -> None:
+    """Why an issue is an issue: evidence, severity term by term, every candidate release, quotes.
+
+    The beginning of the id is enough while it is unambiguous.
+    """
+    from dagster_project.decisioning.explain import explain as explain_issue
+
+    explanation = explain_issue(home, issue_id)
+    click.echo(explanation.as_json() if as_json else explanation.as_text())
+
+
+@click.command()
+@json_option
+@click.pass_obj
+def tickets(home: Home, as_json: bool) -> None:
+    """The tickets in the embedded tracker (HOME/tickets)."""
+    from dagster_project.automation.destinations.local import list_tickets
+
+    found = list_tickets(home.tickets)
+    if as_json:
+        click.echo(json.dumps(plain(found), indent=2, default=str, ensure_ascii=False))
+        return
+    table = Table("ticket", "priority", "status", "owner", "title", title=f"Tickets in {home.tickets}")
+    for ticket in found:
+        style = PRIORITY_STYLE.get(ticket.priority, "") if ticket.status == "open" else "dim"
+        table.add_row(ticket.external_id, ticket.priority, ticket.status, ticket.owner, ticket.title, style=style)
+    console().print(table)
+
+
+COMMANDS = (issues, explain, tickets)

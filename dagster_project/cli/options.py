@@ -1,0 +1,89 @@
+"""Options, progress and tables that several commands share."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from dagster_project.errors import ConfigurationError
+from dagster_project.home import Home, parse_instant
+
+PRIORITY_STYLE = {"P1": "bold red", "P2": "red", "P3": "yellow", "P4": "dim"}
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+sources_option = click.option(
+    "--sources", type=click.Path(path_type=Path), help="The sources.yml to read  [default: HOME/sources.yml]."
+)
+
+
+class Instant(click.ParamType[datetime]):
+    """An instant as people write it: ``2026-01-31`` or ``2026-01-31T14:00:00Z``."""
+
+    name = "instant"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """The instant; a usage error where the text is none."""
+        try:
+            return value if isinstance(value, datetime) else parse_instant(value)
+        except ConfigurationError as error:
+            self.fail(str(error), param, ctx)
+
+
+def progress_since(started: datetime) -> Callable[[str], None]:
+    """A printer of progress to stderr, each line with the seconds since ``started``."""
+
+    def show(message: str) -> None:
+        click.echo(f"[{(datetime.now(UTC) - started).total_seconds():6.1f} s] {message}", err=True)
+
+    return show
+
+
+def show_queue(home: Home, *, include_resolved: bool) -> None:
+    """Print the queue of issues as a table."""
+    from dagster_project.decisioning.explain import queue
+
+    rows = queue(home, include_resolved=include_resolved)
+    if not rows:
+        click.echo("no open issues")
+        return
+    table = Table("#", "issue", "pri", "sev", "what", "where", "since", "n", "verdict", "status")
+    for row in rows:
+        where = ", ".join(
+            str(row[f"scope_{kind}"]) for kind in ("platform", "version", "country", "feature") if row[f"scope_{kind}"]
+        )
+        suspect = f" {row['suspect_version'] or row['suspect_release_id']}" if row["suspect_release_id"] else ""
+        table.add_row(
+            str(row["queue_position"] or ""),
+            row["issue_id"],
+            row["priority"],
+            f"{row['severity_score']:.0f}",
+            row["issue_title"],
+            where,
+            f"{row['started_at']:%m-%d %H:%M}",
+            str(row["feedback_count"]),
+            row["verdict"] + suspect,
+            row["status"],
+            style="dim" if row["status"] == "resolved" else PRIORITY_STYLE[row["priority"]],
+        )
+    console().print(table)
+
+
+def console() -> Console:
+    """As wide as the terminal; wide enough for a whole row when the output goes to a file."""
+    return Console() if sys.stdout.isatty() else Console(width=140)
+
+
+def plain(value: Any) -> Any:
+    """Dataclasses and sequences of them as plain dictionaries, for JSON."""
+    from dataclasses import asdict, is_dataclass
+
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    return [plain(item) for item in value] if isinstance(value, list | tuple) else value

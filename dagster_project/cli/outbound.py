@@ -1,0 +1,252 @@
+"""The part of the command line that is about the trackers: push, plan, preview, pull, dead letters, the audit log."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dagster_project.automation.destinations import Outlet, load_outlets
+from dagster_project.automation.ledger import dead_letters
+from dagster_project.automation.ledger.ledger import Ledger
+from dagster_project.automation.tickets import brief
+from dagster_project.automation.tickets.event_delivery import sinks_of
+from dagster_project.automation.tickets.issues import read_queue
+from dagster_project.automation.tickets.pull import pull
+from dagster_project.automation.tickets.push import push
+from dagster_project.automation.tickets.push_report import Change, PlanKey
+from dagster_project.errors import ConfigurationError
+from dagster_project.home import Home
+
+_json = click.option("--json", "as_json", is_flag=True, help="For programs.")
+
+
+@click.command("push")
+@click.option("--dry-run", is_flag=True, help="Show what would be sent, and how texts change; send nothing.")
+@click.option("--write-plan", type=click.Path(path_type=Path), help="Also write what would be sent to this file.")
+@click.option(
+    "--plan", type=click.Path(path_type=Path), help="Send only what this file holds and has not changed since."
+)
+@click.option("--only", help="Only to the destination of this name.")
+@_json
+@click.pass_obj
+def push_command(
+    home: Home, dry_run: bool, write_plan: Path | None, plan: Path | None, only: str | None, as_json: bool
+) -> None:
+    """Bring the destinations in line with the queue as last decided, each ticket exactly once."""
+    dry_run = dry_run or write_plan is not None
+    keys = _read_plan(plan) if plan else None
+    report = push(
+        home,
+        now=datetime.now(UTC),
+        outlets=_chosen(home, only),
+        dry_run=dry_run,
+        plan=keys,
+        sinks=sinks_of(_chosen(home, None)),
+        progress=lambda line: click.echo(line, err=True),
+    )
+    if write_plan:
+        _write_plan(write_plan, report.changes)
+        click.echo(
+            f"plan: {write_plan} ({len(report.changes)} changes); apply it with push --plan {write_plan}", err=True
+        )
+    if as_json:
+        shown = {**report.counts, "problems": report.problems, "links": report.links}
+        shown["changes"] = [_as_dict(change) for change in report.changes]
+        click.echo(json.dumps(shown, indent=2, ensure_ascii=False))
+    elif dry_run:
+        for change in report.changes:
+            click.echo(f"{change.destination}: {change.action} {change.issue_id} {change.title}\n{change.diff}\n")
+        click.echo(f"{len(report.changes)} changes, nothing sent")
+    else:
+        said = ", ".join(f"{count} {name}" for name, count in report.counts.items() if count)
+        click.echo(said or "nothing to do")
+
+
+@click.command("pull")
+@click.option("--only", help="Only from the destination of this name.")
+@_json
+@click.pass_obj
+def pull_command(home: Home, only: str | None, as_json: bool) -> None:
+    """Read what people did to our tickets: status, assignee, priority, comments. Nothing is written there.
+
+    The next decision knows of it. An issue whose ticket was rejected ("not a bug") is no incident to baselines from the
+    next day on.
+    """
+    report = pull(
+        home,
+        now=datetime.now(UTC),
+        outlets=_chosen(home, only),
+        progress=lambda line: click.echo(line, err=True),
+    )
+    if as_json:
+        click.echo(json.dumps({**report.counts, "problems": report.problems}, indent=2, ensure_ascii=False))
+        return
+    said = ", ".join(f"{count} {name}" for name, count in report.counts.items() if count)
+    click.echo(said or "nothing new")
+
+
+@click.command("preview")
+@click.argument("issue_id")
+@click.option("--destination", default=None, help="As it would read there  [default: the first].")
+@click.pass_obj
+def preview_command(home: Home, issue_id: str, destination: str | None) -> None:
+    """Print an issue's ticket as a destination would get it."""
+    outlet = _chosen(home, destination)[0]
+    issue = next((one for one in read_queue(home, [issue_id]) if one.issue_id == issue_id), None)
+    if issue is None:
+        raise ConfigurationError(f"issue {issue_id} is not in the queue; `feedback-control issues --all` lists what is")
+    ticket = brief.render(issue, outlet.name, outlet.policy)
+    click.echo(f"{ticket.title}\nlabels: {', '.join(ticket.labels)}")
+    for name, value in ticket.fields:
+        click.echo(f"{name}: {value}")
+    click.echo(f"\n{ticket.body}")
+
+
+@click.group("outbox")
+def outbox_group() -> None:
+    """Dead letters: what waits for a person, and how it goes on."""
+
+
+@outbox_group.command("list")
+@_json
+@click.pass_obj
+def list_command(home: Home, as_json: bool) -> None:
+    """What waits for a person, whose it is, and why."""
+    letters = dead_letters.dead_letters(_ledger(home))
+    if as_json:
+        click.echo(json.dumps([letter.as_dict() for letter in letters], indent=2, ensure_ascii=False))
+    for letter in letters if not as_json else []:
+        row = letter.as_dict()
+        click.echo(
+            f"{row['intent']}  {row['state']}  {row['destination']}  {row['action']}  {row['owner']}  {row['title']}"
+        )
+        click.echo(f"          {row['reason']}")
+    if not letters and not as_json:
+        click.echo("no dead letters")
+
+
+@outbox_group.command("replay")
+@click.argument("intent", required=False)
+@click.option("--all", "everything", is_flag=True, help="Every refused one.")
+@click.pass_obj
+def replay_command(home: Home, intent: str | None, everything: bool) -> None:
+    """Let the next push send a refused intent again, after what it names was fixed."""
+    ledger = _ledger(home)
+    if (intent is None) is not everything:
+        raise click.UsageError("name an intent (see `outbox list`), or give --all")
+    chosen = dead_letters.dead_letters(ledger) if intent is None else [dead_letters.find(ledger, intent)]
+    click.echo(f"{dead_letters.replay(ledger, chosen, datetime.now(UTC))} will be sent by the next push")
+
+
+@outbox_group.command("settle")
+@click.argument("intent")
+@click.option("--arrived", help="It is there: its id in the tool.")
+@click.option("--url", default="", help="... and its address.")
+@click.option("--not-arrived", is_flag=True, help="It is not there: send it again.")
+@click.pass_obj
+def settle_command(home: Home, intent: str, arrived: str | None, url: str, not_arrived: bool) -> None:
+    """Say whether a held intent reached its tool; nothing is sent again before somebody does."""
+    if (arrived is None) is not not_arrived:
+        raise click.UsageError("say either --arrived ID or --not-arrived")
+    ledger = _ledger(home)
+    letter = dead_letters.find(ledger, intent)
+    if not dead_letters.settle(ledger, letter, None if arrived is None else (arrived, url), datetime.now(UTC)):
+        raise ConfigurationError(
+            f"{letter.short_id} is {letter.intent.state.value}, not held: there is nothing to settle"
+        )
+    click.echo("it will be sent by the next push" if arrived is None else f"taken as {arrived}")
+
+
+@click.group("audit")
+def audit_group() -> None:
+    """The audit log: who did what to which ticket, on what grounds."""
+
+
+@audit_group.command("verify")
+@click.option("--expect", help="A hash that an earlier verification printed: it must still be on the chain.")
+@_json
+@click.pass_obj
+def verify_command(home: Home, expect: str | None, as_json: bool) -> None:
+    """Walk along the log's chain of hashes; exits with 1 where a row was changed, added or taken out."""
+    found = _ledger(home).verify_audit(expect)
+    if as_json:
+        click.echo(
+            json.dumps({"rows": found.rows, "end": found.end, "holds": found.holds, "broken_at": found.broken_at})
+        )
+    elif found.holds:
+        click.echo(f"{found.rows} rows, unbroken; the last hash is {found.end}")
+    elif found.broken_at is None:
+        click.echo(f"the expected hash is not on the chain: rows before it were written anew ({found.rows} rows)")
+    else:
+        click.echo(
+            f"row {found.broken_at} does not fit the one before it: it, or one near it, was changed or taken out"
+        )
+    if not found.holds:
+        raise SystemExit(1)
+
+
+@audit_group.command("show")
+@click.argument("issue_id")
+@_json
+@click.pass_obj
+def show_command(home: Home, issue_id: str, as_json: bool) -> None:
+    """What was done about an issue: when, by whom, on what grounds."""
+    rows = _ledger(home).history_of(issue_id)
+    if as_json:
+        shown = [{**row, "at": row["at"].isoformat(), "detail": json.loads(row["detail"])} for row in rows]
+        click.echo(json.dumps(shown, indent=2, ensure_ascii=False))
+        return
+    for row in rows:
+        sure = "" if row["confidence"] is None else f", {row['confidence']:.0%} sure"
+        grounds = f"  ({row['basis']}{sure})" if row["basis"] else ""
+        detail = " ".join(f"{name}={value}" for name, value in json.loads(row["detail"]).items() if name != "issue_id")
+        click.echo(
+            f"{row['at']:%Y-%m-%d %H:%M:%S}  {row['destination']}  {row['actor']}  {row['event']}  {detail}{grounds}"
+        )
+    if not rows:
+        click.echo("nothing was done about it")
+
+
+COMMANDS: tuple[click.Command, ...] = (push_command, pull_command, preview_command, outbox_group, audit_group)
+
+
+def _ledger(home: Home) -> Ledger:
+    try:
+        actor = getpass.getuser()
+    except (KeyError, OSError):  # a container may run under a number that has no name
+        actor = f"user {os.getuid()}"
+    return Ledger(home.ledger_url, actor=actor)
+
+
+def _chosen(home: Home, name: str | None) -> list[Outlet]:
+    outlets = load_outlets(home)
+    chosen = [outlet for outlet in outlets if name in (None, outlet.name)]
+    if not chosen:
+        known = ", ".join(outlet.name for outlet in outlets) or "none"
+        raise ConfigurationError(f"there is no destination {name or ''}; destinations.yml has: {known}")
+    return chosen
+
+
+def _as_dict(change: Change) -> dict[str, Any]:
+    return {
+        name: getattr(change, name) for name in ("destination", "issue_id", "action", "payload_hash", "title", "diff")
+    }
+
+
+def _write_plan(path: Path, changes: list[Change]) -> None:
+    content = {"version": 1, "changes": [_as_dict(change) for change in changes]}
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _read_plan(path: Path) -> set[PlanKey]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return {(one["destination"], one["issue_id"], one["action"], one["payload_hash"]) for one in content["changes"]}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigurationError(f"plan {path} cannot be read ({error}); make one with push --write-plan") from None

@@ -1,0 +1,105 @@
+"""Commands about the loop: one turn of it, a replay of history, and the doctor."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+
+from dagster_project.cli.options import Instant, json_option, plain, progress_since, show_queue, sources_option
+from dagster_project.home import Home
+
+
+@click.command()
+@sources_option
+@click.option(
+    "--as-of", type=Instant(), help="Pretend it is this instant: nothing known later is used  [default: now]."
+)
+@click.option("--send/--no-send", default=True, help="Open, update and resolve tickets, or only read them.")
+@json_option
+@click.pass_obj
+def run(home: Home, sources: Path | None, as_of: datetime | None, send: bool, as_json: bool) -> None:
+    """One turn of the loop: land, label, pull, decide, push, report.
+
+    Rerunning is safe: files already landed are skipped, text already labelled is not labelled again, and an unchanged
+    queue sends nothing.
+    """
+    from dagster_project.loop import turn
+
+    report = turn(
+        home, sources=home.sources(sources), as_of=as_of, send=send, progress=progress_since(datetime.now(UTC))
+    )
+    if as_json:
+        click.echo(json.dumps(plain(report), indent=2, default=str))
+        return
+    for problem in report.landed.problems:
+        click.echo(f"problem: {problem}", err=True)
+    show_queue(home, include_resolved=False)
+    click.echo(f"report: {report.report}")
+
+
+@click.command()
+@sources_option
+@click.option("--from", "start", type=Instant(), help="First as-of instant.")
+@click.option("--to", "end", type=Instant(), help="Last as-of instant.")
+@click.option("--scenario", help="Act out a made-up world with a known truth instead; 'list' names them.")
+@click.option("--seed", default=1, show_default=True, help="Of what the scenario leaves to chance.")
+@click.option("--every-hours", type=click.IntRange(min=1), default=24, show_default=True, help="Step between instants.")
+@json_option
+@click.pass_obj
+def replay(
+    home: Home,
+    sources: Path | None,
+    start: datetime | None,
+    end: datetime | None,
+    scenario: str | None,
+    seed: int,
+    every_hours: int,
+    as_json: bool,
+) -> None:
+    """Live history again, instant by instant, and tell when each issue was first reported and how it was judged.
+
+    Lands and labels once, then decides as of every step. Nothing is sent. With --scenario, a world in which we know
+    what happened is acted out in a folder of its own, and its truth is told first.
+    """
+    from dagster_project.replay import replay as replay_history
+    from dagster_project.simulation.rehearse import rehearse
+    from dagster_project.simulation.worlds.catalogue import scenarios
+
+    every, progress = timedelta(hours=every_hours), progress_since(datetime.now(UTC))
+    if scenario == "list":
+        for name, told in scenarios().items():
+            click.echo(f"{name}: {told.__doc__}")
+        return
+    if scenario:
+        truth, steps = rehearse(scenario, seed=seed, step=every, progress=progress)
+        click.echo(truth, err=as_json)
+    elif start and end:
+        steps = replay_history(home, sources=home.sources(sources), start=start, end=end, step=every, progress=progress)
+    else:
+        raise click.UsageError("say --from and --to, or --scenario NAME")
+    for step in steps:
+        for event in step.events:
+            click.echo(
+                json.dumps(vars(event), default=str) if as_json else f"{step.as_of:%Y-%m-%d %H:%M}  {event.line()}"
+            )
+
+
+@click.command()
+@sources_option
+@click.pass_obj
+def doctor(home: Home, sources: Path | None) -> None:
+    """Check the installation: versions, sources, playbook, model, warehouse, ledger. Says what to fix."""
+    from dagster_project.doctor import examine
+
+    findings = examine(home, sources)
+    for finding in findings:
+        click.echo(f"{'ok  ' if finding.ok else 'FIX '} {finding.subject:<12} {finding.detail}")
+    if not all(finding.ok for finding in findings):
+        sys.exit(1)
+
+
+COMMANDS = (run, replay, doctor)

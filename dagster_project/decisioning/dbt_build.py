@@ -1,0 +1,93 @@
+"""The dbt build: models as of one instant, in this process. dbt is the only writer of the warehouse file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from dagster_project.decisioning.incremental import plan
+from dagster_project.decisioning.playbook import land_playbook, load_playbook
+from dagster_project.errors import DecisionError
+from dagster_project.home import DBT_PROJECT, Home
+
+BUILD = ("build", "--exclude-resource-type", "unit_test")
+"""A production build: seeds, models and data tests; unit tests belong in CI."""
+
+
+def build(home: Home, *, as_of: datetime, command: Sequence[str] = BUILD) -> None:
+    """Bring every model up to an instant; what no change since the last build touches stands.
+
+    Raises:
+        ConfigurationError: the playbook is wrong.
+        DecisionError: dbt failed; the next build makes everything anew.
+    """
+    land_playbook(home, load_playbook())
+    planned = plan(home, as_of)
+    run_dbt(home, [*command, *planned.arguments()])
+    planned.remember(home)
+
+
+def run_dbt(home: Home, arguments: Sequence[str]) -> None:
+    """Run dbt in this process over the home's lake and warehouse.
+
+    Raises:
+        DecisionError: dbt failed; the message carries its first reasons.
+    """
+    from dbt.cli.main import dbtRunner
+
+    home.root.mkdir(parents=True, exist_ok=True)
+    folders = [
+        "--project-dir",
+        str(DBT_PROJECT),
+        "--profiles-dir",
+        str(DBT_PROJECT),
+        "--target-path",
+        str(home.root / "dbt_target"),
+    ]
+    with dbt_environment(home):
+        outcome = dbtRunner().invoke(["--quiet", "--no-use-colors", "--log-level-file", "none", *arguments, *folders])
+    _release_warehouse()
+    if outcome.success:
+        return
+    raise DecisionError("dbt did not finish: " + ("; ".join(_failures(outcome.result)) or str(outcome.exception)))
+
+
+def _release_warehouse() -> None:
+    """Close the database that dbt-duckdb keeps open for the life of the process, so that others can read the file."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
+
+
+@contextmanager
+def dbt_environment(home: Home) -> Iterator[None]:
+    """The environment that dbt's profile reads, restored afterwards."""
+    wanted = {
+        "FEEDBACK_HOME": str(home.root),
+        "DO_NOT_TRACK": "1",
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "DBT_LOG_PATH": str(home.root / "logs"),
+    }
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name)
+            else:
+                os.environ[name] = value
+
+
+def _failures(result: Any) -> list[str]:
+    """The first failures of a dbt run, one short line each."""
+    lines = []
+    for item in getattr(result, "results", []) or []:
+        if str(item.status) in {"error", "fail", "runtime error"}:
+            reason = " ".join(str(item.message or "").split())[:300]
+            lines.append(f"{item.node.name}: {reason}")
+    return lines[:3]

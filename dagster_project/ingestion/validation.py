@@ -1,0 +1,228 @@
+"""From records to rows: types, attributes, the contract's rules; what does not fit comes back with its reason.
+
+Works column by column on polars frames. Values arrive as whatever the source wrote; each is turned into text once and
+then into the contract's type, so that "5", 5 and 5.0 are the same rating.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import dataframely as dy
+import polars as pl
+
+from dagster_project import lake
+from dagster_project.ingestion.contracts import TABLES, allowed, own_columns
+from dagster_project.ingestion.mapping import Named, is_missing
+from dagster_project.ingestion.records import Record, Reject
+from dagster_project.ingestion.sources import SourceConfig
+
+_TRUE = {"true", "t", "yes", "y", "1", "on", "enabled"}
+_FALSE = {"false", "f", "no", "n", "0", "off", "disabled"}
+
+
+@dataclass(frozen=True)
+class Shaped:
+    """Rows that keep the contract (without ``known_at`` where the source gives none), and the rejects beside them."""
+
+    rows: pl.DataFrame
+    rejects: list[Reject]
+
+
+def shape(records: Sequence[Record], names: Sequence[Named], source: SourceConfig, loaded_from: str) -> Shaped:
+    """Turn records, given with their values under our names, into rows of the source's table.
+
+    Every record comes back exactly once: as a row or as a reject.
+    """
+    table = source.target
+    named = [one.row for one in names]
+    columns = own_columns(table)
+    typed: dict[str, pl.Series] = {}
+    problems: list[str | None] = [None] * len(records)
+    for name, kind in {**columns, "known_at": lake.INSTANT}.items():
+        values, faults = _convert([row.get(name) for row in named], kind, source, name)
+        typed[name] = pl.Series(name, values, dtype=kind, strict=False)
+        for index, fault in faults.items():
+            problems[index] = problems[index] or f"{name} {_short(fault)} is not {_wanted(kind, source)}"
+    if "schema_version" in columns:
+        typed["schema_version"] = typed["schema_version"].fill_null(1)
+    known = set(typed) | {"attributes"}
+    # Orders the versions of a row; it stays an attribute, and one that cannot be read orders nothing.
+    updates, _ = _convert([row.get("updated_at") for row in named], lake.INSTANT, source, "updated_at")
+    attributes = [
+        _attributes({**one.kept, **{key: value for key, value in one.row.items() if key not in known}}, one.row)
+        for one in names
+    ]
+    frame = pl.DataFrame([*typed.values(), pl.Series("attributes", attributes, dtype=pl.String)])
+    for index, fault in _broken_rules(frame.select(list(columns)), table).items():
+        problems[index] = problems[index] or fault
+    hashes = [hashlib.sha256(text.encode()).hexdigest()[:24] for text in _contents(frame.drop("known_at"))]
+    good = pl.Series([problem is None for problem in problems], dtype=pl.Boolean)
+    rows = frame.with_columns(
+        pl.lit(loaded_from).alias("loaded_from"),
+        pl.Series("content_hash", hashes, dtype=pl.String),
+        pl.Series("updated", updates, dtype=lake.INSTANT),
+        pl.Series("line", [record.line for record in records], dtype=pl.Int64),
+        pl.int_range(pl.len()).alias("position"),
+    ).filter(good)
+    rejects = [
+        Reject(problem, record.line, record.raw())
+        for record, problem in zip(records, problems, strict=True)
+        if problem is not None
+    ]
+    return Shaped(rows, rejects)
+
+
+def _convert(
+    values: Sequence[Any], kind: pl.DataType, source: SourceConfig, name: str
+) -> tuple[list[Any], dict[int, Any]]:
+    """Values in the column's type, and those that would not convert by position."""
+    converted: list[Any] = []
+    faults: dict[int, Any] = {}
+    cache: dict[Any, Any] = {}
+    for index, value in enumerate(values):
+        try:
+            key = (type(value), value)
+            if key not in cache:
+                cache[key] = _one(value, kind, source, name)
+            converted.append(cache[key])
+        except TypeError:  # an unhashable value, such as a nested object
+            converted.append(_one(value, kind, source, name) if kind == pl.String else None)
+            if kind != pl.String:
+                faults[index] = value
+        except (ValueError, OverflowError):
+            converted.append(None)
+            faults[index] = value
+    return converted, faults
+
+
+def _one(value: Any, kind: pl.DataType, source: SourceConfig, name: str) -> Any:
+    if kind == pl.String:
+        return _as_text(value)
+    if is_missing(value):
+        return None
+    if kind == lake.INSTANT:
+        instant = instant_of(value, source)
+        return instant + source.known_at.after if name == "known_at" and source.known_at else instant
+    if kind == pl.Boolean:
+        word = str(value).strip().lower()
+        if word not in _TRUE | _FALSE:
+            raise ValueError(word)
+        return word in _TRUE
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(number)
+    if kind == pl.Int64:
+        if number != int(number):
+            raise ValueError(number)
+        return int(number)
+    return number
+
+
+def _as_text(value: Any) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, dict | list):
+        return json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
+    text = str(value).replace("\x00", "").strip()
+    # Lone surrogates cannot be stored as UTF-8; they come from broken JSON escapes and carry nothing.
+    return text.encode("utf-8", "replace").decode() or None
+
+
+def instant_of(value: Any, source: SourceConfig) -> datetime:
+    """A value as an instant in UTC, by the source's ``date_format`` and ``timezone``.
+
+    Raises:
+        ValueError: it is none (OverflowError where its number is far out of range).
+    """
+    if isinstance(value, datetime):
+        instant = value
+    elif isinstance(value, date):
+        instant = datetime(value.year, value.month, value.day)
+    else:
+        text = str(value).strip()
+        if source.date_format:
+            instant = datetime.strptime(text, source.date_format)
+        elif text.removesuffix(".0").isdigit() and len(text.removesuffix(".0")) in {10, 13}:
+            seconds = int(text.removesuffix(".0"))
+            return datetime.fromtimestamp(seconds / (1000 if seconds >= 10**11 else 1), UTC)
+        else:
+            instant = datetime.fromisoformat(text)
+    instant = instant if instant.tzinfo else instant.replace(tzinfo=ZoneInfo(source.timezone))
+    if not 1970 <= instant.year <= 2200:
+        raise ValueError(instant)
+    return instant.astimezone(UTC)
+
+
+def _attributes(extra: dict[str, Any], row: dict[str, Any]) -> str:
+    """What the contract has no column for, as JSON; an ``attributes`` column of the source is merged in."""
+    given = row.get("attributes")
+    if isinstance(given, str) and given.strip().startswith("{"):
+        try:
+            given = json.loads(given)
+        except json.JSONDecodeError:
+            given = {"attributes": given}
+    merged = {
+        **(given if isinstance(given, dict) else {}),
+        **{name: value for name, value in extra.items() if value is not None and value != ""},
+    }
+    text = json.dumps(merged, sort_keys=True, ensure_ascii=False, default=str).replace("\\u0000", "")
+    return text.encode("utf-8", "replace").decode()
+
+
+def _broken_rules(frame: pl.DataFrame, table: str) -> dict[int, str]:
+    """The first broken rule of each row, in words, by position."""
+    failure = _positioned(table).filter(frame.with_row_index("position"), cast=True).failure
+    if len(failure) == 0:
+        return {}
+    details = failure.details()
+    rules = [column for column in details.columns if column not in frame.columns and column != "position"]
+    return {
+        row["position"]: _in_words(
+            table, next(rule for rule in rules if row[rule] == "invalid"), frame.row(row["position"], named=True)
+        )
+        for row in details.iter_rows(named=True)
+    }
+
+
+@cache
+def _positioned(table: str) -> type[dy.Schema]:
+    """The table's contract with a row number, so that a broken row can be found again."""
+    contract = TABLES[table].schema
+    return type(f"Positioned{contract.__name__}", (contract,), {"position": dy.UInt32(nullable=False)})
+
+
+def _in_words(table: str, rule: str, row: dict[str, Any]) -> str:
+    column, _, broken = rule.partition("|")
+    if not broken:
+        return rule.replace("_", " ") + " is broken"
+    value = row[column]
+    if value is None or value == "":
+        return f"{column} is missing"
+    return f"{column} is {_short(value)}; allowed is {allowed(table, column)}"
+
+
+def _contents(frame: pl.DataFrame) -> Iterable[str]:
+    names = sorted(frame.columns)
+    for row in frame.select(names).iter_rows():
+        yield "\x1f".join("" if value is None else str(value) for value in row)
+
+
+def _wanted(kind: pl.DataType, source: SourceConfig) -> str:
+    if kind == lake.INSTANT:
+        expected = f"a date in the format {source.date_format}" if source.date_format else "an ISO 8601 date"
+        return f"{expected}; set `date_format` if the source writes dates otherwise"
+    return {pl.Boolean: "true or false", pl.Int64: "a whole number"}.get(type(kind), "a number")
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return repr(text if len(text) <= 60 else text[:57] + "...")

@@ -1,0 +1,110 @@
+"""The closed-loop page: complaint to issue to ticket, with the times in between, for people.
+
+One self-contained HTML file under ``reports/``: figures for each issue (complaints a day against expectation, with
+onset, detection, suspect release and end marked), then the table of times. Everything shown is a column of a published
+mart.
+"""
+
+from __future__ import annotations
+
+import io
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from dagster_project.decisioning.explain import queue
+from dagster_project.decisioning.published import read_rows
+from dagster_project.home import Home
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_SHOWN = 8
+"""Issues with a figure of their own: the queue first, then the latest resolved ones."""
+
+_ACTIVITY = """
+    with standing as (
+        select tick, valid_to, feedback_count, explained, lead(tick) over (order by tick) as next_tick
+        from fct_issue_activity
+        where product = ? and issue_type = ? and scope_kind = 'all' and tick between ? and ?
+    )
+    select tick, feedback_count, explained from standing
+    union all
+    select least(valid_to, ?), 0, null from standing where valid_to is distinct from next_tick
+    order by tick
+"""
+_CHANGES = """
+    select changed_at from fct_release_correlation
+    where issue_id = ? and candidate_rank = 1 and verdict = 'regression'
+"""
+_LIFECYCLE = "select * from fct_issue_lifecycle order by detected_at desc, issue_id"
+
+
+def write_report(home: Home) -> Path:
+    """Write ``reports/closed_loop.html`` from the published marts; returns its path."""
+    issues = queue(home, include_resolved=True)
+    lifecycle = read_rows(home, _LIFECYCLE)
+    as_of = read_rows(home, "select max(tick) as last from fct_issue_activity").item()
+    cards = [{"issue": issue, "figure": _figure(home, issue, as_of)} for issue in issues[:_SHOWN]]
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES), autoescape=select_autoescape(["html", "j2"]), undefined=StrictUndefined
+    )
+    environment.filters["duration"] = _duration
+    page = environment.get_template("closed_loop.html.j2").render(
+        cards=cards,
+        lifecycle=lifecycle.to_dicts(),
+        open_issues=sum(issue["status"] == "open" for issue in issues),
+        resolved_issues=sum(issue["status"] == "resolved" for issue in issues),
+        revenue_at_risk=sum(issue["revenue_at_risk"] for issue in issues if issue["status"] == "open"),
+        median_detect=lifecycle["minutes_to_detect"].median(),
+        as_of=as_of,
+    )
+    home.reports.mkdir(parents=True, exist_ok=True)
+    path = home.reports / "closed_loop.html"
+    fresh = path.with_suffix(".fresh")
+    fresh.write_text(page, encoding="utf-8")
+    fresh.replace(path)
+    return path
+
+
+def _figure(home: Home, issue: dict[str, Any], as_of: datetime) -> str:
+    """Complaints a day against what was explained, from three weeks before the onset, as inline SVG."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    from matplotlib import dates
+    from matplotlib import pyplot as plt
+
+    start = issue["started_at"] - timedelta(days=21)
+    end = min(as_of, (issue["resolved_at"] or as_of) + timedelta(days=7))
+    rows = read_rows(home, _ACTIVITY, [issue["product"], issue["issue_type"], start, end, as_of])
+    with mpl.rc_context({"svg.hashsalt": "feedback-control", "svg.fonttype": "none", "font.size": 9}):
+        figure, axes = plt.subplots(figsize=(7.2, 2.4), layout="constrained")
+        ticks, counts = rows["tick"].to_list(), rows["feedback_count"].to_list()
+        axes.fill_between(ticks, counts, step="post", color="#9db4c8", linewidth=0, label="complaints in 24 h")
+        axes.step(ticks, rows["explained"].to_list(), where="post", color="#33506b", linewidth=1.4, label="explained")
+        axes.axvline(issue["started_at"], color="#d08a00", linestyle=":", label="onset")
+        axes.axvline(issue["detected_at"], color="#b3261e", label="noticed")
+        for changed_at in read_rows(home, _CHANGES, [issue["issue_id"]])["changed_at"].to_list():
+            axes.axvline(changed_at, color="#5b3a8c", linestyle="--", label="suspect change")
+        if issue["resolved_at"]:
+            axes.axvline(issue["resolved_at"], color="#2e7d32", label="over")
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.tick_params(axis="x", rotation=0)
+        axes.xaxis.set_major_locator(dates.AutoDateLocator(maxticks=8))  # type: ignore[no-untyped-call]
+        axes.xaxis.set_major_formatter(dates.DateFormatter("%b %d"))  # type: ignore[no-untyped-call]
+        axes.legend(frameon=False, ncols=6, fontsize=8, loc="upper left", bbox_to_anchor=(0, 1.22))
+        drawn = io.StringIO()
+        figure.savefig(drawn, format="svg", metadata={"Date": None})
+        plt.close(figure)
+    return drawn.getvalue().split("?>", 1)[-1].split('.dtd">', 1)[-1]
+
+
+def _duration(minutes: float | None) -> str:
+    """Minutes as people say them."""
+    if minutes is None:
+        return "–"
+    hours = minutes / 60
+    if hours < 2:
+        return f"{minutes:.0f} min"
+    return f"{hours:.1f} h" if hours < 48 else f"{hours / 24:.1f} days"

@@ -1,0 +1,270 @@
+"""Who of the simulated shop's customers writes what, when and on which channel.
+
+The background is what people always say: about seventy pieces a day, following traffic, each channel with its own mix
+of issue types. On top of it come the complaints that the planted events cause. A channel tells only what it would
+really know: a store review has a version but no customer, a ticket has a customer, a post has neither.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from random import Random
+
+import numpy as np
+
+from dagster_project.simulation.shop import habits
+from dagster_project.simulation.shop.planted import Planted
+from dagster_project.simulation.shop.story import COUNTRIES, PLATFORMS, Floats, Story
+from dagster_project.simulation.shop.texts import Situation, compose, person_of
+from dagster_project.simulation.shop.traffic import ITEMS, Traffic
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """One piece of feedback as its channel knows it, with the truth beside it."""
+
+    feedback_id: str
+    number: int
+    source: str
+    channel: str
+    occurred_at: datetime
+    known_at: datetime
+    title: str
+    text: str
+    issue_type: str
+    planted: str
+    """Name of the event that caused it; empty for the background."""
+    author: str = ""
+    rating: int | None = None
+    nps_score: int | None = None
+    language: str | None = None
+    country: str | None = None
+    customer_id: str | None = None
+    customer_segment: str | None = None
+    sku: str | None = None
+    platform: str | None = None
+    app_version: str | None = None
+    os_version: str | None = None
+    device: str | None = None
+    browser: str | None = None
+    order_id: str | None = None
+
+
+@dataclass(frozen=True)
+class _Order:
+    order_id: str
+    sku: str
+    platform: str
+    customer: int
+
+
+@dataclass(frozen=True)
+class _Author:
+    country: str
+    platform: str
+    person: int
+    order: _Order | None
+    version: str
+    device: str
+    language: str
+
+
+class _People:
+    """Customers by home, and their recent orders, to draw writers from."""
+
+    def __init__(self, traffic: Traffic, story: Story) -> None:
+        self.story = story
+        self.segments = traffic.customers["segment"].to_list()
+        homes = traffic.customers.select("home_country", "home_platform").rows()
+        joined = traffic.customers["known_at"].to_list()
+        self.at_home: dict[tuple[str, str], list[int]] = {}
+        for number, home in enumerate(homes):
+            if joined[number] <= story.since:
+                self.at_home.setdefault(home, []).append(number)
+        self.order_times: dict[str, list[datetime]] = {country: [] for country in COUNTRIES}
+        self.orders: dict[str, list[_Order]] = {country: [] for country in COUNTRIES}
+        columns = ("country", "ordered_at", "order_id", "sku", "platform", "customer_id")
+        for country, ordered_at, order_id, sku, platform, customer_id in traffic.orders.select(columns).iter_rows():
+            self.order_times[country].append(ordered_at)
+            self.orders[country].append(_Order(order_id, sku, platform, int(customer_id[1:])))
+
+    def order(self, country: str, age: tuple[int, int], at: datetime, rng: Random) -> _Order | None:
+        """Some order of that country placed so many days before; None in the first days of the story."""
+        times = self.order_times[country]
+        first = bisect_left(times, at - timedelta(days=age[1]))
+        last = bisect_left(times, at - timedelta(days=age[0]))
+        return self.orders[country][rng.randrange(first, last)] if first < last else None
+
+
+def write_feedback(story: Story, traffic: Traffic, seed: int) -> list[Feedback]:
+    """All feedback of a story that is known at its end, oldest first; same story and seed, same feedback."""
+    rng, counts = Random(f"shop-{seed}-feedback"), np.random.default_rng([seed, 6])
+    people = _People(traffic, story)
+    found = []
+    for hour, pieces in enumerate(counts.poisson(habits.PER_DAY / 24 * story.total_demand)):
+        for _ in range(pieces):
+            source = _draw({name: share for name, (_, share, _, _) in habits.SOURCES.items()}, rng)
+            issue_type = _draw(habits.BACKGROUND[habits.SOURCES[source][0]], rng)
+            found.append(_piece(story, people, hour, source, issue_type, None, rng))
+    for event in story.planted:
+        if event.per_day and event.issue_type:
+            for hour, pieces in enumerate(counts.poisson(_complaints(story, event))):
+                for _ in range(pieces):
+                    source = _draw(habits.SOURCES_OF_EVENT[event.name], rng)
+                    found.append(_piece(story, people, hour, source, event.issue_type, event, rng))
+    known = sorted(
+        (piece for piece in found if piece.known_at <= story.until), key=lambda p: (p.occurred_at, p.source, p.text)
+    )
+    return [_numbered(piece, number) for number, piece in enumerate(known, start=1)]
+
+
+def _complaints(story: Story, event: Planted) -> Floats:
+    """Expected complaints that an event causes, by hour."""
+    demand = story.demand[event.country] if event.country else story.total_demand
+    return event.per_day / 24 * story.strength(event) * demand
+
+
+def _piece(
+    story: Story, people: _People, hour: int, source: str, issue_type: str, event: Planted | None, rng: Random
+) -> Feedback:
+    channel, _, earliest, latest = habits.SOURCES[source]
+    hour = _working_hour(story, hour) if source == "returns" else hour
+    occurred_at = story.instant_of(hour + _moment(source, rng))
+    if event and occurred_at < event.started_at:
+        occurred_at = event.started_at + timedelta(seconds=rng.randrange(60, 1800))
+    author = _author(people, hour, source, issue_type, event, rng)
+    order = author.order
+    situation = Situation(
+        issue_type=issue_type,
+        channel=channel,
+        language=author.language,
+        country=author.country,
+        person=author.person,
+        item=ITEMS[order.sku] if order else rng.choice(list(ITEMS.values())),
+        order_id=order.order_id if order else f"SO-{rng.randrange(100_000, 125_000)}",
+        quotes_order=order is not None,
+        device=author.device,
+        blamed_version=event.app_version if event else None,
+    )
+    title, text = compose(situation, rng)
+    mood = issue_type if issue_type in habits.RATINGS else "poor" if issue_type in habits.POOR else "bad"
+    rating = rng.choice(habits.RATINGS[mood])
+    complete = Feedback(
+        feedback_id="",
+        number=0,
+        source=source,
+        channel=channel,
+        occurred_at=occurred_at,
+        known_at=occurred_at + timedelta(minutes=rng.randint(earliest, latest)),
+        title=title,
+        text=text,
+        issue_type=issue_type,
+        planted=event.name if event else "",
+        author=person_of(author.person, author.country)[0],
+        rating=rating,
+        nps_score=rng.choice(habits.NPS[rating]),
+        language=author.language,
+        country=author.country,
+        customer_id=f"C{author.person:05d}",
+        customer_segment=people.segments[author.person],
+        sku=order.sku if order else None,
+        platform=author.platform,
+        app_version=author.version,
+        os_version=rng.choice(habits.SYSTEMS[author.platform]) or None,
+        device=author.device,
+        browser=rng.choice(habits.BROWSERS) if author.platform == "web" else None,
+        order_id=order.order_id if order else None,
+    )
+    return _as_channel_knows(complete, rng)
+
+
+def _author(people: _People, hour: int, source: str, issue_type: str, event: Planted | None, rng: Random) -> _Author:
+    """Somebody who would write this here: of the right country and platform, with an order if it is about one."""
+    story = people.story
+    country = (event and event.country) or _draw({c: s * story.demand[c][hour] for c, s in COUNTRIES.items()}, rng)
+    platform = _platform(source, event, rng)
+    order = None
+    if issue_type in habits.ABOUT_AN_ORDER or source in {"shop_reviews", "returns"}:
+        order = people.order(country, habits.ORDER_AGE.get(issue_type, (2, 14)), story.instant_of(hour), rng)
+    platform = platform or (order.platform if order else _draw(PLATFORMS, rng))
+    versions, shares = story.adoption[platform]
+    return _Author(
+        country=country,
+        platform=platform,
+        order=order,
+        person=order.customer if order else rng.choice(people.at_home[country, platform]),
+        version=(event and event.app_version) or _draw(dict(zip(versions, shares[hour].tolist(), strict=True)), rng),
+        device=rng.choice(habits.DEVICES[platform]),
+        language=_draw(habits.LANGUAGES[country], rng),
+    )
+
+
+def _as_channel_knows(piece: Feedback, rng: Random) -> Feedback:
+    """Forget what the channel cannot know."""
+    source = piece.source
+    keeps_app = source in {"google_play", "app_store", "chat"} or (source == "zendesk" and rng.random() < 0.75)
+    keeps_order = source == "returns" or (source == "zendesk" and rng.random() < 0.7) or source == "chat"
+    return replace(
+        piece,
+        rating=piece.rating if source in habits.HAS_RATING else None,
+        nps_score=piece.nps_score if source == "survey" else None,
+        language=piece.language if source in habits.KNOWS_LANGUAGE else None,
+        country=piece.country if source in habits.KNOWS_COUNTRY else None,
+        customer_id=piece.customer_id if source in habits.KNOWS_CUSTOMER else None,
+        customer_segment=piece.customer_segment if source in {"zendesk", "chat", "survey"} else None,
+        sku=piece.sku if source in {"shop_reviews", "returns"} else None,
+        platform=piece.platform if keeps_app or source == "survey" else None,
+        app_version=piece.app_version if keeps_app and (source != "google_play" or rng.random() < 0.92) else None,
+        os_version=piece.os_version if source == "chat" else None,
+        device=piece.device if source in habits.KNOWS_DEVICE else None,
+        browser=piece.browser if source == "chat" else None,
+        order_id=piece.order_id if keeps_order else None,
+    )
+
+
+def _numbered(piece: Feedback, number: int) -> Feedback:
+    """The id under which the source's reader lands it."""
+    if piece.source == "google_play":
+        own, feedback_id = number, f"gp-{_token(number)}"
+    elif piece.source == "app_store":
+        own = 11_000_000_000 + number * 37
+        feedback_id = f"as-{own}"
+    elif piece.source == "zendesk":
+        own = 40_000 + number
+        feedback_id = f"zd-{own}"
+    else:
+        own, feedback_id = number, f"{piece.source}-{number:06d}"
+    return replace(piece, number=own, feedback_id=feedback_id)
+
+
+def _token(number: int) -> str:
+    """A review id of a store: looks random, is not."""
+    return f"{(number * 2_654_435_761) % 2**32:08x}-{(number * 40_503) % 2**16:04x}"
+
+
+def _moment(source: str, rng: Random) -> float:
+    """Where in its hour something is written; the warehouse notes whole minutes."""
+    return rng.randrange(60) / 60 if source == "returns" else rng.random()
+
+
+def _working_hour(story: Story, hour: int) -> int:
+    """The warehouse opens parcels by day."""
+    hour_of_day = (hour + story.since.hour) % 24
+    return min(max(hour - hour_of_day + 8 + hour_of_day % 10, 0), story.hours - 1)
+
+
+def _platform(source: str, event: Planted | None, rng: Random) -> str | None:
+    if source == "google_play":
+        return "android"
+    if source == "app_store":
+        return "ios"
+    if event and event.platform:
+        return event.platform
+    return None if rng.random() < 0.5 else _draw(PLATFORMS, rng)
+
+
+def _draw(weights: Mapping[str, float], rng: Random) -> str:
+    return rng.choices(list(weights), list(weights.values()))[0]

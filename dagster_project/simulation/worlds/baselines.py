@@ -1,0 +1,136 @@
+"""Three rivals: what a team would write first. They see the same worlds, and blame the release that went out last.
+
+Each gives a score at every hour; an alarm is a score at or above a threshold, and alarms within two days are one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from dagster_project.simulation.worlds.simulate import Drawing
+from dagster_project.simulation.worlds.timeline import HOURS, START, Floats
+
+_CONTENT = ("praise", "other", "feature_request")
+_QUIET_HOURS = 48
+_BLAMED_HOURS = 72
+
+
+@dataclass(frozen=True)
+class Rival:
+    """A rule of thumb: its name, its score by hour (shape (hours,)), and the threshold that people usually take."""
+
+    name: str
+    score: Callable[[Drawing], Floats]
+    threshold: float
+    thresholds: tuple[float, ...]
+    """What is tried for the picture."""
+
+
+def negative_count(drawing: Drawing) -> Floats:
+    """Standard deviations of the last day's negative feedback above the same weekday of up to four weeks before."""
+    daily = _trailing(_negative(drawing), 24)
+    weeks = np.stack([_before(daily, 168 * week) for week in range(1, 5)])
+    seen = np.isfinite(weeks)
+    known = seen.sum(axis=0)
+    mean = np.where(seen, weeks, 0).sum(axis=0) / np.maximum(known, 1)
+    # Of so few weeks the deviation is hardly known; no less than chance alone would make.
+    spread = np.sqrt(np.where(seen, (weeks - mean) ** 2, 0).sum(axis=0) / np.maximum(known - 1, 1))
+    score = (daily - mean) / np.maximum(spread, np.sqrt(np.maximum(mean, 1)))
+    return np.where((known >= 2) & (daily >= 5), score, 0.0)
+
+
+def error_rate(drawing: Drawing) -> Floats:
+    """The worst service's error rate of the last hour against its mean over the week before, from 20 errors on."""
+    worst = np.zeros(HOURS)
+    if "service_metrics" not in drawing.rows:
+        return worst
+    metrics = drawing.rows["service_metrics"].with_columns(hour=_hour("known_at"))
+    for _, rows in metrics.filter(pl.col("hour") < HOURS).group_by("service"):
+        sums = rows.group_by("hour").agg(pl.col("requests", "errors").sum())
+        requests, errors = np.zeros(HOURS), np.zeros(HOURS)
+        requests[sums["hour"].to_numpy()], errors[sums["hour"].to_numpy()] = sums["requests"], sums["errors"]
+        before = np.nan_to_num(
+            _before(_trailing(errors, 168), 24) / np.maximum(_before(_trailing(requests, 168), 24), 1)
+        )
+        rate = errors / np.maximum(requests, 1)
+        worst = np.maximum(worst, np.where((errors >= 20) & (before > 0), rate / np.maximum(before, 1e-9), 0.0))
+    return worst
+
+
+def before_and_after(drawing: Drawing) -> Floats:
+    """A day after each release: negative feedback of that day against the day before, from ten pieces on."""
+    negative, score = _negative(drawing), np.zeros(HOURS)
+    for _, release in drawing.releases:
+        hour = int(np.ceil(drawing.onset + release.hour))
+        if 24 <= hour < HOURS - 24:
+            after, before = negative[hour : hour + 24].sum(), negative[hour - 24 : hour].sum()
+            score[hour + 24] = after / max(before, 1.0) if after >= 10 else 0.0
+    return score
+
+
+RIVALS = (
+    Rival("z-score of negative feedback", negative_count, 3.0, (1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 7.0)),
+    Rival("error-rate threshold", error_rate, 3.0, (1.5, 2.0, 3.0, 5.0, 8.0, 15.0)),
+    Rival("before and after each release", before_and_after, 1.5, (1.2, 1.5, 2.0, 3.0, 5.0)),
+)
+
+
+@dataclass(frozen=True)
+class Alarms:
+    """What a rule raised: hours from the onset of each alarm, and the change that it blames for each (if any).
+
+    ``first_after`` is the first hour after the onset with a score that high, even if the alarm began before.
+    """
+
+    first_after: float | None
+    hours: tuple[float, ...]
+    blamed: tuple[str | None, ...]
+
+
+def alarms(drawing: Drawing, scores: Floats, threshold: float) -> Alarms:
+    """The alarms of a score by hour; every one blames the latest release of the three days before."""
+    raised: list[float] = []
+    last = -np.inf
+    for hour in np.flatnonzero(scores >= threshold).tolist():
+        if hour - last > _QUIET_HOURS:
+            raised.append(float(hour) - drawing.onset)
+        last = hour
+    high = np.flatnonzero(scores >= threshold) - drawing.onset
+    first = float(high[high >= 0][0]) if (high >= 0).any() else None
+    return Alarms(first, tuple(raised), tuple(_latest(drawing, hour) for hour in raised))
+
+
+def _latest(drawing: Drawing, hour: float) -> str | None:
+    out = [(one.hour, drawing.change_id(one)) for _, one in drawing.releases if 0 <= hour - one.hour <= _BLAMED_HOURS]
+    return max(out)[1] if out else None
+
+
+def _negative(drawing: Drawing) -> Floats:
+    """Negative feedback by the hour at which it became known; ratings where there are any, else the topic."""
+    said = drawing.rows["feedback"].with_columns(hour=_hour("known_at"))
+    rated, complains = pl.col("rating").is_not_null(), ~pl.col("issue_type").is_in(_CONTENT)
+    is_negative = pl.when(rated).then(pl.col("rating") <= 2).otherwise(complains)
+    counted = said.filter(is_negative, pl.col("hour").is_between(0, HOURS - 1)).group_by("hour").len()
+    counts = np.zeros(HOURS)
+    counts[counted["hour"].to_numpy()] = counted["len"]
+    return counts
+
+
+def _hour(column: str) -> pl.Expr:
+    """The first full hour of the story at or after an instant."""
+    return ((pl.col(column) - START).dt.total_seconds() / 3600).ceil().cast(pl.Int64)
+
+
+def _trailing(values: Floats, hours: int) -> Floats:
+    total = np.cumsum(values)
+    trailing: Floats = total - np.concatenate([np.zeros(hours), total[:-hours]])
+    return trailing
+
+
+def _before(values: Floats, hours: int) -> Floats:
+    """The value so many hours earlier; NaN where the story had not begun."""
+    return np.concatenate([np.full(hours, np.nan), values[:-hours]])

@@ -1,0 +1,61 @@
+"""Worlds from scenarios: so many of each list, with sizes, seeds and names of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from dagster_project.errors import ConfigurationError
+from dagster_project.simulation.worlds.must_fire import MUST_FIRE
+from dagster_project.simulation.worlds.must_not_roll_back import MUST_NOT_ROLL_BACK
+from dagster_project.simulation.worlds.scenario import Dice, Plot, World
+
+Scenario = Callable[[Dice], Plot]
+
+_TYPICAL_PER_DAY, _SPREAD = 40.0, 0.6
+_LEAST, _MOST = 12.0, 160.0
+
+
+def cast(must_fire: int, must_not: int, seed: int, scale: float = 1.0) -> list[World]:
+    """So many worlds of both lists, all scenarios in turn; the same seed gives the same worlds, at any scale.
+
+    Args:
+        must_fire: how many worlds in which an issue must open.
+        must_not: how many in which nothing may be rolled back.
+        seed: of everything that is left to chance.
+        scale: how many times the usual traffic and feedback.
+    """
+    fires = [MUST_FIRE[number % len(MUST_FIRE)] for number in range(must_fire)]
+    quiet = [MUST_NOT_ROLL_BACK[number % len(MUST_NOT_ROLL_BACK)] for number in range(must_not)]
+    return [_world(scenario, number, seed, scale) for number, scenario in enumerate([*fires, *quiet])]
+
+
+def one(scenario: str, seed: int) -> World:
+    """One world of a scenario.
+
+    Raises:
+        ConfigurationError: there is no scenario of that name.
+    """
+    if scenario not in scenarios():
+        raise ConfigurationError(f"no scenario '{scenario}'; there are {', '.join(scenarios())}")
+    return _world(scenarios()[scenario], 0, seed, 1.0)
+
+
+def scenarios() -> dict[str, Scenario]:
+    """Every scenario by its name."""
+    return {scenario.__name__: scenario for scenario in (*MUST_FIRE, *MUST_NOT_ROLL_BACK)}
+
+
+def _world(scenario: Scenario, number: int, seed: int, scale: float) -> World:
+    rng = np.random.default_rng([seed, number])
+    plot = scenario(Dice(rng))
+    usual = float(np.clip(_TYPICAL_PER_DAY * rng.lognormal(0.0, _SPREAD), _LEAST, _MOST))
+    return World(
+        product=f"{scenario.__name__}-{number:04d}",
+        scenario=scenario.__name__,
+        must_fire=scenario in MUST_FIRE,
+        seed=int(rng.integers(2**31)),
+        per_day=scale * (plot.per_day or usual),
+        plot=plot,
+    )

@@ -1,0 +1,103 @@
+"""The stage: worlds as products side by side in one lake, judged by the same dbt models as real ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
+from itertools import chain
+
+import polars as pl
+
+from dagster_project import lake
+from dagster_project.decisioning.dbt_build import BUILD, build
+from dagster_project.decisioning.playbook import load_playbook
+from dagster_project.decisioning.published import publish, read_rows
+from dagster_project.enrichment.labeling import LABELS_SCHEMA
+from dagster_project.home import Home
+from dagster_project.ingestion.contracts import FURTHER_TABLES, TABLES, schema_of
+from dagster_project.simulation.worlds.simulate import Drawing
+from dagster_project.simulation.worlds.timeline import DAYS_AFTER, DAYS_BEFORE, START
+
+Progress = Callable[[str], None]
+
+LOOKS = tuple(START + timedelta(days=DAYS_BEFORE, hours=hours) for hours in (18, 30, 48, 84, 24 * DAYS_AFTER))
+"""The instants at which everything is decided anew: onsets lie from 06:00 to 18:00 on the first of these days."""
+
+_CONSTANTS: dict[str, dict[str, str | float]] = {
+    "feedback": {"source": "scenario", "schema_version": 1},
+    "releases": {"environment": "production"},
+    "flag_changes": {"environment": "production"},
+    "orders": {"currency": "EUR", "status": "paid", "customer_id": "unknown"},
+    "labels": {"label_version": "truth", "model_version": "truth", "decided_by": "classifier", "confidence": 0.9},
+}
+
+
+def set_up(home: Home, drawings: Sequence[Drawing]) -> None:
+    """Make these worlds the whole of a home's lake."""
+    drawn = [drawing.rows for drawing in drawings]
+    rows = {table: pl.concat([own[table] for own in drawn if table in own]) for table in {*chain(*drawn)}}
+    said = rows["feedback"]
+    rows["feedback"] = said.with_columns(text="feedback_id")
+    rows["labels"] = said.with_columns(labeled_at="known_at", text_hash="feedback_id", masked_text="feedback_id")
+    for table in (*TABLES, *FURTHER_TABLES):
+        _land(home, table, rows.get(table), schema_of(table))
+    _land(home, "labels", rows["labels"], LABELS_SCHEMA)
+
+
+def _land(home: Home, table: str, rows: pl.DataFrame | None, schema: dict[str, pl.DataType]) -> None:
+    """Bring rows into the lake's schema; what a world does not say is null."""
+    lake.ensure_table(home, table, schema)
+    if rows is None:
+        return
+    constants = [pl.lit(value).alias(name) for name, value in _CONSTANTS.get(table, {}).items()]
+    full = rows.with_columns(constants)
+    columns = [
+        (pl.col(name).cast(kind) if name in full.columns else pl.lit(None, dtype=kind)).alias(name)
+        for name, kind in schema.items()
+    ]
+    lake.replace(home, table, full.select(columns))
+
+
+def decisions(home: Home, looks: Sequence[datetime] = LOOKS, progress: Progress = lambda _: None) -> Iterator[datetime]:
+    """Decide at each of these instants; after each one the published marts hold what was known by then.
+
+    Only the first time the data tests run, too.
+    """
+    for place, look in enumerate(looks, start=1):
+        build(home, as_of=look, command=BUILD if place == 1 else ["run"])
+        publish(home)
+        progress(f"look {place} of {len(looks)}: {look:%d %b %H:%M}")
+        yield look
+
+
+def issues_at(home: Home, look: datetime) -> pl.DataFrame:
+    """What was decided at one look: one row per issue."""
+    return read_rows(
+        home,
+        "select issue_id, product, issue_type, status, priority, severity_score, verdict, suspect_release_id,"
+        " release_confidence, rollback_supported, detected_at, feedback_count from fct_issues",
+    ).with_columns(pl.lit(look).alias("look"), pl.col("detected_at").dt.replace_time_zone("UTC"))
+
+
+def candidates_at(home: Home, look: datetime) -> pl.DataFrame:
+    """Every change that was weighed at one look, with the probability given to it: one row per issue and change."""
+    return read_rows(
+        home,
+        "select candidates.product, issues.issue_type, candidates.change_id, candidates.confidence, issues.detected_at"
+        " from fct_release_correlation as candidates inner join fct_issues as issues using (issue_id)"
+        " where candidates.verdict <> 'insufficient_data'",
+    ).with_columns(pl.lit(look).alias("look"), pl.col("detected_at").dt.replace_time_zone("UTC"))
+
+
+def scores_at(home: Home) -> pl.DataFrame:
+    """The largest score of each product-wide series at every tick at which enough was said to raise an alarm."""
+    detection = load_playbook().detection
+    return read_rows(
+        home,
+        "select product, issue_type, tick, greatest("
+        "case when excess >= $1 and feedback_count >= $4 * explained then score else 0 end, case when excess_72h >= $1"
+        " and score >= $2 and feedback_count_72h >= $4 * explained_72h then score_72h else 0 end) as score"
+        " from fct_issue_activity where scope_kind = 'all' and baseline_days >= $3"
+        " and (excess >= $1 or excess_72h >= $1)",
+        [detection.min_excess, detection.close_score, detection.min_baseline_days, detection.min_ratio],
+    ).with_columns(pl.col("tick").dt.replace_time_zone("UTC"))

@@ -1,0 +1,33 @@
+"""One world drawn: its course, and the rows that it leaves in the lake."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import polars as pl
+
+from dagster_project.simulation.worlds import changes, feedback, telemetry
+from dagster_project.simulation.worlds.timeline import Course
+
+
+@dataclass
+class Drawing(Course):
+    """A world's course and its rows; ``label_errors`` is the share of labels that are wrong at random."""
+
+    label_errors: float = 0.0
+
+    @cached_property
+    def rows(self) -> dict[str, pl.DataFrame]:
+        """By lake table, the columns that matter; feedback carries its label. Drawn all at once, from one stream."""
+        drawn = {
+            "feedback": feedback.feedback(self, self.label_errors),
+            "releases": changes.releases(self),
+            "flag_changes": changes.flag_changes(self),
+            "campaigns": changes.campaigns(self),
+        }
+        if self.world.plot.quirk != "telemetry_missing":
+            funnel = telemetry.funnel_metrics(self)
+            drawn |= {"service_metrics": telemetry.service_metrics(self), "funnel_metrics": funnel}
+            drawn["orders"] = telemetry.orders(self, funnel)
+        return drawn

@@ -1,0 +1,1 @@
+"""The golden set, and active learning, which grows it."""

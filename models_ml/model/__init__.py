@@ -1,0 +1,1 @@
+"""The classifier: encoder, heads, calibration, sentiment, key phrases and its metrics."""

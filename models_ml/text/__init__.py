@@ -1,0 +1,1 @@
+"""Text: preprocessing, language, spam, near-duplicates, entities, masking and the reviewed rules."""

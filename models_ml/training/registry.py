@@ -1,0 +1,157 @@
+"""The registry: which trained model is the champion, that is, which one labels.
+
+Models lie in one folder each, named by content hash. A newly trained model is a candidate. It becomes the champion only
+if the golden evaluation split says that it is fit to serve; else the champion stays, and the refusal says why. The
+decision and everything it rests on are kept in ``champion.json``, the latest refusal in ``refused.json``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Container
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from models_ml.errors import ModelError
+from models_ml.files import write_json
+from models_ml.golden.golden_set import GOLDEN, GoldenSet, load_golden
+from models_ml.model.calibration import answers
+from models_ml.model.classifier import Classifier
+from models_ml.model.metrics import Metrics, evaluate
+from models_ml.taxonomy import FIRST_LANGUAGE
+from models_ml.training.train import load_or_train
+
+Progress = Callable[[str], None]
+
+URGENT = ("checkout_failure", "payment_failure", "login_account", "app_crash", "security_privacy")
+"""The types that the playbook may treat as P1: missing them is what hurts."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What a candidate must keep to.
+
+    ``margin`` is how much macro-F1 a candidate may lose against the champion: about one standard error of macro-F1 on
+    the golden set's evaluation split, so that chance alone refuses few equals and lets no plain loss through. Chance
+    alone makes an ``ece`` of about 0.05 on so few texts.
+    """
+
+    macro_f1: float = 0.55
+    margin: float = 0.02
+    urgent_recall: float = 0.5
+    ece: float = 0.15
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Whether a candidate may serve, with every reason against it and the figures it rests on."""
+
+    candidate: str
+    champion: str | None
+    promoted: bool
+    reasons: tuple[str, ...]
+    figures: dict[str, float]
+
+
+class NoChampionError(ModelError):
+    """The first model is not fit to serve, and there is no earlier one to keep."""
+
+
+def champion(models: Path, *, golden: Path = GOLDEN, progress: Progress = lambda _: None) -> Classifier:
+    """The model that labels: the champion on record, or the first one, trained and judged now.
+
+    Raises:
+        GoldenSetError: the golden set is missing or wrong.
+        NoChampionError: the first model is not fit to serve.
+    """
+    recorded = _recorded(models)
+    if recorded is not None and Classifier.stands_in(models / recorded):
+        return Classifier.load(models / recorded)
+    return promote(models, golden=golden, progress=progress)[0]
+
+
+def promote(
+    models: Path, *, golden: Path = GOLDEN, bounds: Bounds | None = None, progress: Progress = lambda _: None
+) -> tuple[Classifier, Decision]:
+    """Train the candidate for this golden set if need be, judge it, and make it the champion if it is fit.
+
+    Nothing is trained or judged twice: a refusal stands until candidate, champion, golden set or bounds change.
+
+    Returns:
+        The champion after the decision, and the decision.
+
+    Raises:
+        GoldenSetError: the golden set is missing or wrong.
+        NoChampionError: the candidate is refused, and there is no champion to keep.
+    """
+    candidate = load_or_train(models, golden=golden, progress=progress)
+    recorded = _recorded(models)
+    if recorded == candidate.version:
+        return candidate, Decision(**_read(models / "champion.json")["decision"])
+    current = Classifier.load(models / recorded) if recorded and Classifier.stands_in(models / recorded) else None
+    bounds = bounds or Bounds()
+    terms = {"candidate": candidate.version, "champion": current.version if current else None, "bounds": asdict(bounds)}
+    refused = models / "refused.json"
+    if refused.exists() and (before := _read(refused))["terms"] == terms:
+        return _kept(current, Decision(**before["decision"]))
+    decision = judge(candidate, current, load_golden(golden), bounds)
+    if decision.promoted:
+        write_json(models / "champion.json", {"version": candidate.version, "decision": asdict(decision)})
+        return candidate, decision
+    write_json(refused, {"terms": terms, "decision": asdict(decision)})
+    progress(f"model {candidate.version} is refused: {'; '.join(decision.reasons)}")
+    return _kept(current, decision)
+
+
+def _kept(current: Classifier | None, decision: Decision) -> tuple[Classifier, Decision]:
+    if current is None:
+        raise NoChampionError(f"model {decision.candidate} may not serve: {'; '.join(decision.reasons)}")
+    return current, decision
+
+
+def judge(candidate: Classifier, current: Classifier | None, data: GoldenSet, bounds: Bounds) -> Decision:
+    """Compare a candidate with the bounds and with the champion, on the evaluation texts that it may answer."""
+    metrics = candidate.metrics
+    reasons = []
+    figures = {"macro_f1": metrics.macro_f1, "ece": metrics.ece}
+    if metrics.macro_f1 < bounds.macro_f1:
+        reasons.append(f"macro-F1 {metrics.macro_f1:.3f} is below {bounds.macro_f1}")
+    if current is not None:
+        figures["champion_macro_f1"] = measured(current, data, (FIRST_LANGUAGE, *candidate.languages)).macro_f1
+        if metrics.macro_f1 < figures["champion_macro_f1"] - bounds.margin:
+            reasons.append(
+                f"macro-F1 {metrics.macro_f1:.3f} is more than {bounds.margin} below the champion's"
+                f" {figures['champion_macro_f1']:.3f}"
+            )
+    for name in URGENT:
+        recall = figures[f"recall_{name}"] = metrics.by_type[name].recall
+        if recall < bounds.urgent_recall:
+            reasons.append(f"recall of {name} {recall:.2f} is below {bounds.urgent_recall}")
+    if metrics.ece > bounds.ece:
+        reasons.append(f"calibration error {metrics.ece:.3f} is above {bounds.ece}")
+    return Decision(
+        candidate=candidate.version,
+        champion=current.version if current else None,
+        promoted=not reasons,
+        reasons=tuple(reasons),
+        figures={name: round(value, 4) for name, value in figures.items()},
+    )
+
+
+def measured(model: Classifier, data: GoldenSet, languages: Container[str]) -> Metrics:
+    """A model on the evaluation texts in some languages, as they are now: more may have come since it was trained."""
+    texts = [text for text in data.split("evaluation") if text.language in languages]
+    probabilities = model.probabilities([text.text for text in texts])
+    return evaluate(probabilities, [text.issue_type for text in texts], answers(probabilities, model.thresholds))
+
+
+def _recorded(models: Path) -> str | None:
+    path = models / "champion.json"
+    return str(_read(path)["version"]) if path.exists() else None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    content["decision"]["reasons"] = tuple(content["decision"]["reasons"])
+    return content

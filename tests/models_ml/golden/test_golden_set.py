@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from models_ml.golden.golden_set import GOLDEN, SPLITS, GoldenSetError, load_golden
+from models_ml.taxonomy import ISSUE_TYPES
+
+TAXONOMY = Path(__file__).parents[2] / "dbt_project" / "seeds" / "taxonomy.csv"
+HEADER = "text_id,text,channel,language,issue_type,secondary_type,sentiment,split,note\n"
+ROW = "t1,It crashes,app_review,en,app_crash,,negative,train,\n"
+
+
+def written(folder: Path, content: str) -> Path:
+    (folder / "golden.csv").write_text(HEADER + content, encoding="utf-8")
+    return folder
+
+
+def test_the_classes_are_those_of_the_taxonomy() -> None:
+    with TAXONOMY.open(encoding="utf-8") as rows:
+        assert tuple(row["issue_type"] for row in csv.DictReader(rows)) == ISSUE_TYPES
+
+
+def test_every_type_has_enough_texts_in_every_split() -> None:
+    golden = load_golden()
+    counts = {split: Counter(text.issue_type for text in golden.split(split)) for split in SPLITS}
+    assert min(counts["train"][name] for name in ISSUE_TYPES) >= 12
+    assert min(counts["calibration"][name] for name in ISSUE_TYPES) >= 4
+    assert min(counts["evaluation"][name] for name in ISSUE_TYPES) >= 8
+
+
+def test_all_channels_and_several_languages_are_there() -> None:
+    golden = load_golden()
+    assert len({text.channel for text in golden.texts}) == 7
+    assert {"en", "de", "es", "fr", "pt"} <= {text.language for text in golden.texts}
+
+
+def test_the_golden_set_is_documented() -> None:
+    assert "provenance" in (GOLDEN / "README.md").read_text(encoding="utf-8").lower()
+
+
+@pytest.mark.parametrize(
+    ("rows", "complaint"),
+    [
+        (ROW + ROW.replace("t1", "t2"), "row 3.*stands already in golden.csv, row 2"),
+        (ROW + ROW.replace("It", "Now it"), "row 3.*'t1' stands already"),
+        (ROW.replace("It crashes", " "), "row 2: text is empty"),
+        (ROW.replace("app_crash", "app_krash"), "row 2: issue_type 'app_krash' is not in the taxonomy"),
+        (ROW.replace("train", "test"), "row 2: split 'test' is none of train, calibration, evaluation"),
+        (ROW.replace("negative", "furious"), "row 2: sentiment 'furious' is none of negative, neutral, positive"),
+        (ROW.replace("app_review", "telepathy"), "row 2: channel 'telepathy' is none of"),
+    ],
+)
+def test_a_wrong_row_is_named(tmp_path: Path, rows: str, complaint: str) -> None:
+    with pytest.raises(GoldenSetError, match=complaint):
+        load_golden(written(tmp_path, rows))
+
+
+def test_a_missing_golden_set_is_said_to_be_missing(tmp_path: Path) -> None:
+    with pytest.raises(GoldenSetError, match="restore its CSV files"):
+        load_golden(tmp_path)
+
+
+def test_the_hash_follows_the_content_and_not_the_order(tmp_path: Path) -> None:
+    other = ROW.replace("t1", "t2").replace("It", "She")
+    one = load_golden(written(tmp_path, ROW + other)).content_hash
+    assert load_golden(written(tmp_path, other + ROW)).content_hash == one
+    assert load_golden(written(tmp_path, ROW + other.replace("en", "de"))).content_hash != one
