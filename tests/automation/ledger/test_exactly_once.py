@@ -211,7 +211,7 @@ push(home, now=now, outlets=[Outlet(LocalTracker(home.tickets))], progress=lambd
 def start(home: Home, now: datetime) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", PUSH, str(home.root), now.isoformat()]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    process = subprocess.Popen(command, text=True, cwd=Path(__file__).parents[2], env={**os.environ}, **pipes)  # type: ignore[call-overload]
+    process = subprocess.Popen(command, text=True, cwd=Path(__file__).parents[3], env={**os.environ}, **pipes)  # type: ignore[call-overload]
     assert process.stdout.readline() == "ready\n"
     return process  # type: ignore[no-any-return]
 

@@ -9,7 +9,7 @@ import pytest
 from models_ml.golden.golden_set import GOLDEN, SPLITS, GoldenSetError, load_golden
 from models_ml.taxonomy import ISSUE_TYPES
 
-TAXONOMY = Path(__file__).parents[2] / "dbt_project" / "seeds" / "taxonomy.csv"
+TAXONOMY = Path(__file__).parents[3] / "dbt_project" / "seeds" / "taxonomy.csv"
 HEADER = "text_id,text,channel,language,issue_type,secondary_type,sentiment,split,note\n"
 ROW = "t1,It crashes,app_review,en,app_crash,,negative,train,\n"
 
