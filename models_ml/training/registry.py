@@ -20,7 +20,7 @@ from models_ml.model.calibration import answers
 from models_ml.model.classifier import Classifier
 from models_ml.model.metrics import Metrics, evaluate
 from models_ml.taxonomy import FIRST_LANGUAGE
-from models_ml.training.train import load_or_train
+from models_ml.training.train import TrainingConfig, load_or_train
 
 Progress = Callable[[str], None]
 
@@ -72,7 +72,12 @@ def champion(models: Path, *, golden: Path = GOLDEN, progress: Progress = lambda
 
 
 def promote(
-    models: Path, *, golden: Path = GOLDEN, bounds: Bounds | None = None, progress: Progress = lambda _: None
+    models: Path,
+    *,
+    golden: Path = GOLDEN,
+    config: TrainingConfig | None = None,
+    bounds: Bounds | None = None,
+    progress: Progress = lambda _: None,
 ) -> tuple[Classifier, Decision]:
     """Train the candidate for this golden set if need be, judge it, and make it the champion if it is fit.
 
@@ -85,7 +90,7 @@ def promote(
         GoldenSetError: the golden set is missing or wrong.
         NoChampionError: the candidate is refused, and there is no champion to keep.
     """
-    candidate = load_or_train(models, golden=golden, progress=progress)
+    candidate = load_or_train(models, config=config, golden=golden, progress=progress)
     recorded = _recorded(models)
     if recorded == candidate.version:
         return candidate, Decision(**_read(models / "champion.json")["decision"])

@@ -101,8 +101,10 @@ def test_a_wrong_password_names_its_variable(server: tuple[MailServer, int], mon
     for value, right in ((PASSWORD, True), ("wrong", False), ("", False)):
         monkeypatch.setenv("SMTP_PASSWORD", value)
         result = outcome(mail(port, user="fc"))
-        assert isinstance(result, Confirmed) is right
-        if isinstance(result, Rejected):
+        if right:
+            assert isinstance(result, Confirmed)
+        else:
+            assert isinstance(result, Rejected)
             assert result.whole_destination and "SMTP_PASSWORD" in result.reason and PASSWORD not in result.reason
     assert len(handler.mails) == 1
 

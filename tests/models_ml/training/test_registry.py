@@ -14,9 +14,10 @@ from models_ml.model.classifier import Classifier
 from models_ml.taxonomy import ISSUE_TYPES
 from models_ml.training import registry
 from models_ml.training.registry import URGENT, Bounds, NoChampionError, champion, judge, measured, promote
-from models_ml.training.train import load_or_train
+from models_ml.training.train import TrainingConfig, load_or_train
 
 DATA = load_golden()
+BRIEF = TrainingConfig(epochs=1, training_tokens=16)
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def mislabelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def worse(tmp_path_factory: pytest.TempPathFactory, mislabelled: Path) -> Classifier:
     """A model trained on that."""
-    return load_or_train(tmp_path_factory.mktemp("worse"), golden=mislabelled)
+    return load_or_train(tmp_path_factory.mktemp("worse"), golden=mislabelled, config=BRIEF)
 
 
 def with_metrics(model: Classifier, **changed: Any) -> Classifier:
@@ -80,20 +81,20 @@ def test_a_deliberately_worse_model_is_refused_and_the_champion_keeps_labelling(
     champion(models)
     (models / worse.version).symlink_to(worse.folder)
     said: list[str] = []
-    serving, decision = promote(models, golden=mislabelled, progress=said.append)
+    serving, decision = promote(models, golden=mislabelled, config=BRIEF, progress=said.append)
     assert (serving.version, decision.promoted, decision.champion) == (classifier.version, False, classifier.version)
     assert decision.candidate == worse.version != classifier.version
     assert any("below the champion's" in reason for reason in decision.reasons)
     assert "is refused" in said[-1]
     monkeypatch.setattr(registry, "judge", lambda *_: pytest.fail("judged twice"))
-    assert promote(models, golden=mislabelled)[1] == decision
+    assert promote(models, golden=mislabelled, config=BRIEF)[1] == decision
     assert champion(models, golden=mislabelled).version == classifier.version
 
 
 def test_without_a_champion_an_unfit_model_labels_nothing(mislabelled: Path, worse: Classifier, tmp_path: Path) -> None:
     (tmp_path / worse.version).symlink_to(worse.folder)
     with pytest.raises(NoChampionError, match="macro-F1"):
-        champion(tmp_path, golden=mislabelled)
+        promote(tmp_path, golden=mislabelled, config=BRIEF)
     assert not (tmp_path / "champion.json").exists()
 
 

@@ -93,32 +93,19 @@ def test_it_is_loaded_and_not_trained_again(trained: tuple[Path, Classifier, lis
     assert again.predict(texts) == model.predict(texts)
 
 
-def test_training_again_elsewhere_gives_the_same_predictions(
-    trained: tuple[Path, Classifier, list[str]], golden: Path, tmp_path: Path
-) -> None:
-    _, model, _ = trained
-    again = load_or_train(tmp_path, config=QUICK, golden=golden)
-    texts = ["it crashes", "love it", "where is my parcel", "too many ads"]
-    assert again.version == model.version
-    assert again.predict(texts) == model.predict(texts)
-
-
-def test_an_unfinished_folder_is_replaced(
-    trained: tuple[Path, Classifier, list[str]], golden: Path, tmp_path: Path
-) -> None:
-    _, model, _ = trained
-    (tmp_path / model.version).mkdir()
-    (tmp_path / model.version / "training.json").write_text("{")
-    assert load_or_train(tmp_path, config=QUICK, golden=golden).version == model.version
-
-
 def _train_and_tell(models: Path, golden: Path, told: multiprocessing.Queue[tuple[str, int]]) -> None:
     said: list[str] = []
     model = load_or_train(models, config=QUICK, golden=golden, progress=said.append)
     told.put((model.version, len(said)))
 
 
-def test_two_processes_at_once_train_once(golden: Path, tmp_path: Path) -> None:
+def test_two_processes_at_once_train_once_and_to_the_same_model_as_elsewhere(
+    trained: tuple[Path, Classifier, list[str]], golden: Path, tmp_path: Path
+) -> None:
+    _, model, _ = trained
+    unfinished = tmp_path / model.version
+    unfinished.mkdir()
+    (unfinished / "training.json").write_text("{")  # whoever began it was killed
     context = multiprocessing.get_context("spawn")
     told = context.Queue()
     both = [context.Process(target=_train_and_tell, args=(tmp_path, golden, told)) for _ in range(2)]
@@ -127,8 +114,10 @@ def test_two_processes_at_once_train_once(golden: Path, tmp_path: Path) -> None:
     answers = [told.get(timeout=240) for _ in both]
     for process in both:
         process.join()
-    assert len({version for version, _ in answers}) == 1
+    assert {version for version, _ in answers} == {model.version}
     assert sorted(lines > 0 for _, lines in answers) == [False, True]
+    texts = ["it crashes", "love it", "where is my parcel", "too many ads"]
+    assert load_or_train(tmp_path, config=QUICK, golden=golden).predict(texts) == model.predict(texts)
 
 
 def test_the_version_covers_data_settings_and_libraries(golden: Path, monkeypatch: pytest.MonkeyPatch) -> None:
