@@ -8,7 +8,8 @@ PYTHON ?=
 TORCH_INDEX ?=
 # Where the lake, the warehouse, the tickets and the Dagster instance live; empty: .feedback-control in this folder.
 FEEDBACK_HOME ?=
-PYTEST_ARGS ?=
+# Two workers, each of which takes whole files, since builds and models are shared within a file.
+PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -29,7 +30,7 @@ export DAGSTER_HOME := $(INSTANCE)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-spark test-servers lint types bench dev format clean instance
+.PHONY: help demo test test-long test-spark test-servers lint types bench dev format clean instance
 
 help: ## List these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -40,11 +41,14 @@ demo: $(VENV)/.ready instance ## Run the loop over a simulated shop, and show wh
 dev: $(VENV)/.ready instance ## Open the Dagster UI on this folder's state
 	@PYTHONWARNINGS='ignore:Function `dev_command` is superseded' $(BIN)/dagster dev
 
-test: $(VENV)/.ready-dev ## Run every test (PYTEST_ARGS="-n 2 -k name" to choose)
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+test: $(VENV)/.ready-dev ## Run the tests but the long ones (PYTEST_ARGS="-k name" to choose)
+	@$(BIN)/python -m pytest -m 'not long' $(PYTEST_ARGS)
+
+test-long: $(VENV)/.ready-dev ## Run the long tests: training, whole worlds, hundreds of histories
+	@$(BIN)/python -m pytest -m long $(PYTEST_ARGS)
 
 test-spark: $(VENV)/.ready-spark ## Build the models on Spark as well, and compare (needs Java 17)
-	@$(BIN)/python -m pytest tests/spark/parity.py $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest tests/spark/parity.py
 
 test-servers: $(VENV)/.ready-servers ## Push to real trackers, through faults and kills (Debian with root, Node 20)
 	@$(BIN)/python -m pytest tests/servers/against_*.py -vv -s --durations=0 --durations-min=1 $(PYTEST_ARGS)

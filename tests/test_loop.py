@@ -89,6 +89,7 @@ def test_open_issues_have_one_ticket_each_and_a_second_turn_opens_none(
     assert (home.outbound / "out_tickets.jsonl").read_bytes() == before
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore")  # Dagster and dbt warn of each other's deprecations
 def test_another_folder_and_dagster_itself_give_the_same_bytes(
     first: tuple[Home, TurnReport], shop: ShopTruth, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -116,6 +116,7 @@ def differences(one: Home, other: Home) -> dict[str, int]:
     return found
 
 
+@pytest.mark.long
 def test_builds_that_follow_one_another_give_the_rows_of_one_build_of_everything(tmp_path: Path) -> None:
     grown, whole = Home(tmp_path / "grown"), Home(tmp_path / "whole")
     lake = LakeBuilder(grown)
@@ -202,6 +203,7 @@ def test_what_people_said_of_an_issue_is_followed_from_when_it_was_known(small: 
     shutil.rmtree(small.lake / "baseline_exclusions" / "ingest_date=2026-02-20")
 
 
+@pytest.mark.long
 def test_after_a_build_that_failed_or_was_made_by_hand_everything_is_made_anew(small: Home) -> None:
     as_of = START + timedelta(days=2)
     assert plan(small, as_of).rebuild_from is not None

@@ -36,6 +36,8 @@ from dagster_project.automation.ticket import ExternalTicket, Ticket
 from dagster_project.automation.tickets import brief
 from tests.automation.support import BORN, CHECKOUT, DELIVERY, Clock, SimulatedTracker, World, resolved
 
+pytestmark = pytest.mark.long
+
 HISTORIES = int(os.environ.get("HISTORIES", "200"))
 FAULTS = ("refused", "limited", "rejected", "unauthorized", "lost before", "lost after", "broken after", "twice")
 LAG_SECONDS = 300

@@ -66,6 +66,7 @@ def run(*arguments: str | Path) -> Invocation:
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
+@pytest.mark.long
 def test_it_trains_judges_and_tells_accuracy_and_macro_f1_with_their_spread(train: Path, test: Path) -> None:
     result = run("--train", train, "--test", test, "--shots", "2", "--seeds", "2", "--epochs", "1", "--json")
     assert result.exit_code == 0, result.output

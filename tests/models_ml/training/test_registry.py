@@ -84,6 +84,7 @@ def test_a_champion_that_this_code_cannot_read_gives_way_to_the_next_model(
     assert f'"version": "{classifier.version}"' in (models / "champion.json").read_text()
 
 
+@pytest.mark.long
 def test_a_deliberately_worse_model_is_refused_and_the_champion_keeps_labelling(
     models: Path, classifier: Classifier, mislabelled: Path, worse: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -100,6 +101,7 @@ def test_a_deliberately_worse_model_is_refused_and_the_champion_keeps_labelling(
     assert champion(models, golden=mislabelled).version == classifier.version
 
 
+@pytest.mark.long
 def test_without_a_champion_an_unfit_model_labels_nothing(mislabelled: Path, worse: Classifier, tmp_path: Path) -> None:
     (tmp_path / worse.version).symlink_to(worse.folder)
     with pytest.raises(NoChampionError, match="macro-F1"):

@@ -15,6 +15,8 @@ from models_ml.model.classifier import Classifier
 from models_ml.taxonomy import ISSUE_TYPES
 from models_ml.training.train import TrainingConfig, content_hash, load_or_train
 
+pytestmark = pytest.mark.long
+
 QUICK = TrainingConfig(epochs=1, batch_size=40, training_tokens=16)
 
 

@@ -17,9 +17,10 @@ from dagster_project.simulation.worlds.scoring import Outcome, judge_all
 from dagster_project.simulation.worlds.simulate import Drawing
 
 # dbt leaves its log file open until the next run in the same process opens another.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:Exception ignored in. <_io.FileIO:pytest.PytestUnraisableExceptionWarning"
-)
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Exception ignored in. <_io.FileIO:pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.long,
+]
 
 LOOKS = runner.LOOKS[2:]
 STABLE = ("product", "issue_type", "status", "priority", "severity_score", "verdict", "suspect_release_id")

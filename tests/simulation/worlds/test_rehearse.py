@@ -9,6 +9,7 @@ from dagster_project.cli.main import main
 from dagster_project.simulation.worlds.catalogue import scenarios
 
 
+@pytest.mark.long
 def test_a_bad_release_is_announced_and_then_found() -> None:
     done = CliRunner().invoke(
         main, ["replay", "--scenario", "bad_release_on_one_platform", "--seed", "3", "--every-hours", "60"]
