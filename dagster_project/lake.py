@@ -7,8 +7,6 @@ writing the same rows twice leaves one file. Readers never see a half-written fi
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
@@ -16,6 +14,7 @@ from pathlib import Path
 import polars as pl
 import polars.selectors as cs
 
+from dagster_project.files import write_atomically
 from dagster_project.home import Home
 
 INSTANT = pl.Datetime("us", "UTC")
@@ -32,7 +31,7 @@ def ensure_table(home: Home, table: str, schema: Mapping[str, pl.DataType | type
     path = home.lake / table / _EMPTY_DAY / "schema.parquet"
     wanted = pl.DataFrame(schema=dict(schema))
     if not path.exists() or pl.read_parquet_schema(path) != wanted.schema:
-        _write_atomically(wanted, path)
+        _write(wanted, path)
 
 
 def append(home: Home, table: str, rows: pl.DataFrame) -> list[Path]:
@@ -48,7 +47,7 @@ def append(home: Home, table: str, rows: pl.DataFrame) -> list[Path]:
         fingerprint = hashlib.sha256(plain.encode()).hexdigest()[:20]
         path = home.lake / table / f"ingest_date={day.isoformat()}" / f"{fingerprint}.parquet"
         if not path.exists():
-            _write_atomically(part, path)
+            _write(part, path)
             written.append(path)
     return written
 
@@ -57,7 +56,7 @@ def replace(home: Home, table: str, rows: pl.DataFrame) -> Path:
     """Make these rows the whole of a small reference table, atomically."""
     path = home.lake / table / _EMPTY_DAY / "all.parquet"
     if not path.exists() or not pl.read_parquet(path).equals(rows):
-        _write_atomically(rows, path)
+        _write(rows, path)
     return path
 
 
@@ -83,14 +82,5 @@ def scan_days(home: Home, table: str, days: Iterable[date]) -> pl.LazyFrame:
     )
 
 
-def _write_atomically(frame: pl.DataFrame, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
-    os.close(handle)
-    try:
-        frame.write_parquet(temporary, compression="zstd")
-        with Path(temporary).open("rb") as written:
-            os.fsync(written.fileno())
-        Path(temporary).replace(path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+def _write(frame: pl.DataFrame, path: Path) -> None:
+    write_atomically(path, lambda temporary: frame.write_parquet(temporary, compression="zstd"))

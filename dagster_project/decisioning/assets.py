@@ -17,11 +17,11 @@ from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
 from pydantic import Field
 
 from dagster_project import display, lake
-from dagster_project.decisioning.dbt_build import BUILD, dbt_environment
+from dagster_project.decisioning.dbt_build import BUILD, dbt_environment, remove_warehouse
 from dagster_project.decisioning.explain import queue
 from dagster_project.decisioning.incremental import plan
 from dagster_project.decisioning.playbook import land_playbook, load_playbook
-from dagster_project.decisioning.published import publish, read_rows
+from dagster_project.decisioning.published import publish, read_mart, writing
 from dagster_project.home import parse_instant
 from dagster_project.resources import HomeResource, dbt_project, now
 
@@ -77,11 +77,14 @@ def playbook(home: HomeResource) -> Iterator[MaterializeResult[None]]:
 def warehouse(context: AssetExecutionContext, dbt: DbtCliResource, home: HomeResource, config: AsOf) -> Iterator[Any]:
     """Build every model and run every data test, as of one instant."""
     here = home.home()
-    planned = plan(here, parse_instant(config.as_of) if config.as_of else now())
-    with dbt_environment(here):
-        yield from dbt.cli([*BUILD, *planned.arguments()], context=context).stream()
-    if not context.is_subset:
-        planned.remember(here)
+    with writing(here, context.log.info):  # the pool does not keep out runs of the command line
+        planned = plan(here, parse_instant(config.as_of) if config.as_of else now())
+        if planned.rebuild_from is None and not context.is_subset:
+            remove_warehouse(here)
+        with dbt_environment(here):
+            yield from dbt.cli([*BUILD, *planned.arguments()], context=context).stream()
+        if not context.is_subset:
+            planned.remember(here)
 
 
 @asset(

@@ -19,6 +19,7 @@ import polars as pl
 
 from dagster_project import lake
 from dagster_project.errors import SourceError
+from dagster_project.files import write_atomically, write_text
 from dagster_project.home import Home
 from dagster_project.ingestion.contracts import FURTHER_TABLES, TABLES, schema_of
 from dagster_project.ingestion.readers import API_READERS, FILE_READERS
@@ -174,9 +175,6 @@ def _marked(mark: Path) -> dict[str, object]:
 
 def _note_landed(mark: Path, content: dict[str, object], said: pl.Series) -> None:
     """Note that a file was read, and what it said; the mark is last, so a death in between repeats the reading."""
-    mark.parent.mkdir(parents=True, exist_ok=True)
-    fresh = mark.with_suffix(".fresh")
-    pl.DataFrame({"content_hash": said.sort()}, schema={"content_hash": pl.String}).write_parquet(fresh)
-    fresh.replace(mark.with_suffix(".parquet"))
-    fresh.write_text(json.dumps(content, indent=1), encoding="utf-8")
-    fresh.replace(mark)
+    hashes = pl.DataFrame({"content_hash": said.sort()}, schema={"content_hash": pl.String})
+    write_atomically(mark.with_suffix(".parquet"), hashes.write_parquet)
+    write_text(mark, json.dumps(content, indent=1))

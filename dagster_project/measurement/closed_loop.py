@@ -16,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from dagster_project.decisioning.explain import queue
 from dagster_project.decisioning.published import read_rows
+from dagster_project.files import write_text
 from dagster_project.home import Home
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -59,11 +60,8 @@ def write_report(home: Home) -> Path:
         median_detect=lifecycle["minutes_to_detect"].median(),
         as_of=as_of,
     )
-    home.reports.mkdir(parents=True, exist_ok=True)
     path = home.reports / "closed_loop.html"
-    fresh = path.with_suffix(".fresh")
-    fresh.write_text(page, encoding="utf-8")
-    fresh.replace(path)
+    write_text(path, page)
     return path
 
 
