@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import polars as pl
 from dagster import (
     AssetExecutionContext,
     AssetKey,
@@ -105,19 +106,16 @@ def published_warehouse(context: AssetExecutionContext, home: HomeResource) -> M
         "suspect_version": "suspect",
     }
     issues = [{short: row[name] for name, short in shown.items()} for row in queue(here)]
-    activity = read_rows(
-        here,
-        "select strftime(counted_at, '%Y-%m-%d') as day, count(*) as complaints"
-        " from fct_feedback inner join taxonomy using (issue_type) where actionable and is_counted"
-        " group by all order by day desc limit 21",
-    )
+    actionable = read_mart(here, "taxonomy", ["issue_type"], where={"actionable": True})["issue_type"].to_list()
+    counted = read_mart(here, "fct_feedback", ["counted_at"], where={"is_counted": True, "issue_type": actionable})
+    activity = counted.group_by(day=pl.col("counted_at").dt.strftime("%Y-%m-%d")).len("complaints")
     return MaterializeResult(
         metadata={
             "open issues": report.issues_open,
             "tied to a release": report.regressions,
             "resolved issues": report.issues_resolved,
             "queue": MetadataValue.md(display.markdown_table(issues) if issues else "Nothing is open."),
-            "complaints a day": MetadataValue.md(display.bar_chart(activity)),
+            "complaints a day": MetadataValue.md(display.bar_chart(activity.sort("day", descending=True).head(21))),
             "published copy": MetadataValue.path(str(here.published)),
         }
     )

@@ -78,17 +78,19 @@ def read_mart(
         home: the installation.
         mart: the model's name.
         columns: the columns to read; None means all.
-        where: values that columns must have. Only such rows are read from the file; anything else is filtered in polars.
+        where: values that columns must have: only such rows are read from the file; any other filter is polars'.
 
     Raises:
         ConfigurationError: nothing has been published yet.
         DecisionError: the published copy has no such mart or column; it was made by another version.
     """
     if not home.published.exists():
-        raise ConfigurationError(
-            f"no decisions in {home.root} yet; run `feedback-control --home {home.root} run` first"
-        )
-    return _read(home.published, mart, columns, where)
+        raise ConfigurationError(f"no decisions in {home.root} yet; run `{_run(home)}` first")
+    try:
+        return _read(home.published, mart, columns, where)
+    except (duckdb.CatalogException, duckdb.BinderException) as error:
+        reason = str(error).splitlines()[0]
+        raise DecisionError(f"{home.published}: {reason}; build it anew with `{_run(home)}`") from None
 
 
 def read_built(home: Home, mart: str, columns: Sequence[str], *, where: Wanted | None = None) -> pl.DataFrame:
@@ -104,14 +106,15 @@ def _read(database: Path, mart: str, columns: Sequence[str] | None, where: Wante
         conditions.append(f"list_contains(?, {_quoted(column)})" if several else f"{_quoted(column)} = ?")
         values.append(list(value) if isinstance(value, Sequence) and several else value)
     query = f"select {chosen} from {_quoted(mart)} where {' and '.join(conditions) or 'true'}"
-    try:
-        with duckdb.connect(str(database), read_only=True) as connection:
-            connection.execute("set timezone = 'UTC'")
-            rows: pl.DataFrame = connection.sql(query, params=values).pl()
-    except (duckdb.CatalogException, duckdb.BinderException) as error:
-        reason = str(error).splitlines()[0]
-        raise DecisionError(f"{database}: {reason}; build it anew with `feedback-control run`") from None
+    with duckdb.connect(str(database), read_only=True) as connection:
+        connection.execute("set timezone = 'UTC'")
+        rows: pl.DataFrame = connection.sql(query, params=values).pl()
     return rows
+
+
+def _run(home: Home) -> str:
+    """The command that builds and publishes; the option stands before the command."""
+    return f"feedback-control --home {home.root} run"
 
 
 def _quoted(name: str) -> str:

@@ -14,16 +14,21 @@ import polars as pl
 
 from dagster_project import lake
 from dagster_project.automation.ledger.lake_export import EVENTS
-from dagster_project.decisioning.published import read_rows
+from dagster_project.decisioning.published import read_mart
 from dagster_project.home import Home
 from dagster_project.ingestion.contracts import schema_of
 
 EXCLUSIONS = "baseline_exclusions"
-_ISSUES = """
-    select issue_id, product, issue_type, scope_platform as platform, scope_country as country,
-        started_at as excluded_from, resolved_at as excluded_until
-    from fct_issues where list_contains($1, issue_id)
-"""
+_COLUMNS = {
+    "issue_id": "issue_id",
+    "product": "product",
+    "issue_type": "issue_type",
+    "scope_platform": "platform",
+    "scope_country": "country",
+    "started_at": "excluded_from",
+    "resolved_at": "excluded_until",
+}
+"""Columns of ``fct_issues``, and their names in the table."""
 
 
 def export_exclusions(home: Home, now: datetime) -> int:
@@ -35,7 +40,8 @@ def export_exclusions(home: Home, now: datetime) -> int:
     if not home.published.exists() or not verdicts:
         return 0
     rows = []
-    for issue in read_rows(home, _ISSUES, [sorted(verdicts)]).iter_rows(named=True):
+    issues = read_mart(home, "fct_issues", list(_COLUMNS), where={"issue_id": sorted(verdicts)}).rename(_COLUMNS)
+    for issue in issues.iter_rows(named=True):
         wanted = {name: _utc(value) for name, value in issue.items()} | {"excluded": verdicts[issue["issue_id"]]}
         before = present.get(issue["issue_id"])
         if wanted["excluded"] if before is None else wanted != before:

@@ -256,7 +256,7 @@ def test_a_ticket_found_with_other_words_is_brought_up_to_date(home: Home, track
 
 
 def test_before_anything_is_decided_the_user_is_told_what_to_do(home: Home, tracker: SimulatedTracker) -> None:
-    with pytest.raises(ConfigurationError, match="feedback-control run"):
+    with pytest.raises(ConfigurationError, match=r"feedback-control --home .* run"):
         pushed(home, tracker)
 
 
