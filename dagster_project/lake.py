@@ -1,13 +1,13 @@
-"""The lake: append-only Parquet, one folder per table, one sub-folder per day on which rows became known.
+"""The lake: append-only Parquet, one folder per table, one sub-folder per day of ingestion (``known_at``).
 
-Files land atomically (written beside their place, synced, then renamed), under a name given by their content, so
-writing the same rows twice leaves one file. Readers never see a half-written file.
+Appends are idempotent: a file is named by the hash of its rows, so writing the same rows twice leaves one file. Writes
+are atomic, so readers never see a part of a file.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 
@@ -16,22 +16,26 @@ import polars.selectors as cs
 
 from dagster_project.files import write_atomically
 from dagster_project.home import Home
-
-INSTANT = pl.Datetime("us", "UTC")
-"""The one timestamp type of the lake."""
+from dagster_project.lake_tables import LAKE_TABLES, schema_of
 
 _EMPTY_DAY = "ingest_date=1970-01-01"
 
 
-def ensure_table(home: Home, table: str, schema: Mapping[str, pl.DataType | type[pl.DataType]]) -> None:
+def ensure_table(home: Home, table: str) -> None:
     """Make sure the table's folder holds at least an empty, typed file, so that SQL over it always works.
 
     The file is rewritten when the schema has grown, so a new column is there before its first row.
     """
     path = home.lake / table / _EMPTY_DAY / "schema.parquet"
-    wanted = pl.DataFrame(schema=dict(schema))
+    wanted = pl.DataFrame(schema=schema_of(table))
     if not path.exists() or pl.read_parquet_schema(path) != wanted.schema:
         _write(wanted, path)
+
+
+def ensure_tables(home: Home) -> None:
+    """Make sure that every table of the lake is there."""
+    for table in LAKE_TABLES:
+        ensure_table(home, table)
 
 
 def append(home: Home, table: str, rows: pl.DataFrame) -> list[Path]:

@@ -21,7 +21,6 @@ from dagster_project import lake
 from dagster_project.errors import SourceError
 from dagster_project.files import write_atomically, write_text
 from dagster_project.home import Home
-from dagster_project.ingestion.contracts import FURTHER_TABLES, TABLES, schema_of
 from dagster_project.ingestion.readers import API_READERS, FILE_READERS
 from dagster_project.ingestion.reading import Reading, SourceLine
 from dagster_project.ingestion.records import Reject
@@ -59,12 +58,6 @@ class _Task:
     mark: Path = Path()
 
 
-def ensure_lake(home: Home) -> None:
-    """Make every lake table that ingestion and automation fill, empty and typed, if it is not there."""
-    for table in (*TABLES, *FURTHER_TABLES):
-        lake.ensure_table(home, table, schema_of(table))
-
-
 def land(
     home: Home,
     sources: Sequence[SourceConfig],
@@ -82,7 +75,7 @@ def land(
         window: the time to ask APIs for; without it, the day before ``now``.
         progress: told of every file.
     """
-    ensure_lake(home)
+    lake.ensure_tables(home)
     report = LandingReport()
     span = window or (now.replace(hour=0, minute=0, second=0, microsecond=0), now)
     tasks: list[_Task] = []

@@ -16,32 +16,30 @@ from dagster_project import lake
 from dagster_project.automation.ledger.lake_export import EVENTS
 from dagster_project.decisioning.published import read_mart
 from dagster_project.home import Home
-from dagster_project.ingestion.contracts import schema_of
+from dagster_project.lake_tables import schema_of
 
 EXCLUSIONS = "baseline_exclusions"
 _COLUMNS = {
-    "issue_id": "issue_id",
-    "product": "product",
-    "issue_type": "issue_type",
-    "scope_platform": "platform",
-    "scope_country": "country",
-    "started_at": "excluded_from",
-    "resolved_at": "excluded_until",
+    **{name: name for name in ("issue_id", "product", "issue_type")},
+    "platform": "scope_platform",
+    "country": "scope_country",
+    "excluded_from": "started_at",
+    "excluded_until": "resolved_at",
 }
-"""Columns of ``fct_issues``, and their names in the table."""
+"""Columns of the table, and where ``fct_issues`` has them."""
 
 
 def export_exclusions(home: Home, now: datetime) -> int:
     """Bring the table in line with what people rejected; how many issues changed."""
     for table in (EVENTS, EXCLUSIONS):
-        lake.ensure_table(home, table, schema_of(table))
+        lake.ensure_table(home, table)
     verdicts = _verdicts(home)
     present = _present(home)
     if not home.published.exists() or not verdicts:
         return 0
     rows = []
-    issues = read_mart(home, "fct_issues", list(_COLUMNS), where={"issue_id": sorted(verdicts)}).rename(_COLUMNS)
-    for issue in issues.iter_rows(named=True):
+    issues = read_mart(home, "fct_issues", list(_COLUMNS.values()), where={"issue_id": sorted(verdicts)})
+    for issue in issues.select(**_COLUMNS).iter_rows(named=True):
         wanted = {name: _utc(value) for name, value in issue.items()} | {"excluded": verdicts[issue["issue_id"]]}
         before = present.get(issue["issue_id"])
         if wanted["excluded"] if before is None else wanted != before:

@@ -12,9 +12,8 @@ from dagster_project import lake
 from dagster_project.decisioning.dbt_build import BUILD, build
 from dagster_project.decisioning.playbook import load_playbook
 from dagster_project.decisioning.published import publish, read_mart
-from dagster_project.enrichment.labeling import LABELS_SCHEMA
 from dagster_project.home import Home
-from dagster_project.ingestion.contracts import FURTHER_TABLES, TABLES, schema_of
+from dagster_project.lake_tables import LAKE_TABLES, schema_of
 from dagster_project.simulation.worlds.simulate import Drawing
 from dagster_project.simulation.worlds.timeline import DAYS_AFTER, DAYS_BEFORE, START
 
@@ -45,21 +44,20 @@ def set_up(home: Home, drawings: Sequence[Drawing]) -> None:
     said = rows["feedback"]
     rows["feedback"] = said.with_columns(text="feedback_id")
     rows["labels"] = said.with_columns(labeled_at="known_at", text_hash="feedback_id", masked_text="feedback_id")
-    for table in (*TABLES, *FURTHER_TABLES):
-        _land(home, table, rows.get(table), schema_of(table))
-    _land(home, "labels", rows["labels"], LABELS_SCHEMA)
+    for table in LAKE_TABLES:
+        _land(home, table, rows.get(table))
 
 
-def _land(home: Home, table: str, rows: pl.DataFrame | None, schema: dict[str, pl.DataType]) -> None:
+def _land(home: Home, table: str, rows: pl.DataFrame | None) -> None:
     """Bring rows into the lake's schema; what a world does not say is null."""
-    lake.ensure_table(home, table, schema)
+    lake.ensure_table(home, table)
     if rows is None:
         return
     constants = [pl.lit(value).alias(name) for name, value in _CONSTANTS.get(table, {}).items()]
     full = rows.with_columns(constants)
     columns = [
         (pl.col(name).cast(kind) if name in full.columns else pl.lit(None, dtype=kind)).alias(name)
-        for name, kind in schema.items()
+        for name, kind in schema_of(table).items()
     ]
     lake.replace(home, table, full.select(columns))
 

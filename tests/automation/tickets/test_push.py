@@ -24,7 +24,7 @@ from dagster_project.automation.tickets.issues import Issue, read_queue
 from dagster_project.automation.tickets.push import PushReport, push
 from dagster_project.errors import ConfigurationError, DecisionError
 from dagster_project.home import Home
-from dagster_project.ingestion.contracts import schema_of
+from dagster_project.lake_tables import schema_of
 from tests.automation.support import CHECKOUT, DELIVERY, NOW, Clock, SimulatedTracker, publish, resolved
 
 
