@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import polars as pl
 from dagster import (
     AssetExecutionContext,
     AssetKey,
@@ -17,11 +18,11 @@ from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
 from pydantic import Field
 
 from dagster_project import display, lake
-from dagster_project.decisioning.dbt_build import BUILD, dbt_environment
+from dagster_project.decisioning.dbt_build import BUILD, dbt_environment, remove_warehouse
 from dagster_project.decisioning.explain import queue
 from dagster_project.decisioning.incremental import plan
 from dagster_project.decisioning.playbook import land_playbook, load_playbook
-from dagster_project.decisioning.published import publish, read_rows
+from dagster_project.decisioning.published import publish, read_mart, writing
 from dagster_project.home import parse_instant
 from dagster_project.resources import HomeResource, dbt_project, now
 
@@ -77,11 +78,14 @@ def playbook(home: HomeResource) -> Iterator[MaterializeResult[None]]:
 def warehouse(context: AssetExecutionContext, dbt: DbtCliResource, home: HomeResource, config: AsOf) -> Iterator[Any]:
     """Build every model and run every data test, as of one instant."""
     here = home.home()
-    planned = plan(here, parse_instant(config.as_of) if config.as_of else now())
-    with dbt_environment(here):
-        yield from dbt.cli([*BUILD, *planned.arguments()], context=context).stream()
-    if not context.is_subset:
-        planned.remember(here)
+    with writing(here, context.log.info):  # the pool does not keep out runs of the command line
+        planned = plan(here, parse_instant(config.as_of) if config.as_of else now())
+        if planned.rebuild_from is None and not context.is_subset:
+            remove_warehouse(here)
+        with dbt_environment(here):
+            yield from dbt.cli([*BUILD, *planned.arguments()], context=context).stream()
+        if not context.is_subset:
+            planned.remember(here)
 
 
 @asset(
@@ -102,19 +106,16 @@ def published_warehouse(context: AssetExecutionContext, home: HomeResource) -> M
         "suspect_version": "suspect",
     }
     issues = [{short: row[name] for name, short in shown.items()} for row in queue(here)]
-    activity = read_rows(
-        here,
-        "select strftime(counted_at, '%Y-%m-%d') as day, count(*) as complaints"
-        " from fct_feedback inner join taxonomy using (issue_type) where actionable and is_counted"
-        " group by all order by day desc limit 21",
-    )
+    actionable = read_mart(here, "taxonomy", ["issue_type"], where={"actionable": True})["issue_type"].to_list()
+    counted = read_mart(here, "fct_feedback", ["counted_at"], where={"is_counted": True, "issue_type": actionable})
+    activity = counted.group_by(day=pl.col("counted_at").dt.strftime("%Y-%m-%d")).len("complaints")
     return MaterializeResult(
         metadata={
             "open issues": report.issues_open,
             "tied to a release": report.regressions,
             "resolved issues": report.issues_resolved,
             "queue": MetadataValue.md(display.markdown_table(issues) if issues else "Nothing is open."),
-            "complaints a day": MetadataValue.md(display.bar_chart(activity)),
+            "complaints a day": MetadataValue.md(display.bar_chart(activity.sort("day", descending=True).head(21))),
             "published copy": MetadataValue.path(str(here.published)),
         }
     )
