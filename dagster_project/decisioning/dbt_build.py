@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from dagster_project.decisioning.incremental import plan
+from dagster_project.decisioning.incremental import plan, recipe
 from dagster_project.decisioning.playbook import land_playbook, load_playbook
 from dagster_project.decisioning.published import Progress, writing
 from dagster_project.errors import DecisionError
@@ -16,6 +16,8 @@ from dagster_project.home import DBT_PROJECT, Home
 
 BUILD = ("build", "--exclude-resource-type", "unit_test")
 """A production build: seeds, models and data tests; unit tests belong in CI."""
+
+_QUIETLY = ("--quiet", "--no-use-colors", "--log-level-file", "none")
 
 
 def build(home: Home, *, as_of: datetime, command: Sequence[str] = BUILD, progress: Progress = lambda _: None) -> None:
@@ -49,20 +51,40 @@ def run_dbt(home: Home, arguments: Sequence[str]) -> None:
     from dbt.cli.main import dbtRunner
 
     home.root.mkdir(parents=True, exist_ok=True)
-    folders = [
-        "--project-dir",
-        str(DBT_PROJECT),
-        "--profiles-dir",
-        str(DBT_PROJECT),
-        "--target-path",
-        str(home.root / "dbt_target"),
-    ]
     with dbt_environment(home):
-        outcome = dbtRunner().invoke(["--quiet", "--no-use-colors", "--log-level-file", "none", *arguments, *folders])
+        outcome = dbtRunner(manifest=_manifest(home)).invoke([*_QUIETLY, *arguments, *_folders(home)])
     _release_warehouse()
-    if outcome.success:
-        return
-    raise DecisionError("dbt did not finish: " + ("; ".join(_failures(outcome.result)) or str(outcome.exception)))
+    if not outcome.success:
+        raise _failed(outcome)
+
+
+_PARSED: dict[str, Any] = {}
+
+
+def _manifest(home: Home) -> Any:
+    """The project as dbt parses it, once per process and state of the project.
+
+    It is parsed without variables: dbt parses everything anew when one of them differs from the time before, and the
+    as-of instant always does. What depends on them is only rendered when a model runs.
+    """
+    from dbt.cli.main import dbtRunner
+
+    state = recipe()
+    if state not in _PARSED:
+        parsed = dbtRunner().invoke([*_QUIETLY, "parse", *_folders(home)])
+        if not parsed.success:
+            raise _failed(parsed)
+        _PARSED[state] = parsed.result
+    return _PARSED[state]
+
+
+def _folders(home: Home) -> list[str]:
+    places = {"--project-dir": DBT_PROJECT, "--profiles-dir": DBT_PROJECT, "--target-path": home.root / "dbt_target"}
+    return [word for option, folder in places.items() for word in (option, str(folder))]
+
+
+def _failed(outcome: Any) -> DecisionError:
+    return DecisionError("dbt did not finish: " + ("; ".join(_failures(outcome.result)) or str(outcome.exception)))
 
 
 def _release_warehouse() -> None:

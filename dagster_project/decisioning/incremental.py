@@ -95,15 +95,15 @@ def plan(home: Home, as_of: datetime) -> Plan:
     Everything, where there was no build before, something else wrote the warehouse since, the models or the playbook
     are others now, files were taken away, or the instant lies before the last one.
     """
-    recipe, files = _recipe(), _files(home)
-    everything = Plan(as_of, None, None, recipe, files)
+    current, files = recipe(), _files(home)
+    everything = Plan(as_of, None, None, current, files)
     if not (_memory(home).exists() and home.warehouse.exists()):
         return everything
     last = json.loads(_memory(home).read_text(encoding="utf-8"))
     before = datetime.fromisoformat(last["as_of"])
     gone = any(file not in files.get(table, {}) for table, own in last["files"].items() for file in own)
     touched = last["warehouse"] != _written(home.warehouse.stat())
-    if last["recipe"] != recipe or touched or gone or as_of < before:
+    if last["recipe"] != current or touched or gone or as_of < before:
         return everything
     with duckdb.connect() as connection:
         connection.execute("set timezone = 'UTC'")
@@ -115,7 +115,7 @@ def plan(home: Home, as_of: datetime) -> Plan:
             [start.replace(tzinfo=None)],
         ).fetchall()[0]
     reach = min(start, oldest.replace(tzinfo=UTC) if oldest else start) - _REACH
-    return Plan(as_of, start, reach, recipe, files)
+    return Plan(as_of, start, reach, current, files)
 
 
 def _changes(
@@ -172,9 +172,9 @@ def _written(stat: os.stat_result) -> str:
     return f"{stat.st_size}-{stat.st_mtime_ns}"
 
 
-def _recipe() -> str:
-    """What the models, the seeds and the playbook say, as one hash."""
-    folders = ("models", "macros", "seeds")
+def recipe() -> str:
+    """One hash of the dbt project and the playbook: another one means that everything is made anew."""
+    folders = ("models", "macros", "seeds", "tests")
     sources = [path for folder in folders for path in sorted((DBT_PROJECT / folder).rglob("*")) if path.is_file()]
     said = hashlib.sha256()
     for path in (*sources, DBT_PROJECT / "dbt_project.yml", PLAYBOOK):
