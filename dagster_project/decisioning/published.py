@@ -24,8 +24,8 @@ from dagster_project.files import locked, write_atomically, write_text
 from dagster_project.home import Home
 
 Progress = Callable[[str], None]
-Wanted = Mapping[str, object | Sequence[object]]
-"""By column, the value that a row must have, or a list of the values that it may have."""
+Wanted = Mapping[str, object | Sequence[object] | pl.Series]
+"""By column, the value that a row must have, or the values that it may have."""
 
 OUTBOUND = ("out_tickets",)
 """The outbound marts, exported after every build under their own names."""
@@ -100,14 +100,18 @@ def read_built(home: Home, mart: str, columns: Sequence[str], *, where: Wanted |
 
 def _read(database: Path, mart: str, columns: Sequence[str] | None, where: Wanted | None) -> pl.DataFrame:
     chosen = ", ".join(_quoted(column) for column in columns) if columns else "*"
-    conditions, values = [], []
-    for column, value in (where or {}).items():
-        several = isinstance(value, Sequence) and not isinstance(value, str)
-        conditions.append(f"list_contains(?, {_quoted(column)})" if several else f"{_quoted(column)} = ?")
-        values.append(list(value) if isinstance(value, Sequence) and several else value)
-    query = f"select {chosen} from {_quoted(mart)} where {' and '.join(conditions) or 'true'}"
+    conditions, values = ["true"], []
     with duckdb.connect(str(database), read_only=True) as connection:
         connection.execute("set timezone = 'UTC'")
+        for number, (column, value) in enumerate((where or {}).items()):
+            if isinstance(value, pl.Series) or (isinstance(value, Sequence) and not isinstance(value, str)):
+                # As a table, so that a hundred thousand ids are joined, not compared one by one.
+                connection.register(f"wanted_{number}", pl.DataFrame({"value": value}))
+                conditions.append(f"{_quoted(column)} in (select value from wanted_{number})")
+            else:
+                conditions.append(f"{_quoted(column)} = ?")
+                values.append(value)
+        query = f"select {chosen} from {_quoted(mart)} where {' and '.join(conditions)}"
         rows: pl.DataFrame = connection.sql(query, params=values).pl()
     return rows
 

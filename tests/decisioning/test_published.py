@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import multiprocessing
 import os
-import re
 import signal
 from datetime import UTC, datetime
 from multiprocessing.synchronize import Event
@@ -16,7 +14,7 @@ import pytest
 
 from dagster_project.decisioning.published import publish, read_mart
 from dagster_project.errors import ConfigurationError, DecisionError
-from dagster_project.home import REPOSITORY, Home
+from dagster_project.home import Home
 
 ROWS = 200
 TABLES = ("fct_issues", "out_tickets")
@@ -150,14 +148,3 @@ def _write_and_die(path: Path) -> None:
     connection = duckdb.connect(str(path))
     connection.execute("insert into fct_issues (issue_id) values ('late')")
     os.kill(os.getpid(), signal.SIGKILL)
-
-
-def test_no_module_beside_the_read_path_holds_sql() -> None:
-    # import-linter sees who imports duckdb; this sees SQL.
-    sql = re.compile(r"\s*(select\s.+\sfrom\s|with\s+\w+\s+as\s+\()", re.IGNORECASE | re.DOTALL)
-    for path in (REPOSITORY / "dagster_project").rglob("*.py"):
-        if path.name == "published.py":
-            continue
-        nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        texts = [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
-        assert [text for text in texts if sql.match(text)] == [], path
