@@ -19,13 +19,13 @@ from models_ml.golden.golden_set import GOLDEN, GoldenSet, load_golden
 from models_ml.model.calibration import answers
 from models_ml.model.classifier import Classifier
 from models_ml.model.metrics import Metrics, evaluate
-from models_ml.taxonomy import FIRST_LANGUAGE
+from models_ml.taxonomy import FIRST_LANGUAGE, JOURNEY_WEIGHTS
 from models_ml.training.train import load_or_train
 
 Progress = Callable[[str], None]
 
-URGENT = ("checkout_failure", "payment_failure", "login_account", "app_crash", "security_privacy")
-"""The types that the playbook may treat as P1: missing them is what hurts."""
+URGENT = tuple(name for name, weight in JOURNEY_WEIGHTS.items() if weight >= 0.9)
+"""Issue types next to the purchase or to safety: a model that misses them may not serve."""
 
 
 @dataclass(frozen=True)

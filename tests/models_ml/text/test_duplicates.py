@@ -257,6 +257,6 @@ def test_what_is_no_signature_is_refused(wrong: bytes) -> None:
 
 def test_a_signature_is_the_same_in_another_process_and_since_it_was_first_stored() -> None:
     code = f"from models_ml.text.duplicates import band_keys, signature; print(band_keys(signature({COMPLAINT!r}))[0])"
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     told = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True).stdout
     assert int(told) == band_keys(sign(COMPLAINT))[0] == STORED

@@ -9,14 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dagster_project.simulation.shop import habits
 from dagster_project.simulation.shop.grammar import expand
 from dagster_project.simulation.shop.phrases import ENGLISH
 from dagster_project.simulation.shop.phrases_local import FRENCH, GERMAN, SPANISH
 from dagster_project.simulation.shop.texts import Situation, compose, person_of
 from tests.simulation.shop.shop_fixtures import LandedShop
 
+CHANNELS = sorted({channel for channel, *_ in habits.SOURCES.values()})
 LANGUAGES = {"en": ENGLISH, "de": GERMAN, "fr": FRENCH, "es": SPANISH}
-CHANNELS = ("app_review", "product_review", "support_ticket", "chat", "social", "nps", "return")
 
 
 def _situation(
