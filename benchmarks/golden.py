@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models_ml.evaluation.baselines import BASELINES, Baseline
-from models_ml.evaluation.plots import Outcome, reliability, risk_coverage
+from models_ml.evaluation.plots import ScoredAnswers, reliability, risk_coverage
 from models_ml.golden.golden_set import GoldenSet, Split, load_golden
 from models_ml.label import Labeller
 from models_ml.model.calibration import answers, fit_temperature, fit_thresholds, softmax
@@ -213,9 +213,9 @@ def language_table(own: list[Run], data: GoldenSet) -> list[str]:
     return lines
 
 
-def outcome(own: list[Run], expected: NDArray[np.int64]) -> Outcome:
+def outcome(own: list[Run], expected: NDArray[np.int64]) -> ScoredAnswers:
     """All seeds' answers, one after the other."""
-    return Outcome.of(
+    return ScoredAnswers.of(
         np.concatenate([run.probabilities for run in own]),
         np.tile(expected, len(own)),
         np.concatenate([run.answered for run in own]),

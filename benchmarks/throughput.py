@@ -74,7 +74,7 @@ def plain(texts: Sequence[str]) -> Callable[[], list[str]]:
     model = load_or_train(MODELS)
     head = LogisticRegression()
     head.classes_ = np.array(ISSUE_TYPES)
-    head.coef_, head.intercept_ = model.taught.types.coefficients, model.taught.types.intercepts
+    head.coef_, head.intercept_ = model.heads.types.coefficients, model.heads.types.intercepts
     setfit = SetFitModel(load_encoder(model.folder / "encoder", model.max_tokens), head)
     cleaned = [clean(text) for text in texts]
     return lambda: list(setfit.predict(cleaned, show_progress_bar=False))
@@ -89,7 +89,7 @@ def ours(texts: Sequence[str]) -> Callable[[], list[str]]:
     from models_ml.training.train import load_or_train
 
     model = load_or_train(MODELS)
-    seen = model.taught.types.logits(model.encoder.encode([clean(text) for text in texts]))
+    seen = model.heads.types.logits(model.encoder.encode([clean(text) for text in texts]))
     answers = np.array(ISSUE_TYPES)[seen.argmax(axis=1)].tolist()
 
     def label() -> list[str]:

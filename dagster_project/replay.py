@@ -21,7 +21,7 @@ from dagster_project.ingestion.sources import load_sources
 
 
 @dataclass(frozen=True)
-class Event:
+class ReplayEvent:
     """One thing that became known at one step: an issue appeared, was judged anew, or was over."""
 
     as_of: datetime
@@ -46,11 +46,11 @@ class Event:
 
 
 @dataclass(frozen=True)
-class Step:
+class ReplayStep:
     """One instant of the replay and what became known at it."""
 
     as_of: datetime
-    events: list[Event] = field(default_factory=list)
+    events: list[ReplayEvent] = field(default_factory=list)
 
 
 def replay(
@@ -61,7 +61,7 @@ def replay(
     end: datetime,
     step: timedelta,
     progress: Callable[[str], None] = lambda _: None,
-) -> Iterator[Step]:
+) -> Iterator[ReplayStep]:
     """Decide as of every instant from ``start`` to ``end``; yields each step as it is done.
 
     Raises:
@@ -76,7 +76,7 @@ def replay(
 
 def steps(
     home: Home, start: datetime, end: datetime, step: timedelta, progress: Callable[[str], None]
-) -> Iterator[Step]:
+) -> Iterator[ReplayStep]:
     """Decide at one instant after the other."""
     known: dict[str, tuple[str, str, str | None]] = {}
     as_of = start
@@ -85,13 +85,13 @@ def steps(
         rows = queue(home, include_resolved=True)
         events = [event for row in rows for event in _news(row, as_of, known, first=as_of == start)]
         progress(f"as of {as_of:%Y-%m-%d %H:%M}: {sum(row['status'] == 'open' for row in rows)} open issues")
-        yield Step(as_of, events)
+        yield ReplayStep(as_of, events)
         as_of += step
 
 
 def _news(
     row: dict[str, Any], as_of: datetime, known: dict[str, tuple[str, str, str | None]], *, first: bool
-) -> Iterator[Event]:
+) -> Iterator[ReplayEvent]:
     state = (row["status"], row["verdict"], row["suspect_version"])
     before = known.get(row["issue_id"])
     known[row["issue_id"]] = state
@@ -108,4 +108,4 @@ def _news(
         "scope_country",
         "feedback_count",
     )
-    yield Event(as_of=as_of, kind=kind, **{name: row[name] for name in shared})
+    yield ReplayEvent(as_of=as_of, kind=kind, **{name: row[name] for name in shared})

@@ -216,7 +216,7 @@ def _label(chunk: pl.DataFrame, labeller: Labeller, known: pl.DataFrame) -> pl.D
     labelled = chunk.join(pl.concat([known, read]), on="text_hash", how="left", maintain_order="left")
     feelings = [combine(*row) for row in labelled.select("words_sentiment", "rating", "nps_score").iter_rows()]
     return labelled.with_columns(
-        pl.Series("sentiment", [one.feeling for one in feelings], dtype=pl.String),
+        pl.Series("sentiment", [one.polarity for one in feelings], dtype=pl.String),
         pl.Series("sentiment_score", [one.score for one in feelings], dtype=pl.Float64),
         pl.lit(datetime.now(UTC)).cast(lake.INSTANT).alias("labeled_at"),
     )

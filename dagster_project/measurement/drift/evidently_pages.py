@@ -45,10 +45,10 @@ def _columns(windows: Windows, rows: Rows) -> pl.DataFrame:
             "characters": np.expm1(corpus.length[rows]).round(),
             "non_letter_share": corpus.non_letters[rows],
             "unknown_word_share": corpus.unknown_words[rows],
-            "confidence": corpus.reading.confidences[rows],
+            "confidence": corpus.predictions.confidences[rows],
             **{f"direction_{index + 1}": scores[:, index] for index in range(scores.shape[1])},
-            "issue_type": corpus.reading.types[rows].tolist(),
-            "abstained": np.where(corpus.reading.abstained[rows], "yes", "no").tolist(),
+            "issue_type": corpus.predictions.types[rows].tolist(),
+            "abstained": np.where(corpus.predictions.abstained[rows], "yes", "no").tolist(),
             "language": corpus.languages[rows].tolist(),
             "channel": windows.channels[rows].tolist(),
         }

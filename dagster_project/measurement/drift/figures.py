@@ -64,7 +64,7 @@ def type_mix(windows: Windows) -> str:
     with _drawing(7.2, 5.2) as drawing:
         places = np.arange(len(ISSUE_TYPES))
         for offset, (name, rows) in enumerate(windows.rows.items()):
-            types = windows.corpus.reading.types[rows]
+            types = windows.corpus.predictions.types[rows]
             shares = [float(np.mean(types == issue_type)) if len(rows) else 0.0 for issue_type in ISSUE_TYPES]
             drawing.axes.barh(places + 0.27 * (offset - 1), shares, height=0.26, color=_COLOURS[name], label=name)
         drawing.axes.set_yticks(places, [name.replace("_", " ") for name in ISSUE_TYPES])
@@ -80,7 +80,7 @@ def confidences(windows: Windows) -> str:
         edges = np.linspace(0, 1, 21)
         for name, rows in windows.rows.items():
             if len(rows):
-                values = windows.corpus.reading.confidences[rows]
+                values = windows.corpus.predictions.confidences[rows]
                 counts = np.histogram(values, edges)[0] / len(rows)
                 drawing.axes.stairs(counts, edges, color=_COLOURS[name], label=name, linewidth=1.6)
         drawing.axes.set_xlabel("confidence of the likeliest type")

@@ -21,11 +21,11 @@ from dagster_project.measurement.drift.evidently_pages import write_evidently
 from dagster_project.measurement.drift.windows import Progress, Windows, read_windows
 from models_ml.drift import (
     AccuracyEstimate,
-    Change,
     Comparison,
-    Finding,
+    DriftFinding,
+    DriftVerdict,
+    GroupChange,
     MovedWord,
-    Verdict,
     changes,
     compare,
     estimate_accuracy,
@@ -42,7 +42,7 @@ _SHOWN_CHANGES = 12
 class ExplainedFinding:
     """A finding, what it does to the expected accuracy (None if that is not how it acts), and a sentence about it."""
 
-    finding: Finding
+    finding: DriftFinding
     accuracy_effect: float | None
     sentence: str
 
@@ -52,7 +52,7 @@ class ExplainedChange:
     """A group of answers that moved the expected accuracy, what it is a group by, and a sentence about it."""
 
     by: str
-    change: Change
+    change: GroupChange
     sentence: str
 
 
@@ -93,7 +93,7 @@ class DriftReport:
     golden_accuracy: float | None
 
     @property
-    def verdicts(self) -> dict[str, Verdict]:
+    def verdicts(self) -> dict[str, DriftVerdict]:
         """By reference: ``drift``, ``no_drift`` or ``insufficient_data``."""
         return {name: one.comparison.verdict for name, one in self.against.items()}
 
@@ -182,7 +182,7 @@ def _against(windows: Windows, name: str) -> AgainstReference:
         findings.append(ExplainedFinding(finding, effect, sentence))
     findings.sort(key=lambda one: (not one.finding.drifted, -abs(one.accuracy_effect or 0.0), one.finding.kind))
     groupings = {
-        "issue type": corpus.reading.types.tolist(),
+        "issue type": corpus.predictions.types.tolist(),
         "topic": topics,
         "channel": windows.channels.tolist(),
         "language": corpus.languages.tolist(),

@@ -18,7 +18,7 @@ from dagster_project import lake
 from dagster_project.enrichment.labeling import LABELS_SCHEMA
 from dagster_project.home import Home
 from dagster_project.ingestion.contracts import schema_of
-from models_ml.drift import MAX_EMBEDDED, MAX_ROWS, Corpus, Judged, Reading, Rows, subsample
+from models_ml.drift import MAX_EMBEDDED, MAX_ROWS, Corpus, Judged, Predictions, Rows, subsample
 from models_ml.golden.golden_set import GoldenText, load_golden
 from models_ml.model.classifier import Classifier
 from models_ml.model.encoder import embed
@@ -153,11 +153,11 @@ def _sample(height: int, limit: int) -> list[int]:
 def _measure(model: Classifier, rows: pl.DataFrame, embedded: NDArray[np.bool_]) -> Corpus:
     texts = rows["text"].to_list()
     vectors = embed(model.encoder, [text for text, wanted in zip(texts, embedded, strict=True) if wanted])
-    embeddings = np.zeros((len(texts), model.taught.examples.shape[1]), dtype=np.float32)
+    embeddings = np.zeros((len(texts), model.heads.examples.shape[1]), dtype=np.float32)
     embeddings[embedded] = vectors
     return Corpus.measure(
         texts,
-        Reading(
+        Predictions(
             rows["best_type"].to_numpy().astype(np.str_), rows["confidence"].to_numpy(), rows["abstained"].to_numpy()
         ),
         embeddings,

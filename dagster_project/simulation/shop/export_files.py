@@ -26,7 +26,7 @@ from dagster_project.simulation.shop.feedback_files import (
     ZENDESK_FIELDS,
     feedback_files,
 )
-from dagster_project.simulation.shop.planted import Release
+from dagster_project.simulation.shop.planted import ShopRelease
 from dagster_project.simulation.shop.story import COUNTRIES, PLATFORMS, PRODUCT, Story
 from dagster_project.simulation.shop.traffic import Traffic
 
@@ -152,7 +152,7 @@ def _releases(story: Story) -> Files:
     }
 
 
-def _github_release(release: Release) -> dict[str, Any]:
+def _github_release(release: ShopRelease) -> dict[str, Any]:
     page = f"https://github.example.com/shop/shop-{release.platform}/releases/tag/v{release.version}"
     return {
         "id": release.number,

@@ -8,7 +8,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Release:
+class ShopRelease:
     """One version put out on one platform."""
 
     number: int

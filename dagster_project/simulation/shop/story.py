@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dagster_project.errors import ConfigurationError
-from dagster_project.simulation.shop.planted import Campaign, FlagChange, Planted, Release
+from dagster_project.simulation.shop.planted import Campaign, FlagChange, Planted, ShopRelease
 
 Floats = npt.NDArray[np.float64]
 
@@ -113,7 +113,7 @@ class Story:
         return total
 
     @cached_property
-    def releases(self) -> tuple[Release, ...]:
+    def releases(self) -> tuple[ShopRelease, ...]:
         """Every release from before the story (people must run something on day one) to its end, oldest first."""
         plans = [
             ("android", 260, (2.5556, 9.43, 16.40, 23.40, 31.38, 37.42), 7),
@@ -129,14 +129,14 @@ class Story:
                 releases.append(self._release(platform, last_number - back, offset))
         return tuple(sorted(releases, key=lambda release: (release.deployed_at, release.number)))
 
-    def _release(self, platform: str, number: int, days_before_end: float) -> Release:
+    def _release(self, platform: str, number: int, days_before_end: float) -> ShopRelease:
         version, previous = _version(number), _version(number - 1)
         notes = {
             ("android", "5.2.0"): "New checkout with saved delivery addresses.",
             ("ios", "4.8.0"): "New start page and image viewer.",
             ("ios", "4.8.1"): "Fixes a crash on the start page.",
         }.get((platform, version), "Small improvements and fixes.")
-        return Release(
+        return ShopRelease(
             number=90_000_000 + {"android": 1, "ios": 2, "web": 3}[platform] * 100_000 + number,
             version=version,
             previous_version=previous,
@@ -146,7 +146,7 @@ class Story:
             author={"android": "mara-android", "ios": "theo-ios", "web": "wen-web"}[platform],
         )
 
-    def release(self, platform: str, version: str) -> Release:
+    def release(self, platform: str, version: str) -> ShopRelease:
         """The release of a version."""
         return next(r for r in self.releases if (r.platform, r.version) == (platform, version))
 

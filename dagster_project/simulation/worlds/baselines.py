@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from dagster_project.simulation.worlds.simulate import Drawing
+from dagster_project.simulation.worlds.simulate import Simulation
 from dagster_project.simulation.worlds.timeline import HOURS, START, Floats
 
 _CONTENT = ("praise", "other", "feature_request")
@@ -20,19 +20,19 @@ _BLAMED_HOURS = 72
 
 
 @dataclass(frozen=True)
-class Rival:
+class RuleOfThumb:
     """A rule of thumb: its name, its score by hour (shape (hours,)), and the threshold that people usually take."""
 
     name: str
-    score: Callable[[Drawing], Floats]
+    score: Callable[[Simulation], Floats]
     threshold: float
     thresholds: tuple[float, ...]
     """What is tried for the picture."""
 
 
-def negative_count(drawing: Drawing) -> Floats:
+def negative_count(simulation: Simulation) -> Floats:
     """Standard deviations of the last day's negative feedback above the same weekday of up to four weeks before."""
-    daily = _trailing(_negative(drawing), 24)
+    daily = _trailing(_negative(simulation), 24)
     weeks = np.stack([_before(daily, 168 * week) for week in range(1, 5)])
     seen = np.isfinite(weeks)
     known = seen.sum(axis=0)
@@ -43,12 +43,12 @@ def negative_count(drawing: Drawing) -> Floats:
     return np.where((known >= 2) & (daily >= 5), score, 0.0)
 
 
-def error_rate(drawing: Drawing) -> Floats:
+def error_rate(simulation: Simulation) -> Floats:
     """The worst service's error rate of the last hour against its mean over the week before, from 20 errors on."""
     worst = np.zeros(HOURS)
-    if "service_metrics" not in drawing.rows:
+    if "service_metrics" not in simulation.rows:
         return worst
-    metrics = drawing.rows["service_metrics"].with_columns(hour=_hour("known_at"))
+    metrics = simulation.rows["service_metrics"].with_columns(hour=_hour("known_at"))
     for _, rows in metrics.filter(pl.col("hour") < HOURS).group_by("service"):
         sums = rows.group_by("hour").agg(pl.col("requests", "errors").sum())
         requests, errors = np.zeros(HOURS), np.zeros(HOURS)
@@ -61,21 +61,21 @@ def error_rate(drawing: Drawing) -> Floats:
     return worst
 
 
-def before_and_after(drawing: Drawing) -> Floats:
+def before_and_after(simulation: Simulation) -> Floats:
     """A day after each release: negative feedback of that day against the day before, from ten pieces on."""
-    negative, score = _negative(drawing), np.zeros(HOURS)
-    for _, release in drawing.releases:
-        hour = int(np.ceil(drawing.onset + release.hour))
+    negative, score = _negative(simulation), np.zeros(HOURS)
+    for _, release in simulation.releases:
+        hour = int(np.ceil(simulation.onset + release.hour))
         if 24 <= hour < HOURS - 24:
             after, before = negative[hour : hour + 24].sum(), negative[hour - 24 : hour].sum()
             score[hour + 24] = after / max(before, 1.0) if after >= 10 else 0.0
     return score
 
 
-RIVALS = (
-    Rival("z-score of negative feedback", negative_count, 3.0, (1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 7.0)),
-    Rival("error-rate threshold", error_rate, 3.0, (1.5, 2.0, 3.0, 5.0, 8.0, 15.0)),
-    Rival("before and after each release", before_and_after, 1.5, (1.2, 1.5, 2.0, 3.0, 5.0)),
+RULES_OF_THUMB = (
+    RuleOfThumb("z-score of negative feedback", negative_count, 3.0, (1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 7.0)),
+    RuleOfThumb("error-rate threshold", error_rate, 3.0, (1.5, 2.0, 3.0, 5.0, 8.0, 15.0)),
+    RuleOfThumb("before and after each release", before_and_after, 1.5, (1.2, 1.5, 2.0, 3.0, 5.0)),
 )
 
 
@@ -91,27 +91,29 @@ class Alarms:
     blamed: tuple[str | None, ...]
 
 
-def alarms(drawing: Drawing, scores: Floats, threshold: float) -> Alarms:
+def alarms(simulation: Simulation, scores: Floats, threshold: float) -> Alarms:
     """The alarms of a score by hour; every one blames the latest release of the three days before."""
     raised: list[float] = []
     last = -np.inf
     for hour in np.flatnonzero(scores >= threshold).tolist():
         if hour - last > _QUIET_HOURS:
-            raised.append(float(hour) - drawing.onset)
+            raised.append(float(hour) - simulation.onset)
         last = hour
-    high = np.flatnonzero(scores >= threshold) - drawing.onset
+    high = np.flatnonzero(scores >= threshold) - simulation.onset
     first = float(high[high >= 0][0]) if (high >= 0).any() else None
-    return Alarms(first, tuple(raised), tuple(_latest(drawing, hour) for hour in raised))
+    return Alarms(first, tuple(raised), tuple(_latest(simulation, hour) for hour in raised))
 
 
-def _latest(drawing: Drawing, hour: float) -> str | None:
-    out = [(one.hour, drawing.change_id(one)) for _, one in drawing.releases if 0 <= hour - one.hour <= _BLAMED_HOURS]
+def _latest(simulation: Simulation, hour: float) -> str | None:
+    out = [
+        (one.hour, simulation.change_id(one)) for _, one in simulation.releases if 0 <= hour - one.hour <= _BLAMED_HOURS
+    ]
     return max(out)[1] if out else None
 
 
-def _negative(drawing: Drawing) -> Floats:
+def _negative(simulation: Simulation) -> Floats:
     """Negative feedback by the hour at which it became known; ratings where there are any, else the topic."""
-    said = drawing.rows["feedback"].with_columns(hour=_hour("known_at"))
+    said = simulation.rows["feedback"].with_columns(hour=_hour("known_at"))
     rated, complains = pl.col("rating").is_not_null(), ~pl.col("issue_type").is_in(_CONTENT)
     is_negative = pl.when(rated).then(pl.col("rating") <= 2).otherwise(complains)
     counted = said.filter(is_negative, pl.col("hour").is_between(0, HOURS - 1)).group_by("hour").len()

@@ -17,7 +17,7 @@ _TYPICAL_PER_DAY, _SPREAD = 40.0, 0.6
 _LEAST, _MOST = 12.0, 160.0
 
 
-def cast(must_fire: int, must_not: int, seed: int, scale: float = 1.0) -> list[World]:
+def build_worlds(must_fire: int, must_not: int, seed: int, scale: float = 1.0) -> list[World]:
     """So many worlds of both lists, all scenarios in turn; the same seed gives the same worlds, at any scale.
 
     Args:
@@ -31,7 +31,7 @@ def cast(must_fire: int, must_not: int, seed: int, scale: float = 1.0) -> list[W
     return [_world(scenario, number, seed, scale) for number, scenario in enumerate([*fires, *quiet])]
 
 
-def one(scenario: str, seed: int) -> World:
+def build_world(scenario: str, seed: int) -> World:
     """One world of a scenario.
 
     Raises:

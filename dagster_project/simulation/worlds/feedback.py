@@ -11,7 +11,7 @@ import polars as pl
 from dagster_project.lake import INSTANT
 from dagster_project.simulation.shop.story import COUNTRIES, PLATFORMS
 from dagster_project.simulation.worlds.scenario import BREAKABLE, NEW_COUNTRY, Trouble
-from dagster_project.simulation.worlds.timeline import HOURS, START, Course, Ints, instants
+from dagster_project.simulation.worlds.timeline import HOURS, START, Ints, Timeline, instants
 
 _MIX = {
     "praise": 26.0, "other": 12.0, "feature_request": 9.0, "feature_bug": 7.0, "ui_usability": 6.0,
@@ -27,12 +27,12 @@ _DISPERSION = 0.2
 """Standard deviation of a day's level of each issue type against its mean, beyond chance."""
 
 
-def feedback(course: Course, label_errors: float = 0.0) -> pl.DataFrame:
+def feedback(timeline: Timeline, label_errors: float = 0.0) -> pl.DataFrame:
     """What is said, with the label of each piece: the columns of both lake tables that matter."""
-    pieces = [_usual(course), *(_complaints(course, one) for one in course.world.plot.troubles)]
+    pieces = [_usual(timeline), *(_complaints(timeline, one) for one in timeline.world.plot.troubles)]
     said = pl.concat([piece for piece in pieces if piece.height] or pieces[:1])
-    said = _quirky(course, said, label_errors)
-    product = course.world.product
+    said = _quirky(timeline, said, label_errors)
+    product = timeline.world.product
     return said.with_columns(
         pl.lit(product).alias("product"),
         pl.format("{}-{}", pl.lit(product), pl.int_range(pl.len())).alias("feedback_id"),
@@ -40,28 +40,35 @@ def feedback(course: Course, label_errors: float = 0.0) -> pl.DataFrame:
     ).filter(pl.col("known_at") < START + timedelta(hours=HOURS))
 
 
-def _usual(course: Course) -> pl.DataFrame:
+def _usual(timeline: Timeline) -> pl.DataFrame:
     """What people always say, and more of it in a crowd."""
-    mix = np.array(list(_MIX.values())) * course.rng.lognormal(0, 0.25, len(TYPES))
-    level = course.rng.gamma(1 / _DISPERSION**2, _DISPERSION**2, (HOURS // 24 + 1, len(TYPES)))
-    rate = course.world.per_day / 24 * np.outer(course.crowd, mix / mix.sum()) * level[np.arange(HOURS) // 24]
-    for crowd in course.world.plot.crowds:
-        during = (course.hours >= crowd.start) & (course.hours < crowd.end)
+    mix = np.array(list(_MIX.values())) * timeline.rng.lognormal(0, 0.25, len(TYPES))
+    level = timeline.rng.gamma(1 / _DISPERSION**2, _DISPERSION**2, (HOURS // 24 + 1, len(TYPES)))
+    rate = timeline.world.per_day / 24 * np.outer(timeline.crowd, mix / mix.sum()) * level[np.arange(HOURS) // 24]
+    for crowd in timeline.world.plot.crowds:
+        during = (timeline.hours >= crowd.start) & (timeline.hours < crowd.end)
         for issue_type, factor in crowd.talk.items():
             rate[during, TYPES.index(issue_type)] *= factor
-    return _said(course, course.rng.poisson(rate), None)
+    return _said(timeline, timeline.rng.poisson(rate), None)
 
 
-def _complaints(course: Course, trouble: Trouble) -> pl.DataFrame:
+def _complaints(timeline: Timeline, trouble: Trouble) -> pl.DataFrame:
     """What a trouble adds."""
-    rate = course.world.per_day / 24 * trouble.lift * course.crowd * course.strength(trouble) * course.share(trouble)
+    rate = (
+        timeline.world.per_day
+        / 24
+        * trouble.lift
+        * timeline.crowd
+        * timeline.strength(trouble)
+        * timeline.share(trouble)
+    )
     counts = np.zeros((HOURS, len(TYPES)), dtype=np.int64)
-    counts[:, TYPES.index(trouble.issue_type)] = course.rng.poisson(rate)
-    return _said(course, counts, trouble)
+    counts[:, TYPES.index(trouble.issue_type)] = timeline.rng.poisson(rate)
+    return _said(timeline, counts, trouble)
 
 
-def _said(course: Course, counts: Ints, trouble: Trouble | None) -> pl.DataFrame:
-    rng = course.rng
+def _said(timeline: Timeline, counts: Ints, trouble: Trouble | None) -> pl.DataFrame:
+    rng = timeline.rng
     hour, kind = (np.repeat(axis.ravel(), counts.ravel()) for axis in np.indices(counts.shape))
     size = len(hour)
     platform = rng.choice(len(PLATFORMS), size, p=list(PLATFORMS.values()))
@@ -69,9 +76,9 @@ def _said(course: Course, counts: Ints, trouble: Trouble | None) -> pl.DataFrame
     names, places = np.array(list(PLATFORMS)), np.array([*COUNTRIES, NEW_COUNTRY])
     if trouble and trouble.release:
         platform[:] = list(PLATFORMS).index(trouble.release.platform)
-    if course.world.plot.quirk == "new_locale" and trouble is None:
-        country[(course.hours[hour] > 0) & (rng.random(size) < 0.3)] = len(COUNTRIES)
-    version = _versions(course, hour, platform, trouble)
+    if timeline.world.plot.quirk == "new_locale" and trouble is None:
+        country[(timeline.hours[hour] > 0) & (rng.random(size) < 0.3)] = len(COUNTRIES)
+    version = _versions(timeline, hour, platform, trouble)
     channel = rng.choice(list(_CHANNELS), size, p=list(_CHANNELS.values()))
     if trouble and trouble.channel:
         channel[:] = trouble.channel
@@ -97,23 +104,23 @@ def _said(course: Course, counts: Ints, trouble: Trouble | None) -> pl.DataFrame
     )
 
 
-def _versions(course: Course, hour: Ints, platform: Ints, trouble: Trouble | None) -> npt.NDArray[np.str_]:
+def _versions(timeline: Timeline, hour: Ints, platform: Ints, trouble: Trouble | None) -> npt.NDArray[np.str_]:
     """The version each writer runs: that of the trouble's release, else by adoption."""
-    drawn, chosen = course.rng.random(len(hour)), np.empty(len(hour), dtype=object)
+    drawn, chosen = timeline.rng.random(len(hour)), np.empty(len(hour), dtype=object)
     for number, name in enumerate(PLATFORMS):
-        versions, shares = course.adoption[name]
+        versions, shares = timeline.adoption[name]
         here = np.flatnonzero(platform == number)
         ladder = np.cumsum(shares, axis=1)
         ladder[:, -1] = 1.0
         chosen[here] = np.array(versions, dtype=object)[(drawn[here, None] >= ladder[hour[here]]).sum(axis=1)]
     if trouble and trouble.release:
-        chosen[:] = course.version_of(trouble.release)
+        chosen[:] = timeline.version_of(trouble.release)
     return chosen.astype(str)
 
 
-def _quirky(course: Course, said: pl.DataFrame, label_errors: float) -> pl.DataFrame:
+def _quirky(timeline: Timeline, said: pl.DataFrame, label_errors: float) -> pl.DataFrame:
     """The quirks of the way in: wrong labels, old rows, copies, wrong clocks."""
-    rng, onset, quirk = course.rng, course.onset_at(), course.world.plot.quirk
+    rng, onset, quirk = timeline.rng, timeline.onset_at(), timeline.world.plot.quirk
     if quirk == "classifier_drift":
         wrong = (pl.col("known_at") >= onset) & pl.col("issue_type").is_in(["praise", "other", "feature_request"])
         victim = list(BREAKABLE)[rng.integers(len(BREAKABLE))]
@@ -125,7 +132,7 @@ def _quirky(course: Course, said: pl.DataFrame, label_errors: float) -> pl.DataF
         said = said.with_columns(skewed.otherwise("occurred_at").alias("occurred_at"))
     if quirk == "duplicates":
         recent = said.filter(pl.col("known_at").is_between(onset - timedelta(days=3), onset))
-        again = recent.sample(fraction=0.5, seed=course.world.seed).with_columns(
+        again = recent.sample(fraction=0.5, seed=timeline.world.seed).with_columns(
             pl.lit(onset + timedelta(minutes=30)).cast(INSTANT).alias("known_at"),
             pl.int_range(pl.len()).alias("told"),
         )

@@ -15,7 +15,7 @@ from dagster_project.decisioning.published import publish, read_rows
 from dagster_project.enrichment.labeling import LABELS_SCHEMA
 from dagster_project.home import Home
 from dagster_project.ingestion.contracts import FURTHER_TABLES, TABLES, schema_of
-from dagster_project.simulation.worlds.simulate import Drawing
+from dagster_project.simulation.worlds.simulate import Simulation
 from dagster_project.simulation.worlds.timeline import DAYS_AFTER, DAYS_BEFORE, START
 
 Progress = Callable[[str], None]
@@ -32,9 +32,9 @@ _CONSTANTS: dict[str, dict[str, str | float]] = {
 }
 
 
-def set_up(home: Home, drawings: Sequence[Drawing]) -> None:
+def set_up(home: Home, simulations: Sequence[Simulation]) -> None:
     """Make these worlds the whole of a home's lake."""
-    drawn = [drawing.rows for drawing in drawings]
+    drawn = [simulation.rows for simulation in simulations]
     rows = {table: pl.concat([own[table] for own in drawn if table in own]) for table in {*chain(*drawn)}}
     said = rows["feedback"]
     rows["feedback"] = said.with_columns(text="feedback_id")

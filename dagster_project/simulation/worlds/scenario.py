@@ -31,7 +31,7 @@ BREAKABLE = {
 
 
 @dataclass(frozen=True)
-class Release:
+class Rollout:
     """A release to one platform; ``reach`` is the share of its people who may get it."""
 
     platform: str
@@ -62,7 +62,7 @@ class Trouble:
     start: float = 0.0
     end: float | None = None
     grows: float = 0.0
-    release: Release | None = None
+    release: Rollout | None = None
     error_rate: float | None = None
     left: float = 1.0
     copies: float = 0.0
@@ -88,11 +88,11 @@ class Plot:
     should open, ``excused`` those for which one may.
     """
 
-    changes: tuple[Release | Flag, ...] = ()
+    changes: tuple[Rollout | Flag, ...] = ()
     troubles: tuple[Trouble, ...] = ()
     crowds: tuple[Crowd, ...] = ()
     quirk: Quirk = ""
-    culprit: Release | Flag | None = None
+    culprit: Rollout | Flag | None = None
     expected: tuple[str, ...] = ()
     excused: tuple[str, ...] = ()
     per_day: float | None = None
@@ -128,16 +128,16 @@ class Dice:
         """A platform whose versions people install."""
         return self.one_of("android", "ios")
 
-    def innocent_release(self) -> Release:
+    def innocent_release(self) -> Rollout:
         """A harmless release shortly before the onset: the first one that a hasty eye would blame."""
-        return Release(self.app(), -self.between(1, 20))
+        return Rollout(self.app(), -self.between(1, 20))
 
-    def breakage(self, release: Release | None, **details: float | None) -> Trouble:
+    def breakage(self, release: Rollout | None, **details: float | None) -> Trouble:
         """Some function fails, where a release runs or everywhere; customers complain and machines see it."""
         issue_type = self.one_of(*BREAKABLE)
         return self.failure(issue_type, release, **details)
 
-    def failure(self, issue_type: str, release: Release | None, **details: float | None) -> Trouble:
+    def failure(self, issue_type: str, release: Rollout | None, **details: float | None) -> Trouble:
         """One function fails; unless said otherwise, strongly enough to be seen within a day or two."""
         usual: dict[str, float | None] = {
             "lift": self.between(0.25, 0.8),

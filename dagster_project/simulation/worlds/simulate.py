@@ -1,4 +1,4 @@
-"""One world drawn: its course, and the rows that it leaves in the lake."""
+"""One world drawn: its timeline, and the rows that it leaves in the lake."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from functools import cached_property
 import polars as pl
 
 from dagster_project.simulation.worlds import changes, feedback, telemetry
-from dagster_project.simulation.worlds.timeline import Course
+from dagster_project.simulation.worlds.timeline import Timeline
 
 
 @dataclass
-class Drawing(Course):
-    """A world's course and its rows; ``label_errors`` is the share of labels that are wrong at random."""
+class Simulation(Timeline):
+    """A world's timeline and its rows; ``label_errors`` is the share of labels that are wrong at random."""
 
     label_errors: float = 0.0
 

@@ -1,4 +1,4 @@
-"""The course of a world: its clock, its releases and who runs which, how strong its troubles are, how big its crowds.
+"""The timeline of a world: its clock, its releases and who runs which, how strong its troubles are, how big its crowds.
 
 Time is a grid of whole hours; arrays have one entry per hour of the story, shape (hours,) unless said otherwise.
 """
@@ -15,7 +15,7 @@ import polars as pl
 
 from dagster_project.lake import INSTANT
 from dagster_project.simulation.shop.story import HOURS_OF_DAY, PLATFORMS, WEEKDAYS, updated
-from dagster_project.simulation.worlds.scenario import Flag, Release, Trouble, World
+from dagster_project.simulation.worlds.scenario import Flag, Rollout, Trouble, World
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -27,7 +27,7 @@ HOURS = (DAYS_BEFORE + DAYS_AFTER) * 24
 
 
 @dataclass
-class Course:
+class Timeline:
     """How one world goes: its clock, its releases and who runs which, its troubles and its crowds."""
 
     world: World
@@ -50,9 +50,9 @@ class Course:
         """The middle of each hour, in hours from the onset."""
         return np.arange(HOURS, dtype=np.float64) + 0.5 - np.float64(self.onset)
 
-    def _scheduled(self) -> tuple[tuple[str, Release], ...]:
+    def _scheduled(self) -> tuple[tuple[str, Rollout], ...]:
         """Every release with its version, oldest first: the plot's, and a harmless one a week on each platform."""
-        own = [change for change in self.world.plot.changes if isinstance(change, Release)]
+        own = [change for change in self.world.plot.changes if isinstance(change, Rollout)]
         weekly = []
         for platform in PLATFORMS:
             phase = float(self.rng.uniform(0, 168))
@@ -60,17 +60,17 @@ class Course:
                 hour = week * 168 + phase
                 near = any(abs(one.hour - hour) < 72 for one in own if one.platform == platform)
                 if hour < DAYS_AFTER * 24 and not near:
-                    weekly.append(Release(platform, hour))
+                    weekly.append(Rollout(platform, hour))
         ordered = sorted([*weekly, *own], key=lambda one: (one.platform, one.hour))
         return tuple((f"{20 + number // 10}.{number % 10}", one) for number, one in enumerate(ordered))
 
-    def change_id(self, change: Release | Flag) -> str:
+    def change_id(self, change: Rollout | Flag) -> str:
         """The id under which the decisions know a change of the plot."""
         if isinstance(change, Flag):
             return f"{change.key}@{self.instant(change.hour):%Y-%m-%d %H:%M}"
         return f"{self.world.product}:{self.version_of(change)}"
 
-    def version_of(self, release: Release) -> str:
+    def version_of(self, release: Rollout) -> str:
         """The version that a release brought."""
         return next(version for version, one in self.releases if one is release)
 
