@@ -1,6 +1,6 @@
-"""History lived again: decide as of one instant after another, and note when each issue appears, changes and ends.
+"""Replay (backtest): decide as of one instant after another, and report when each issue appears, changes and ends.
 
-This is how "on what day would we have known?" is answered honestly: each step sees only what was known by then.
+Each step sees only rows known by its instant, so the replay shows on what day an issue would have been detected.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from dagster_project.ingestion.sources import load_sources
 
 @dataclass(frozen=True)
 class ReplayEvent:
-    """One thing that became known at one step: an issue appeared, was judged anew, or was over."""
+    """Change of an issue at one step; ``kind`` is ``new``, ``judged`` (status or verdict changed) or ``over``."""
 
     as_of: datetime
     kind: str
@@ -36,7 +36,7 @@ class ReplayEvent:
     feedback_count: int
 
     def line(self) -> str:
-        """The event as one line for a terminal."""
+        """Format as one line for a terminal."""
         suspect = f" (suspect {self.suspect_version})" if self.suspect_version else ""
         where = f" in {self.scope_country}" if self.scope_country else ""
         return (
@@ -47,7 +47,7 @@ class ReplayEvent:
 
 @dataclass(frozen=True)
 class ReplayStep:
-    """One instant of the replay and what became known at it."""
+    """One instant of the replay, with its events."""
 
     as_of: datetime
     events: list[ReplayEvent] = field(default_factory=list)
@@ -62,7 +62,7 @@ def replay(
     step: timedelta,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Iterator[ReplayStep]:
-    """Decide as of every instant from ``start`` to ``end``; yields each step as it is done.
+    """Land and label the sources, then decide as of every instant from ``start`` to ``end``; yields each step.
 
     Raises:
         ConfigurationError: ``end`` lies before ``start``.
@@ -77,7 +77,7 @@ def replay(
 def steps(
     home: Home, start: datetime, end: datetime, step: timedelta, progress: Callable[[str], None]
 ) -> Iterator[ReplayStep]:
-    """Decide at one instant after the other."""
+    """Decide as of each instant on a prepared lake; yields each step."""
     known: dict[str, tuple[str, str, str | None]] = {}
     as_of = start
     while as_of <= end:

@@ -1,4 +1,4 @@
-"""A rehearsal: a scenario with a known truth, acted out in a home of its own and replayed."""
+"""Rehearsal: replay a scenario with a known truth in a temporary home."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dagster_project.simulation.worlds.timeline import DAYS_AFTER
 def rehearse(
     scenario: str, *, seed: int, step: timedelta, progress: Callable[[str], None] = lambda _: None
 ) -> tuple[str, Iterator[ReplayStep]]:
-    """Act a scenario out in a home of its own, labels given: its truth in words, and the steps from its onset on.
+    """Simulate a scenario in a temporary home and replay it; returns its truth as text, and the steps from the onset.
 
     Raises:
         ConfigurationError: there is no scenario of that name.
@@ -29,10 +29,10 @@ def rehearse(
     truth.append(f"to blame: {simulation.change_id(plot.culprit)}" if plot.culprit else "no change is to blame")
     truth.append(f"should open: {', '.join(plot.expected) or 'nothing'}")
 
-    def act() -> Iterator[ReplayStep]:
+    def replayed() -> Iterator[ReplayStep]:
         with tempfile.TemporaryDirectory() as folder:
             home = Home(Path(folder))
             runner.set_up(home, [simulation])
             yield from steps(home, onset, onset + timedelta(days=DAYS_AFTER - 1), step, progress)
 
-    return "; ".join(truth), act()
+    return "; ".join(truth), replayed()

@@ -1,7 +1,7 @@
-"""Evidently's own drift pages, to look around in: every measured column and the main directions of the vectors.
+"""Evidently drift pages for exploration: every measured column, and the principal components of the vectors.
 
-Their verdicts are Evidently's, column by column and without a correction for the many; the verdict to act on is ours.
-Only numbers and categories go in, no text. The one place that hands rows to pandas.
+Evidently tests each column without correction for multiple tests; act on the verdict of ``models_ml.drift``. Only
+numbers and categories are passed on, no text. This is the only use of pandas.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The figures of the drift page, each an inline SVG that comes out the same for the same input."""
+"""Figures of the drift page, as deterministic inline SVG."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SHOWN_POINTS = 400
 
 
 class _Drawing:
-    """A figure that is being drawn, and its SVG once it is done."""
+    """A figure in progress, and its SVG afterwards."""
 
     svg = ""
 
@@ -46,7 +46,7 @@ def _drawing(width: float, height: float) -> Iterator[_Drawing]:
 
 
 def effects(comparison: Comparison) -> str:
-    """Every effect as a multiple of its practical minimum; what counts as drift is red."""
+    """Effects as multiples of their practical minimum; drift in red."""
     with _drawing(7.2, 2.6) as drawing:
         findings = comparison.findings[::-1]
         drawing.axes.barh(
@@ -90,7 +90,7 @@ def confidences(windows: Windows) -> str:
 
 
 def accuracies(estimates: Mapping[str, AccuracyEstimate], measured: float | None) -> str:
-    """The expected accuracy of each window with its interval, and what was measured on the golden set."""
+    """Expected accuracy of each window with its interval, and the measured accuracy on the golden set."""
     with _drawing(7.2, 1.7) as drawing:
         for name, one in estimates.items():
             if one.accuracy is not None and one.low is not None and one.high is not None:

@@ -1,7 +1,7 @@
-"""The drift report: compare the windows, rank what moved the expected accuracy, and write it for people and machines.
+"""Drift report: compare the windows, rank groups by their effect on the expected accuracy, write HTML and JSON.
 
 ``drift.json`` holds everything the page shows and is byte-equal for equal inputs; ``index.html`` is self-contained and
-leads to Evidently's pages beside it.
+links to Evidently's pages beside it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _SHOWN_CHANGES = 12
 
 @dataclass(frozen=True)
 class ExplainedFinding:
-    """A finding, what it does to the expected accuracy (None if that is not how it acts), and a sentence about it."""
+    """A drift finding, its effect on the expected accuracy (None if not applicable), and a sentence."""
 
     finding: DriftFinding
     accuracy_effect: float | None
@@ -49,7 +49,7 @@ class ExplainedFinding:
 
 @dataclass(frozen=True)
 class ExplainedChange:
-    """A group of answers that moved the expected accuracy, what it is a group by, and a sentence about it."""
+    """A group of answers that changed the expected accuracy, its grouping, and a sentence."""
 
     by: str
     change: GroupChange
@@ -58,7 +58,7 @@ class ExplainedChange:
 
 @dataclass(frozen=True)
 class AgainstReference:
-    """The current window against one reference; findings and changes stand with the largest effect first."""
+    """Comparison of the current window with one reference; largest effects first."""
 
     comparison: Comparison
     findings: tuple[ExplainedFinding, ...]
@@ -68,10 +68,10 @@ class AgainstReference:
 
 @dataclass(frozen=True)
 class DriftReport:
-    """What one report found and where it lies.
+    """Result of one drift report.
 
     Attributes:
-        folder: where the pages and drift.json are.
+        folder: folder of the pages and drift.json.
         page: its index.html.
         as_of: the end of the current window.
         window: the length of the current and the previous window.
@@ -137,13 +137,13 @@ def write_report(
 
     Args:
         home: the installation.
-        as_of: the end of the current window; only what was known by then counts.
+        as_of: end of the current window; only rows known by then count.
         window: the length of the current and the previous window.
-        progress: told what is going on.
+        progress: called with each step.
 
     Raises:
         GoldenSetError: the golden set is missing or wrong.
-        NoChampionError: no model is fit to serve.
+        NoChampionError: no model was promoted yet.
     """
     model = champion(home.models, golden=home.golden, progress=progress)
     windows = read_windows(home, model, as_of, window, progress=progress)
@@ -213,7 +213,7 @@ def _plain(one: AgainstReference) -> dict[str, Any]:
 
 
 def _rounded(value: Any) -> Any:
-    """Floats to four places, so that the last bits of a sum do not make two reports differ."""
+    """Round floats to four places, so that reports are byte-equal on every machine."""
     if isinstance(value, float):
         return round(value, 4) + 0.0
     if isinstance(value, dict):

@@ -1,6 +1,7 @@
-"""Three rivals: what a team would write first. They see the same worlds, and blame the release that went out last.
+"""Baseline detectors: three rules of thumb that a team would write first, run on the same worlds.
 
-Each gives a score at every hour; an alarm is a score at or above a threshold, and alarms within two days are one.
+Each gives a score per hour. A score at or above the threshold is an alarm; alarms within two days are one. An alarm
+blames the latest release.
 """
 
 from __future__ import annotations
@@ -21,30 +22,30 @@ _BLAMED_HOURS = 72
 
 @dataclass(frozen=True)
 class RuleOfThumb:
-    """A rule of thumb: its name, its score by hour (shape (hours,)), and the threshold that people usually take."""
+    """A baseline detector: name, score by hour (shape (hours,)), and its customary threshold."""
 
     name: str
     score: Callable[[Simulation], Floats]
     threshold: float
     thresholds: tuple[float, ...]
-    """What is tried for the picture."""
+    """Thresholds of the trade-off curve."""
 
 
 def negative_count(simulation: Simulation) -> Floats:
-    """Standard deviations of the last day's negative feedback above the same weekday of up to four weeks before."""
+    """Z-score: negative feedback of the last 24 hours against the same weekday of up to four weeks before."""
     daily = _trailing(_negative(simulation), 24)
     weeks = np.stack([_before(daily, 168 * week) for week in range(1, 5)])
     seen = np.isfinite(weeks)
     known = seen.sum(axis=0)
     mean = np.where(seen, weeks, 0).sum(axis=0) / np.maximum(known, 1)
-    # Of so few weeks the deviation is hardly known; no less than chance alone would make.
+    # So few weeks hardly determine the deviation: at least that of a Poisson count.
     spread = np.sqrt(np.where(seen, (weeks - mean) ** 2, 0).sum(axis=0) / np.maximum(known - 1, 1))
     score = (daily - mean) / np.maximum(spread, np.sqrt(np.maximum(mean, 1)))
     return np.where((known >= 2) & (daily >= 5), score, 0.0)
 
 
 def error_rate(simulation: Simulation) -> Floats:
-    """The worst service's error rate of the last hour against its mean over the week before, from 20 errors on."""
+    """Error-rate ratio: last hour against the mean of the week before, worst service, from 20 errors on."""
     worst = np.zeros(HOURS)
     if "service_metrics" not in simulation.rows:
         return worst
@@ -62,7 +63,7 @@ def error_rate(simulation: Simulation) -> Floats:
 
 
 def before_and_after(simulation: Simulation) -> Floats:
-    """A day after each release: negative feedback of that day against the day before, from ten pieces on."""
+    """Before and after: negative feedback of the day after each release against the day before, from ten pieces on."""
     negative, score = _negative(simulation), np.zeros(HOURS)
     for _, release in simulation.releases:
         hour = int(np.ceil(simulation.onset + release.hour))
@@ -81,9 +82,9 @@ RULES_OF_THUMB = (
 
 @dataclass(frozen=True)
 class Alarms:
-    """What a rule raised: hours from the onset of each alarm, and the change that it blames for each (if any).
+    """Alarms of one detector: hours from the onset, and the change blamed by each (or None).
 
-    ``first_after`` is the first hour after the onset with a score that high, even if the alarm began before.
+    ``first_after`` is the first hour after the onset with a score above the threshold, even if the alarm began before.
     """
 
     first_after: float | None
@@ -92,7 +93,7 @@ class Alarms:
 
 
 def alarms(simulation: Simulation, scores: Floats, threshold: float) -> Alarms:
-    """The alarms of a score by hour; every one blames the latest release of the three days before."""
+    """Turn scores by hour into alarms; each blames the latest release of the three days before."""
     raised: list[float] = []
     last = -np.inf
     for hour in np.flatnonzero(scores >= threshold).tolist():
@@ -112,18 +113,18 @@ def _latest(simulation: Simulation, hour: float) -> str | None:
 
 
 def _negative(simulation: Simulation) -> Floats:
-    """Negative feedback by the hour at which it became known; ratings where there are any, else the topic."""
-    said = simulation.rows["feedback"].with_columns(hour=_hour("known_at"))
+    """Negative feedback by the hour at which it became known: by rating if there is one, else by topic."""
+    feedback = simulation.rows["feedback"].with_columns(hour=_hour("known_at"))
     rated, complains = pl.col("rating").is_not_null(), ~pl.col("issue_type").is_in(_CONTENT)
     is_negative = pl.when(rated).then(pl.col("rating") <= 2).otherwise(complains)
-    counted = said.filter(is_negative, pl.col("hour").is_between(0, HOURS - 1)).group_by("hour").len()
+    counted = feedback.filter(is_negative, pl.col("hour").is_between(0, HOURS - 1)).group_by("hour").len()
     counts = np.zeros(HOURS)
     counts[counted["hour"].to_numpy()] = counted["len"]
     return counts
 
 
 def _hour(column: str) -> pl.Expr:
-    """The first full hour of the story at or after an instant."""
+    """First full hour of the timeline at or after an instant."""
     return ((pl.col(column) - START).dt.total_seconds() / 3600).ceil().cast(pl.Int64)
 
 
@@ -134,5 +135,5 @@ def _trailing(values: Floats, hours: int) -> Floats:
 
 
 def _before(values: Floats, hours: int) -> Floats:
-    """The value so many hours earlier; NaN where the story had not begun."""
+    """Lag by ``hours``; NaN before the start."""
     return np.concatenate([np.full(hours, np.nan), values[:-hours]])

@@ -1,4 +1,4 @@
-"""What a company announces of a world: releases, flags, campaigns."""
+"""Rows of announced changes: releases, flag changes, campaigns."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dagster_project.simulation.worlds.timeline import Timeline
 
 
 def releases(timeline: Timeline) -> pl.DataFrame:
-    """Every release of the product."""
+    """Rows of ``releases``."""
     return pl.DataFrame(
         [
             {
@@ -30,7 +30,7 @@ def releases(timeline: Timeline) -> pl.DataFrame:
 
 
 def flag_changes(timeline: Timeline) -> pl.DataFrame:
-    """Every switch of a flag: the plot's, and a harmless one about every five days."""
+    """Rows of ``flag_changes``: the plot's, and a harmless one about every five days."""
     own = [one for one in timeline.world.plot.changes if isinstance(one, Flag)]
     first = -float(timeline.rng.uniform(300, 420))
     harmless = [Flag(f"trial_{number}", first + 120 * number) for number in range(4)]
@@ -50,7 +50,7 @@ def flag_changes(timeline: Timeline) -> pl.DataFrame:
 
 
 def campaigns(timeline: Timeline) -> pl.DataFrame:
-    """Announced campaigns; a crowd may come without one."""
+    """Rows of ``campaigns``: the crowds that were announced."""
     schema = {"campaign_id": pl.String, "product": pl.String, "kind": pl.String}
     instants = {"started_at": INSTANT, "ended_at": INSTANT, "known_at": INSTANT}
     return pl.DataFrame(

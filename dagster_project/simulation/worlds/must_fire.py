@@ -1,4 +1,4 @@
-"""Worlds in which something of ours breaks: an issue must open, and the change that caused it, if one did, be named."""
+"""Scenarios with a real incident: an issue must open, and the change that caused it, if any, must be named."""
 
 from __future__ import annotations
 

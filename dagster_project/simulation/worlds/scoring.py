@@ -1,4 +1,4 @@
-"""The judge: what was decided of each world, against its truth."""
+"""Scoring: compare the decisions on each world with its truth."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from dagster_project.simulation.worlds.timeline import DAYS_AFTER, DAYS_BEFORE
 
 _WARM_UP_DAYS = 7
 MONTHS_PER_WORLD = (DAYS_BEFORE + DAYS_AFTER - _WARM_UP_DAYS) / 30
-"""For how long a world could raise a false alarm, in product-months."""
+"""Observation time of a world for false alarms, in product-months."""
 
 
 @dataclass(frozen=True)
 class WorldOutcome:
-    """What came of one world.
+    """Score of one world.
 
-    ``delay_hours`` and ``complaints_before`` run from the onset to the first alarm of an expected type, None where none
-    came. ``names_culprit`` tells whether the last look named the change that was to blame (None: there is none).
-    ``blames_innocent`` tells whether some look named a change that was not; ``false_rollbacks`` counts those that it
-    even wanted undone, ``false_urgent`` issues of P1 or P2 for which there was no reason.
+    ``delay_hours`` and ``complaints_before`` run from the onset to the first alarm of an expected type; None if missed.
+    ``names_culprit`` is True if the last look named the guilty change (None: there is none). ``blames_innocent`` is
+    True if any look named another change; ``false_rollbacks`` counts those with ``rollback_supported``.
+    ``false_urgent`` counts issues of P1 or P2 without a reason in the plot.
     """
 
     scenario: str
@@ -38,7 +38,7 @@ class WorldOutcome:
 
 
 def score_world(simulation: Simulation, own: pl.DataFrame) -> WorldOutcome:
-    """One world's outcome from its issues at all looks (``stage.issues_at``)."""
+    """Score one world from its issues at all looks (``runner.issues_at``)."""
     world, plot, onset = simulation.world, simulation.world.plot, simulation.onset_at()
     culprit = simulation.change_id(plot.culprit) if plot.culprit else None
     innocent = pl.col("suspect_release_id").is_not_null()
@@ -65,19 +65,19 @@ def score_world(simulation: Simulation, own: pl.DataFrame) -> WorldOutcome:
 
 
 def score_worlds(simulations: Sequence[Simulation], issues: pl.DataFrame) -> list[WorldOutcome]:
-    """Every world's outcome."""
+    """Score every world."""
     return [score_world(simulation, own) for simulation, own in each(simulations, issues)]
 
 
 def each(simulations: Sequence[Simulation], rows: pl.DataFrame) -> Iterator[tuple[Simulation, pl.DataFrame]]:
-    """Every world with its own rows of a mart."""
+    """Pair every world with its rows of a mart."""
     parts = {product: part for (product,), part in rows.group_by("product", maintain_order=True)}
     for simulation in simulations:
         yield simulation, parts.get(simulation.world.product, rows.clear())
 
 
 def score_rule_of_thumb(simulation: Simulation, raised: Alarms) -> WorldOutcome:
-    """A rival's outcome. It knows no issue types, so any alarm after the onset of something real is right."""
+    """Score a baseline detector. It knows no issue types, so any alarm after a real onset counts as right."""
     world, plot = simulation.world, simulation.world.plot
     culprit = simulation.change_id(plot.culprit) if plot.culprit else None
     real = bool(plot.expected or plot.excused)

@@ -1,4 +1,4 @@
-"""One world drawn: its timeline, and the rows that it leaves in the lake."""
+"""Simulation of one world: its timeline, and its rows per lake table."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from dagster_project.simulation.worlds.timeline import Timeline
 
 @dataclass
 class Simulation(Timeline):
-    """A world's timeline and its rows; ``label_errors`` is the share of labels that are wrong at random."""
+    """A world's timeline and rows; ``label_errors`` is the share of random label errors, 0-1."""
 
     label_errors: float = 0.0
 
     @cached_property
     def rows(self) -> dict[str, pl.DataFrame]:
-        """By lake table, the columns that matter; feedback carries its label. Drawn all at once, from one stream."""
+        """Rows by lake table (relevant columns; feedback carries its label), drawn from one stream in this order."""
         drawn = {
             "feedback": feedback.feedback(self, self.label_errors),
             "releases": changes.releases(self),

@@ -1,4 +1,4 @@
-"""What machines record of a world: services, the funnel, orders."""
+"""Rows of telemetry: service metrics, funnel metrics, orders."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from dagster_project.simulation.worlds.timeline import DAYS_BEFORE, HOURS, Float
 _VISITS_PER_FEEDBACK = 250
 _FINE_FROM = (DAYS_BEFORE - 2) * 24
 _BUCKETS = np.concatenate([np.arange(0, _FINE_FROM, 6), np.arange(_FINE_FROM, HOURS)])
-"""The first hour of each bucket: six hours long at first, hourly from two days before the onset's day on."""
+"""First hour of each bucket: six-hour buckets, then hourly from two days before the day of the onset."""
 
 
 def _bucket_rows(timeline: Timeline, names: dict[str, str], **hourly: Ints) -> pl.DataFrame:
-    """Hourly counts, one row per bucket of telemetry, known minutes or half a day after the bucket's end."""
+    """Aggregate hourly counts to buckets; rows are known 4 minutes (``telemetry_late``: 12 hours) after their end."""
     first = _BUCKETS
     columns = {name: np.add.reduceat(values, first) for name, values in hourly.items()}
     last = np.append(first[1:], HOURS)
@@ -28,7 +28,7 @@ def _bucket_rows(timeline: Timeline, names: dict[str, str], **hourly: Ints) -> p
 
 
 def _people(timeline: Timeline) -> dict[str, Floats]:
-    """How many would enter each step in every hour if nothing broke."""
+    """People entering each funnel step by hour, without troubles."""
     visits = timeline.world.per_day * _VISITS_PER_FEEDBACK / 24 * timeline.crowd
     people: dict[str, Floats] = {}
     for step, (fed_by, share, _) in STEPS.items():
@@ -37,7 +37,7 @@ def _people(timeline: Timeline) -> dict[str, Floats]:
 
 
 def service_metrics(timeline: Timeline) -> pl.DataFrame:
-    """Requests and errors by service, platform and version."""
+    """Rows of ``service_metrics`` by service, platform and version."""
     pieces, people = [], _people(timeline)
     for service, (step, calls, error_rate, *_) in SERVICES.items():
         for platform, weight in PLATFORMS.items():
@@ -59,13 +59,13 @@ def service_metrics(timeline: Timeline) -> pl.DataFrame:
 
 
 def _breaks(trouble: Trouble, step: str, platform: str) -> bool:
-    """Whether a trouble acts on a step of the journey, and on the service that carries it, on a platform."""
+    """True if a trouble acts on this funnel step (and its service) on this platform."""
     service, release = BREAKABLE.get(trouble.issue_type), trouble.release
     return service is not None and SERVICES[service][0] == step and (release is None or release.platform == platform)
 
 
 def funnel_metrics(timeline: Timeline) -> pl.DataFrame:
-    """People who entered and completed each step, by platform."""
+    """Rows of ``funnel_metrics`` by step and platform."""
     pieces, people = [], _people(timeline)
     for step, (_, _, completes) in STEPS.items():
         for platform, weight in PLATFORMS.items():
@@ -81,7 +81,7 @@ def funnel_metrics(timeline: Timeline) -> pl.DataFrame:
 
 
 def orders(timeline: Timeline, funnel: pl.DataFrame) -> pl.DataFrame:
-    """One row for each completed order."""
+    """Rows of ``orders``, one per completed order."""
     done = funnel.filter(pl.col("step") == "order").select("bucket_start", "known_at", "completed")
     rows = done.select(pl.exclude("completed").repeat_by("completed").list.explode())
     return rows.rename({"bucket_start": "ordered_at"}).with_columns(
