@@ -1,4 +1,4 @@
-"""How good the decisions are: many worlds with a known truth, judged by the dbt models and by three rivals.
+"""Benchmark of the decisions: many worlds with a known truth, decided by the dbt models and three baselines.
 
     python -m benchmarks.decisions                     # writes reports/decisions.md and its picture: under an hour
     python -m benchmarks.decisions --must-fire 20 --must-not 28 --no-conditions --out FOLDER
@@ -50,10 +50,10 @@ _BINS = (0.0, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0)
 
 @dataclass(frozen=True)
 class Condition:
-    """Under what the worlds are judged.
+    """Condition of a run.
 
-    Times the usual traffic, the share of wrong labels, what nobody recorded, and the hours between two looks (None: the
-    few looks of the main table).
+    ``scale`` is a factor on traffic, ``label_errors`` the share of wrong labels, ``without`` a removed signal, and
+    ``every_hours`` the time between looks (None: the few looks of the main table).
     """
 
     name: str
@@ -88,24 +88,24 @@ ABLATIONS: dict[str, dict[str, tuple[str, ...]]] = {
     "which texts are copies": {"feedback": ("duplicate_of",)},
     "the campaign calendar": {"campaigns": ()},
 }
-"""What is taken away in turn: whole tables, or columns of one."""
+"""Ablations: tables or columns to remove."""
 
 
 @dataclass
 class Results:
-    """What came of all worlds, by rule."""
+    """Results of all worlds, by detector."""
 
     outcomes: dict[str, list[WorldOutcome]] = field(default_factory=lambda: defaultdict(list))
     curve: dict[tuple[str, float], list[tuple[bool, float | None, int]]] = field(
         default_factory=lambda: defaultdict(list)
     )
-    """By rule and threshold, for each world: whether something should fire, hours until it did, reasonless alarms."""
+    """By detector and threshold, per world: alarm expected, hours until it came, false alarms."""
     candidates: list[tuple[float, bool]] = field(default_factory=list)
-    """The probability given to each change weighed at some look, and whether it was to blame."""
+    """Confidence of each candidate change at each look, and True if it was guilty."""
 
 
 def measure(must_fire: int, must_not: int, seed: int, condition: Condition) -> Results:
-    """Act all worlds out, a hundred side by side, and judge them."""
+    """Simulate all worlds in batches of a hundred, decide, and score them."""
     results = Results()
     worlds = build_worlds(must_fire, must_not, seed, condition.scale)
     # Every batch holds both kinds.
@@ -232,7 +232,7 @@ def by_scenario(own: Sequence[WorldOutcome]) -> Iterator[str]:
 
 
 def calibration_lines(points: Sequence[tuple[float, bool]]) -> Iterator[str]:
-    """How often a change that was given some probability was to blame."""
+    """Calibration table: share of guilty changes by confidence."""
     said, true = np.array([one for one, _ in points]), np.array([one for _, one in points], dtype=float)
     yield "| probability given | changes weighed | mean given | to blame |"
     yield "| --- | ---: | ---: | ---: |"
@@ -268,7 +268,7 @@ def picture(results: Results, path: Path) -> None:
 
 
 def method(must_fire: int, must_not: int) -> str:
-    """How it was measured."""
+    """Method section of the report."""
     return (
         f"{must_fire} worlds in which something of ours breaks and {must_not} in which no change is to blame, drawn"
         " from the scenarios in `dagster_project/simulation/worlds`:"

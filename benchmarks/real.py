@@ -32,7 +32,7 @@ class Judged:
     polarity: str
 
     def agreed(self, column: str) -> str:
-        """What both readers say, or nothing."""
+        """Label that both readers agree on, or ''."""
         first, second = (reader[column] for reader in self.readers)
         return first if first == second else ""
 

@@ -1,4 +1,4 @@
-"""Measure how fast texts are classified: plain ``SetFitModel.predict`` on PyTorch against the classifier as it serves.
+"""Benchmark of throughput: plain ``SetFitModel.predict`` on PyTorch against the classifier as it serves.
 
 Both use the same fine-tuned encoder and the same head, read the same texts, none of them twice, and run in processes of
 their own, in turns; the fastest of three rounds counts. The classifier also says why (key phrases and neighbours) and
@@ -19,7 +19,7 @@ from benchmarks.measuring import ROOT, peak_mib, told_by
 
 MODELS = ROOT / ".feedback-control" / "models"
 KINDS = {"as written": 1_600, "20 tokens": 1_600, "80 tokens": 800, "250 tokens": 320}
-"""What is read, and how many texts; ``as written`` are the golden texts."""
+"""Number of texts by length; ``as written`` are the golden texts."""
 ROUNDS = 3
 
 

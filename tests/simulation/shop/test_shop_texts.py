@@ -1,4 +1,4 @@
-"""What customers of the simulated shop write: varied, in the channel's style, in their language."""
+"""Generated texts of the simulated shop: varied, in the style of the channel and in the customer's language."""
 
 from __future__ import annotations
 
