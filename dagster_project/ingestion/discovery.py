@@ -32,7 +32,7 @@ class Found:
         return file.relative_to(self.root).as_posix()
 
 
-def find(name: str, path: str, base: Path) -> Found:
+def discover(name: str, path: str, base: Path) -> Found:
     """Expand ``path``, relative to ``base``.
 
     Raises:

@@ -165,7 +165,7 @@ class SourceConfig(_Strict):
         Raises:
             SourceError: there is no file to read.
         """
-        return find(self.name, self.path, self.base)
+        return discover(self.name, self.path, self.base)
 
 
 def load_sources(path: Path) -> list[SourceConfig]:
