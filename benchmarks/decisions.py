@@ -1,4 +1,4 @@
-"""How good the decisions are: many worlds with a known truth, judged by the dbt models and by three rivals.
+"""Benchmark of the decisions: many worlds with a known truth, decided by the dbt models and three baselines.
 
     python -m benchmarks.decisions                     # writes reports/decisions.md and its picture: under an hour
     python -m benchmarks.decisions --must-fire 20 --must-not 28 --no-conditions --out FOLDER
@@ -26,12 +26,18 @@ import polars as pl
 
 from dagster_project.home import Home
 from dagster_project.simulation.worlds import runner
-from dagster_project.simulation.worlds.baselines import RIVALS, alarms
-from dagster_project.simulation.worlds.catalogue import cast
+from dagster_project.simulation.worlds.baselines import RULES_OF_THUMB, alarms
+from dagster_project.simulation.worlds.catalogue import build_worlds
 from dagster_project.simulation.worlds.must_fire import MUST_FIRE
 from dagster_project.simulation.worlds.must_not_roll_back import MUST_NOT_ROLL_BACK
-from dagster_project.simulation.worlds.scoring import MONTHS_PER_WORLD, Outcome, each, judge_all, judge_rival
-from dagster_project.simulation.worlds.simulate import Drawing
+from dagster_project.simulation.worlds.scoring import (
+    MONTHS_PER_WORLD,
+    WorldOutcome,
+    each,
+    score_rule_of_thumb,
+    score_worlds,
+)
+from dagster_project.simulation.worlds.simulate import Simulation
 from dagster_project.simulation.worlds.timeline import DAYS_AFTER, DAYS_BEFORE
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -44,10 +50,10 @@ _BINS = (0.0, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0)
 
 @dataclass(frozen=True)
 class Condition:
-    """Under what the worlds are judged.
+    """Condition of a run.
 
-    Times the usual traffic, the share of wrong labels, what nobody recorded, and the hours between two looks (None: the
-    few looks of the main table).
+    ``scale`` is a factor on traffic, ``label_errors`` the share of wrong labels, ``without`` a removed signal, and
+    ``every_hours`` the time between looks (None: the few looks of the main table).
     """
 
     name: str
@@ -82,56 +88,56 @@ ABLATIONS: dict[str, dict[str, tuple[str, ...]]] = {
     "which texts are copies": {"feedback": ("duplicate_of",)},
     "the campaign calendar": {"campaigns": ()},
 }
-"""What is taken away in turn: whole tables, or columns of one."""
+"""Ablations: tables or columns to remove."""
 
 
 @dataclass
 class Results:
-    """What came of all worlds, by rule."""
+    """Results of all worlds, by detector."""
 
-    outcomes: dict[str, list[Outcome]] = field(default_factory=lambda: defaultdict(list))
+    outcomes: dict[str, list[WorldOutcome]] = field(default_factory=lambda: defaultdict(list))
     curve: dict[tuple[str, float], list[tuple[bool, float | None, int]]] = field(
         default_factory=lambda: defaultdict(list)
     )
-    """By rule and threshold, for each world: whether something should fire, hours until it did, reasonless alarms."""
+    """By detector and threshold, per world: alarm expected, hours until it came, false alarms."""
     candidates: list[tuple[float, bool]] = field(default_factory=list)
-    """The probability given to each change weighed at some look, and whether it was to blame."""
+    """Confidence of each candidate change at each look, and True if it was guilty."""
 
 
 def measure(must_fire: int, must_not: int, seed: int, condition: Condition) -> Results:
-    """Act all worlds out, a hundred side by side, and judge them."""
+    """Simulate all worlds in batches of a hundred, decide, and score them."""
     results = Results()
-    worlds = cast(must_fire, must_not, seed, condition.scale)
+    worlds = build_worlds(must_fire, must_not, seed, condition.scale)
     # Every batch holds both kinds.
     count = math.ceil(len(worlds) / _BATCH)
     batches = [worlds[start::count] for start in range(count)]
     for place, batch in enumerate(batches, start=1):
-        drawings = [Drawing(world, condition.label_errors) for world in batch]
-        for drawing in drawings:
-            forget(drawing, condition.without)
+        simulations = [Simulation(world, condition.label_errors) for world in batch]
+        for simulation in simulations:
+            forget(simulation, condition.without)
         with tempfile.TemporaryDirectory() as folder:
             home = Home(Path(folder))
-            runner.set_up(home, drawings)
+            runner.set_up(home, simulations)
             issues, weighed = [], []
             saying = partial(say, f"{condition.name}: batch {place} of {count}")
             for look in runner.decisions(home, condition.looks, progress=saying):
                 issues.append(runner.issues_at(home, look))
                 weighed.append(runner.candidates_at(home, look))
             scores = runner.scores_at(home)
-        results.outcomes[OURS] += judge_all(drawings, pl.concat(issues))
-        results.candidates += calibration_points(drawings, pl.concat(weighed))
-        our_curve(results, drawings, scores)
-        rival_results(results, drawings)
+        results.outcomes[OURS] += score_worlds(simulations, pl.concat(issues))
+        results.candidates += calibration_points(simulations, pl.concat(weighed))
+        our_curve(results, simulations, scores)
+        rival_results(results, simulations)
     return results
 
 
-def forget(drawing: Drawing, signal: str) -> None:
+def forget(simulation: Simulation, signal: str) -> None:
     """Take a signal out of a world's rows."""
     for table, columns in ABLATIONS.get(signal, {}).items():
-        if table in drawing.rows:
-            rows = drawing.rows[table]
+        if table in simulation.rows:
+            rows = simulation.rows[table]
             kept = rows.with_columns(pl.lit(None, dtype=rows.schema[column]).alias(column) for column in columns)
-            drawing.rows[table] = kept if columns else rows.clear()
+            simulation.rows[table] = kept if columns else rows.clear()
 
 
 def say(where: str, message: str) -> None:
@@ -139,22 +145,22 @@ def say(where: str, message: str) -> None:
     click.echo(f"{where}, {message}", err=True)
 
 
-def calibration_points(drawings: Sequence[Drawing], weighed: pl.DataFrame) -> list[tuple[float, bool]]:
+def calibration_points(simulations: Sequence[Simulation], weighed: pl.DataFrame) -> list[tuple[float, bool]]:
     """For issues that began after the onset: what was said of each change, and whether it caused them."""
     points = []
-    for drawing, rows in each(drawings, weighed):
-        plot = drawing.world.plot
-        culprit = drawing.change_id(plot.culprit) if plot.culprit else None
-        late = rows.filter(pl.col("detected_at") >= drawing.onset_at())
+    for simulation, rows in each(simulations, weighed):
+        plot = simulation.world.plot
+        culprit = simulation.change_id(plot.culprit) if plot.culprit else None
+        late = rows.filter(pl.col("detected_at") >= simulation.onset_at())
         for issue_type, change, confidence in late.select("issue_type", "change_id", "confidence").iter_rows():
             points.append((confidence, change == culprit and issue_type in plot.expected))
     return points
 
 
-def our_curve(results: Results, drawings: Sequence[Drawing], scores: pl.DataFrame) -> None:
+def our_curve(results: Results, simulations: Sequence[Simulation], scores: pl.DataFrame) -> None:
     """Delay and reasonless alarms of our score at several thresholds."""
-    for drawing, rows in each(drawings, scores):
-        plot, onset = drawing.world.plot, drawing.onset_at()
+    for simulation, rows in each(simulations, scores):
+        plot, onset = simulation.world.plot, simulation.onset_at()
         after, right = pl.col("tick") >= onset, pl.col("issue_type").is_in(plot.expected)
         reasoned = pl.col("issue_type").is_in([*plot.expected, *plot.excused]) & after
         for threshold in THRESHOLDS:
@@ -169,19 +175,21 @@ def episodes(raised: pl.DataFrame) -> int:
     return int(raised.sort("tick").select((gap | gap.is_null()).sum()).item()) if raised.height else 0
 
 
-def rival_results(results: Results, drawings: Sequence[Drawing]) -> None:
+def rival_results(results: Results, simulations: Sequence[Simulation]) -> None:
     """The rivals on the same worlds, at their usual threshold and at others."""
-    for rival in RIVALS:
-        for drawing in drawings:
-            scores = rival.score(drawing)
-            results.outcomes[rival.name].append(judge_rival(drawing, alarms(drawing, scores, rival.threshold)))
+    for rival in RULES_OF_THUMB:
+        for simulation in simulations:
+            scores = rival.score(simulation)
+            results.outcomes[rival.name].append(
+                score_rule_of_thumb(simulation, alarms(simulation, scores, rival.threshold))
+            )
             for threshold in rival.thresholds:
-                found = judge_rival(drawing, alarms(drawing, scores, threshold))
-                expected = bool(drawing.world.plot.expected)
+                found = score_rule_of_thumb(simulation, alarms(simulation, scores, threshold))
+                expected = bool(simulation.world.plot.expected)
                 results.curve[rival.name, threshold].append((expected, found.delay_hours, found.false_urgent))
 
 
-def row(name: str, own: Sequence[Outcome]) -> str:
+def row(name: str, own: Sequence[WorldOutcome]) -> str:
     """One rule's figures over all worlds."""
     firing, quiet = [one for one in own if one.must_fire], [one for one in own if not one.must_fire]
     found = [one for one in firing if one.delay_hours is not None]
@@ -215,7 +223,7 @@ COLUMNS = (
 HEADER = (f"| {' | '.join(COLUMNS)} |", "| --- |" + " ---: |" * (len(COLUMNS) - 1))
 
 
-def by_scenario(own: Sequence[Outcome]) -> Iterator[str]:
+def by_scenario(own: Sequence[WorldOutcome]) -> Iterator[str]:
     """Ours, scenario by scenario."""
     for scenario in (*MUST_FIRE, *MUST_NOT_ROLL_BACK):
         outcomes = [one for one in own if one.scenario == scenario.__name__]
@@ -224,7 +232,7 @@ def by_scenario(own: Sequence[Outcome]) -> Iterator[str]:
 
 
 def calibration_lines(points: Sequence[tuple[float, bool]]) -> Iterator[str]:
-    """How often a change that was given some probability was to blame."""
+    """Calibration table: share of guilty changes by confidence."""
     said, true = np.array([one for one, _ in points]), np.array([one for _, one in points], dtype=float)
     yield "| probability given | changes weighed | mean given | to blame |"
     yield "| --- | ---: | ---: | ---: |"
@@ -260,7 +268,7 @@ def picture(results: Results, path: Path) -> None:
 
 
 def method(must_fire: int, must_not: int) -> str:
-    """How it was measured."""
+    """Method section of the report."""
     return (
         f"{must_fire} worlds in which something of ours breaks and {must_not} in which no change is to blame, drawn"
         " from the scenarios in `dagster_project/simulation/worlds`:"

@@ -102,7 +102,7 @@ def pool(cache: Path) -> Pool:
     """Read, vary, embed (or take from the cache) and measure."""
     import numpy as np
 
-    from models_ml.drift import Corpus, Reading
+    from models_ml.drift import Corpus, Predictions
     from models_ml.model.encoder import embed
     from models_ml.taxonomy import ISSUE_TYPES
     from models_ml.text.preprocess import clean
@@ -119,12 +119,12 @@ def pool(cache: Path) -> Pool:
         cache.mkdir(parents=True, exist_ok=True)
         np.save(path, embed(model.encoder, everything))
     vectors = np.load(path)
-    probabilities = model.judge([clean(text) for text in everything], vectors)
+    probabilities = model.probabilities_from([clean(text) for text in everything], vectors)
     types = np.array(ISSUE_TYPES)[probabilities.argmax(axis=1)]
     confidences = probabilities.max(axis=1)
     abstained = confidences < np.array([model.thresholds[name] for name in types])
     known = frozenset(model.encoder.tokenizer.get_vocab())
-    corpus = Corpus.measure(everything, Reading(types, confidences, abstained), vectors, known_words=known)
+    corpus = Corpus.measure(everything, Predictions(types, confidences, abstained), vectors, known_words=known)
     return Pool(corpus, len(plain), name, model.version)
 
 
@@ -139,7 +139,7 @@ def judge(task: Task) -> tuple[Task, tuple[str, ...]]:
     reference, current = rng.integers(here.size, size=task.size), rng.integers(here.size, size=task.size)
     planted = rng.random(task.size) < task.strength
     if task.drift == "class_mix":
-        crashes = np.flatnonzero(here.corpus.reading.types[: here.size] == "app_crash")
+        crashes = np.flatnonzero(here.corpus.predictions.types[: here.size] == "app_crash")
         current[planted] = rng.choice(crashes, int(planted.sum()))
     elif task.drift:
         current[planted] += here.size * (1 if task.drift == "vocabulary" else 2)

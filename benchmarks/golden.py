@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models_ml.evaluation.baselines import BASELINES, Baseline
-from models_ml.evaluation.plots import Outcome, reliability, risk_coverage
+from models_ml.evaluation.plots import ScoredAnswers, reliability, risk_coverage
 from models_ml.golden.golden_set import GoldenSet, Split, load_golden
 from models_ml.label import Labeller
 from models_ml.model.calibration import answers, fit_temperature, fit_thresholds, softmax
@@ -77,12 +77,12 @@ class Run:
 
 
 def trained(model: Classifier) -> dict[str, Reader]:
-    """What is measured anew for every seed."""
+    """Readers that depend on the seed: the classifier with rules, and alone."""
     return {OURS: Reader(partial(as_served, Labeller(model))), ALONE: Reader.of(model.probabilities, model.thresholds)}
 
 
 def as_served(labeller: Labeller, texts: Sequence[str]) -> tuple[Probabilities, NDArray[np.bool_]]:
-    """The classifier's probabilities after the rules: what they force gets their confidence, what they veto nothing."""
+    """Probabilities after the rules: a forced type gets the rules' confidence, a vetoed type 0."""
     probabilities = labeller.classifier.probabilities(texts).copy()
     labels = labeller.label(texts)
     for row, label in enumerate(labels):
@@ -97,7 +97,7 @@ def as_served(labeller: Labeller, texts: Sequence[str]) -> tuple[Probabilities, 
 
 
 def calibrated(baseline: Baseline, data: GoldenSet) -> Reader:
-    """A baseline taught, given temperature and thresholds, and taught again with more texts, as the classifier is."""
+    """Fit and calibrate a baseline, then refit it on the calibration texts as well, as training does."""
     texts, types = columns(data, "train")
     more_texts, more_types = columns(data, "calibration")
     baseline.fit(texts, types)
@@ -178,7 +178,7 @@ def summary_table(runs: dict[str, list[Run]], draws: dict[str, NDArray[np.float6
 
 
 def difference(runs: dict[str, list[Run]], draws: dict[str, NDArray[np.float64]]) -> str:
-    """How far ours is ahead of the best baseline, on the same draws."""
+    """Paired difference to the best baseline, on the same bootstrap samples."""
     best = max(BASELINES, key=lambda name: runs[name][0].metrics.macro_f1)
     ahead = statistics.fmean(run.metrics.macro_f1 for run in runs[OURS]) - runs[best][0].metrics.macro_f1
     between = interval(draws[OURS] - draws[best])
@@ -196,7 +196,7 @@ def type_table(own: list[Run]) -> list[str]:
 
 
 def language_table(own: list[Run], data: GoldenSet) -> list[str]:
-    """How much is answered, and how much of that is right, by language; over all seeds."""
+    """Coverage and accuracy by language, over all seeds."""
     texts = data.split("evaluation")
     expected = np.array([ISSUE_TYPES.index(text.issue_type) for text in texts])
     spoken = np.array([text.language for text in texts])
@@ -213,9 +213,9 @@ def language_table(own: list[Run], data: GoldenSet) -> list[str]:
     return lines
 
 
-def outcome(own: list[Run], expected: NDArray[np.int64]) -> Outcome:
+def outcome(own: list[Run], expected: NDArray[np.int64]) -> ScoredAnswers:
     """All seeds' answers, one after the other."""
-    return Outcome.of(
+    return ScoredAnswers.of(
         np.concatenate([run.probabilities for run in own]),
         np.tile(expected, len(own)),
         np.concatenate([run.answered for run in own]),
@@ -249,7 +249,7 @@ def write(out: Path, data: GoldenSet, runs: dict[str, list[Run]], seconds: list[
 
 
 def environment(data: GoldenSet, seeds: list[int], seconds: list[float]) -> dict[str, Any]:
-    """What the figures depend on besides the code."""
+    """Environment: library versions and machine."""
     return {
         "golden_set": data.content_hash[:16],
         "train": len(data.split("train")),

@@ -1,4 +1,4 @@
-"""Measure what a long history costs a push: one that has nothing to do, and one with a single new ticket.
+"""Benchmark of a push with a long history: one that has nothing to do, and one with a single new ticket.
 
     python -m benchmarks.ledger           # with 5,000 and with 50,000 intents in the ledger
 
@@ -50,7 +50,7 @@ _TABLES = (intents, attempts, audit)
 
 @dataclass(frozen=True)
 class Row:
-    """What a push took with so many intents in the ledger; the sizes are those on disk."""
+    """Cost of a push at one size of the ledger; sizes are on disk."""
 
     intents: int
     idle: float

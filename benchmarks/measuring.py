@@ -1,6 +1,6 @@
-"""What a process costs: its seconds from start to end, and its peak memory, both imports included.
+"""Process measurement: wall time and peak memory of a command, imports included.
 
-What is measured runs in processes of its own, so that each has its own peak and nothing is warm from the one before.
+Each measurement runs in its own process, so that its peak is its own and no cache is warm.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @dataclass(frozen=True)
 class Cost:
-    """What one process cost, and what it printed."""
+    """Cost and output of one process."""
 
     seconds: float
     mib: float

@@ -214,7 +214,7 @@ def prepare_theirs(project: Path, address: str, place: str, rows: int) -> None:
 
 
 def our_bodies(home: Any) -> list[dict[str, Any]]:
-    """What ours sends to the table, taken on its way out."""
+    """Capture the bodies that our push sends."""
     import httpx
 
     from dagster_project.automation.destinations.servicenow import ServiceNow, ServiceNowSettings

@@ -29,10 +29,10 @@ class Judged:
     review_id: str
     readers: tuple[dict[str, str], dict[str, str]]
     label: TextLabel
-    feeling: str
+    polarity: str
 
     def agreed(self, column: str) -> str:
-        """What both readers say, or nothing."""
+        """Label that both readers agree on, or ''."""
         first, second = (reader[column] for reader in self.readers)
         return first if first == second else ""
 
@@ -51,8 +51,8 @@ def judge(reviews: Path, labeller: Labeller) -> list[Judged]:
     judged = []
     for row, label in zip(chosen, labeller.label(words), strict=True):
         review_id = row["review_id"]
-        feeling = combine(label.words_sentiment, float(row["rating"]), None).feeling
-        judged.append(Judged(review_id, (first[review_id], second[review_id]), label, feeling))
+        polarity = combine(label.words_sentiment, float(row["rating"]), None).polarity
+        judged.append(Judged(review_id, (first[review_id], second[review_id]), label, polarity))
     return judged
 
 
@@ -99,7 +99,7 @@ def page(judged: Sequence[Judged], version: str) -> str:
         right=share(len(right), len(answers)),
         rules=share(len(by_rule), len(answers)),
         rules_right=share(sum(one in right for one in by_rule), len(by_rule)),
-        feelings_right=share(sum(one.feeling == one.agreed("sentiment") for one in felt), len(felt)),
+        feelings_right=share(sum(one.polarity == one.agreed("sentiment") for one in felt), len(felt)),
         by_type="\n".join(f"| {name} | {count} | {hits[name]} | {said[name]} |" for name, count in named.most_common()),
         confused="\n".join(f"| {truth} | {guess} | {count} |" for (truth, guess), count in confused.most_common(12)),
     )

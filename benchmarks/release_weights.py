@@ -24,9 +24,9 @@ from scipy.optimize import minimize
 from dagster_project.decisioning.published import read_mart
 from dagster_project.home import DBT_PROJECT, Home
 from dagster_project.simulation.worlds import runner
-from dagster_project.simulation.worlds.catalogue import cast
+from dagster_project.simulation.worlds.catalogue import build_worlds
 from dagster_project.simulation.worlds.scoring import each
-from dagster_project.simulation.worlds.simulate import Drawing
+from dagster_project.simulation.worlds.simulate import Simulation
 
 SEED_FILE = DBT_PROJECT / "seeds" / "release_evidence_weights.csv"
 TERMS = ("timing", "version_rate", "version_named", "technical", "shared_rise", "scope_contradiction")
@@ -54,19 +54,21 @@ def names() -> tuple[str, ...]:
 def gather(must_fire: int, must_not: int, seed: int) -> Trials:
     """Act worlds out and note every competitor at every look."""
     frames = []
-    worlds = cast(must_fire, must_not, seed, 1.0)
+    worlds = build_worlds(must_fire, must_not, seed, 1.0)
     count = -(-len(worlds) // _BATCH)
     for start in range(count):
-        drawings = [Drawing(world) for world in worlds[start::count]]
+        simulations = [Simulation(world) for world in worlds[start::count]]
         with tempfile.TemporaryDirectory() as folder:
             home = Home(Path(folder))
-            runner.set_up(home, drawings)
+            runner.set_up(home, simulations)
             for look in runner.decisions(home, progress=lambda message: click.echo(message, err=True)):
                 rows = competitors(home)
-                for drawing, found in each(drawings, rows):
-                    plot = drawing.world.plot
-                    culprit = drawing.change_id(plot.culprit) if plot.culprit else None
-                    caused = pl.col("issue_type").is_in(plot.expected) & (pl.col("detected_at") >= drawing.onset_at())
+                for simulation, found in each(simulations, rows):
+                    plot = simulation.world.plot
+                    culprit = simulation.change_id(plot.culprit) if plot.culprit else None
+                    caused = pl.col("issue_type").is_in(plot.expected) & (
+                        pl.col("detected_at") >= simulation.onset_at()
+                    )
                     guilty = (pl.col("change_id") == pl.lit(culprit)).fill_null(False) & caused
                     frames.append(found.with_columns(guilty.alias("guilty"), pl.lit(look).alias("look")))
     rows = pl.concat(frames)

@@ -138,7 +138,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def bodies_of(page: str) -> dict[str, str]:
-    """What stands under each heading of the page."""
+    """Sections of the page, by heading."""
     _, *parts = f"\n{page}".split("\n## ")
     return {title: body.strip() for title, _, body in (part.partition("\n") for part in parts)}
 

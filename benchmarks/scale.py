@@ -1,4 +1,4 @@
-"""What a build costs at scale: everything at once, and one tick more, with a history and with a tenth of it.
+"""Benchmark of dbt builds at scale: full build and one-tick increment, with a history and with a tenth of it.
 
     python -m benchmarks.scale                 # writes reports/scale.md: about 5 minutes, 2 GB of disk
     python -m benchmarks.scale --days 60 --feedback 50000 --out FOLDER
@@ -43,7 +43,7 @@ INCIDENT_DAYS = 20
 
 @dataclass(frozen=True)
 class Shape:
-    """How much there is: products, days of history, pieces of feedback in all of them."""
+    """Size of the data: products, days of history, pieces of feedback."""
 
     products: int
     days: int
@@ -147,7 +147,7 @@ def _telemetry(
 
 
 def _version(number: int) -> str:
-    """That of every product on that day."""
+    """App version of every product on a day."""
     return f"{number // INCIDENT_DAYS}.0"
 
 

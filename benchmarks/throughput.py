@@ -1,4 +1,4 @@
-"""Measure how fast texts are classified: plain ``SetFitModel.predict`` on PyTorch against the classifier as it serves.
+"""Benchmark of throughput: plain ``SetFitModel.predict`` on PyTorch against the classifier as it serves.
 
 Both use the same fine-tuned encoder and the same head, read the same texts, none of them twice, and run in processes of
 their own, in turns; the fastest of three rounds counts. The classifier also says why (key phrases and neighbours) and
@@ -19,7 +19,7 @@ from benchmarks.measuring import ROOT, peak_mib, told_by
 
 MODELS = ROOT / ".feedback-control" / "models"
 KINDS = {"as written": 1_600, "20 tokens": 1_600, "80 tokens": 800, "250 tokens": 320}
-"""What is read, and how many texts; ``as written`` are the golden texts."""
+"""Number of texts by length; ``as written`` are the golden texts."""
 ROUNDS = 3
 
 
@@ -74,7 +74,7 @@ def plain(texts: Sequence[str]) -> Callable[[], list[str]]:
     model = load_or_train(MODELS)
     head = LogisticRegression()
     head.classes_ = np.array(ISSUE_TYPES)
-    head.coef_, head.intercept_ = model.taught.types.coefficients, model.taught.types.intercepts
+    head.coef_, head.intercept_ = model.heads.types.coefficients, model.heads.types.intercepts
     setfit = SetFitModel(load_encoder(model.folder / "encoder", model.max_tokens), head)
     cleaned = [clean(text) for text in texts]
     return lambda: list(setfit.predict(cleaned, show_progress_bar=False))
@@ -89,7 +89,7 @@ def ours(texts: Sequence[str]) -> Callable[[], list[str]]:
     from models_ml.training.train import load_or_train
 
     model = load_or_train(MODELS)
-    seen = model.taught.types.logits(model.encoder.encode([clean(text) for text in texts]))
+    seen = model.heads.types.logits(model.encoder.encode([clean(text) for text in texts]))
     answers = np.array(ISSUE_TYPES)[seen.argmax(axis=1)].tolist()
 
     def label() -> list[str]:

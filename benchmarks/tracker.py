@@ -1,4 +1,4 @@
-"""A tracker on loopback, in a process of its own, that keeps what it is told and can lose its answers.
+"""Simulated tracker on loopback, in its own process, that can lose answers.
 
     python -m benchmarks.tracker 0.01       # prints its port; of a hundred writes, one is kept and not answered
 
@@ -121,7 +121,7 @@ def running(lost: float) -> Iterator[str]:
 
 
 def counts(address: str) -> dict[str, int]:
-    """What the tracker at an address has."""
+    """Counts of the tracker at an address."""
     with urllib.request.urlopen(f"{address}/counts") as answer:
         found: dict[str, int] = json.load(answer)
     return found

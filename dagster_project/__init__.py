@@ -1,12 +1,12 @@
 """The Dagster code location of feedback-control: one package per stage of the loop, in the order data flows.
 
-Only the files named for it (``assets checks sensors schedules resources definitions``) import Dagster; everything else
-is plain Python that a test calls without it.
+docs/architecture.md is the map. Only ``assets``, ``checks``, ``sensors``, ``schedules``, ``resources`` and
+``definitions`` modules import Dagster; everything else is plain Python that tests call without it.
 """
 
 import os
 
-# Nothing phones home, whoever starts us.
+# No telemetry, whatever starts this process.
 for _switch, _value in {
     "DO_NOT_TRACK": "1",
     "DAGSTER_DISABLE_TELEMETRY": "1",

@@ -1,4 +1,4 @@
-"""The errors a user can meet, one small tree.
+"""Error hierarchy: every deliberate error of this package, with its exit code.
 
     FeedbackControlError            anything this package raises on purpose
     ├── ConfigurationError          a setting or file is wrong; the user can fix it (exit code 2)

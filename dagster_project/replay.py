@@ -1,6 +1,6 @@
-"""History lived again: decide as of one instant after another, and note when each issue appears, changes and ends.
+"""Replay (backtest): decide as of one instant after another, and report when each issue appears, changes and ends.
 
-This is how "on what day would we have known?" is answered honestly: each step sees only what was known by then.
+Each step sees only rows known by its instant, so the replay shows on what day an issue would have been detected.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from dagster_project.ingestion.sources import load_sources
 
 
 @dataclass(frozen=True)
-class Event:
-    """One thing that became known at one step: an issue appeared, was judged anew, or was over."""
+class ReplayEvent:
+    """Change of an issue at one step; ``kind`` is ``new``, ``judged`` (status or verdict changed) or ``over``."""
 
     as_of: datetime
     kind: str
@@ -36,7 +36,7 @@ class Event:
     feedback_count: int
 
     def line(self) -> str:
-        """The event as one line for a terminal."""
+        """Format as one line for a terminal."""
         suspect = f" (suspect {self.suspect_version})" if self.suspect_version else ""
         where = f" in {self.scope_country}" if self.scope_country else ""
         return (
@@ -46,11 +46,11 @@ class Event:
 
 
 @dataclass(frozen=True)
-class Step:
-    """One instant of the replay and what became known at it."""
+class ReplayStep:
+    """One instant of the replay, with its events."""
 
     as_of: datetime
-    events: list[Event] = field(default_factory=list)
+    events: list[ReplayEvent] = field(default_factory=list)
 
 
 def replay(
@@ -61,8 +61,8 @@ def replay(
     end: datetime,
     step: timedelta,
     progress: Callable[[str], None] = lambda _: None,
-) -> Iterator[Step]:
-    """Decide as of every instant from ``start`` to ``end``; yields each step as it is done.
+) -> Iterator[ReplayStep]:
+    """Land and label the sources, then decide as of every instant from ``start`` to ``end``; yields each step.
 
     Raises:
         ConfigurationError: ``end`` lies before ``start``.
@@ -76,8 +76,8 @@ def replay(
 
 def steps(
     home: Home, start: datetime, end: datetime, step: timedelta, progress: Callable[[str], None]
-) -> Iterator[Step]:
-    """Decide at one instant after the other."""
+) -> Iterator[ReplayStep]:
+    """Decide as of each instant on a prepared lake; yields each step."""
     known: dict[str, tuple[str, str, str | None]] = {}
     as_of = start
     while as_of <= end:
@@ -85,13 +85,13 @@ def steps(
         rows = queue(home, include_resolved=True)
         events = [event for row in rows for event in _news(row, as_of, known, first=as_of == start)]
         progress(f"as of {as_of:%Y-%m-%d %H:%M}: {sum(row['status'] == 'open' for row in rows)} open issues")
-        yield Step(as_of, events)
+        yield ReplayStep(as_of, events)
         as_of += step
 
 
 def _news(
     row: dict[str, Any], as_of: datetime, known: dict[str, tuple[str, str, str | None]], *, first: bool
-) -> Iterator[Event]:
+) -> Iterator[ReplayEvent]:
     state = (row["status"], row["verdict"], row["suspect_version"])
     before = known.get(row["issue_id"])
     known[row["issue_id"]] = state
@@ -108,4 +108,4 @@ def _news(
         "scope_country",
         "feedback_count",
     )
-    yield Event(as_of=as_of, kind=kind, **{name: row[name] for name in shared})
+    yield ReplayEvent(as_of=as_of, kind=kind, **{name: row[name] for name in shared})

@@ -1,7 +1,8 @@
-"""The classifier of operational issues and its life: golden data, training, calibration, evaluation, serving.
+"""The issue classifier: golden set, training, calibration, evaluation, promotion, inference, drift.
 
-Plain Python: nothing here knows Dagster, the lake or dbt. Importing any module is cheap; torch and friends are loaded
-when a model is trained or first used. No model hub is ever asked: the encoder's weights come as a Python package.
+Plain Python without Dagster, lake or warehouse; of dbt it reads one seed, the taxonomy. Imports are cheap: torch and
+other heavy libraries are loaded when a model is trained or first used. No model hub is contacted: the encoder's weights
+are a Python package.
 """
 
 import os
@@ -14,5 +15,5 @@ for _switch, _value in {
     "TOKENIZERS_PARALLELISM": "false",
 }.items():
     os.environ.setdefault(_switch, _value)
-# OpenVINO's converter reports each use unless this package is not there; then it takes a stub that sends nothing.
+# Disable OpenVINO's telemetry: without this package its converter uses a stub that sends nothing.
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]

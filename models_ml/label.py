@@ -1,11 +1,11 @@
-"""Labels: everything that can be said of one text, put together from the classifier, the rules and the detectors.
+"""Label of one text: classifier, rules and detectors combined.
 
-Who decides the issue type, in this order:
+Precedence for the issue type:
 
-1. nothing to read (no letter in it): ``other``;
-2. a forcing rule: its type; the classifier's verdict is kept beside it;
-3. a language that the classifier was not measured to read: ``other``, abstained as ``unsupported_language``;
-4. a vetoing rule against the classifier's type: its runner-up if that would have been answered, else ``other``;
+1. no letter in the text: ``other``;
+2. a forcing rule: its type; the classifier's prediction is kept beside it;
+3. a language without sufficient measured precision: ``other``, abstained as ``unsupported_language``;
+4. a vetoing rule against the predicted type: the runner-up if it reaches its threshold, else ``other``;
 5. the classifier, from its type's threshold on; below it ``other``, abstained as ``low_confidence``.
 """
 
@@ -19,22 +19,22 @@ from models_ml.model.classifier import ABSTAINED, Classifier, Prediction
 from models_ml.model.key_phrases import Phrase
 from models_ml.text import duplicates, entities, language, spam
 from models_ml.text.masking import mask
-from models_ml.text.rules import Rules, Verdict, load_rules
+from models_ml.text.rules import Rules, RuleVerdict, load_rules
 
 CODE_VERSION = 1
-"""Raised when this module changes what a label becomes from the same text, model and rules."""
+"""Raise it when a change of this module changes labels for the same text, model and rules."""
 
 Reason = Literal["", "no_text", "unsupported_language", "vetoed", "low_confidence"]
 DecidedBy = Literal["rule", "classifier", "nobody"]
 
 SECONDARY_FLOOR = 0.25
-"""The least probability from which the classifier's runner-up is reported as a second complaint."""
+"""Least probability of a runner-up that is reported as a second complaint."""
 _NO_COMPLAINT = ("praise", "other")
 
 
 @dataclass(frozen=True)
 class Decision:
-    """The issue type that decisions see, how likely it is to be right, and who decided it."""
+    """Final issue type, its confidence, and its origin (rule, classifier, nobody)."""
 
     issue_type: str
     secondary_type: str
@@ -47,15 +47,14 @@ class Decision:
 
 @dataclass(frozen=True)
 class TextLabel:
-    """All that follows from a text alone.
+    """Everything derived from the text alone.
 
-    ``words_sentiment`` (-1 to 1) is None where the language cannot be read, ``signature`` where there is too little
-    text to call it a copy.
+    ``words_sentiment`` (-1 to 1) is None if the language cannot be read; ``signature`` is None for short texts.
     """
 
     decision: Decision
     prediction: Prediction
-    verdict: Verdict
+    verdict: RuleVerdict
     language: str
     language_confidence: float
     words_sentiment: float | None
@@ -67,7 +66,7 @@ class TextLabel:
 
 
 class Labeller:
-    """A classifier and a set of rules, ready to label."""
+    """A classifier with a set of rules; ``version`` identifies both and this code."""
 
     def __init__(self, classifier: Classifier, rules: Rules | None = None) -> None:
         self.classifier = classifier
@@ -75,7 +74,7 @@ class Labeller:
         self.version = f"{classifier.version}-{self.rules.content_hash[:6]}-{CODE_VERSION}"
 
     def label(self, texts: Sequence[str]) -> list[TextLabel]:
-        """One label per text, in the order given; any text whatever is valid. Texts come from ``channels.prepare``."""
+        """One label per text, in the order given; any string is valid. Prepare texts with ``channels.prepare``."""
         languages = language.detect(texts)
         return [
             self._label(text, prediction, spoken)
@@ -83,7 +82,7 @@ class Labeller:
         ]
 
     def _label(self, text: str, prediction: Prediction, spoken: language.Language) -> TextLabel:
-        verdict = self.rules.judge(text, spoken.code)
+        verdict = self.rules.apply(text, spoken.code)
         masked = mask(text)
         readable = spoken.code in (*self.classifier.languages, language.UNDETERMINED)
         return TextLabel(
@@ -93,7 +92,7 @@ class Labeller:
             language=spoken.code,
             language_confidence=round(spoken.confidence, 4),
             words_sentiment=prediction.sentiment if readable else None,
-            spam_reason=spam.judge(text).reason,
+            spam_reason=spam.detect(text).reason,
             entities=entities.extract(text),
             signature=duplicates.signature(text),
             masked_text=masked,
@@ -104,12 +103,12 @@ class Labeller:
 def decide(
     text: str,
     prediction: Prediction,
-    verdict: Verdict,
+    verdict: RuleVerdict,
     readable: bool,
     thresholds: dict[str, float],
     rule_confidence: float,
 ) -> Decision:
-    """The precedence of this module's first paragraph, and nothing else."""
+    """Apply the precedence in this module's docstring; pure."""
     if not any(character.isalpha() for character in text):
         return _declined("no_text", prediction)
     if verdict.forced:
@@ -135,7 +134,7 @@ def _declined(reason: Reason, prediction: Prediction, rule_id: str = "") -> Deci
 
 
 def _second(prediction: Prediction, primary: str, readable: bool) -> str:
-    """The type of a second complaint: the likeliest other type, if it is likely enough and a complaint at all."""
+    """Type of a second complaint: the likeliest other type, if likely enough and a complaint."""
     ranked = [
         (prediction.best_type, prediction.confidence),
         (prediction.runner_up_type, prediction.runner_up_confidence),

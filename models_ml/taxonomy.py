@@ -1,32 +1,29 @@
-"""The taxonomy: issue types, channels and the reference language."""
+"""The taxonomy: issue types, channels and the reference language.
+
+Issue types and the weight of their journey come from the dbt seed ``taxonomy.csv``, the one place that SQL reads too.
+"""
 
 from __future__ import annotations
 
-ISSUE_TYPES: tuple[str, ...] = (
-    "checkout_failure",
-    "payment_failure",
-    "login_account",
-    "app_crash",
-    "performance",
-    "search_discovery",
-    "feature_bug",
-    "ui_usability",
-    "inventory_availability",
-    "shipping_delivery",
-    "product_defect",
-    "packaging",
-    "pricing_expectation",
-    "billing_subscription",
-    "returns_refunds",
-    "customer_service",
-    "security_privacy",
-    "feature_request",
-    "praise",
-    "other",
-)
-"""The classes, in the order of the model's outputs; a test holds them equal to the taxonomy seed."""
+import csv
+from pathlib import Path
+
+SEED = Path(__file__).parents[1] / "dbt_project" / "seeds" / "taxonomy.csv"
+
+
+def _journey_weights() -> dict[str, float]:
+    with SEED.open(encoding="utf-8", newline="") as rows:
+        return {row["issue_type"]: float(row["journey_weight"]) for row in csv.DictReader(rows)}
+
+
+JOURNEY_WEIGHTS = _journey_weights()
+"""Per issue type, how close to the purchase it sits: 0 to 1."""
+
+ISSUE_TYPES = tuple(JOURNEY_WEIGHTS)
+"""The classes, in the order of the model's outputs. Add new ones at the end of the seed: models store no names."""
 
 FIRST_LANGUAGE = "en"
-"""The language that every model is judged in, whether or not it reads others."""
+"""The reference language: every model is judged in it, whether or not it reads others."""
 
 CHANNELS = ("app_review", "product_review", "support_ticket", "chat", "social", "nps", "return")
+"""The kinds of place where customers speak."""

@@ -182,9 +182,9 @@ def _written(stat: os.stat_result) -> str:
     return f"{stat.st_size}-{stat.st_mtime_ns}"
 
 
-def _recipe() -> str:
-    """Hash of the models, the macros, the seeds and the playbook."""
-    folders = ("models", "macros", "seeds")
+def recipe() -> str:
+    """Hash of the dbt project and the playbook: another one means that everything is made anew."""
+    folders = ("models", "macros", "seeds", "tests")
     sources = [path for folder in folders for path in sorted((DBT_PROJECT / folder).rglob("*")) if path.is_file()]
     said = hashlib.sha256()
     for path in (*sources, DBT_PROJECT / "dbt_project.yml", PLAYBOOK):

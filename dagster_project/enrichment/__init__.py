@@ -1,1 +1,1 @@
-"""Stage 2: each new piece of feedback gets its label from the classifier in ``models_ml``."""
+"""Stage 2, enrichment: label each new piece of feedback with ``models_ml``."""

@@ -1,8 +1,8 @@
-"""Labelling: every landed version of every piece of feedback, once per model and rules, appended to the lake in chunks.
+"""Incremental labelling: every landed version of every piece of feedback, once per label version, in chunks.
 
-A label becomes known when its text did, so a decision as of any instant finds the label of the text as it then stood. A
-killed run loses at most one chunk and goes on where it stopped. The masked text is made here, once, so that what leaves
-later never has to touch the original.
+A label has the ``known_at`` of its text, so a decision as of any instant finds the label of the text as of then. Labels
+are appended to the lake per chunk: a killed run loses at most one chunk and resumes. Text is masked here, once;
+whatever leaves the system later uses the masked text.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ _VERSION_OF_FEEDBACK = ["feedback_id", "known_at", "content_hash"]
 _CHUNK = 2_000
 _MASKED_CHARACTERS = 1_000
 DUPLICATE_WINDOW = timedelta(days=7)
-"""How far back a copy is looked for: brigades and copy-paste storms come in bursts."""
+"""Time window of the duplicate search: copies (brigading, copy-paste) come in bursts."""
 DUPLICATE_TEXTS = 100_000
-"""With at most so many of the latest texts a text is compared; bounds the memory."""
+"""Maximum number of texts in the duplicate search; bounds the memory."""
 
 
 @dataclass(frozen=True)
 class LabelReport:
-    """What one run labelled; ``by_type`` counts what decisions will see, ``from_cache`` texts that were read before."""
+    """Result of one run; ``by_type`` counts final issue types, ``from_cache`` texts labelled before."""
 
     labeled: int
     from_cache: int
@@ -56,7 +56,7 @@ class LabelReport:
 
 
 def label_new(home: Home, *, progress: Progress = lambda _: None) -> LabelReport:
-    """Label what the champion and the rules have not labelled yet.
+    """Label all versions that have no label of the current label version.
 
     Raises:
         GoldenSetError: the golden set is missing or wrong.
@@ -73,7 +73,7 @@ def label_new(home: Home, *, progress: Progress = lambda _: None) -> LabelReport
     from_cache = abstained = 0
     for start in range(0, waiting.height, _CHUNK):
         chunk = _with_text(home, waiting.slice(start, _CHUNK))
-        known = _already_read(home, labeller.version, chunk["text_hash"])
+        known = _cached(home, labeller.version, chunk["text_hash"])
         labels = _label(chunk, labeller, known)
         copies = pl.Series("duplicate_of", _copies(labels, clusters, earlier), dtype=pl.String)
         labels = labels.with_columns(copies).select(list(LAKE_TABLES["labels"].columns))
@@ -101,9 +101,9 @@ def _speed(done: int, of: int, seconds: float) -> str:
 
 
 def _unlabelled(home: Home, version: str) -> pl.DataFrame:
-    """Every version of feedback that has no label of this version, oldest first; without its text.
+    """Versions of feedback without a label of this version, oldest first; keys only.
 
-    Of two versions known at the same instant, the one counts that the marts take: the lower content hash.
+    Of two versions known at one instant, the one with the lower content hash counts, as in the marts.
     """
     versions = (
         lake.scan(home, "feedback")
@@ -116,7 +116,7 @@ def _unlabelled(home: Home, version: str) -> pl.DataFrame:
 
 
 def _with_text(home: Home, keys: pl.DataFrame) -> pl.DataFrame:
-    """The words of these versions as the classifier reads them, their hash, and the stars beside them."""
+    """Prepared texts of these versions, with text hash, rating and NPS score."""
     columns = [*_VERSION_OF_FEEDBACK, "channel", "title", "text", "rating", "nps_score"]
     first, last = keys["known_at"].min(), keys["known_at"].max()
     rows = lake.scan(home, "feedback").filter(pl.col("known_at").is_between(first, last)).select(columns)
@@ -132,7 +132,7 @@ def _with_text(home: Home, keys: pl.DataFrame) -> pl.DataFrame:
 
 
 def _labelled_before(home: Home, version: str, waiting: pl.DataFrame) -> Earlier:
-    """What may have a copy among the waiting texts, in the order of time: (known_at, feedback_id, first, signature)."""
+    """Labelled texts that waiting texts may be copies of, by time: (known_at, feedback_id, first, signature)."""
     if not waiting.height:
         return deque()
     since, until = waiting["known_at"][0] - DUPLICATE_WINDOW, waiting["known_at"][-1]
@@ -149,7 +149,7 @@ def _labelled_before(home: Home, version: str, waiting: pl.DataFrame) -> Earlier
 
 
 def _copies(labelled: pl.DataFrame, clusters: Clusters, earlier: Earlier) -> Iterator[str | None]:
-    """For each text the first of its cluster; what was labelled in an earlier run takes its place in time."""
+    """First text of each text's cluster, or None; texts of earlier runs are replayed in order of time."""
     for known_at, feedback_id, signature in labelled.select("known_at", "feedback_id", "signature").iter_rows():
         while earlier and earlier[0][:2] < (known_at, feedback_id):
             at, _, first, known = earlier.popleft()
@@ -157,8 +157,8 @@ def _copies(labelled: pl.DataFrame, clusters: Clusters, earlier: Earlier) -> Ite
         yield clusters.add(feedback_id, signature, known_at)
 
 
-def _already_read(home: Home, version: str, hashes: pl.Series) -> pl.DataFrame:
-    """What was said before of texts with these hashes, whoever wrote them."""
+def _cached(home: Home, version: str, hashes: pl.Series) -> pl.DataFrame:
+    """Cached labels of texts with these hashes."""
     return (
         lake.scan(home, "labels")
         .filter(pl.col("label_version") == version, pl.col("text_hash").is_in(hashes.unique().to_list()))
@@ -169,14 +169,14 @@ def _already_read(home: Home, version: str, hashes: pl.Series) -> pl.DataFrame:
 
 
 def _label(chunk: pl.DataFrame, labeller: Labeller, known: pl.DataFrame) -> pl.DataFrame:
-    """A chunk's labels but for ``duplicate_of``; every text that was not read before is read once."""
+    """Labels of a chunk, without ``duplicate_of``; each distinct new text is classified once."""
     unread = chunk.unique("text_hash", maintain_order=True).join(known, on="text_hash", how="anti")
     read = _read(unread["text_hash"].to_list(), unread["words"].to_list(), labeller)
     labelled = chunk.join(pl.concat([known, read]), on="text_hash", how="left", maintain_order="left")
-    feelings = [combine(*row) for row in labelled.select("words_sentiment", "rating", "nps_score").iter_rows()]
+    sentiments = [combine(*row) for row in labelled.select("words_sentiment", "rating", "nps_score").iter_rows()]
     return labelled.with_columns(
-        pl.Series("sentiment", [one.feeling for one in feelings], dtype=pl.String),
-        pl.Series("sentiment_score", [one.score for one in feelings], dtype=pl.Float64),
+        pl.Series("sentiment", [one.polarity for one in sentiments], dtype=pl.String),
+        pl.Series("sentiment_score", [one.score for one in sentiments], dtype=pl.Float64),
         pl.lit(datetime.now(UTC)).cast(INSTANT).alias("labeled_at"),
     )
 

@@ -1,1 +1,1 @@
-"""Stage 1: what customers say and what operations measure, read from every configured source and landed in the lake."""
+"""Stage 1, ingestion: read feedback and telemetry from every configured source, and land them in the lake."""

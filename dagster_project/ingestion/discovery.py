@@ -1,6 +1,6 @@
-"""Which files a source's ``path`` names now: a file, a folder's files, or whatever a pattern matches.
+"""File discovery: expand a source's ``path`` to a file, the files of a folder, or the matches of a pattern.
 
-A folder where a file is expected costs one note and no file: those beside it are still read.
+A folder where a file is expected is reported; the files beside it are still read.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from pathlib import Path
 from dagster_project.errors import SourceError
 
 _SIGNS = "*?["
-"""What makes a path a pattern."""
+"""Wildcards: a path with one of these is a pattern."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """Files to read, in the order of their names with numbers by value, and one line per folder left unread.
+    """Files in natural order of their names (numbers by value), and one note per folder left unread.
 
-    ``root`` is the folder that all are in or below.
+    ``root`` is the common folder of all files.
     """
 
     files: list[Path]
@@ -28,12 +28,12 @@ class Found:
     root: Path
 
     def name(self, file: Path) -> str:
-        """What to call a file: its path below ``root``, so that two of one name are told apart."""
+        """Name of a file in reports: its path below ``root``, which is unique."""
         return file.relative_to(self.root).as_posix()
 
 
-def find(name: str, path: str, base: Path) -> Found:
-    """The files that ``path`` names, relative to ``base``.
+def discover(name: str, path: str, base: Path) -> Found:
+    """Expand ``path``, relative to ``base``.
 
     Raises:
         SourceError: there is no file to read; the message says what to correct.
@@ -65,7 +65,7 @@ def find(name: str, path: str, base: Path) -> Found:
 def _sorted_out(name: str, entries: list[Path], root: Path) -> Found:
     folders = {entry for entry in entries if entry.is_dir()}
     files = sorted((entry for entry in entries if entry not in folders), key=_by_name)
-    # A pattern such as exports/**/* matches the folders on its way: what it reads into is not left out.
+    # A pattern such as exports/**/* also matches folders that it enters; those are not reported.
     entered = {parent for file in files for parent in file.parents}
     notes = [
         f"{name}: {folder} is a folder where a file is expected; it was not read: narrow `path`, or add a source for it"
@@ -75,6 +75,6 @@ def _sorted_out(name: str, entries: list[Path], root: Path) -> Found:
 
 
 def _by_name(path: Path) -> tuple[list[tuple[int, str]], str]:
-    """reviews_9.csv before reviews_10.csv."""
+    """Natural sort key: reviews_9.csv before reviews_10.csv."""
     parts = re.findall(r"[0-9]+|[^0-9]+", str(path))
     return [(int(part), "") if part.isascii() and part.isdigit() else (-1, part) for part in parts], str(path)

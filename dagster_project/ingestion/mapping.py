@@ -1,7 +1,7 @@
-"""A record under our column names: renames, defaults, constants, templates, and derived ids and texts, in this order.
+"""Column mapping: renames, defaults, constants, templates, derived ids and texts, applied in this order.
 
-A setting wins over what the file says itself, because someone wrote it on purpose. What it displaces is not lost: it
-stays in ``attributes`` under its own name.
+A setting overrides the file's own value, since someone wrote it on purpose. The overridden value is kept in
+``attributes`` under its own name.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from dagster_project.ingestion.records import Record
 from dagster_project.ingestion.sources import SourceConfig
 
 _MISSING = {"", "null", "none", "nan", "n/a", "na"}
-"""Texts that mean "no value" in a column that is not free text."""
+"""Null texts in columns that are not free text."""
 
 
 @dataclass(frozen=True)
-class Named:
-    """A record by our columns, what the settings displaced by its own name, and the settings that did so unasked."""
+class MappedRecord:
+    """A mapped record: ``row`` by our columns, ``kept`` overridden values, ``replaced`` overrides worth a warning."""
 
     row: dict[str, Any]
     kept: dict[str, Any]
     replaced: dict[str, Any]
 
 
-def named(values: Mapping[str, Any], source: SourceConfig, defaults: Mapping[str, object]) -> Named:
-    """One record under our column names.
+def map_record(values: Mapping[str, Any], source: SourceConfig, defaults: Mapping[str, object]) -> MappedRecord:
+    """Map one record to our column names.
 
     Raises:
         SourceError: a setting names a column that the record does not have.
@@ -49,35 +49,35 @@ def named(values: Mapping[str, Any], source: SourceConfig, defaults: Mapping[str
             raise SourceError(f"there is no column '{column}', which `known_at` names; it has {', '.join(values)}")
         row["known_at"] = values.get(column, row.get(column))
     _derive(row, values, source)
-    for name in _settled(source):
-        # A value that moved here by a rename is displaced just as one that stood here.
+    for name in _set_columns(source):
+        # A value that a rename moved here counts as overridden, too.
         if name in before and before[name] != defaults.get(name) and _differs(before[name], row[name]):
             kept.setdefault(name, before[name])
             if name in source.constants:
                 replaced[f"constants.{name} replaced the file's own {name}"] = before[name]
-    return Named(row, kept, replaced)
+    return MappedRecord(row, kept, replaced)
 
 
-def missing_columns(rows: Iterable[Named], source: SourceConfig) -> list[str]:
-    """Required columns that no record has under any name: the sign of a wrong or changed export."""
+def missing_columns(rows: Iterable[MappedRecord], source: SourceConfig) -> list[str]:
+    """Required columns without a value in any record: the sign of a wrong or changed export."""
     seen: set[str] = set()
     for one in rows:
         seen |= {name for name, value in one.row.items() if value is not None}
     return [name for name in required_columns(source.target) if name not in seen]
 
 
-def names_of(records: Iterable[Record], source: SourceConfig, defaults: Mapping[str, object]) -> list[Named]:
-    """The records under our column names."""
-    return [named(record.values, source, defaults) for record in records]
+def map_records(records: Iterable[Record], source: SourceConfig, defaults: Mapping[str, object]) -> list[MappedRecord]:
+    """Map every record."""
+    return [map_record(record.values, source, defaults) for record in records]
 
 
 def is_missing(value: Any) -> bool:
-    """Whether a value of a column that is not free text means "no value"."""
+    """True for None and null texts, in a column that is not free text."""
     return value is None or (isinstance(value, str) and value.strip().lower() in _MISSING)
 
 
 def _renamed(values: Mapping[str, Any], source: SourceConfig) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """The record after ``renames``; of several columns that go to one of ours, the first that has a value is taken."""
+    """Apply ``renames``; of several columns renamed to one, the first with a value is taken."""
     row = {name: value for name, value in values.items() if name not in source.renames}
     kept: dict[str, Any] = {}
     replaced: dict[str, Any] = {}
@@ -116,8 +116,8 @@ def _derive(row: dict[str, Any], values: Mapping[str, Any], source: SourceConfig
         row[TABLES[source.target].key[0]] = f"{source.name}-{hashlib.sha256(text.encode()).hexdigest()[:20]}"
 
 
-def _settled(source: SourceConfig) -> list[str]:
-    """The columns that a setting other than a rename decides."""
+def _set_columns(source: SourceConfig) -> list[str]:
+    """Columns set by a setting other than a rename."""
     derived = [*source.constants, *source.templates]
     derived += ["known_at"] if source.known_at else []
     derived += ["text"] if source.text_from else []
@@ -125,7 +125,7 @@ def _settled(source: SourceConfig) -> list[str]:
 
 
 def _differs(lost: Any, used: Any) -> bool:
-    """Whether a value is there at all and says something else than the one used."""
+    """True if an overridden value exists and differs from the one used."""
     if lost is None or str(lost).strip() == "":
         return False
     if str(lost).strip().lower() == str(used).strip().lower():

@@ -1,6 +1,6 @@
-"""One file, or what an API answers, on its way into the lake: its rows land, the rest goes to quarantine.
+"""Reading of one file or API answer: map, validate, version and land its rows; quarantine the rest.
 
-Every problem becomes one line that a person can act on, and every record is in exactly one count.
+Every problem becomes one actionable line, and every record is counted exactly once.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ import polars as pl
 from dagster_project import lake
 from dagster_project.home import Home
 from dagster_project.ingestion.contracts import TABLES
-from dagster_project.ingestion.mapping import Named, missing_columns, names_of
+from dagster_project.ingestion.mapping import MappedRecord, map_records, missing_columns
 from dagster_project.ingestion.readers import DEFAULTS
 from dagster_project.ingestion.records import RAW_LIMIT, Record, Reject, Tally
 from dagster_project.ingestion.sources import SourceConfig
-from dagster_project.ingestion.validation import shape
-from dagster_project.ingestion.versions import Moment, place
+from dagster_project.ingestion.validation import validate
+from dagster_project.ingestion.versions import Moment, new_versions
 from dagster_project.lake_tables import schema_of
 
 BATCH = 50_000
-"""Records shaped at once: as Python objects they take much more memory than as rows."""
+"""Records per batch: as Python objects they take much more memory than as rows."""
 
 _OWN_NAMES = {"generic", "nps"}
-"""Readers that give the file's own columns; what other readers made of an export may be replaced without a word."""
+"""Readers that pass the file's own columns; only for these an override is reported."""
 
 
 @dataclass
 class SourceLine:
-    """What came of one source: every record read is in exactly one of the counts after ``read``."""
+    """Counts of one source; every record of ``read`` is in exactly one of the counts after it."""
 
     source: str
     table: str
@@ -49,7 +49,7 @@ class SourceLine:
 
 @dataclass
 class Reading:
-    """One file, or one answer, being read; ``said`` collects the content hashes of its good rows."""
+    """Reading in progress of one file or answer; ``said`` collects the content hashes of its valid rows."""
 
     home: Home
     source: SourceConfig
@@ -62,31 +62,31 @@ class Reading:
     said: pl.Series = field(default_factory=lambda: pl.Series(dtype=pl.String))
 
     def land(self, records: Iterator[Record | Reject]) -> None:
-        """Land what can be landed, also when the rest cannot be read.
+        """Land valid rows, also if reading fails halfway.
 
         Raises:
-            SourceError: the whole of it, or what is left of it, cannot be read.
+            SourceError: the input, or the rest of it, cannot be read.
         """
         source = self.source
         defaults: dict[str, object] = {"source": source.name if source.reader == "generic" else source.reader}
         defaults |= DEFAULTS.get(source.reader, {})
-        shaped: list[pl.DataFrame] = []
+        valid: list[pl.DataFrame] = []
         try:
             while batch := list(islice(records, BATCH)):
                 good = [item for item in batch if isinstance(item, Record)]
-                names = names_of(good, source, defaults)
+                names = map_records(good, source, defaults)
                 self.line.read += len(batch)
                 self.rejects += [item for item in batch if isinstance(item, Reject)]
                 self._note(good, names)
-                part = shape(good, names, source, f"{source.name}:{self.origin}")
+                part = validate(good, names, source, f"{source.name}:{self.origin}")
                 self.rejects += part.rejects
-                shaped.append(part.rows)
+                valid.append(part.rows)
         finally:
-            if shaped:
-                self._append(pl.concat(shaped))
+            if valid:
+                self._append(pl.concat(valid))
 
     def close(self) -> None:
-        """Put what did not land into quarantine, and say so, one line per kind."""
+        """Quarantine the rejects and report them, one line per kind."""
         where = f"{self.source.name}: {self.origin}"
         self._quarantine(self.rejects)
         if self.rejects:
@@ -99,20 +99,20 @@ class Reading:
 
     def _append(self, rows: pl.DataFrame) -> None:
         rows = rows.with_columns(pl.int_range(pl.len()).alias("position"))
-        placed = place(self.home, self.source, rows, self.moment)
+        versions = new_versions(self.home, self.source, rows, self.moment)
         table = self.source.target
         for part in rows.drop("known_at").iter_slices(BATCH):
-            new = part.join(placed.places, on="position", maintain_order="left")
-            lake.append(self.home, table, new.select(list(schema_of(table))))
+            rows_of_part = part.join(versions.places, on="position", maintain_order="left")
+            lake.append(self.home, table, rows_of_part.select(list(schema_of(table))))
         self.said = rows["content_hash"].unique()
-        contradictions = rows.filter(pl.col("position").is_in(placed.contradictions))
-        self.line.landed += placed.new_keys
-        self.line.changed += placed.places.height - placed.new_keys
-        self.line.unchanged += rows.height - placed.places.height - contradictions.height
+        contradictions = rows.filter(pl.col("position").is_in(versions.contradictions))
+        self.line.landed += versions.new_keys
+        self.line.changed += versions.places.height - versions.new_keys
+        self.line.unchanged += rows.height - versions.places.height - contradictions.height
         self.rejects += [_contradiction(table, row) for row in contradictions.iter_rows(named=True)]
 
-    def _note(self, records: list[Record], names: list[Named]) -> None:
-        """Tell of columns that are missing or displaced."""
+    def _note(self, records: list[Record], names: list[MappedRecord]) -> None:
+        """Report missing and overridden columns."""
         missing = missing_columns(names, self.source) if names else []
         if missing:
             has = ", ".join(list(records[0].values)[:12])

@@ -1,7 +1,7 @@
-"""What readers yield: records as their source wrote them, with the place they came from, before any contract.
+"""Raw records and the file access of all readers: gzip, byte-order marks, undecodable bytes, truncated archives.
 
-Opening a file is shared by all readers: gzip or not, byte-order marks, undecodable bytes and truncated archives are met
-here, so that a damaged file gives the good records before the damage and one reject for the rest.
+A record is what the source wrote, with its line number, before mapping and validation. A damaged file yields the good
+records before the damage and one reject for the rest.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from typing import IO, Any, cast
 from dagster_project.errors import SourceError
 
 RAW_LIMIT = 10_000
-"""Characters of a rejected record that quarantine keeps."""
+"""Maximum characters of a rejected record in quarantine."""
 
 _FIRST_LINE = 64 * 1024
-"""Bytes in which the first line's end is looked for."""
+"""Bytes searched for the end of the first line."""
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -36,7 +36,7 @@ _MARKS = (
 
 @dataclass(frozen=True)
 class Record:
-    """One record of a source: its values by column name, and where it stood."""
+    """One record: values by column name, and line number."""
 
     values: dict[str, Any]
     line: int | None = None
@@ -48,7 +48,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Reject:
-    """One record that could not even be read."""
+    """A record that could not be read or failed validation."""
 
     reason: str
     line: int | None = None
@@ -57,7 +57,7 @@ class Reject:
 
 @dataclass
 class Replaced:
-    """Values of a source that a setting displaced: the first, where it stood, and how many."""
+    """Overridden values: the first one, its line, and the number of rows."""
 
     value: str
     line: int | None
@@ -66,26 +66,26 @@ class Replaced:
 
 @dataclass
 class Tally:
-    """What a reader leaves out on purpose, and what it mended on the way, by reason; counted, never silent."""
+    """Counts of records skipped on purpose, repaired, or overridden by a setting, by reason."""
 
     skipped: dict[str, int] = field(default_factory=dict)
     mended: dict[str, int] = field(default_factory=dict)
     replaced: dict[str, Replaced] = field(default_factory=dict)
 
     def skip(self, reason: str) -> None:
-        """Count one record left out."""
+        """Count one skipped record."""
         self.skipped[reason] = self.skipped.get(reason, 0) + 1
 
     def note(self, what: str) -> None:
-        """Count one record mended."""
+        """Count one repaired record."""
         self.mended[what] = self.mended.get(what, 0) + 1
 
     def replace(self, what: str, value: object, line: int | None) -> None:
-        """Count one value of the source that a setting displaced."""
+        """Count one overridden value."""
         self.replaced.setdefault(what, Replaced(str(value), line)).rows += 1
 
     def notes(self) -> list[str]:
-        """What a person should know of, one line each, without what was left out."""
+        """Warnings about repairs and overrides, one line each."""
         found = [f"{count:,} × {what}" for what, count in self.mended.items()]
         for what, seen in self.replaced.items():
             setting = "constant" if what.startswith("constants.") else "rename"
@@ -99,7 +99,7 @@ class Tally:
 
 
 def read_lines(path: Path, encoding: str = "") -> Iterator[str | Reject]:
-    r"""The lines of a text file with their ``\n``, gzip or not, decoded; rejects stand where a line could not be read.
+    r"""Decoded lines of a text file with their ``\n``, gzip or not; a line that does not decode becomes a reject.
 
     Raises:
         SourceError: the file is empty, or does not decode at all; the message says what to do.
@@ -144,18 +144,18 @@ def read_json(path: Path, encoding: str = "") -> Any:
 
 
 def is_gzip(path: Path) -> bool:
-    """Whether the file is gzip, by its first bytes, whatever its name."""
+    """True if the file is gzip, by its first bytes."""
     with path.open("rb") as start:
         return start.read(2) == b"\x1f\x8b"
 
 
 def open_bytes(path: Path) -> IO[bytes]:
-    """The file's bytes, unpacked if it is gzip."""
+    """Open the file in binary, decompressed if it is gzip."""
     return cast(IO[bytes], gzip.open(path, "rb")) if is_gzip(path) else path.open("rb")
 
 
 def _head(path: Path, size: int) -> bytes:
-    """The first bytes, unpacked; none if the archive is damaged there."""
+    """First bytes, decompressed; empty if the archive is damaged there."""
     try:
         with open_bytes(path) as start:
             return start.read(size)
@@ -164,22 +164,22 @@ def _head(path: Path, size: int) -> bytes:
 
 
 def _marked_encoding(path: Path) -> str:
-    """What a byte-order mark says the file is: no text starts with one by chance, so it wins over the setting."""
+    """Encoding by byte-order mark, or ''; it overrides the setting, as no text starts with one by chance."""
     head = _head(path, 4)
     return next((encoding for mark, encoding in _MARKS if head.startswith(mark)), "")
 
 
 def _carriage_returns(path: Path, encoding: str) -> bool:
-    """Whether the first line ends in a lone carriage return, as old Mac programs write them."""
+    """True if the first line ends in a lone carriage return (old Mac programs)."""
     text = _head(path, _FIRST_LINE).decode(encoding, errors="ignore")
     found = re.search(r"\r+\n|\r(?!\Z)|\n", text)
     return found is not None and found[0] == "\r"
 
 
 def _lines(path: Path, encoding: str) -> Iterator[bytes | str | Reject]:
-    """Lines as bytes; as text in UTF-16 and UTF-32, where a line feed is not one byte to look for."""
+    """Lines as bytes; as text in UTF-16 and UTF-32, whose line feed is several bytes."""
     number = 0
-    # None makes every usual line end a line feed; it is not for ordinary files, whose texts may hold the others.
+    # newline=None translates all line ends; not for ordinary files, whose texts may contain other line ends.
     newline = None if _carriage_returns(path, encoding) else "\n"
     wide = "16" in encoding or "32" in encoding
     try:

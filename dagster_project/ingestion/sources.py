@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from dagster_project.errors import ConfigurationError, SourceError
 from dagster_project.ingestion.contracts import TABLES, own_columns
-from dagster_project.ingestion.discovery import Found, find
+from dagster_project.ingestion.discovery import Found, discover
 
 Reader = Literal["generic", "google_play", "app_store", "zendesk", "nps", "prometheus", "github"]
 
@@ -165,7 +165,7 @@ class SourceConfig(_Strict):
         Raises:
             SourceError: there is no file to read.
         """
-        return find(self.name, self.path, self.base)
+        return discover(self.name, self.path, self.base)
 
 
 def load_sources(path: Path) -> list[SourceConfig]:

@@ -1,7 +1,6 @@
-"""From records to rows: types, attributes, the contract's rules; what does not fit comes back with its reason.
+"""Validation: convert mapped records to typed rows and check the table's contract; rejects carry a reason.
 
-Works column by column on polars frames. Values arrive as whatever the source wrote; each is turned into text once and
-then into the contract's type, so that "5", 5 and 5.0 are the same rating.
+Conversion is by column, on polars frames. Any spelling of a value converts: "5", 5 and 5.0 are the same rating.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ import dataframely as dy
 import polars as pl
 
 from dagster_project.ingestion.contracts import TABLES, allowed, own_columns
-from dagster_project.ingestion.mapping import Named, is_missing
+from dagster_project.ingestion.mapping import MappedRecord, is_missing
 from dagster_project.ingestion.records import Record, Reject
 from dagster_project.ingestion.sources import SourceConfig
 from dagster_project.lake_tables import INSTANT
@@ -30,17 +29,19 @@ _FALSE = {"false", "f", "no", "n", "0", "off", "disabled"}
 
 
 @dataclass(frozen=True)
-class Shaped:
-    """Rows that keep the contract (without ``known_at`` where the source gives none), and the rejects beside them."""
+class Validated:
+    """Valid rows (``known_at`` is null where the source gives none), and rejects."""
 
     rows: pl.DataFrame
     rejects: list[Reject]
 
 
-def shape(records: Sequence[Record], names: Sequence[Named], source: SourceConfig, loaded_from: str) -> Shaped:
-    """Turn records, given with their values under our names, into rows of the source's table.
+def validate(
+    records: Sequence[Record], names: Sequence[MappedRecord], source: SourceConfig, loaded_from: str
+) -> Validated:
+    """Validate records, given with their mapped values, as rows of the source's table.
 
-    Every record comes back exactly once: as a row or as a reject.
+    Every record is returned exactly once: as a row or as a reject.
     """
     table = source.target
     named = [one.row for one in names]
@@ -55,7 +56,7 @@ def shape(records: Sequence[Record], names: Sequence[Named], source: SourceConfi
     if "schema_version" in columns:
         typed["schema_version"] = typed["schema_version"].fill_null(1)
     known = set(typed) | {"attributes"}
-    # Orders the versions of a row; it stays an attribute, and one that cannot be read orders nothing.
+    # ``updated_at`` orders the versions of a row; it stays an attribute, and an unreadable one is ignored.
     updates, _ = _convert([row.get("updated_at") for row in named], INSTANT, source, "updated_at")
     attributes = [
         _attributes({**one.kept, **{key: value for key, value in one.row.items() if key not in known}}, one.row)
@@ -78,13 +79,13 @@ def shape(records: Sequence[Record], names: Sequence[Named], source: SourceConfi
         for record, problem in zip(records, problems, strict=True)
         if problem is not None
     ]
-    return Shaped(rows, rejects)
+    return Validated(rows, rejects)
 
 
 def _convert(
     values: Sequence[Any], kind: pl.DataType, source: SourceConfig, name: str
 ) -> tuple[list[Any], dict[int, Any]]:
-    """Values in the column's type, and those that would not convert by position."""
+    """Values in the column's type, and by position the values that failed to convert."""
     converted: list[Any] = []
     faults: dict[int, Any] = {}
     cache: dict[Any, Any] = {}
@@ -133,15 +134,16 @@ def _as_text(value: Any) -> str | None:
     if isinstance(value, dict | list):
         return json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
     text = str(value).replace("\x00", "").strip()
-    # Lone surrogates cannot be stored as UTF-8; they come from broken JSON escapes and carry nothing.
+    # Lone surrogates cannot be stored as UTF-8; they come from broken JSON escapes.
     return text.encode("utf-8", "replace").decode() or None
 
 
 def instant_of(value: Any, source: SourceConfig) -> datetime:
-    """A value as an instant in UTC, by the source's ``date_format`` and ``timezone``.
+    """Parse an instant, by the source's ``date_format`` and ``timezone``; the result is in UTC.
 
     Raises:
-        ValueError: it is none (OverflowError where its number is far out of range).
+        ValueError: the value is no instant.
+        OverflowError: the value is a number far out of range.
     """
     if isinstance(value, datetime):
         instant = value
@@ -163,7 +165,7 @@ def instant_of(value: Any, source: SourceConfig) -> datetime:
 
 
 def _attributes(extra: dict[str, Any], row: dict[str, Any]) -> str:
-    """What the contract has no column for, as JSON; an ``attributes`` column of the source is merged in."""
+    """Columns outside the contract as JSON, merged with an ``attributes`` column of the source."""
     given = row.get("attributes")
     if isinstance(given, str) and given.strip().startswith("{"):
         try:
@@ -179,7 +181,7 @@ def _attributes(extra: dict[str, Any], row: dict[str, Any]) -> str:
 
 
 def _broken_rules(frame: pl.DataFrame, table: str) -> dict[int, str]:
-    """The first broken rule of each row, in words, by position."""
+    """First broken rule of each invalid row, as text, by position."""
     failure = _positioned(table).filter(frame.with_row_index("position"), cast=True).failure
     if len(failure) == 0:
         return {}
@@ -195,7 +197,7 @@ def _broken_rules(frame: pl.DataFrame, table: str) -> dict[int, str]:
 
 @cache
 def _positioned(table: str) -> type[dy.Schema]:
-    """The table's contract with a row number, so that a broken row can be found again."""
+    """The table's contract with a row number, to identify invalid rows."""
     contract = TABLES[table].contract
     return type(f"Positioned{contract.__name__}", (contract,), {"position": dy.UInt32(nullable=False)})
 

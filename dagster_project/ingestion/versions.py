@@ -1,9 +1,9 @@
-"""Versions of a row: which rows of a reading are new, and where each takes its place among the versions of its key.
+"""Row versions (append-only history): find the new rows of a reading and their order among the versions of a key.
 
-The version with the latest ``known_at`` is the current one, so placing a version is giving it its ``known_at``. A row
-that brings one keeps it. Any other is known as of its reading, unless a version is there already that is newer: then it
-goes a microsecond before that. What is newer is told by ``updated_at`` where both rows have it; else by which of their
-files was read first. Versions are never moved or taken away.
+The version with the latest ``known_at`` is current, so ordering a version means choosing its ``known_at``. A row that
+brings one keeps it. Any other gets the instant of its reading; if the lake holds a newer version, it goes a microsecond
+before that. Newer means the later ``updated_at`` where both rows have one, else the file that was first read later.
+Versions are never moved or deleted.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from dagster_project.lake_tables import INSTANT
 
 _STEP = timedelta(microseconds=1)
 _CORRECTIONS = timedelta(microseconds=100)
-"""Versions known this close to an instant that a source supplied are other readings of that same instant."""
+"""Versions known this close to a supplied instant are corrections of that same instant."""
 
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -34,12 +34,12 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Moment:
-    """When a file, or an API's answer, is read.
+    """Time of one reading of a file or an API's answer.
 
     Attributes:
-        known: ``known_at`` of its rows that bring none.
-        seen: when this same content was read for the first time; ``known`` if it is new.
-        said: content hashes of what the file held when it was last read; None if that is not on record.
+        known: ``known_at`` for rows without one.
+        seen: first reading of this same content; ``known`` if it is new.
+        said: content hashes of the file's rows at its last reading; None if not on record.
     """
 
     known: datetime
@@ -48,13 +48,13 @@ class Moment:
 
 
 @dataclass(frozen=True)
-class Placed:
-    """What is new of a reading.
+class NewVersions:
+    """New rows of a reading.
 
     Attributes:
-        places: the rows to append, by ``position``, each with its ``known_at``.
-        new_keys: how many of them are the first of a key that the lake did not hold.
-        contradictions: positions of rows that say something else than one before them of the same key and instant.
+        places: rows to append, by ``position``, each with its ``known_at``.
+        new_keys: number of keys that the lake did not hold.
+        contradictions: positions of rows that differ from an earlier row of the same key and instant.
     """
 
     places: pl.DataFrame
@@ -64,7 +64,7 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """What places a row that was read."""
+    """Ordering columns of a row."""
 
     position: int
     known_at: datetime | None
@@ -75,7 +75,7 @@ class _Row:
 
 @dataclass(frozen=True, slots=True)
 class _Version:
-    """A version of a key: in the lake, or ``fresh`` from this reading; ``supplied`` if the source gave ``known_at``."""
+    """A version of a key: in the lake, or ``fresh`` (this reading); ``supplied`` if the source gave ``known_at``."""
 
     known: datetime
     content: str
@@ -85,18 +85,18 @@ class _Version:
     fresh: bool = False
 
 
-def place(home: Home, source: SourceConfig, rows: pl.DataFrame, moment: Moment) -> Placed:
-    """Find the rows that are new to the lake, and their places.
+def new_versions(home: Home, source: SourceConfig, rows: pl.DataFrame, moment: Moment) -> NewVersions:
+    """Find the rows that are new to the lake, and choose their ``known_at``.
 
     Args:
-        home: where the lake is.
-        source: the source that is read.
-        rows: everything one reading gives: the table's columns with ``known_at`` where the source supplies it,
-            ``updated`` likewise, ``position`` in reading order.
-        moment: when it is read.
+        home: home of the lake.
+        source: the source.
+        rows: all rows of one reading: the table's columns, ``known_at`` and ``updated`` where the source supplies them,
+            ``position`` in reading order.
+        moment: time of the reading.
     """
     key = list(TABLES[source.target].key)
-    # Only what places a row: the rows themselves are large.
+    # Ordering columns only: the rows are large.
     light = rows.select(*key, "position", "known_at", "updated", "content_hash", "loaded_from")
     held = (
         lake.scan(home, source.target)
@@ -116,12 +116,12 @@ def place(home: Home, source: SourceConfig, rows: pl.DataFrame, moment: Moment) 
     contested = light.filter(~is_fresh & ~(pl.col("single") & in_force.fill_null(False)))
     settled = _settle(home, source, contested.drop("single", "current_at", "current"), held, moment)
     others = pl.DataFrame(list(settled.places.items()), {"position": pl.Int64, "known_at": INSTANT}, orient="row")
-    return Placed(pl.concat([fresh, others]), fresh.height + settled.new_keys, settled.contradictions)
+    return NewVersions(pl.concat([fresh, others]), fresh.height + settled.new_keys, settled.contradictions)
 
 
 @dataclass
 class _Settled:
-    """Places by position, how many of their keys are new to the lake, and the positions of contradictions."""
+    """``known_at`` by position, number of new keys, and positions of contradictions."""
 
     places: dict[int, datetime] = field(default_factory=dict)
     new_keys: int = 0
@@ -129,7 +129,7 @@ class _Settled:
 
 
 def _settle(home: Home, source: SourceConfig, contested: pl.DataFrame, held: pl.DataFrame, moment: Moment) -> _Settled:
-    """Place the rows of the keys that have several versions, one key after the other."""
+    """Order the rows of keys with several versions, key by key."""
     key = list(TABLES[source.target].key)
     settled = _Settled()
     if contested.is_empty():
@@ -157,7 +157,7 @@ def _settle(home: Home, source: SourceConfig, contested: pl.DataFrame, held: pl.
 
 
 def _held_updates(home: Home, source: SourceConfig, contested: pl.DataFrame, key: list[str]) -> dict[str, datetime]:
-    """``updated_at`` of the versions in the lake by content hash, as far as it can matter and be read."""
+    """``updated_at`` of relevant versions in the lake, by content hash; unreadable ones are left out."""
     keys = contested.filter(pl.col("updated").is_not_null()).select(key).unique()
     if keys.is_empty():
         return {}
@@ -178,10 +178,10 @@ def _held_updates(home: Home, source: SourceConfig, contested: pl.DataFrame, key
 
 
 def _without_repeats(rows: Iterable[_Row], contradictions: list[int]) -> list[_Row]:
-    """A key's rows in the order to place them; of one instant only the first, and those that differ are contradictions.
+    """Rows of a key in the order of processing; repeats are dropped, and differing repeats are contradictions.
 
-    Those with an instant of their own for ``known_at`` come first, the earliest before the later. The others go the
-    other way round: the last is known now, and those before it give way.
+    Rows with a supplied ``known_at`` come first, ascending. The others follow in descending order: the last one gets
+    the instant of the reading, earlier ones go before it.
     """
     first: dict[tuple[datetime | None, datetime | None], _Row] = {}
     for row in rows:
@@ -198,7 +198,7 @@ def _without_repeats(rows: Iterable[_Row], contradictions: list[int]) -> list[_R
 
 
 def _next_version(row: _Row, timeline: Sequence[_Version], moment: Moment) -> _Version | None:
-    """The row as a version with its place, or None when the lake knows it already."""
+    """The row as a version with its ``known_at``; None if the lake holds it already."""
     supplied = row.known_at is not None
     new = _Version(row.known_at or moment.known, row.content_hash, row.updated, row.loaded_from, supplied, fresh=True)
     later: list[_Version] = []
@@ -224,7 +224,7 @@ def _next_version(row: _Row, timeline: Sequence[_Version], moment: Moment) -> _V
 
 
 def _follows(version: _Version, new: _Version, moment: Moment) -> bool:
-    """Whether a version that is there comes after the new one."""
+    """True if an existing version is newer than the new one."""
     both_updated = version.updated is not None and new.updated is not None and version.updated != new.updated
     if new.supplied and not _same_instant(version, new):
         return version.known > new.known
@@ -240,7 +240,7 @@ def _follows(version: _Version, new: _Version, moment: Moment) -> bool:
 
 
 def _is_known(new: _Version, earlier: Sequence[_Version], later: Sequence[_Version], moment: Moment) -> bool:
-    """Whether the row says nothing new: it is in force at its place, or its file said it before."""
+    """True if the row is no new version: it equals its predecessor, or the file's last reading held it."""
     if earlier and max(earlier, key=lambda version: version.known).content == new.content:
         return True
     versions = [*earlier, *later]

@@ -1,1 +1,1 @@
-"""Stage 5: how fast the loop is, what it changed, and rehearsals in simulated worlds."""
+"""Stage 5, measurement: the closed-loop report, and drift of the classifier."""

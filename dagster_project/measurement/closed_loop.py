@@ -1,8 +1,7 @@
-"""The closed-loop page: complaint to issue to ticket, with the times in between, for people.
+"""Closed-loop report: time from complaint to issue to ticket, as one self-contained HTML page under ``reports/``.
 
-One self-contained HTML file under ``reports/``: figures for each issue (complaints a day against expectation, with
-onset, detection, suspect release and end marked), then the table of times. Everything shown is a column of a published
-mart.
+A figure per issue (complaints a day against expectation; onset, detection, suspect release and end marked), then the
+table of times. Everything shown is a column of a published mart.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from dagster_project.home import Home
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _SHOWN = 8
-"""Issues with a figure of their own: the queue first, then the latest resolved ones."""
+"""Number of issues with a figure: the queue first, then the latest resolved ones."""
 
 
 def write_report(home: Home) -> Path:
@@ -51,7 +50,7 @@ def write_report(home: Home) -> Path:
 
 
 def _figure(home: Home, issue: dict[str, Any], as_of: datetime) -> str:
-    """Complaints a day against what was explained, from three weeks before the onset, as inline SVG."""
+    """Figure of one issue as inline SVG: complaints a day against explained ones, from three weeks before the onset."""
     import matplotlib as mpl
 
     mpl.use("svg")
@@ -99,7 +98,7 @@ def _activity(home: Home, issue: dict[str, Any], start: datetime, end: datetime,
 
 
 def _duration(minutes: float | None) -> str:
-    """Minutes as people say them."""
+    """Format minutes as min, h or days."""
     if minutes is None:
         return "–"
     hours = minutes / 60

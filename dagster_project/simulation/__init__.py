@@ -1,1 +1,4 @@
-"""Simulated shops, worlds and rehearsals. Only the command line, tests and benchmarks import it."""
+"""Simulation: a shop (``shop``), scenarios with a known truth (``worlds``), and rehearsals of a scenario.
+
+It stands above the product: only the command line, tests and benchmarks import it.
+"""

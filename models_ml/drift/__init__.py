@@ -1,14 +1,14 @@
-"""Has what customers write, or what the classifier makes of it, changed; and what does that do to its accuracy?
+"""Drift of texts and predictions between two windows, and its effect on accuracy, without labels.
 
-``Corpus`` holds what is measured of each text, and a window is a set of its rows. ``compare`` judges two windows,
-``estimate_accuracy`` says how often the answers of one are right without any label, ``changes`` which groups of texts
-moved that figure, and ``explain`` puts each into a sentence. Where the windows come from is the caller's matter.
+``Corpus`` holds the measurements of each text; a window is a set of its rows, chosen by the caller. ``compare`` tests
+two windows for drift. ``estimate_accuracy`` estimates the accuracy of one. ``changes`` attributes the difference to
+groups of texts. ``explain`` puts each result into a sentence.
 """
 
-from models_ml.drift.compare import LEVEL, MIN_ROWS, TESTS, Comparison, Finding, Kind, Verdict, compare
-from models_ml.drift.corpus import MAX_EMBEDDED, MAX_ROWS, Corpus, Reading, Rows, subsample
+from models_ml.drift.compare import LEVEL, MIN_ROWS, TESTS, Comparison, DriftFinding, DriftVerdict, Kind, compare
+from models_ml.drift.corpus import MAX_EMBEDDED, MAX_ROWS, Corpus, Predictions, Rows, subsample
 from models_ml.drift.explain import MovedWord
-from models_ml.drift.performance import AccuracyEstimate, Change, Judged, changes, estimate_accuracy
+from models_ml.drift.performance import AccuracyEstimate, GroupChange, Judged, changes, estimate_accuracy
 
 __all__ = [
     "LEVEL",
@@ -17,16 +17,16 @@ __all__ = [
     "MIN_ROWS",
     "TESTS",
     "AccuracyEstimate",
-    "Change",
     "Comparison",
     "Corpus",
-    "Finding",
+    "DriftFinding",
+    "DriftVerdict",
+    "GroupChange",
     "Judged",
     "Kind",
     "MovedWord",
-    "Reading",
+    "Predictions",
     "Rows",
-    "Verdict",
     "changes",
     "compare",
     "estimate_accuracy",

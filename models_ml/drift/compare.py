@@ -1,11 +1,11 @@
-"""The verdict on two windows: ten tests, each with an effect, the least that matters, and its permutation null.
+"""Drift tests between two windows: ten permutation tests, each with an effect size and a practical minimum.
 
-A test says drift only if both hold: the effect is at least the practical minimum, and it is beyond what shuffling the
-two windows' rows gives, at a level corrected for all tests (Holm 1979). The second keeps false alarms at ``LEVEL`` in
-all, whatever the size; the first keeps a large sample from making a trifle count.
+A test reports drift if two conditions hold: its effect is at least the practical minimum, and its permutation p-value
+is significant after correction for all tests (Holm 1979). Significance keeps the family-wise false-alarm rate at
+``LEVEL`` for any sample size; the minimum keeps large samples from reporting trifles.
 
-Distances between samples are never 0, even from one source, and the less so the smaller the samples. So an effect is
-what exceeds that: for a distance d with null distances d0, the square root of d² - mean(d0²), or 0.
+A distance between two samples of one source is above 0, more so for small samples. So an effect is debiased: for a
+distance d with null distances d0, it is the square root of d² - mean(d0²), or 0.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ Kind = Literal[
     "confidence",
     "abstention",
 ]
-Verdict = Literal["drift", "no_drift", "insufficient_data"]
+DriftVerdict = Literal["drift", "no_drift", "insufficient_data"]
 
 LEVEL = 0.05
-"""Chance that any test of one comparison cries drift where there is none."""
+"""Family-wise false-alarm rate of one comparison."""
 MIN_ROWS = 50
-"""Fewer rows in either window say nothing worth acting on."""
+"""Least rows in either window; with fewer the verdict is ``insufficient_data``."""
 PERMUTATIONS = 499
-"""The least p-value is then 1/500; Holm's first step asks for 0.05 / 10."""
+"""Permutations per test: the least p-value is 1/500, and Holm's first step needs 0.05 / 10."""
 _COMMON_WORDS = 2_000
-"""Words that vocabularies are compared on, the most used of both windows together."""
+"""Size of the compared vocabulary: the most used words of both windows together."""
 _FEWEST_USES = 3
 
 _SCALED = "Wasserstein distance in standard deviations"
@@ -64,27 +64,27 @@ TESTS: dict[Kind, _Test] = {
     "single_word": _Test(0.03, "change in the share of texts that use the word that moved most surely"),
     "embedding": _Test(0.05, "AUC of telling the windows apart, above chance"),
     "issue_type": _Test(0.10, _MIX),
-    "confidence": _Test(0.04, "Wasserstein distance in probability", lambda corpus: corpus.reading.confidences),
+    "confidence": _Test(0.04, "Wasserstein distance in probability", lambda corpus: corpus.predictions.confidences),
     "abstention": _Test(0.05, "difference of shares"),
 }
-"""What is compared, and each effect's practical minimum."""
+"""The tests, with their practical minimum."""
 
 
 @dataclass(frozen=True)
-class Finding:
+class DriftFinding:
     """One test's result.
 
     Attributes:
-        kind: what was compared.
-        effect: the effect, in ``unit``, less what chance gives.
-        minimum: the practical minimum that it is held against, in ``unit``.
-        unit: what both are measured in.
-        observed: the plain distance, before anything is taken off; for ``single_word``, the word's z-score.
-        null_mean: mean of that over the permutations.
-        null_high: their 95th percentile.
-        p_value: share of the groupings, the real one counted in, that lie at least as far apart.
-        p_adjusted: after Holm's correction for all tests.
-        drifted: the effect matters, and chance does not explain it.
+        kind: the test.
+        effect: debiased effect, in ``unit``.
+        minimum: practical minimum, in ``unit``.
+        unit: unit of effect and minimum.
+        observed: raw distance, before debiasing; for ``single_word``, the word's z-score.
+        null_mean: mean raw distance over the permutations.
+        null_high: 95th percentile over the permutations.
+        p_value: share of the groupings, the real one included, with at least this distance.
+        p_adjusted: p-value after Holm's correction.
+        drifted: effect at least the minimum, and significant.
     """
 
     kind: Kind
@@ -101,25 +101,25 @@ class Finding:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All findings of a current window against a reference; none if the data are insufficient."""
+    """Result of comparing a current window with a reference; no findings if the data are insufficient."""
 
-    verdict: Verdict
+    verdict: DriftVerdict
     reference_rows: int
     current_rows: int
-    findings: tuple[Finding, ...]
+    findings: tuple[DriftFinding, ...]
 
 
 def compare(
     corpus: Corpus, reference: Rows, current: Rows, *, permutations: int = PERMUTATIONS, seed: int = 0
 ) -> Comparison:
-    """Judge the current rows of a corpus against its reference rows.
+    """Test the current rows of a corpus for drift against its reference rows.
 
     Args:
-        corpus: everything measured.
-        reference: row numbers; of more than ``MAX_ROWS``, a sample is taken.
-        current: row numbers, likewise.
-        permutations: groupings drawn for the null distributions.
-        seed: decides them; the same arguments give the same result.
+        corpus: the measured texts.
+        reference: row numbers; sampled down to ``MAX_ROWS``.
+        current: row numbers, sampled likewise.
+        permutations: size of the null distributions.
+        seed: of the permutations; equal arguments give an equal result.
     """
     if min(len(reference), len(current)) < MIN_ROWS:
         return Comparison("insufficient_data", len(reference), len(current), ())
@@ -127,7 +127,7 @@ def compare(
     p_values = {kind: float(np.mean(drawn >= drawn[0] - 1e-9)) for kind, (drawn, _) in measured.items()}
     adjusted = holm(p_values)
     findings = tuple(
-        Finding(
+        DriftFinding(
             kind=kind,
             effect=effect,
             minimum=TESTS[kind].minimum,
@@ -141,12 +141,12 @@ def compare(
         )
         for kind, (drawn, effect) in measured.items()
     )
-    verdict: Verdict = "drift" if any(finding.drifted for finding in findings) else "no_drift"
+    verdict: DriftVerdict = "drift" if any(finding.drifted for finding in findings) else "no_drift"
     return Comparison(verdict, len(reference), len(current), findings)
 
 
 def holm(p_values: dict[Kind, float]) -> dict[Kind, float]:
-    """Holm's step-down adjusted p-values (Holm 1979), valid however the tests depend on each other."""
+    """Step-down adjusted p-values (Holm 1979), valid under any dependence of the tests."""
     adjusted: dict[Kind, float] = {}
     worst = 0.0
     for step, (kind, p_value) in enumerate(sorted(p_values.items(), key=lambda item: item[1])):
@@ -158,7 +158,7 @@ def holm(p_values: dict[Kind, float]) -> dict[Kind, float]:
 def _measured(
     corpus: Corpus, reference: Rows, current: Rows, permutations: int, seed: int
 ) -> dict[Kind, tuple[Floats, float]]:
-    """By kind, the distance of the real grouping followed by those of the permutations, and the effect."""
+    """Per test: distances (first the real grouping, then the permutations) and the effect."""
     old, new = subsample(reference, MAX_ROWS, seed), subsample(current, MAX_ROWS, seed + 1)
     rows = np.concatenate([old, new])
     groups = distance.permuted_groups(len(old), len(new), permutations, seed)
@@ -173,31 +173,31 @@ def _measured(
     drawn["single_word"], moved = distance.largest_shift(*words, (len(old), len(new)))
     for kind, labels in _categories(corpus):
         drawn[kind] = np.sqrt(distance.jensen_shannon(*distance.uses(_indicators(labels, rows), groups)))
-    drawn["abstention"] = distance.share_difference(corpus.reading.abstained[rows], groups)
+    drawn["abstention"] = distance.share_difference(corpus.predictions.abstained[rows], groups)
     drawn["embedding"] = areas = _separability(corpus, old, new, permutations, seed)
     effects = {kind: _debiased(one) for kind, one in drawn.items()}
-    # An AUC is no distance: chance is 0.5. And of a word, its share says more than its z-score.
+    # An AUC is no distance: chance is 0.5. For a single word, the change of its share is the effect, not its z-score.
     effects |= {"embedding": max(0.0, float(areas[0] - areas[1:].mean())), "single_word": float(moved[0])}
     return {kind: (drawn[kind], effects[kind]) for kind in TESTS}
 
 
 def _debiased(drawn: Floats) -> float:
-    """What the first distance has beyond the others, its null distribution."""
+    """Debiased effect of the first distance, given the others as its null distribution."""
     return float(np.sqrt(max(0.0, drawn[0] ** 2 - np.mean(drawn[1:] ** 2))))
 
 
 def _categories(corpus: Corpus) -> tuple[tuple[Kind, NDArray[np.str_]], ...]:
-    return ("language", corpus.languages), ("issue_type", corpus.reading.types)
+    return ("language", corpus.languages), ("issue_type", corpus.predictions.types)
 
 
 def _indicators(labels: NDArray[np.str_], rows: Rows) -> NDArray[np.float32]:
-    """One column per category of these rows, 1 where the row is of it."""
+    """One-hot encoding of these rows' categories."""
     categories, codes = np.unique(labels[rows], return_inverse=True)
     return np.eye(len(categories), dtype=np.float32)[codes]
 
 
 def _common_words(corpus: Corpus, rows: Rows) -> Any:
-    """The columns of the words that most texts of both windows use; which they are cannot depend on the grouping."""
+    """Columns of the most used words of both windows; the choice does not depend on the grouping."""
     words = corpus.words[rows]
     uses = np.asarray(words.sum(axis=0))
     common = np.argsort(-uses, kind="stable")[:_COMMON_WORDS]

@@ -1,7 +1,7 @@
-"""What drift is measured on: a row per text, with its properties, words, vector and what the classifier said of it.
+"""Corpus for drift tests: one row per text, with its properties, words, vector and prediction.
 
-Every property is a fixed function of one text (the encoder's own vocabulary decides what a known word is, never a
-window's), so rows of two windows from one source can change places: that is what makes permutation tests on them exact.
+Every property is a fixed function of one text (known words are those of the encoder's vocabulary, never a window's). So
+rows of two windows from one source are exchangeable, which makes permutation tests exact.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ Rows = NDArray[np.intp]
 Floats = NDArray[np.float64]
 
 MAX_ROWS = 5_000
-"""Rows of a window that are compared; of a larger window, a seeded sample."""
+"""Maximum rows per window; a larger window is sampled with a seed."""
 MAX_EMBEDDED = 1_000
-"""Rows of a window whose vectors are compared: each costs a pass through the encoder."""
+"""Maximum embedded rows per window; each costs a pass through the encoder."""
 
 _WORD = re.compile(r"[^\W\d_]{2,}(?:['’][^\W\d_]+)?")
 _WORDS_OF_A_TEXT = 400
 
 
 @dataclass(frozen=True)
-class Reading:
-    """What the classifier made of n texts: the likeliest type, its calibrated probability, whether it abstained."""
+class Predictions:
+    """Predictions for n texts: likeliest type, calibrated confidence, abstention."""
 
     types: NDArray[np.str_]
     confidences: Floats
@@ -37,24 +37,24 @@ class Reading:
 
 @dataclass(frozen=True)
 class Corpus:
-    """n texts of all windows, measured once; windows are sets of row numbers.
+    """Measurements of the n texts of all windows; windows are arrays of row numbers.
 
     Attributes:
-        texts: the texts as the classifier reads them.
-        languages: ISO 639-1 codes, by one detector for all rows; ``und`` where it cannot tell.
-        reading: the classifier's predictions.
+        texts: prepared texts.
+        languages: ISO 639-1 codes, from one detector for all rows; ``und`` if undetermined.
+        predictions: the classifier's predictions.
         length: natural logarithm of 1 + characters, shape (n,).
-        non_letters: share of the visible characters that are no letters, 0-1, shape (n,).
-        unknown_words: share of the words that the encoder's vocabulary does not hold whole, 0-1, shape (n,).
-        vocabulary: the words, in the order of the columns of ``words``.
-        words: sparse, shape (n, words), 1 where the text uses the word.
-        embeddings: unit vectors, shape (n, dimensions); rows that are not ``embedded`` hold zeros.
-        embedded: shape (n,), True where there is a vector.
+        non_letters: share of visible characters that are no letters, 0-1, shape (n,).
+        unknown_words: share of words missing (as a whole) in the encoder's vocabulary, 0-1, shape (n,).
+        vocabulary: words, in column order of ``words``.
+        words: sparse, shape (n, words), 1 if the text uses the word.
+        embeddings: unit vectors, shape (n, dimensions); zeros in rows without one.
+        embedded: True for rows with a vector, shape (n,).
     """
 
     texts: tuple[str, ...]
     languages: NDArray[np.str_]
-    reading: Reading
+    predictions: Predictions
     length: Floats
     non_letters: Floats
     unknown_words: Floats
@@ -67,7 +67,7 @@ class Corpus:
     def measure(
         cls,
         texts: Sequence[str],
-        reading: Reading,
+        predictions: Predictions,
         embeddings: NDArray[np.float32],
         *,
         embedded: NDArray[np.bool_] | None = None,
@@ -78,18 +78,18 @@ class Corpus:
 
         Args:
             texts: n texts.
-            reading: the classifier's predictions for them.
+            predictions: their predictions.
             embeddings: shape (n, dimensions).
-            embedded: which rows have a vector; all, if not given.
-            languages: n codes; if not given, language is not compared.
-            known_words: lower-case words that the encoder knows whole; if empty, no word counts as unknown.
+            embedded: True for rows with a vector; default all.
+            languages: n codes; without them language is not compared.
+            known_words: lower-case words in the encoder's vocabulary; if empty, no word counts as unknown.
         """
         words = [words_of(text) for text in texts]
         vocabulary, matrix = _word_matrix(words)
         return cls(
             texts=tuple(texts),
             languages=np.array(languages or ["und"] * len(texts), dtype=np.str_),
-            reading=reading,
+            predictions=predictions,
             length=np.log1p([len(text) for text in texts]),
             non_letters=np.array([_share_of_non_letters(text) for text in texts], dtype=np.float64),
             unknown_words=np.array([_share_unknown(one, known_words) for one in words], dtype=np.float64),
@@ -101,12 +101,12 @@ class Corpus:
 
 
 def words_of(text: str) -> list[str]:
-    """The words of a text, lower-cased, in order; digits and signs are none."""
+    """Lower-cased words of a text, in order; digits and signs are dropped."""
     return _WORD.findall(text.lower())[:_WORDS_OF_A_TEXT]
 
 
 def subsample(rows: Rows, limit: int, seed: int) -> Rows:
-    """At most ``limit`` of the rows, in their order: the same ones for the same rows and seed."""
+    """Sample of at most ``limit`` rows, in order; deterministic for rows and seed."""
     if len(rows) <= limit:
         return rows
     return np.sort(np.random.default_rng(seed).choice(rows, size=limit, replace=False))

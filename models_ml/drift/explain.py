@@ -1,4 +1,4 @@
-"""What a finding means: how a property's new mix changes the expected accuracy, and one plain sentence about it."""
+"""Explanation of drift findings: effect on the expected accuracy, and one sentence for readers."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models_ml.drift.compare import TESTS, Finding, Kind
+from models_ml.drift.compare import TESTS, DriftFinding, Kind
 from models_ml.drift.corpus import Corpus, Rows
-from models_ml.drift.performance import Change, expected_change, mix_effect
+from models_ml.drift.performance import GroupChange, expected_change, mix_effect
 
 _TOPICS = 10
 _NAMING_WORDS = 4
@@ -28,7 +28,7 @@ class MovedWord:
 
 
 def moved_words(corpus: Corpus, reference: Rows, current: Rows) -> tuple[MovedWord, ...]:
-    """The words whose use changed most, by the z-score of two shares; the surest first."""
+    """Words whose use changed most, by the z-score of two shares; most significant first."""
     if not len(reference) or not len(current):
         return ()
     uses = np.array([np.asarray(corpus.words[rows].sum(axis=0)) for rows in (reference, current)], dtype=np.float64)
@@ -44,9 +44,9 @@ def moved_words(corpus: Corpus, reference: Rows, current: Rows) -> tuple[MovedWo
 
 
 def topics(corpus: Corpus, rows: Rows, *, seed: int = 0) -> list[str]:
-    """A topic for every row of the corpus: clusters of these rows' vectors, named by the words that set them apart.
+    """Topic of every row of the corpus: k-means clusters of these rows' vectors, named by their distinctive words.
 
-    Rows that are not among ``rows``, or have no vector, get the empty name.
+    Rows outside ``rows``, or without a vector, get the empty name.
     """
     from sklearn.cluster import KMeans
 
@@ -65,7 +65,7 @@ def topics(corpus: Corpus, rows: Rows, *, seed: int = 0) -> list[str]:
 
 
 def _telling_words(corpus: Corpus, inside: Rows, everything: Rows) -> list[str]:
-    """The words with the highest log odds of being inside, weighted by how many of its texts use them."""
+    """Distinctive words of a cluster: highest log odds, weighted by the share of its texts that use them."""
     within = np.asarray(corpus.words[inside].sum(axis=0), dtype=np.float64)
     overall = np.asarray(corpus.words[everything].sum(axis=0), dtype=np.float64)
     lift = np.log((within + 0.5) / len(inside)) - np.log((overall + 0.5) / len(everything))
@@ -77,12 +77,11 @@ def _telling_words(corpus: Corpus, inside: Rows, everything: Rows) -> list[str]:
 def accuracy_effect(
     corpus: Corpus, kind: Kind, reference: Rows, current: Rows, topic_of: Sequence[str]
 ) -> float | None:
-    """Change of the expected accuracy that follows from this property's new mix alone, -1 to 1.
+    """Change of the expected accuracy from the new mix of this property alone, -1 to 1.
 
-    Rows are binned by the property: numbers by fifths of both windows, categories as they are, the embedding by topic,
-    the vocabulary by whether a text uses words that rose or fell most, a single word by its use. Confidence is what the
-    expected accuracy is made of, so all of its change counts. None for abstention: it changes how many texts are
-    answered, and not how well.
+    Rows are binned by the property: numbers by quintiles of both windows, categories as they are, embeddings by topic,
+    vocabulary by use of the words that rose or fell most, a single word by its use. For confidence the whole change
+    counts, since expected accuracy is mean confidence. None for abstention, which changes coverage, not accuracy.
     """
     if kind == "abstention":
         return None
@@ -104,7 +103,7 @@ def _bins(corpus: Corpus, kind: Kind, reference: Rows, current: Rows, topic_of: 
         return np.asarray(2 * rose + fell, dtype=np.intp)
     labels: dict[Kind, NDArray[np.str_]] = {
         "language": corpus.languages,
-        "issue_type": corpus.reading.types,
+        "issue_type": corpus.predictions.types,
         "embedding": np.array(topic_of, dtype=np.str_),
     }
     codes: NDArray[np.intp] = np.unique(labels[kind], return_inverse=True)[1]
@@ -116,17 +115,19 @@ def _uses_any(corpus: Corpus, words: list[str]) -> NDArray[np.intp]:
     return (np.asarray(corpus.words[:, columns].sum(axis=1)) > 0).astype(np.intp)
 
 
-def finding_sentence(corpus: Corpus, finding: Finding, reference: Rows, current: Rows, effect: float | None) -> str:
-    """What changed, before and after, and what that does to the expected accuracy."""
-    said = _before_and_after(corpus, finding, reference, current)
+def finding_sentence(
+    corpus: Corpus, finding: DriftFinding, reference: Rows, current: Rows, effect: float | None
+) -> str:
+    """One sentence: the property before and after, and the effect on the expected accuracy."""
+    sentence = _before_and_after(corpus, finding, reference, current)
     if effect is None:
-        return said
+        return sentence
     by = "That" if finding.kind == "confidence" else "This mix alone"
-    return f"{said} {by} moves the expected accuracy by {points(effect)}."
+    return f"{sentence} {by} moves the expected accuracy by {points(effect)}."
 
 
-def _before_and_after(corpus: Corpus, finding: Finding, reference: Rows, current: Rows) -> str:
-    reading = corpus.reading
+def _before_and_after(corpus: Corpus, finding: DriftFinding, reference: Rows, current: Rows) -> str:
+    predictions = corpus.predictions
 
     def mean(values: NDArray[np.generic]) -> tuple[float, float]:
         return float(values[current].mean()), float(values[reference].mean())
@@ -149,16 +150,16 @@ def _before_and_after(corpus: Corpus, finding: Finding, reference: Rows, current
         case "embedding":
             return f"A classifier tells the windows apart with an AUC of {finding.observed:.2f}; 0.5 is guessing."
         case "issue_type":
-            return f"Predicted types: {_moved_categories(reading.types, reference, current)}."
+            return f"Predicted types: {_moved_categories(predictions.types, reference, current)}."
         case "confidence":
-            return "The mean confidence is {:.2f}, before {:.2f}.".format(*mean(reading.confidences))
+            return "The mean confidence is {:.2f}, before {:.2f}.".format(*mean(predictions.confidences))
         case "abstention":
-            return "The classifier declines {:.1%} of the texts, before {:.1%}.".format(*mean(reading.abstained))
+            return "The classifier declines {:.1%} of the texts, before {:.1%}.".format(*mean(predictions.abstained))
 
 
 def _moved(words: Sequence[MovedWord]) -> str:
-    said = [f"'{one.word}' in {one.share_after:.1%} of texts, before {one.share_before:.1%}" for one in words]
-    return "; ".join(said) or "none"
+    shares = [f"'{one.word}' in {one.share_after:.1%} of texts, before {one.share_before:.1%}" for one in words]
+    return "; ".join(shares) or "none"
 
 
 def _moved_categories(labels: NDArray[np.str_], reference: Rows, current: Rows) -> str:
@@ -168,8 +169,8 @@ def _moved_categories(labels: NDArray[np.str_], reference: Rows, current: Rows) 
     return "; ".join(f"{name} {shares[name][0]:.1%}, before {shares[name][1]:.1%}" for name in most)
 
 
-def change_sentence(change: Change) -> str:
-    """Which group of answers moved the expected accuracy, in what way and by how much."""
+def change_sentence(change: GroupChange) -> str:
+    """One sentence: the effect of a group of answers on the expected accuracy."""
     verb = "grew" if change.share_after >= change.share_before else "shrank"
     share = f"{change.group} {verb} from {change.share_before:.1%} to {change.share_after:.1%} of the answers"
     if change.confidence_before is None or change.confidence_after is None:

@@ -1,9 +1,9 @@
-"""Performance without labels: how often the answers are right, and what made that change.
+"""Performance estimation without labels (CBPE): expected accuracy, and the attribution of its change to groups.
 
-Confidence-based performance estimation: calibrated confidences are probabilities of being right, so their mean over the
-answers estimates the accuracy (average confidence in Garg et al. 2022; CBPE in NannyML). It can only be as good as the
-calibration, which may not hold for texts unlike those it was fitted on; the golden set's evaluation split, made of hard
-texts, shows how wrong it can be, and widens the interval by that much.
+Calibrated confidences are probabilities of being right, so their mean over the answers estimates the accuracy (average
+confidence in Garg et al. 2022; CBPE in NannyML). The estimate is as good as the calibration, which may not hold for
+texts unlike the calibration split. The miscalibration on the golden set's evaluation split, made of hard texts, widens
+the interval.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _SMALLEST_SHARE = 0.01
 
 @dataclass(frozen=True)
 class Judged:
-    """Answers whose truth is known: the confidence of each, and whether it was right; both of shape (n,)."""
+    """Answers with known truth: confidence, and True if right; both of shape (n,)."""
 
     confidences: Floats
     right: NDArray[np.bool_]
@@ -39,8 +39,8 @@ class AccuracyEstimate:
         answered: number of answers.
         coverage: share of the texts that were answered.
         accuracy: mean calibrated confidence of the answers.
-        pessimistic: the same, were the model as overconfident as on the golden evaluation split.
-        low: lower end of the 95 % interval of the accuracy that labelling all answers would find.
+        pessimistic: the same, recalibrated by the golden evaluation split.
+        low: lower end of the 95 % interval of the realised accuracy (as if all answers were labelled).
         high: upper end.
     """
 
@@ -55,11 +55,11 @@ class AccuracyEstimate:
 def estimate_accuracy(corpus: Corpus, rows: Rows, judged: Judged, *, seed: int = 0) -> AccuracyEstimate:
     """Expected accuracy of the answers among these rows.
 
-    The interval is the envelope of two bootstraps, each of which resamples the window's answers and the judged ones and
-    lets every answer be right or wrong by its probability: one takes the confidences at their word, with the judged
-    answers' scatter; the other maps them by a logistic recalibration (Platt 1999) refitted on the judged answers.
+    The interval is the envelope of two bootstraps. Both resample the window's answers and the judged ones, and draw
+    each answer right or wrong by its probability. One uses the stated confidences, with the sampling error of the
+    judged answers; the other a logistic recalibration (Platt 1999), refitted on each sample of the judged answers.
     """
-    answers = corpus.reading.confidences[rows][~corpus.reading.abstained[rows]]
+    answers = corpus.predictions.confidences[rows][~corpus.predictions.abstained[rows]]
     coverage = len(answers) / max(1, len(rows))
     if not len(answers) or not len(judged.right):
         return AccuracyEstimate(len(answers), coverage, None, None, None, None)
@@ -82,16 +82,16 @@ def estimate_accuracy(corpus: Corpus, rows: Rows, judged: Judged, *, seed: int =
 
 
 def _resampled(count: int, rng: np.random.Generator) -> Floats:
-    """How often each of ``count`` rows is in each sample, shape (1 + draws, count): all once, then bootstraps."""
+    """Bootstrap weights, shape (1 + draws, count): row 0 is the original sample, the others are resamples."""
     drawn = rng.multinomial(count, np.full(count, 1 / count), size=_DRAWS)
     return np.vstack([np.ones((1, count)), drawn])
 
 
 def _recalibrated(values: Floats, judged: Judged, weights: Floats) -> Floats:
-    """Probabilities of being right, shape (samples, values), by one logistic regression for each sample of the judged.
+    """Recalibrated probabilities, shape (samples, values): one logistic regression per sample of the judged answers.
 
     The regression is on the log odds of the confidence, by Newton's method; ``weights`` has shape (samples, judged). A
-    little ridge towards "the confidence is right" keeps few answers, or ones that are all right, from running away.
+    small ridge penalty towards the identity keeps few answers, or all-right ones, from diverging.
     """
     inputs = _log_odds(judged.confidences)
     level, slope = np.zeros((len(weights), 1)), np.ones((len(weights), 1))
@@ -119,17 +119,17 @@ def _logistic(values: Floats) -> Floats:
 
 
 @dataclass(frozen=True)
-class Change:
-    """A group of texts and its part in the change of the expected accuracy; shares and confidences 0-1.
+class GroupChange:
+    """Contribution of one group of texts to the change of the expected accuracy; shares and confidences 0-1.
 
     Attributes:
-        group: its name.
+        group: name.
         share_before: share of the reference's answers.
         share_after: share of the current answers.
-        confidence_before: mean confidence in the reference; None if the group is not there.
+        confidence_before: mean confidence in the reference; None if the group is absent.
         confidence_after: the same in the current window.
-        effect: its part of the change; the parts of all groups add up to the whole.
-        low: lower end of the effect's 95 % interval, by the bootstrap, and for all groups at once (Bonferroni).
+        effect: contribution; the contributions of all groups add up to the change.
+        low: lower end of the effect's simultaneous 95 % bootstrap interval (Bonferroni over groups).
         high: upper end.
     """
 
@@ -145,32 +145,32 @@ class Change:
 
 def changes(
     corpus: Corpus, reference: Rows, current: Rows, groups: Sequence[str], *, seed: int = 0
-) -> tuple[Change, ...]:
-    """Which groups of answers moved the expected accuracy, the largest effect first.
+) -> tuple[GroupChange, ...]:
+    """Decompose the change of the expected accuracy by group, largest effect first.
 
     Kitagawa's decomposition (1955): with a group's shares s and mean confidences c before and after, and the overall
     mean confidence m, its part is (s1 - s0) ((c0 + c1) / 2 - m) + (c1 - c0) (s0 + s1) / 2.
 
     Args:
-        corpus: everything measured.
+        corpus: the measured texts.
         reference: row numbers of the reference.
         current: row numbers of the current window.
-        groups: the group of every row of the corpus; rows with an empty name are left out.
-        seed: decides the bootstrap.
+        groups: group of every row of the corpus; rows with an empty name are left out.
+        seed: of the bootstrap.
     """
     named = np.array(groups, dtype=np.str_)
-    counted = ~corpus.reading.abstained & (named != "")
+    counted = ~corpus.predictions.abstained & (named != "")
     old, new = reference[counted[reference]], current[counted[current]]
     if not len(old) or not len(new):
         return ()
     names, codes = np.unique(named[np.concatenate([old, new])], return_inverse=True)
-    before = _Sums.of(codes[: len(old)], corpus.reading.confidences[old], len(names), seed)
-    after = _Sums.of(codes[len(old) :], corpus.reading.confidences[new], len(names), seed + 1)
+    before = _Sums.of(codes[: len(old)], corpus.predictions.confidences[old], len(names), seed)
+    after = _Sums.of(codes[len(old) :], corpus.predictions.confidences[new], len(names), seed + 1)
     effects = _parts(before, after).sum(axis=0)
     shares = before.counts[:, 0] / len(old), after.counts[:, 0] / len(new)
     half = NormalDist().inv_cdf(1 - 0.025 / len(names)) * effects[:, 1:].std(axis=1)
     found = [
-        Change(
+        GroupChange(
             group=str(name),
             share_before=float(shares[0][index]),
             share_after=float(shares[1][index]),
@@ -187,29 +187,29 @@ def changes(
 
 
 def expected_change(corpus: Corpus, reference: Rows, current: Rows) -> float:
-    """By how much the expected accuracy of the answers differs between two windows; 0 if either has no answer."""
-    reading = corpus.reading
-    old, new = (reading.confidences[rows][~reading.abstained[rows]] for rows in (reference, current))
+    """Difference of the expected accuracy between two windows; 0 if either has no answer."""
+    predictions = corpus.predictions
+    old, new = (predictions.confidences[rows][~predictions.abstained[rows]] for rows in (reference, current))
     return float(new.mean() - old.mean()) if len(old) and len(new) else 0.0
 
 
 def mix_effect(corpus: Corpus, reference: Rows, current: Rows, bins: NDArray[np.intp]) -> float:
-    """Change of the expected accuracy from the new mix of bins alone, with each bin's confidence held at its mean.
+    """Change of the expected accuracy from the new mix of bins alone, at constant confidence per bin.
 
     The share part of Kitagawa's decomposition; ``bins`` has the bin of every row of the corpus.
     """
-    answered = ~corpus.reading.abstained
+    answered = ~corpus.predictions.abstained
     old, new = reference[answered[reference]], current[answered[current]]
     if not len(old) or not len(new):
         return 0.0
     count = int(bins.max()) + 1
-    sums = [_Sums.of(bins[rows], corpus.reading.confidences[rows], count, None) for rows in (old, new)]
+    sums = [_Sums.of(bins[rows], corpus.predictions.confidences[rows], count, None) for rows in (old, new)]
     return float(_parts(*sums)[0].sum())
 
 
 @dataclass(frozen=True)
 class _Sums:
-    """Answers and their confidences added up by group: shape (groups, 1 + draws), the first column of the real rows."""
+    """Counts and summed confidences by group, shape (groups, 1 + draws); column 0 is the original sample."""
 
     counts: Floats
     confidences: Floats

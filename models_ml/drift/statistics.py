@@ -1,8 +1,8 @@
-"""Distances between two groups of rows, for the real grouping and for many permuted ones at once.
+"""Test statistics between two groups of rows, vectorised over the real grouping and its permutations.
 
-Each function takes ``groups``, shape (rows, 1 + permutations): 1 where a row stands in the current window, 0 in the
-reference; the first column is the real grouping, the others shuffle it. Each returns one distance per column, so that
-the null distribution costs a few matrix products and no loop.
+Each function takes ``groups``, shape (rows, 1 + permutations): 1 for rows of the current window, 0 for the reference;
+column 0 is the real grouping, the others are permutations. Each returns one distance per column, so the null
+distribution takes a few matrix products and no loop.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ def wasserstein(values: Floats, groups: Groups) -> Floats:
 
 
 def uses(indicators: Any, groups: Groups) -> tuple[Floats, Floats]:
-    """How often each category shows in the reference and in the current rows, both of shape (categories, columns).
+    """Counts of each category in the reference and in the current rows, both of shape (categories, columns).
 
     Args:
-        indicators: sparse or dense, shape (rows, categories), how often a row shows a category.
+        indicators: sparse or dense, shape (rows, categories), count of each category in a row.
         groups: shape (rows, columns).
     """
     current = np.asarray(indicators.T @ groups, dtype=np.float64)
@@ -64,7 +64,7 @@ def jensen_shannon(reference: Floats, current: Floats) -> Floats:
 
 
 def largest_shift(reference: Floats, current: Floats, sizes: tuple[int, int]) -> tuple[Floats, Floats]:
-    """Of all categories, the surest change of the share of rows that show it, from their ``uses``.
+    """Most significant change of a category's share of rows, from their ``uses``.
 
     Args:
         reference: shape (categories, columns).
@@ -72,7 +72,7 @@ def largest_shift(reference: Floats, current: Floats, sizes: tuple[int, int]) ->
         sizes: rows of the reference and of the current window.
 
     Returns:
-        The largest z-score of two shares, by column; and by how much the share of that category changed, 0-1.
+        The largest z-score of two shares, by column; and the change of that category's share, 0-1.
     """
     if not len(reference):
         return np.zeros(reference.shape[1]), np.zeros(reference.shape[1])
@@ -85,7 +85,7 @@ def largest_shift(reference: Floats, current: Floats, sizes: tuple[int, int]) ->
 
 
 def share_difference(flags: NDArray[np.bool_], groups: Groups) -> Floats:
-    """How far apart two shares are, 0-1."""
+    """Absolute difference of two shares, 0-1."""
     current = groups[:, 0].sum()
     inside = flags.astype(np.float32) @ groups
     apart: Floats = np.abs(inside / current - (flags.sum() - inside) / (len(flags) - current))
@@ -93,12 +93,12 @@ def share_difference(flags: NDArray[np.bool_], groups: Groups) -> Floats:
 
 
 def separability(vectors: NDArray[np.float32], groups: Groups, seed: int) -> Floats:
-    """The classifier two-sample test (Lopez-Paz and Oquab 2017): AUC of telling the groups apart, 0.5 if alike.
+    """Classifier two-sample test (Lopez-Paz and Oquab 2017): AUC of separating the groups, 0.5 if alike.
 
-    The classifier is ridge regression on the 32 main directions of the pooled vectors, judged on folds that it did not
-    learn from. Its answers are linear in the grouping, so all permutations are one matrix product.
+    The classifier is ridge regression on the 32 principal components of the pooled vectors, tested out of fold. Its
+    output is linear in the grouping, so all permutations are one matrix product.
     """
-    # Equal texts have equal scores: in a random order, a tie is broken for one group as often as for the other.
+    # Equal texts have equal scores: a random order breaks ties without favouring a group.
     order = np.random.default_rng(seed).permutation(len(vectors))
     features, groups = _main_directions(vectors)[order], groups[order]
     folds = np.arange(len(features)) % _FOLDS
@@ -114,7 +114,7 @@ def separability(vectors: NDArray[np.float32], groups: Groups, seed: int) -> Flo
 
 
 def _main_directions(vectors: NDArray[np.float32]) -> Floats:
-    """Scores on the principal components of all rows, each of variance 1; blind to which row is of which group."""
+    """Whitened principal component scores of all rows; independent of the grouping."""
     centred = (vectors - vectors.mean(axis=0)).astype(np.float64)
     values, directions = np.linalg.eigh(centred.T @ centred / len(centred))
     kept = np.argsort(values)[::-1][: min(_DIMENSIONS, len(vectors) // 4 + 1)]
@@ -123,7 +123,7 @@ def _main_directions(vectors: NDArray[np.float32]) -> Floats:
 
 
 def _auc(scores: Floats, groups: Groups) -> Floats:
-    """Area under the ROC curve by column: the Mann-Whitney statistic over the pairs; 0.5 where a group is missing."""
+    """Area under the ROC curve by column (Mann-Whitney statistic); 0.5 if a group is empty."""
     ranks = np.empty(scores.shape, dtype=np.float64)
     np.put_along_axis(ranks, np.argsort(scores, axis=0), np.arange(1, len(scores) + 1.0)[:, np.newaxis], axis=0)
     positives = groups.sum(axis=0).astype(np.float64)

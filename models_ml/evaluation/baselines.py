@@ -1,7 +1,6 @@
-"""What the classifier must beat: keywords, TF-IDF and an encoder that was never fine-tuned, behind one interface.
+"""Baseline classifiers behind one interface: keywords, TF-IDF, and the encoder without fine-tuning.
 
-A baseline that nobody would bother to beat proves nothing, so each is what a team would reasonably write first. They
-are calibrated by the same code as the classifier.
+Each is what a team would reasonably write first. They are calibrated by the same code as the classifier.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 
 from models_ml.model.calibration import softmax
 from models_ml.model.encoder import embed, load_encoder
-from models_ml.model.linear_head import Head, fit_head
+from models_ml.model.linear_head import LinearHead, fit_head
 from models_ml.taxonomy import ISSUE_TYPES
 from models_ml.text.preprocess import clean
 from models_ml.training.train import TrainingConfig
@@ -43,32 +42,32 @@ KEYWORDS: dict[str, tuple[str, ...]] = {
     "praise": ("love", "great", "excellent", "perfect", "amazing", "best", "thank", "good"),
     "other": (),
 }
-"""One evening's list, written from the taxonomy's own words before any text was looked at, and never tuned."""
+"""Keyword list, written in one evening from the taxonomy alone; never tuned on texts."""
 
 
 class Baseline(Protocol):
-    """Something that learns issue types from texts and gives probabilities."""
+    """A text classifier of issue types that gives probabilities."""
 
     def fit(self, texts: Sequence[str], types: Sequence[str]) -> None:
-        """Learn from texts and the issue type of each; replaces what was learnt before."""
+        """Fit on texts and their issue types; replaces an earlier fit."""
 
     def probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Shape (texts, types) in the order of ``ISSUE_TYPES``; rows sum to 1, and a type never seen gets 0."""
 
 
 class Keywords:
-    """The type with the most keywords in the text; without any, ``other``. Learns nothing."""
+    """Predicts the type with the most keywords in the text, ``other`` without any. Nothing is fitted."""
 
     _NOT_FOUND = 0.1
-    """What a type weighs of which no keyword is found, against one for every keyword."""
+    """Weight of a type without keywords; every keyword found weighs 1."""
     _FALLBACK = 0.5
-    """What ``other`` weighs when there is no keyword at all: less sure than any keyword."""
+    """Weight of ``other`` in a text without any keyword: less than one keyword."""
 
     def fit(self, texts: Sequence[str], types: Sequence[str]) -> None:
-        """Nothing to learn."""
+        """No-op."""
 
     def probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """Each type's keywords found, and a little for all types, as shares. Of equals, the first type leads."""
+        """Smoothed shares of the keywords found; ties go to the first type."""
         found = np.array([self._found(clean(text).casefold()) for text in texts], dtype=np.float64)
         found = found.reshape(len(texts), len(ISSUE_TYPES))
         found[found.sum(axis=1) == 0, ISSUE_TYPES.index("other")] = self._FALLBACK
@@ -81,16 +80,16 @@ class Keywords:
 
     @cached_property
     def _patterns(self) -> list[re.Pattern[str] | None]:
-        """A keyword counts where a word begins with it, so that ``crash`` finds ``crashes``."""
+        """Patterns that match at the start of a word, so that ``crash`` finds ``crashes``."""
         lists = [KEYWORDS[name] for name in ISSUE_TYPES]
         return [re.compile(rf"\b(?:{'|'.join(map(re.escape, words))})") if words else None for words in lists]
 
 
 class TfIdf:
-    """Words, pairs of words and runs of 3 to 5 characters, weighed by rarity, under a logistic regression."""
+    """TF-IDF of word 1- and 2-grams and character 3- to 5-grams, under a logistic regression."""
 
     def fit(self, texts: Sequence[str], types: Sequence[str]) -> None:
-        """Learn vocabulary and weights; at least two types are needed."""
+        """Fit vocabulary and weights; at least two types are needed."""
         from sklearn.feature_extraction.text import TfidfVectorizer
         from sklearn.linear_model import LogisticRegression
         from sklearn.pipeline import make_pipeline, make_union
@@ -104,7 +103,7 @@ class TfIdf:
         self._model.fit([clean(text) for text in texts], list(types))
 
     def probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """As the regression gives them."""
+        """Probabilities of the regression."""
         result = np.zeros((len(texts), len(ISSUE_TYPES)))
         if texts:
             seen = [ISSUE_TYPES.index(name) for name in self._model.classes_]
@@ -113,16 +112,16 @@ class TfIdf:
 
 
 class FrozenEncoder:
-    """The packaged MiniLM as it comes, under the classifier's own head: what fine-tuning is measured against."""
+    """The packaged MiniLM without fine-tuning, under the same kind of head as the classifier."""
 
     def fit(self, texts: Sequence[str], types: Sequence[str]) -> None:
-        """Learn the head; at least two types are needed."""
+        """Fit the head; at least two types are needed."""
         self._seen = [index for index, name in enumerate(ISSUE_TYPES) if name in set(types)]
         classes = [self._seen.index(ISSUE_TYPES.index(name)) for name in types]
-        self._head: Head = fit_head(self._embed(texts), classes, TrainingConfig().inverse_regularisation)
+        self._head: LinearHead = fit_head(self._embed(texts), classes, TrainingConfig().inverse_regularisation)
 
     def probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """As the head gives them."""
+        """Probabilities of the head."""
         result = np.zeros((len(texts), len(ISSUE_TYPES)))
         if texts:
             result[:, self._seen] = softmax(self._head.logits(self._embed(texts)))
@@ -141,4 +140,4 @@ BASELINES: dict[str, Callable[[], Baseline]] = {
     "TF-IDF + logistic regression": TfIdf,
     "frozen MiniLM + logistic regression": FrozenEncoder,
 }
-"""The baselines by the names that reports use."""
+"""Baselines by their names in reports."""

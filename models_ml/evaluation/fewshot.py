@@ -1,11 +1,11 @@
-"""The same training on anybody's labelled texts: how good the classifier is with only k examples of each category.
+"""Few-shot benchmark: train on k texts per category of any labelled CSV, test on another file.
 
     python -m models_ml.evaluation.fewshot --train train.csv --test test.csv
 
 Both files have the columns ``text`` and ``category``, as public data sets of customer requests do (BANKING77 among
-them). For each number of shots and each seed, k texts of every category are drawn from the training file, encoder, head
-and letters are trained on them as ``models_ml.training.train`` does, and the whole test file is judged. Progress goes
-to stderr.
+them). For each number of shots and each seed, k texts of every category are drawn from the training file. Encoder, head
+and n-gram model are trained on them as ``models_ml.training.train`` does, and tested on the whole test file. Progress
+goes to stderr.
 Exit codes: 0 fine, 1 a file cannot be used, 2 bad usage.
 """
 
@@ -24,7 +24,7 @@ from typing import Any
 import click
 import numpy as np
 
-from models_ml.model.char_ngrams import Target, fit_letters
+from models_ml.model.char_ngrams import Target, fit_char_ngrams
 from models_ml.model.encoder import embed
 from models_ml.model.linear_head import fit_head
 from models_ml.text.preprocess import clean
@@ -47,7 +47,7 @@ class Labelled:
 
 @dataclass(frozen=True)
 class Score:
-    """One training: its seed, the share of test texts named right, and F1 averaged over the test's categories."""
+    """Result of one training: seed, accuracy, and macro-F1 over the categories of the test file."""
 
     seed: int
     accuracy: float
@@ -56,7 +56,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Spread:
-    """A figure over seeds; ``deviation`` is the sample standard deviation, None of one seed."""
+    """Summary of a figure over seeds; ``deviation`` is the sample standard deviation, None for one seed."""
 
     mean: float
     deviation: float | None
@@ -65,7 +65,7 @@ class Spread:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Spread:
-        """The spread of one value or more."""
+        """Summarise one value or more."""
         deviation = float(np.std(values, ddof=1)) if len(values) > 1 else None
         return cls(float(np.mean(values)), deviation, min(values), max(values))
 
@@ -76,7 +76,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Result:
-    """All trainings with one number of shots."""
+    """Results of all seeds with one number of shots."""
 
     shots: int
     texts: int
@@ -86,7 +86,7 @@ class Result:
 
 
 def read_labelled(path: Path) -> list[Labelled]:
-    """The rows of a CSV file with the columns ``text`` and ``category``; others are ignored.
+    """Read a CSV file with the columns ``text`` and ``category``; other columns are ignored.
 
     Raises:
         LabelledFileError: the file is not UTF-8 or not CSV, a column is missing, or a row lacks text or category
@@ -120,11 +120,11 @@ def _checked(row: dict[Any, Any], where: str) -> Labelled:
 
 
 def check(train: Path, test: Path, shots: Sequence[int]) -> tuple[list[Labelled], list[Labelled]]:
-    """Both files' rows, after making sure that every number of shots can be drawn and every test text be named.
+    """Read both files and validate them: enough texts for every number of shots, no unknown test category.
 
     Raises:
         LabelledFileError: a file cannot be read, the training file has one category only or too few texts of one, or
-            the test file has a category that cannot be learnt.
+            the test file has a category that the training file lacks.
     """
     known, unseen = read_labelled(train), read_labelled(test)
     counts = Counter(row.category for row in known)
@@ -140,7 +140,7 @@ def check(train: Path, test: Path, shots: Sequence[int]) -> tuple[list[Labelled]
 
 
 def draw(rows: Sequence[Labelled], shots: int, seed: int) -> list[Labelled]:
-    """So many texts of every category, drawn without replacement; the same for the same rows and seed."""
+    """Sample ``shots`` texts of every category without replacement; deterministic for rows and seed."""
     by_category: dict[str, list[Labelled]] = defaultdict(list)
     for row in rows:
         by_category[row.category].append(row)
@@ -151,7 +151,7 @@ def draw(rows: Sequence[Labelled], shots: int, seed: int) -> list[Labelled]:
 def train_and_judge(
     train: Sequence[Labelled], test: Sequence[Labelled], config: TrainingConfig, progress: Progress = lambda _: None
 ) -> Score:
-    """Train encoder, head and letters on the one, and judge them on the other, whose categories it must have."""
+    """Train encoder, head and n-gram model on ``train``, test on ``test``; ``train`` must have all its categories."""
     from sklearn.metrics import accuracy_score, f1_score
 
     categories = sorted({row.category for row in train})
@@ -159,12 +159,12 @@ def train_and_judge(
     encoder = fine_tune([row.text for row in train], classes, config, progress)
     known, unseen = ([clean(row.text) for row in rows] for rows in (train, test))
     head = fit_head(embed(encoder, known), classes, config.inverse_regularisation)
-    letters = fit_letters(known, [Target(classes, config.letters_weight)], config.inverse_regularisation)
+    ngrams = fit_char_ngrams(known, [Target(classes, config.letters_weight)], config.inverse_regularisation)
     progress(f"judging on {len(test):,} texts")
-    best = (head.logits(embed(encoder, unseen)) + letters.logits(unseen)).argmax(axis=1)
-    truth, said = [row.category for row in test], [categories[index] for index in best]
-    macro_f1 = f1_score(truth, said, labels=sorted(set(truth)), average="macro", zero_division=0)
-    return Score(config.seed, float(accuracy_score(truth, said)), float(macro_f1))
+    best = (head.logits(embed(encoder, unseen)) + ngrams.logits(unseen)).argmax(axis=1)
+    truth, predicted = [row.category for row in test], [categories[index] for index in best]
+    macro_f1 = f1_score(truth, predicted, labels=sorted(set(truth)), average="macro", zero_division=0)
+    return Score(config.seed, float(accuracy_score(truth, predicted)), float(macro_f1))
 
 
 def measure(
@@ -175,16 +175,16 @@ def measure(
     config: TrainingConfig,
     progress: Progress = lambda _: None,
 ) -> list[Result]:
-    """Train and judge for each number of shots with the seeds 0, 1, 2 and so on; one result per number of shots."""
+    """Train and test for each number of shots, with seeds 0 to ``seeds`` - 1; one result per number of shots."""
     results = []
     for place, count in enumerate(shots):
         scores = []
         for seed in range(seeds):
             run = f"training {place * seeds + seed + 1} of {len(shots) * seeds}, {count} shots, seed {seed}"
-            tell = _prefixed(progress, run)
+            report = _prefixed(progress, run)
             drawn = draw(train, count, seed)
-            scores.append(train_and_judge(drawn, test, replace(config, seed=seed), tell))
-            tell(f"accuracy {scores[-1].accuracy:.3f}, macro-F1 {scores[-1].macro_f1:.3f}")
+            scores.append(train_and_judge(drawn, test, replace(config, seed=seed), report))
+            report(f"accuracy {scores[-1].accuracy:.3f}, macro-F1 {scores[-1].macro_f1:.3f}")
         accuracy, macro_f1 = (Spread.of([getattr(one, name) for one in scores]) for name in ("accuracy", "macro_f1"))
         results.append(Result(count, len(drawn), accuracy, macro_f1, tuple(scores)))
     return results
@@ -195,7 +195,7 @@ def _prefixed(progress: Progress, run: str) -> Progress:
 
 
 def as_table(results: Sequence[Result]) -> str:
-    """One line for each number of shots: mean ± deviation (least to most) over seeds."""
+    """Text table, one line per number of shots: mean ± deviation (least to most) over seeds."""
     lines = [f"{'shots':>5}  {'texts':>6}  {'accuracy':<30}  macro-F1"]
     lines += [f"{one.shots:>5}  {one.texts:>6,}  {one.accuracy!s:<30}  {one.macro_f1}" for one in results]
     return "\n".join(lines)
@@ -216,7 +216,7 @@ _FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--train", type=_FILE, required=True, help="CSV with the columns text and category to draw shots from.")
-@click.option("--test", type=_FILE, required=True, help="CSV with the same columns to judge on.")
+@click.option("--test", type=_FILE, required=True, help="CSV with the same columns to test on.")
 @click.option("--shots", default="5,10,20", show_default=True, callback=_numbers, help="Texts of each category.")
 @click.option("--seeds", default=5, show_default=True, type=click.IntRange(min=1), help="Draws and trainings for each.")
 @click.option(
@@ -224,7 +224,7 @@ _FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def main(train: Path, test: Path, shots: tuple[int, ...], seeds: int, epochs: int, as_json: bool) -> None:
-    """Train on k texts of each category, judge on a whole test file, and print accuracy and macro-F1 over seeds."""
+    """Train on k texts of each category, test on a whole file, and print accuracy and macro-F1 over seeds."""
     try:
         known, unseen = check(train, test, shots)
     except LabelledFileError as error:

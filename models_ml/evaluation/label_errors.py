@@ -1,10 +1,10 @@
-"""Which labels of the golden set are probably wrong: confident learning (Northcutt et al. 2021, by cleanlab).
+"""Label errors of the golden set, by confident learning (Northcutt et al. 2021, cleanlab).
 
     python -m models_ml.evaluation.label_errors
 
-Every text of all splits is judged by a head that never saw it (cross-validation). Where that judgement is confidently
-another type than the label, the label is suspected. A suspicion is a question to a person, never a correction: most
-are texts that are merely hard. Progress goes to stderr. Exit codes: 0 fine, 1 it cannot be done, 2 bad usage.
+Every text of all splits gets out-of-fold probabilities, from a head that was trained without it. A label is suspected
+where they confidently name another type. A suspicion is a question to a person, never a correction: most are texts that
+are merely hard. Progress goes to stderr. Exit codes: 0 fine, 1 it cannot be done, 2 bad usage.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ Progress = Callable[[str], None]
 
 
 class TooFewTextsError(ValueError):
-    """An issue type has fewer texts than there are folds, so that some head would never see it."""
+    """An issue type has fewer texts than folds."""
 
 
 @dataclass(frozen=True)
 class Suspicion:
-    """A label that is probably wrong.
+    """A suspected label.
 
-    ``suggested`` is the type that the text was read as without knowing its label; ``score`` is the probability which
-    that reading left for the given label, 0-1: the lower, the stranger.
+    ``suggested`` is the out-of-fold prediction; ``score`` is the label quality: the out-of-fold probability of the
+    given label, 0-1, lower is more suspicious.
     """
 
     text_id: str
@@ -49,17 +49,17 @@ class Suspicion:
     score: float
 
 
-def find(
+def find_label_errors(
     golden: GoldenSet, *, folds: int = 5, fine_tuned: bool = False, progress: Progress = lambda _: None
 ) -> list[Suspicion]:
-    """The suspected labels of a golden set, the most suspicious first.
+    """Find the suspected labels of a golden set, most suspicious first.
 
     Args:
         golden: texts of any number of the issue types, two at least.
-        folds: how many parts the texts are cut into; each is judged by a model trained on the others.
-        fine_tuned: fine-tune the encoder for every fold (minutes each) instead of taking it as it comes (seconds);
-            fewer texts are suspected only for being hard.
-        progress: told about every fold.
+        folds: number of cross-validation folds.
+        fine_tuned: fine-tune the encoder for every fold (minutes each) instead of using the packaged one (seconds);
+            fewer hard texts are suspected.
+        progress: called for every fold.
 
     Raises:
         TooFewTextsError: there are fewer texts of some type than folds.
@@ -92,9 +92,9 @@ def find(
 def out_of_fold(
     texts: list[str], labels: NDArray[np.int64], folds: int, fine_tuned: bool, progress: Progress
 ) -> NDArray[np.float64]:
-    """Each text's probabilities from a model trained without it, shape (texts, classes); rows sum to 1.
+    """Out-of-fold probabilities (stratified cross-validation), shape (texts, classes); rows sum to 1.
 
-    Every fold has about the same share of each class. ``labels`` are numbers from 0 on without a gap.
+    ``labels`` are class numbers 0, 1, 2 ... without a gap.
     """
     from sklearn.model_selection import StratifiedKFold
 
@@ -128,7 +128,7 @@ def out_of_fold(
 def main(golden: Path, folds: int, fine_tuned: bool, limit: int | None, as_json: bool) -> None:
     """Print the golden set's labels that are probably wrong, the most suspicious first, for a person to review."""
     try:
-        suspicions = find(
+        suspicions = find_label_errors(
             load_golden(golden),
             folds=folds,
             fine_tuned=fine_tuned,

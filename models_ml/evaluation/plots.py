@@ -1,7 +1,7 @@
-"""Two pictures of whether a model's confidence can be relied on, for several models side by side, as SVG or PNG.
+"""Calibration plots for several models side by side: reliability diagram and risk-coverage curve, as SVG or PNG.
 
-``reliability``: of the answers given with some confidence, how many were right. ``risk_coverage``: how much better the
-answers get the more texts are left unanswered. The same figures give the same bytes.
+The reliability diagram sets accuracy against confidence; the risk-coverage curve sets accuracy against the share of
+texts left unanswered. Output is deterministic: equal figures give equal bytes.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 Format = Literal["svg", "png"]
 
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#555555", "#e69f00")
-"""Okabe and Ito's palette, which people with any colour vision can tell apart, and grey."""
+"""Palette of Okabe and Ito, safe for colour-blind readers, and grey."""
 _MARKERS = ("o", "s", "^", "D", "v", "P")
 _FEW = 10
-"""A share of fewer texts than this jumps about too much to be worth drawing."""
+"""Least number of texts behind a point; shares of fewer are too noisy."""
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What a model made of some texts: its confidence in its likeliest class, and whether that was right.
+class ScoredAnswers:
+    """Confidence and correctness of the likeliest class, per text; several runs may be concatenated.
 
-    All have shape (texts,), or hold several runs one after the other. ``answered`` says what the model answers at its
-    own thresholds; the picture of risk and coverage marks it if it is given.
+    All have shape (texts,). ``answered`` is True where the model answers at its own thresholds; the risk-coverage curve
+    marks that point if it is given.
     """
 
     confidence: NDArray[np.float64]
@@ -43,22 +43,22 @@ class Outcome:
     @classmethod
     def of(
         cls, probabilities: NDArray[np.float64], truth: NDArray[np.int64], answered: NDArray[np.bool_] | None = None
-    ) -> Outcome:
-        """From probabilities, shape (texts, classes), and the number of each text's class, shape (texts,)."""
+    ) -> ScoredAnswers:
+        """Score probabilities, shape (texts, classes), against class numbers, shape (texts,)."""
         return cls(probabilities.max(axis=1), probabilities.argmax(axis=1) == truth, answered)
 
 
 @dataclass(frozen=True)
 class Bin:
-    """The answers whose confidence lies in one tenth of the scale: how many, and their mean confidence and accuracy."""
+    """One of ten confidence bins: number of texts, mean confidence, accuracy."""
 
     texts: int
     confidence: float
     accuracy: float
 
 
-def bins(outcome: Outcome) -> list[Bin]:
-    """The bins that hold any answer, by rising confidence; the same as expected calibration error is summed over."""
+def bins(outcome: ScoredAnswers) -> list[Bin]:
+    """Non-empty bins by rising confidence; the bins of the expected calibration error."""
     place = np.minimum((outcome.confidence * ECE_BINS).astype(int), ECE_BINS - 1)
     found = [place == index for index in range(ECE_BINS)]
     return [
@@ -68,11 +68,11 @@ def bins(outcome: Outcome) -> list[Bin]:
     ]
 
 
-def risk_coverage_curve(outcome: Outcome) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Abstaining from the least confident texts first: the share left unanswered, and the accuracy of the rest.
+def risk_coverage_curve(outcome: ScoredAnswers) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Risk-coverage curve: share of texts left unanswered (least confident first), and accuracy of the rest.
 
-    Both have shape (points,); the abstaining rises. There is one point for each distinct confidence, since texts of
-    equal confidence can only be answered together, and none where fewer than ten texts would be answered.
+    Both have shape (points,), ordered by rising abstention. One point per distinct confidence, since texts of equal
+    confidence are answered together; none where fewer than ten texts would be answered.
     """
     order = np.argsort(-outcome.confidence, kind="stable")
     confidence, right = outcome.confidence[order], outcome.right[order]
@@ -82,11 +82,11 @@ def risk_coverage_curve(outcome: Outcome) -> tuple[NDArray[np.float64], NDArray[
     return 1.0 - answered[kept] / len(right), np.cumsum(right)[kept] / answered[kept]
 
 
-def reliability(models: Mapping[str, Outcome], image: Format = "svg") -> bytes:
-    """The reliability diagram of named models; below it, how many of their texts have which confidence.
+def reliability(models: Mapping[str, ScoredAnswers], image: Format = "svg") -> bytes:
+    """Reliability diagram of named models, with a histogram of confidence below it.
 
-    On the diagonal, confidence is accuracy; below it, a model promises too much. A filled mark stands for at least ten
-    texts, a hollow one for fewer.
+    On the diagonal, confidence equals accuracy; below it, a model is overconfident. Filled marks stand for at least ten
+    texts, hollow ones for fewer.
     """
     with _style():
         from matplotlib.figure import Figure
@@ -102,7 +102,7 @@ def reliability(models: Mapping[str, Outcome], image: Format = "svg") -> bytes:
         return _image(figure, image)
 
 
-def _draw_reliability(upper: Axes, lower: Axes, name: str, outcome: Outcome, place: int) -> None:
+def _draw_reliability(upper: Axes, lower: Axes, name: str, outcome: ScoredAnswers, place: int) -> None:
     colour, marker = _COLOURS[place % len(_COLOURS)], _MARKERS[place % len(_MARKERS)]
     error = expected_calibration_error(outcome.confidence, outcome.right)
     drawn = bins(outcome)
@@ -122,10 +122,10 @@ def _draw_reliability(upper: Axes, lower: Axes, name: str, outcome: Outcome, pla
     lower.stairs(shares / len(outcome.confidence), edges, color=colour, linewidth=1.6)
 
 
-def risk_coverage(models: Mapping[str, Outcome], image: Format = "svg") -> bytes:
-    """How right the answers of named models are when the least confident ones are not given.
+def risk_coverage(models: Mapping[str, ScoredAnswers], image: Format = "svg") -> bytes:
+    """Risk-coverage curves of named models; a mark shows a model's own thresholds.
 
-    A curve starts on the left with every text answered. A mark shows where a model's own thresholds put it.
+    A curve starts on the left with every text answered.
     """
     with _style():
         from matplotlib.figure import Figure
@@ -153,7 +153,7 @@ def risk_coverage(models: Mapping[str, Outcome], image: Format = "svg") -> bytes
 
 
 def _style() -> Any:
-    """Text stays text in an SVG, and ids do not change from one run to the next."""
+    """Matplotlib settings: text as text in SVG, and stable ids, so that output is deterministic."""
     from matplotlib import rc_context
 
     return rc_context(

@@ -1,7 +1,7 @@
-"""Active learning: which texts people had best label next, and how their labels join the golden set.
+"""Active learning: select the most informative texts for people to label, and add the labels to the golden set.
 
-``choose`` ranks unlabelled texts, ``write_queue`` writes them in the golden set's columns, a person fills in issue type
-and sentiment, and ``add_labelled`` checks the file and makes it part of the golden set.
+``choose`` ranks unlabelled texts; ``write_queue`` writes them in the golden set's columns. A person fills in issue type
+and sentiment. ``add_labelled`` validates the file and adds it to the golden set.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from models_ml.text.preprocess import clean
 COLUMNS = ("text_id", "text", "channel", "language", "issue_type", "secondary_type", "sentiment", "split", "note")
 """The golden set's columns."""
 NEAR_DUPLICATE = 0.7
-"""Two texts that share this much of their words (Jaccard) are one to a person who labels."""
+"""Jaccard similarity of words from which a text is too similar to one chosen already."""
 
 _SHARES: tuple[tuple[int, Split], ...] = ((70, "train"), (85, "calibration"), (100, "evaluation"))
 _POOL = 20
@@ -38,9 +38,10 @@ _FORMULA = ("=", "+", "-", "@")
 
 @dataclass(frozen=True)
 class Candidate:
-    """A text that nobody labelled yet (masked, by its hash), and what the classifier makes of it.
+    """An unlabelled text (masked, identified by its hash) and its prediction.
 
-    ``doubted`` says who has reason to doubt that, and why; empty where nobody has.
+    ``rejection`` is the reason if a person rejected the issue that it belongs to ("not a bug", and by whom), else
+    empty.
     """
 
     text_hash: str
@@ -52,12 +53,12 @@ class Candidate:
     runner_up_type: str
     runner_up_confidence: float
     abstained: bool
-    doubted: str = ""
+    rejection: str = ""
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """A candidate of the queue, and why it is there."""
+    """A chosen candidate, with the reason shown to the person who labels it."""
 
     candidate: Candidate
     reason: str
@@ -66,12 +67,12 @@ class Chosen:
 def choose(
     candidates: Sequence[Candidate], recall: Mapping[str, float], encoder: Any, golden: Sequence[str], size: int
 ) -> list[Chosen]:
-    """The most informative candidates, the best first.
+    """The most informative candidates, best first: margin uncertainty combined with diversity.
 
-    A candidate's worth is its uncertainty, 1 - (confidence - runner-up's confidence) and a bonus if the classifier
-    declined, times 2 - the golden recall of the type guessed. Of the worthiest, texts are taken one by one by worth
-    times the cosine distance to the nearest one taken (greedy k-centre, Sener and Savarese 2018), and none that is
-    nearly the same as one taken or as a golden text.
+    A candidate's worth is (1 - margin + bonus if it abstained) x (2 - golden recall of the predicted type), where the
+    margin is confidence minus the runner-up's confidence. Among the worthiest, texts are taken one by one by worth
+    times cosine distance to the nearest text taken (greedy k-centre, Sener and Savarese 2018). Near-duplicates of a
+    chosen or a golden text are skipped.
     """
     worth = np.array([_worth(one, recall) for one in candidates])
     known = {_key(text) for text in golden}
@@ -93,14 +94,14 @@ def choose(
     return [Chosen(pool[index], _reason(pool[index], recall)) for index in chosen]
 
 
-def doubted_first(
+def rejected_first(
     candidates: Sequence[Candidate], recall: Mapping[str, float], encoder: Any, golden: Sequence[str], size: int
 ) -> list[Chosen]:
-    """As ``choose``, but what people have doubted comes first, and takes up to half of the queue."""
-    doubted = [one for one in candidates if one.doubted]
-    first = choose(doubted, recall, encoder, golden, (size + 1) // 2) if doubted else []
+    """As ``choose``, with texts of rejected issues first; they take up to half of the queue."""
+    rejected = [one for one in candidates if one.rejection]
+    first = choose(rejected, recall, encoder, golden, (size + 1) // 2) if rejected else []
     known = [*golden, *(one.candidate.text for one in first)]
-    return first + choose([one for one in candidates if not one.doubted], recall, encoder, known, size - len(first))
+    return first + choose([one for one in candidates if not one.rejection], recall, encoder, known, size - len(first))
 
 
 def _worth(one: Candidate, recall: Mapping[str, float]) -> float:
@@ -129,7 +130,7 @@ def _reason(one: Candidate, recall: Mapping[str, float]) -> str:
     guess = (
         f"guessed {one.best_type} ({one.confidence:.2f}), then {one.runner_up_type} ({one.runner_up_confidence:.2f})"
     )
-    reasons = [one.doubted] if one.doubted else []
+    reasons = [one.rejection] if one.rejection else []
     reasons.append(f"declined; {guess}" if one.abstained else guess)
     if recall.get(one.best_type, 1.0) < _WEAK:
         reasons.append(f"it finds only {recall[one.best_type]:.0%} of {one.best_type}")
@@ -137,9 +138,10 @@ def _reason(one: Candidate, recall: Mapping[str, float]) -> str:
 
 
 def write_queue(path: Path, chosen: Sequence[Chosen]) -> Path:
-    """Write the queue as CSV in the golden set's columns, the ones that people fill in empty; returns the path.
+    """Write the queue as CSV in the golden set's columns; the columns to fill in are empty. Returns the path.
 
-    A text that a spreadsheet would take for a formula gets an apostrophe before it, which ``add_labelled`` takes away.
+    Against CSV injection, a text that a spreadsheet would take for a formula is prefixed with an apostrophe, which
+    ``add_labelled`` removes.
     """
     rows = [
         {
@@ -164,14 +166,14 @@ def _unguarded(text: str) -> str:
 
 
 def add_labelled(path: Path, golden_folder: Path) -> int:
-    """Make a filled queue part of the golden set, as a new CSV file beside the others; returns the texts added.
+    """Add a filled queue to the golden set, as a new CSV file; returns the number of texts added.
 
-    Rows without an issue type are left out: nobody has labelled them. The split follows from the text alone (70 %
-    train, 15 % calibration, 15 % evaluation), so it cannot be chosen. If any row is wrong, nothing is added.
+    Rows without an issue type are skipped. The split is a hash of the text (70 % train, 15 % calibration, 15 %
+    evaluation), so nobody can choose it. All or nothing: one wrong row rejects the file.
 
     Raises:
-        GoldenSetError: a row is wrong, its text or id stands in the golden set already, or no row is labelled; the
-            message names the file and every such row.
+        GoldenSetError: a row is wrong or already in the golden set, or no row is labelled; the message names the file
+            and every such row.
     """
     golden = load_golden(golden_folder)
     seen = {key: f"as {text.text_id}" for text in golden.texts for key in (text.text_id, _key(text.text))}
@@ -196,7 +198,7 @@ def add_labelled(path: Path, golden_folder: Path) -> int:
 
 
 def split_of(text: str) -> Split:
-    """The split that a text belongs to, for good: by a hash of its words."""
+    """Permanent split of a text, by a hash of the text."""
     bucket = int.from_bytes(hashlib.sha256(_key(text).encode()).digest()[:8]) % 100
     return next(split for limit, split in _SHARES if bucket < limit)
 
@@ -223,7 +225,7 @@ def _errors(row: Mapping[str, str], seen: Mapping[str, str]) -> list[str]:
     key = next((key for key in (_key(row["text"]), row["text_id"]) if key and key in seen), None)
     if key is not None:
         return [f"{key[:60]!r} stands already {seen[key]}"]
-    # The golden set's own reader knows what a row must be: it reads a golden set of this one.
+    # One validator for both: the golden set's reader checks a golden set of this one row.
     with tempfile.TemporaryDirectory() as alone:
         _write_rows(Path(alone, "row.csv"), [{**row, "split": SPLITS[0]}])
         try:

@@ -1,6 +1,6 @@
 """The golden set: texts written and labelled by hand for this project, in ``models_ml/golden``.
 
-``train`` teaches, ``calibration`` sets temperature and thresholds, ``evaluation`` judges and is never trained on.
+Splits: ``train``; ``calibration`` for temperature and thresholds; ``evaluation``, which is never trained on.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from models_ml.errors import ModelError
-from models_ml.model.sentiment import FEELINGS
+from models_ml.model.sentiment import POLARITIES
 from models_ml.taxonomy import CHANNELS, ISSUE_TYPES
 from models_ml.text.channels import prepare
 
@@ -28,7 +28,7 @@ class GoldenSetError(ModelError):
 
 @dataclass(frozen=True)
 class GoldenText:
-    """One text, as the classifier reads it in its channel, with the label that it was given."""
+    """One labelled text, prepared as texts of its channel are (``models_ml/text/channels.py``)."""
 
     text_id: str
     text: str
@@ -42,7 +42,7 @@ class GoldenText:
 
 @dataclass(frozen=True)
 class GoldenSet:
-    """All texts, and a hash that changes when any of them does."""
+    """All texts, with their content hash."""
 
     texts: tuple[GoldenText, ...]
     content_hash: str
@@ -86,8 +86,8 @@ def _checked(row: dict[str, str], where: str) -> GoldenText:
             raise GoldenSetError(f"{where}: {column} {row[column]!r} is not in the taxonomy")
     if row["channel"] not in CHANNELS:
         raise GoldenSetError(f"{where}: channel {row['channel']!r} is none of {', '.join(CHANNELS)}")
-    if row["sentiment"] not in FEELINGS:
-        raise GoldenSetError(f"{where}: sentiment {row['sentiment']!r} is none of {', '.join(FEELINGS)}")
+    if row["sentiment"] not in POLARITIES:
+        raise GoldenSetError(f"{where}: sentiment {row['sentiment']!r} is none of {', '.join(POLARITIES)}")
     split = next((name for name in SPLITS if name == row["split"]), None)
     if split is None:
         raise GoldenSetError(f"{where}: split {row['split']!r} is none of {', '.join(SPLITS)}")

@@ -1,8 +1,9 @@
-"""Calibration: probabilities that mean what they say, and when to say nothing.
+"""Calibration and abstention: temperature scaling, a confidence threshold per class, and the languages to answer in.
 
-Temperature scaling (Guo et al. 2017) divides the head's logits by one number fitted on the calibration split. A class
-answers from the lowest confidence at which two things hold: the answer is likelier than ``FLOOR`` to be right, and the
-class's answers from there on, shrunk towards all classes' answers, are right often enough on that split.
+Temperature scaling (Guo et al. 2017) divides the logits by one number, fitted on the calibration split. The threshold
+of a class is the lowest confidence, at least ``FLOOR``, at which the precision of its answers reaches
+``TARGET_PRECISION``. That precision is shrunk towards the pooled precision of all classes, because a class has few
+calibration texts.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from numpy.typing import NDArray
 from models_ml.taxonomy import ISSUE_TYPES
 
 FLOOR = 0.35
-"""Below it nothing is answered: missing a complaint is held to cost about twice what misfiling one does."""
+"""Least confidence of any answer: a missed complaint is taken to cost about twice a misfiled one."""
 TARGET_PRECISION = 0.6
-"""A class whose answers are right less often than this would open issues that nobody has."""
+"""Least precision of a class's answers; below it, its errors would open issues that nobody has."""
 _PRIOR_WEIGHT = 8.0
-"""How many answers of all classes together weigh as much as a class's own; it has about ten calibration texts."""
+"""Prior weight of the pooled precision, in answers; a class has about ten calibration texts."""
 _GRID = np.round(np.arange(FLOOR, 0.76, 0.02), 2)
 
 
@@ -42,7 +43,7 @@ def fit_temperature(logits: NDArray[np.float64], truth: Sequence[str]) -> float:
 
 
 def answers(probabilities: NDArray[np.float64], thresholds: dict[str, float]) -> NDArray[np.bool_]:
-    """Which texts the likeliest type is sure enough of to answer, shape (texts,)."""
+    """True where the likeliest type reaches its threshold, shape (texts,)."""
     limits = np.array([thresholds[name] for name in ISSUE_TYPES])
     answered: NDArray[np.bool_] = probabilities.max(axis=1) >= limits[probabilities.argmax(axis=1)]
     return answered
@@ -51,10 +52,10 @@ def answers(probabilities: NDArray[np.float64], thresholds: dict[str, float]) ->
 def readable_languages(
     probabilities: NDArray[np.float64], truth: Sequence[str], spoken: Sequence[str], thresholds: dict[str, float]
 ) -> list[str]:
-    """The languages in which answers are right often enough to be given at all, chance taken off.
+    """Languages whose answers are precise enough, with sampling error taken into account.
 
-    A handful of lucky answers says nothing: of the calibration texts' answers in a language, the lower end of Wilson's
-    one-sided 95 % interval (Wilson 1927) must reach the precision that is asked of every class.
+    The lower end of the one-sided 95 % interval (Wilson 1927) of the precision in a language, on the calibration split,
+    must reach ``TARGET_PRECISION``; so a few lucky answers do not qualify.
     """
     right = probabilities.argmax(axis=1) == np.array([ISSUE_TYPES.index(name) for name in truth])
     answered = answers(probabilities, thresholds)
@@ -67,7 +68,7 @@ def readable_languages(
 
 
 def _least_share(hits: int, trials: int) -> float:
-    """The lower end of Wilson's interval for the share behind these hits; 0 without any trial."""
+    """Lower end of the one-sided 95 % Wilson interval of a share; 0 without trials."""
     if not trials:
         return 0.0
     share, z = hits / trials, 1.6449
@@ -76,9 +77,9 @@ def _least_share(hits: int, trials: int) -> float:
 
 
 def fit_thresholds(probabilities: NDArray[np.float64], truth: Sequence[str]) -> dict[str, float]:
-    """The confidence from which each class answers.
+    """Confidence threshold of each class.
 
-    For a class and a threshold t, the expected precision is (right answers of the class at or above t + w p) / (its
+    For a class and a threshold t, the shrunk precision is (right answers of the class at or above t + w p) / (its
     answers at or above t + w), where p is the precision of all classes at or above t and w the prior weight.
     """
     expected = np.array([ISSUE_TYPES.index(name) for name in truth])

@@ -1,8 +1,10 @@
-"""The letters: what the spelling of a text says, beside what the encoder makes of its meaning.
+"""Character n-gram model: TF-IDF of 3- to 5-grams under a linear head, added to the encoder's logits.
 
-An encoder sees through other words for the same thing, but few examples do not teach it the vocabulary of a trade, nor
-a language that it hardly knows. Runs of three to five letters within words, weighed by rarity (TF-IDF), learn both from
-the same examples. Their scores add to those of the encoder's head, so each word's share in the answer stays exact.
+The encoder generalises over synonyms, but a few examples teach it neither the vocabulary of a trade nor a language that
+it hardly knows. Character n-grams within words learn both from the same examples. Both models are linear in their
+features and their logits add up, so each word's contribution to a score is exact.
+
+The files in a model's folder keep their first names, ``letters.json`` and ``letters.npz``.
 """
 
 from __future__ import annotations
@@ -25,12 +27,12 @@ if TYPE_CHECKING:
 
 _SHORTEST, _LONGEST = 3, 5
 _WORDS_KEPT = 50_000
-"""Words whose runs are kept in memory; customers repeat themselves."""
+"""Size of the cache of words with their n-grams."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """What to learn of each text: the number of its class, and how much these scores weigh beside the encoder's."""
+    """One classification task: the class number of each text, and the weight of its logits beside the encoder's."""
 
     classes: Sequence[int]
     weight: float
@@ -38,11 +40,11 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Letters:
-    """Known runs of letters by number, how rare each is, and what each says for every output.
+class CharNgrams:
+    """The fitted model: vocabulary of n-grams (``numbers``: n-gram to row), inverse document frequency, linear weights.
 
-    ``rarity`` has shape (runs,), ``weights`` (runs, outputs) and ``intercepts`` (outputs,); the outputs are the classes
-    of the targets one after the other.
+    ``rarity`` has shape (n-grams,), ``weights`` (n-grams, outputs) and ``intercepts`` (outputs,). The outputs are the
+    classes of all targets, concatenated.
     """
 
     numbers: dict[str, int]
@@ -51,22 +53,22 @@ class Letters:
     intercepts: NDArray[np.float64]
 
     @classmethod
-    def load(cls, folder: Path) -> Letters:
-        """What ``save`` wrote."""
+    def load(cls, folder: Path) -> CharNgrams:
+        """Load from a model's folder."""
         runs = json.loads((folder / "letters.json").read_text(encoding="utf-8"))
         with np.load(folder / "letters.npz") as kept:
             return cls({run: number for number, run in enumerate(runs)}, **{name: kept[name] for name in kept.files})
 
     def save(self, folder: Path) -> None:
-        """Into a model's folder."""
+        """Save to a model's folder."""
         (folder / "letters.json").write_text(json.dumps(list(self.numbers), ensure_ascii=False), encoding="utf-8")
         np.savez(folder / "letters.npz", rarity=self.rarity, weights=self.weights, intercepts=self.intercepts)
 
-    def read(self, text: str) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-        """What each word adds to the outputs; with the intercepts their sum is the text's scores.
+    def word_scores(self, text: str) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+        """Contribution of each word to the outputs; their sum plus the intercepts is the text's logits.
 
         Returns:
-            The characters of each word, shape (words, 2), and its scores, shape (words, outputs).
+            Character span of each word, shape (words, 2), and its contributions, shape (words, outputs).
         """
         words = text.split()
         known = [self._runs(word) for word in text.lower().split()]
@@ -83,20 +85,20 @@ class Letters:
         return _spans(text, words), scores
 
     def logits(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """The scores of cleaned texts, shape (texts, outputs)."""
-        scores = [self.read(text)[1].sum(axis=0) + self.intercepts for text in texts]
+        """Logits of cleaned texts, shape (texts, outputs)."""
+        scores = [self.word_scores(text)[1].sum(axis=0) + self.intercepts for text in texts]
         return np.array(scores).reshape(len(texts), len(self.intercepts))
 
     @cached_property
     def _runs(self) -> Callable[[str], tuple[int, ...]]:
-        """The numbers of the known runs in one word."""
+        """Row numbers of the known n-grams of one word."""
         return lru_cache(_WORDS_KEPT)(
-            lambda word: tuple(number for run in runs_of(word) if (number := self.numbers.get(run)) is not None)
+            lambda word: tuple(number for run in ngrams_of(word) if (number := self.numbers.get(run)) is not None)
         )
 
 
-def runs_of(text: str) -> list[str]:
-    """Every run of three to five characters within the words of a text; a space marks where a word begins and ends."""
+def ngrams_of(text: str) -> list[str]:
+    """All character 3- to 5-grams within the words of a text; a space marks the start and the end of a word."""
     return [
         padded[start : start + size]
         for word in text.lower().split()
@@ -106,17 +108,17 @@ def runs_of(text: str) -> list[str]:
     ]
 
 
-def fit_letters(texts: Sequence[str], targets: Sequence[Target], inverse_regularisation: float) -> Letters:
-    """Learn vocabulary, rarity and weights from cleaned texts and what is to be learnt of them."""
+def fit_char_ngrams(texts: Sequence[str], targets: Sequence[Target], inverse_regularisation: float) -> CharNgrams:
+    """Fit vocabulary, IDF and one linear head per target on cleaned texts."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    vectorizer = TfidfVectorizer(analyzer=runs_of, sublinear_tf=True)
+    vectorizer = TfidfVectorizer(analyzer=ngrams_of, sublinear_tf=True)
     matrix = vectorizer.fit_transform(texts)
     heads = [fit_head(matrix, one.classes, inverse_regularisation, balanced=one.balanced) for one in targets]
     scaled = [
         (one.weight * head.coefficients, one.weight * head.intercepts) for one, head in zip(targets, heads, strict=True)
     ]
-    return Letters(
+    return CharNgrams(
         numbers={run: number for number, run in enumerate(vectorizer.get_feature_names_out().tolist())},
         rarity=vectorizer.idf_,
         weights=np.ascontiguousarray(np.vstack([weights for weights, _ in scaled]).T, dtype=np.float32),

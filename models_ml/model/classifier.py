@@ -1,7 +1,7 @@
-"""Serving: texts in, predictions out, each with a calibrated confidence, a runner-up, and why: phrases and neighbours.
+"""The classifier at inference: texts in, predictions out, with calibrated confidence, runner-up and explanation.
 
-Texts are read once however often they occur. The same text gives the same prediction, to the last bit, in any company
-and order.
+The explanation is key phrases and nearest training texts. Equal texts are computed once. A prediction is deterministic
+to the last bit, whatever else is in the batch and in any order.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from models_ml.model.calibration import softmax
 from models_ml.model.encoder import Encoder, TokenScores
-from models_ml.model.heads import Taught
+from models_ml.model.heads import Heads
 from models_ml.model.key_phrases import Phrase, key_phrases
 from models_ml.model.metrics import Metrics
-from models_ml.model.sentiment import feeling_score
+from models_ml.model.sentiment import polarity_score
 from models_ml.taxonomy import ISSUE_TYPES
 from models_ml.text.preprocess import clean
 
@@ -29,17 +29,17 @@ if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
 
 ABSTAINED = "other"
-"""The issue type that decisions see when the classifier declines to answer."""
+"""Issue type of a text on which the classifier abstains."""
 FORMAT = 2
-"""Raised when what a model's folder holds changes, so that this code cannot read earlier ones."""
+"""Version of the layout of a model's folder; raise it when this code can no longer read older folders."""
 _CHUNK = 1_024
-"""Texts read at once: bounds the memory for vectors."""
+"""Texts per chunk: bounds the memory for vectors."""
 _NEIGHBOURS = 3
 
 
 @dataclass(frozen=True)
 class Neighbour:
-    """A training text that looks like the one classified; similarity is the cosine, -1 to 1."""
+    """A nearest training text; similarity is the cosine of the vectors, -1 to 1."""
 
     text_id: str
     issue_type: str
@@ -48,7 +48,7 @@ class Neighbour:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the classifier says of one text; sentiment is the score of its words, -1 (negative) to 1 (positive)."""
+    """Prediction for one text; sentiment is the score of its words, -1 (negative) to 1 (positive)."""
 
     issue_type: str
     best_type: str
@@ -63,14 +63,14 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Classifier:
-    """A trained model in memory; its encoder is loaded when first needed.
+    """A trained model in memory; the encoder is loaded on first use.
 
-    ``languages`` are those in which its answers were measured to be right often enough to be given.
+    ``languages`` are the languages with sufficient measured precision; it abstains in all others.
     """
 
     folder: Path
     version: str
-    taught: Taught
+    heads: Heads
     example_labels: tuple[tuple[str, str], ...]
     temperature: float
     thresholds: dict[str, float]
@@ -79,14 +79,14 @@ class Classifier:
     metrics: Metrics
 
     @staticmethod
-    def stands_in(folder: Path) -> bool:
-        """Whether a folder holds a whole model that this code can read."""
+    def is_complete(folder: Path) -> bool:
+        """True if the folder holds a finished model in the current format."""
         finished, details = folder / "metrics.json", folder / "training.json"
         return finished.exists() and json.loads(details.read_text(encoding="utf-8")).get("format") == FORMAT
 
     @classmethod
     def load(cls, folder: Path) -> Classifier:
-        """The model in a folder that training wrote."""
+        """Load the model from a folder that training wrote."""
 
         def content(name: str) -> Any:
             return json.loads((folder / name).read_text(encoding="utf-8"))
@@ -94,7 +94,7 @@ class Classifier:
         return cls(
             folder=folder,
             version=folder.name,
-            taught=Taught.load(folder),
+            heads=Heads.load(folder),
             example_labels=tuple((one["text_id"], one["issue_type"]) for one in content("examples.json")),
             temperature=content("calibration.json")["temperature"],
             thresholds=content("calibration.json")["thresholds"],
@@ -110,8 +110,8 @@ class Classifier:
 
     @cached_property
     def _projection(self) -> NDArray[np.float32]:
-        """Shape (dimensions, types): how a direction speaks for each type, against the average type."""
-        coefficients = self.taught.types.coefficients
+        """Weight of each vector dimension for each type, relative to the average type, shape (dimensions, types)."""
+        coefficients = self.heads.types.coefficients
         centred = (coefficients - coefficients.mean(axis=0)) / self.temperature
         return np.ascontiguousarray(centred.T, dtype=np.float32)
 
@@ -130,29 +130,29 @@ class Classifier:
     def probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Calibrated probabilities, shape (texts, types), in the order of ``ISSUE_TYPES``; rows sum to 1."""
         cleaned = [clean(text) for text in texts]
-        return self.judge(cleaned, self.encoder.encode(cleaned))
+        return self.probabilities_from(cleaned, self.encoder.encode(cleaned))
 
-    def judge(self, cleaned: Sequence[str], vectors: NDArray[np.float32]) -> NDArray[np.float64]:
-        """``probabilities`` of texts that are cleaned, and whose unit vectors (texts, dimensions) are at hand."""
-        return softmax(self.taught.logits(cleaned, vectors), self.temperature)
+    def probabilities_from(self, cleaned: Sequence[str], vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+        """``probabilities``, from cleaned texts and their unit vectors, shape (texts, dimensions)."""
+        return softmax(self.heads.logits(cleaned, vectors), self.temperature)
 
     def _predict_chunk(self, texts: list[str]) -> list[Prediction]:
-        vectors = np.empty((len(texts), self.taught.examples.shape[1]), dtype=np.float32)
+        vectors = np.empty((len(texts), self.heads.examples.shape[1]), dtype=np.float32)
         predictions: dict[int, Prediction] = {}
-        # Products this small are done before other threads have woken up; OpenVINO can use those better.
+        # Matrices this small gain nothing from BLAS threads, which would take cores from OpenVINO.
         with _blas().limit(limits=1):
             for index, vector, tokens in self.encoder.explain(texts, self._projection):
                 vectors[index] = vector
                 predictions[index] = self._one(texts[index], vector, tokens)
-            likely = _largest(vectors @ self.taught.examples.T, 2 * _NEIGHBOURS)
+            likely = _largest(vectors @ self.heads.examples.T, 2 * _NEIGHBOURS)
         return [
             replace(predictions[index], neighbours=self._nearest(vectors[index], near))
             for index, near in enumerate(likely)
         ]
 
     def _nearest(self, vector: NDArray[np.float32], near: NDArray[np.int64]) -> tuple[Neighbour, ...]:
-        """The nearest of some examples."""
-        likeness = (self.taught.examples[near] * vector).sum(axis=1).tolist()
+        """The nearest of the preselected examples, by exact similarity."""
+        likeness = (self.heads.examples[near] * vector).sum(axis=1).tolist()
         nearest = sorted(zip(likeness, near.tolist(), strict=True), key=lambda one: (-one[0], one[1]))[:_NEIGHBOURS]
         return tuple(
             Neighbour(text_id, issue_type, round(similarity, 3))
@@ -162,14 +162,14 @@ class Classifier:
 
     def _one(self, text: str, vector: NDArray[np.float32], tokens: TokenScores) -> Prediction:
         types = len(ISSUE_TYPES)
-        spans, words = self.taught.letters.read(text)
-        spelt = words.sum(axis=0) + self.taught.letters.intercepts
+        spans, words = self.heads.ngrams.word_scores(text)
+        ngram_logits = words.sum(axis=0) + self.heads.ngrams.intercepts
         # One row at a time: a matrix product may round a row differently beside others.
         row = vector[np.newaxis, :]
-        probabilities = softmax(self.taught.types.logits(row) + spelt[:types], self.temperature)[0]
+        probabilities = softmax(self.heads.types.logits(row) + ngram_logits[:types], self.temperature)[0]
         best, second = (int(index) for index in np.argsort(-probabilities, kind="stable")[:2])
         name, confidence = ISSUE_TYPES[best], float(probabilities[best])
-        # Without a letter there is nothing to read, whatever the encoder makes of it.
+        # A text without a letter has no content, whatever the encoder answers.
         abstained = confidence < self.thresholds[name] or not any(character.isalpha() for character in text)
         return Prediction(
             issue_type=ABSTAINED if abstained else name,
@@ -184,12 +184,12 @@ class Classifier:
                 (tokens.spans, tokens.scores[:, best]),
                 (spans, (words[:, best] - words[:, :types].mean(axis=1)) / self.temperature),
             ),
-            sentiment=feeling_score(self.taught.feelings.logits(row)[0] + spelt[types:]),
+            sentiment=polarity_score(self.heads.sentiment.logits(row)[0] + ngram_logits[types:]),
         )
 
 
 def _largest(scores: NDArray[np.float32], count: int) -> NDArray[np.int64]:
-    """The columns of each row's largest scores, shape (rows, count), in the order of the columns."""
+    """Column indices of each row's largest scores, ascending, shape (rows, count)."""
     count = min(count, scores.shape[1])
     chosen = np.argpartition(scores, -count, axis=1)[:, -count:]
     return np.sort(chosen.astype(np.int64), axis=1)
@@ -197,7 +197,7 @@ def _largest(scores: NDArray[np.float32], count: int) -> NDArray[np.int64]:
 
 @cache
 def _blas() -> ThreadpoolController:
-    """NumPy's matrix library; finding it once is enough."""
+    """Handle on NumPy's BLAS library; the search takes time, so it is cached."""
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController().select(user_api="blas")

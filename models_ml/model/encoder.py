@@ -1,7 +1,7 @@
-"""The sentence encoder: texts in, unit vectors out, and what each word added to them.
+"""The sentence encoder: texts to unit vectors, with the contribution of each token.
 
-Every text is computed in a batch of one fixed shape, chosen by its own length alone, so its vector is the same to the
-last bit whatever else is in the batch. That is what lets a label made today equal one made in a replay.
+Every batch has a fixed shape, chosen by the length of the text alone. So a text's vector is bit-identical whatever else
+is in the batch, and a label made today equals the one made in a replay.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from models_ml.model.runtime import Batch, Runtime, TorchRuntime, open_runtime, 
 
 _BATCH = 16
 _LENGTHS = (8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 256)
-"""Token counts that texts are padded to; each is a shape of its own."""
+"""Padded lengths in tokens; each is one batch shape."""
 
 
 @dataclass(frozen=True)
 class TokenScores:
-    """What the tokens of one text added to each column of a projection.
+    """Contribution of each token of one text to each column of a projection.
 
-    ``spans`` holds the characters of each token, shape (tokens, 2), empty for marks that stand for no character;
-    ``scores`` has shape (tokens, columns), and its columns sum to the text's unit vector times the projection.
+    ``spans`` is the character span of each token, shape (tokens, 2), empty for special tokens. ``scores`` has shape
+    (tokens, columns); a column sums to the text's unit vector times that column of the projection.
     """
 
     spans: NDArray[np.int32]
@@ -36,7 +36,7 @@ class TokenScores:
 
 @dataclass(frozen=True)
 class Encoder:
-    """Tokenizer and runtime together."""
+    """A tokenizer and a runtime."""
 
     tokenizer: Any
     runtime: Runtime
@@ -44,13 +44,13 @@ class Encoder:
 
     @classmethod
     def of(cls, encoder: Any) -> Encoder:
-        """A sentence-transformers encoder on PyTorch, as it is in training."""
+        """Wrap a sentence-transformers encoder, on PyTorch; used in training."""
         tokenizer = _tokenizer(encoder.tokenizer.backend_tokenizer.to_str(), encoder.max_seq_length)
         return cls(tokenizer, TorchRuntime(encoder), encoder.get_embedding_dimension())
 
     @classmethod
     def open(cls, model: Path, max_tokens: int) -> Encoder:
-        """The encoder of a model folder, on the runtime that is the fastest here.
+        """Open the encoder of a model folder, on the fastest runtime of this machine.
 
         Raises:
             RuntimeChoiceError: ``$FEEDBACK_RUNTIME`` names none of those that can run here.
@@ -71,11 +71,10 @@ class Encoder:
     def explain(
         self, texts: Sequence[str], projection: NDArray[np.float32]
     ) -> Iterator[tuple[int, NDArray[np.float32], TokenScores]]:
-        """For each text, as soon as it is read: its index, its unit vector, and what each token added to that.
+        """Yield for each text its index, unit vector, and token contributions along each column of a projection.
 
-        What is added is told along each column of a (dimensions, columns) projection. The vector is a mean of token
-        states, so any linear score of it is exactly a sum over tokens. Texts come by length; while one is looked at,
-        the next ones are being read.
+        The projection has shape (dimensions, columns). The vector is a mean of token states, so a linear score of it is
+        exactly a sum over tokens. Texts come ordered by length; inference of the next batch overlaps with the caller.
         """
         tokens = self.tokenizer.encode_batch(list(texts))
         for index, mean, states in self._means(tokens):
@@ -84,7 +83,7 @@ class Encoder:
             yield index, mean / norm, TokenScores(spans, states @ projection / (len(spans) * norm))
 
     def _means(self, tokens: Sequence[Any]) -> Iterator[tuple[int, NDArray[np.float32], NDArray[np.float32]]]:
-        """For each text: its index, the mean of its token states, and those states, shape (tokens, dimensions)."""
+        """Yield for each text its index, the mean of its token states, and the states, shape (tokens, dimensions)."""
         lengths = [len(one.ids) for one in tokens]
         members = list(_batches(lengths))
         batches = [_padded([tokens[index].ids for index in indices], length) for length, indices in members]
@@ -95,7 +94,7 @@ class Encoder:
 
 
 def load_encoder(folder: Path | None, max_tokens: int) -> Any:
-    """A sentence encoder from a folder, or the packaged MiniLM; on the CPU, and without asking any hub."""
+    """Load a sentence encoder from a folder, or the packaged MiniLM; on the CPU, never from a hub."""
     from sentence_transformers import SentenceTransformer
     from transformers.utils import logging
 
@@ -111,12 +110,12 @@ def load_encoder(folder: Path | None, max_tokens: int) -> Any:
 
 
 def embed(encoder: Any, texts: Sequence[str]) -> NDArray[np.float32]:
-    """One unit vector per text, shape (texts, dimensions), of an ``Encoder`` or a sentence-transformers encoder."""
+    """Unit vectors, shape (texts, dimensions), by an ``Encoder`` or a sentence-transformers encoder."""
     return (encoder if isinstance(encoder, Encoder) else Encoder.of(encoder)).encode(texts)
 
 
 def reference_batch(encoder: Any, texts: Sequence[str]) -> Batch:
-    """Up to 16 texts as one batch, for checking one runtime against another."""
+    """A batch of up to 16 texts, the reference for parity checks between runtimes."""
     tokens = [one.ids for one in Encoder.of(encoder).tokenizer.encode_batch_fast(list(texts[:_BATCH]))]
     return _padded(tokens, next(length for length in _LENGTHS if length >= max(map(len, tokens))))
 
@@ -141,10 +140,10 @@ def _batches(lengths: Sequence[int]) -> Iterator[tuple[int, list[int]]]:
 
 
 def _padded(tokens: Sequence[Sequence[int]], length: int) -> Batch:
-    """Ids and mask of the one shape (16, length); MiniLM pads with token 0."""
+    """Token ids and attention mask, both of shape (16, length); MiniLM pads with token 0."""
     ids = np.zeros((_BATCH, length), dtype=np.int64)
     mask = np.zeros((_BATCH, length), dtype=np.int64)
-    mask[:, 0] = 1  # rows that fill the batch up must attend to something
+    mask[:, 0] = 1  # padding rows must attend to one token, or the mean is undefined
     for row, text in enumerate(tokens):
         ids[row, : len(text)] = text
         mask[row, : len(text)] = 1

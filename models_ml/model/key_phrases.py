@@ -1,8 +1,8 @@
-"""Key phrases: the words of a text that spoke most for its label.
+"""Key phrases: the words that contributed most to a text's label (exact additive attribution).
 
-The encoder's vector is a mean of token states, the letters' scores are a sum over words, and both heads are linear, so
-the score of a type is exactly a sum over tokens and words. Here they are put together to words, and neighbouring words
-to phrases of up to three.
+The encoder's vector is a mean of token states, the n-gram logits are a sum over words, and both heads are linear. So
+the logit of a type is exactly a sum over tokens and words. Contributions are added up by word, and neighbouring words
+are joined to phrases of up to three.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 _PHRASES = 3
 _WORDS = 3
 _WORD = re.compile(r"\w+(?:['’.-]\w+)*")
-# A phrase neither begins nor ends with one of these: alone they tell a reader nothing.
+# Stop words: a phrase neither begins nor ends with one.
 _FILLERS = frozenset(
     "a an and are as at be been but by for from had has have i if in is it its me my of on or so that the their them"
     " then there they this to was we were what when which while with you your"
@@ -27,22 +27,22 @@ _FILLERS = frozenset(
 
 @dataclass(frozen=True)
 class Phrase:
-    """Some words of the text, and their share (0-1) of all that spoke for the label."""
+    """Words of the text, and their share (0-1) of all positive contributions to the label."""
 
     phrase: str
     share: float
 
 
 Part = tuple[NDArray[np.int32], NDArray[np.floating[Any]]]
-"""Pieces of a text in their order: the characters of each, shape (pieces, 2), and its score, shape (pieces,)."""
+"""Pieces of a text in order: character spans, shape (pieces, 2), and contributions, shape (pieces,)."""
 
 
 def key_phrases(text: str, *parts: Part) -> tuple[Phrase, ...]:
-    """Up to three phrases without overlap, the weightiest first; none where nothing spoke for the label.
+    """Up to three phrases without overlap, largest contribution first; none if no word contributed positively.
 
     Args:
-        text: what was read.
-        parts: what added to the label's score, each part from its own division of the text.
+        text: the classified text.
+        parts: contributions to the label's logit, one part per segmentation of the text (tokens, words).
     """
     words = [found.span() for found in _WORD.finditer(text)]
     weights = [sum(weight) for weight in zip(*(_weights(words, *part) for part in parts), strict=True)]
@@ -61,7 +61,7 @@ def key_phrases(text: str, *parts: Part) -> tuple[Phrase, ...]:
 
 
 def _weights(words: list[tuple[int, int]], spans: NDArray[np.int32], scores: NDArray[np.floating[Any]]) -> list[float]:
-    """The sum of the scores of each word's pieces."""
+    """Contribution of each word: the sum over its pieces."""
     weights = [0.0] * len(words)
     word = 0
     for (start, end), score in zip(spans.tolist(), scores.tolist(), strict=True):
@@ -75,7 +75,7 @@ def _weights(words: list[tuple[int, int]], spans: NDArray[np.int32], scores: NDA
 def _candidates(
     text: str, words: list[tuple[int, int]], weights: list[float], least: float
 ) -> list[tuple[int, int, float]]:
-    """Runs of one to three words that weigh enough and that both ends strengthen, weightiest first."""
+    """Phrases of one to three words that contribute enough and whose ends both contribute; largest first."""
     strong = [
         weight > 0 and text[start:end].casefold() not in _FILLERS
         for (start, end), weight in zip(words, weights, strict=True)

@@ -1,7 +1,7 @@
-"""How good a classifier is on texts it has not seen, and how much it knows about that.
+"""Metrics of a classifier on held-out texts: accuracy, F1, calibration error, and the trade-off of abstention.
 
-Accuracy and F1 are of the likeliest class before abstention; ``coverage`` and ``accuracy_when_answering`` tell what
-abstention buys, and ``trade_off`` what answering only from a given confidence on would.
+Accuracy and F1 are those of the likeliest class, before abstention. ``coverage`` and ``accuracy_when_answering`` are
+those after abstention, and ``trade_off`` gives both for other confidence thresholds.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FLOORS = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
 @dataclass(frozen=True)
 class ClassMetrics:
-    """Precision, recall and F1 of one issue type, each 0-1, and how many texts it was judged on."""
+    """Precision, recall and F1 of one issue type, each 0-1, and its number of texts."""
 
     precision: float
     recall: float
@@ -31,7 +31,7 @@ class ClassMetrics:
 
 @dataclass(frozen=True)
 class TradeOff:
-    """Answering only from a confidence on: the share of texts answered, and how often those answers are right."""
+    """Coverage and accuracy when answering only from a confidence on."""
 
     confidence: float
     coverage: float
@@ -40,7 +40,7 @@ class TradeOff:
 
 @dataclass(frozen=True)
 class Metrics:
-    """Everything measured on one split."""
+    """All metrics of one split."""
 
     accuracy: float
     macro_f1: float
@@ -62,7 +62,7 @@ class Metrics:
         return cls(**{**values, "by_type": by_type, "trade_off": trade_off})
 
     def as_markdown(self) -> str:
-        """Two tables for the model card: by issue type, and what abstaining buys."""
+        """Two tables for the model card: metrics by issue type, and the abstention trade-off."""
         lines = ["| issue type | precision | recall | F1 | texts |", "| --- | ---: | ---: | ---: | ---: |"]
         lines += [
             f"| {name} | {figures.precision:.2f} | {figures.recall:.2f} | {figures.f1:.2f} | {figures.support} |"
@@ -74,7 +74,7 @@ class Metrics:
 
 
 def evaluate(probabilities: NDArray[np.float64], truth: Sequence[str], answered: NDArray[np.bool_]) -> Metrics:
-    """Measure calibrated probabilities against the truth.
+    """Compute the metrics of calibrated probabilities.
 
     Args:
         probabilities: shape (texts, issue types), rows sum to 1.

@@ -1,10 +1,10 @@
-"""Runtimes: what computes the encoder when it serves. OpenVINO where it is the fastest here, PyTorch everywhere.
+"""Inference runtimes of the encoder: OpenVINO or PyTorch, whichever is fastest on this machine.
 
-Training exports the encoder as an OpenVINO graph beside its PyTorch weights. The first use on a machine times every
-runtime that the machine has on one batch, drops those whose vectors stray from the reference that training wrote, and
-records the fastest in ``runtimes.json`` beside the model; ``$FEEDBACK_RUNTIME`` names one instead. Runtimes differ by
-rounding alone (cosine above ``PARITY``), so a label can differ between machines only where it was a coin's toss; to
-replay byte for byte on another kind of machine, name the runtime that the labels carry.
+Training exports the encoder as an OpenVINO graph beside its PyTorch weights. The first use on a machine benchmarks
+every available runtime on one batch, drops those whose vectors fail the parity check against training's reference, and
+records the fastest in ``runtimes.json`` beside the model. ``$FEEDBACK_RUNTIME`` overrides the choice. Runtimes differ
+only by rounding (cosine above ``PARITY``), so labels differ between machines only for texts on a threshold. For a
+byte-equal replay on another kind of machine, set ``$FEEDBACK_RUNTIME`` to the runtime named in the labels.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from models_ml.files import write_json
 
 PARITY = 0.999
-"""The least cosine between a runtime's vectors and the reference vectors that training wrote with PyTorch."""
+"""Least cosine between a runtime's vectors and the PyTorch reference vectors."""
 GRAPH = Path("openvino", "encoder.xml")
 _REFERENCE = "parity.npz"
 _RECORD = "runtimes.json"
@@ -45,7 +45,7 @@ class RuntimeChoiceError(ValueError):
 
 
 class Runtime(Protocol):
-    """Something that computes token states."""
+    """An inference runtime: computes token states."""
 
     name: str
 
@@ -55,13 +55,13 @@ class Runtime(Protocol):
 
 
 class TorchRuntime:
-    """The encoder's own PyTorch module; the reference for all others."""
+    """The encoder's PyTorch module: the reference runtime."""
 
     name = "torch-f32"
 
     def __init__(self, encoder: Any) -> None:
         self._encoder = encoder
-        encoder.eval()  # training leaves dropout on, which would make every vector a draw
+        encoder.eval()  # training leaves dropout on, which makes vectors random
 
     def hidden(self, batches: Iterable[Batch]) -> Iterator[Hidden]:
         """The last hidden state of each batch, shape (batch, length, dimensions), in the order given."""
@@ -82,7 +82,7 @@ class TorchRuntime:
 
 
 class OpenVinoRuntime:
-    """The exported graph, compiled for this processor with one stream for each core."""
+    """The exported OpenVINO graph, compiled for this processor with one stream per core (8 at most)."""
 
     def __init__(self, graph: Path, precision: str) -> None:
         import openvino
@@ -119,9 +119,9 @@ class OpenVinoRuntime:
 
 
 def export(encoder: Any, folder: Path) -> None:
-    """Write the encoder as an OpenVINO graph: token ids and attention mask in, last hidden state out.
+    """Export the encoder as an OpenVINO graph: token ids and attention mask in, last hidden state out.
 
-    Pooling, the head and the calibration stay outside, so that they can change without a new export.
+    Pooling, heads and calibration are not in the graph, so they can change without a new export.
     """
     import openvino
     import torch
@@ -146,20 +146,20 @@ def export(encoder: Any, folder: Path) -> None:
 
 
 def write_reference(folder: Path, ids: Ids, mask: Ids, encoder: Any) -> None:
-    """Keep one batch and PyTorch's mean-pooled vectors of it, against which every runtime is checked."""
+    """Save one batch and its PyTorch mean-pooled vectors: the reference of the parity check."""
     states = next(TorchRuntime(encoder).hidden([(ids, mask)]))
     np.savez(folder / _REFERENCE, ids=ids, mask=mask, vectors=pool(states, mask))
 
 
 def pool(states: Hidden, mask: Ids) -> Hidden:
-    """The mean of the token states under the mask, shape (batch, dimensions), not yet of unit length."""
+    """Mean pooling of the token states under the mask, shape (batch, dimensions), not normalised."""
     weights = (mask / mask.sum(axis=1, keepdims=True)).astype(np.float32)
     mean: Hidden = np.matmul(weights[:, np.newaxis, :], states)[:, 0]
     return mean
 
 
 def parity(runtime: Runtime, folder: Path) -> float:
-    """The least cosine between a runtime's vectors and PyTorch's, over the batch that training kept."""
+    """Parity check: least cosine between a runtime's vectors and the reference vectors."""
     with np.load(folder / _REFERENCE) as kept:
         ids, mask, expected = kept["ids"], kept["mask"], kept["vectors"]
     vectors = pool(next(runtime.hidden([(ids, mask)])), mask)
@@ -168,7 +168,7 @@ def parity(runtime: Runtime, folder: Path) -> float:
 
 
 def open_runtime(folder: Path, load_torch: Callable[[], Any]) -> Runtime:
-    """The runtime for a model on this machine: the one named, else the one recorded, else the fastest by a probe.
+    """Open the runtime for a model: ``$FEEDBACK_RUNTIME``, else the recorded one, else the fastest in a benchmark.
 
     Raises:
         RuntimeChoiceError: ``$FEEDBACK_RUNTIME`` names none of those that can run here.
@@ -202,7 +202,7 @@ def _capabilities() -> tuple[str, ...]:
 
 
 def _probe(folder: Path, openers: dict[str, Callable[[], Runtime]]) -> Runtime:
-    """Time every runtime on the reference batch, and record the fastest of those that agree with it."""
+    """Benchmark every runtime on the reference batch; record the fastest that passes the parity check."""
     with np.load(folder / _REFERENCE) as kept:
         batch = (kept["ids"], kept["mask"])
     seconds: dict[str, float] = {}
@@ -238,19 +238,19 @@ def _recorded(folder: Path) -> dict[str, Any]:
 
 def _record(folder: Path, entry: dict[str, Any]) -> None:
     records = {**_recorded(folder), _machine(): entry}
-    with suppress(PermissionError):  # a read-only model is probed anew at every start, which costs seconds and no more
+    with suppress(PermissionError):  # a read-only model is benchmarked at every start, which costs seconds
         write_json(folder / _RECORD, records)
 
 
 def _machine() -> str:
-    """A short name for this processor with these libraries."""
+    """Fingerprint of the processor and the library versions."""
     versions = [importlib.metadata.version(name) for name in ("openvino", "torch")]
     return hashlib.sha256("|".join([_processor(), str(os.cpu_count()), *versions]).encode()).hexdigest()[:12]
 
 
 @functools.cache
 def _processor() -> str:
-    """The processor with what it can do, as the system tells; two virtual machines may share a model name."""
+    """Processor model and its bfloat16 flags; virtual machines of one model name may differ in flags."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

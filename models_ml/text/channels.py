@@ -1,9 +1,8 @@
-"""What the customer said, by channel: without quoted threads, signatures, agents' turns and what stores add.
+"""Preparation by channel: strip quoted threads, signatures, agents' turns and text that stores add.
 
-Channels differ in what stands around the words. Nothing is ever turned into nothing: where all of a text looks like
-something to leave out, it is kept as it is; only an answer on a form that says nothing ("n/a") becomes empty. The
-result is one line of clean text, bounded like any other. Texts that arrive as one line have lost what marks a signature
-or a turn, so there only what is plainly such is cut.
+The result is the customer's own words, as one clean line. A text is never emptied: if all of it looks removable, it is
+kept whole; only an answer on a form without content ("n/a") becomes empty. Texts that arrive as one line have lost the
+line breaks that mark signatures and turns, so there only unmistakable ones are cut.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from collections.abc import Callable
 from models_ml.text.preprocess import MAX_CHARACTERS, clean, join
 
 _KEPT = 8 * MAX_CHARACTERS
-"""More than is ever read; keeps a megabyte from being taken apart for nothing."""
+"""Characters examined; bounds the cost of a megabyte of text."""
 
 # -- support tickets ---------------------------------------------------------------------------------------------------
 _WROTE = r"(?:wrote|schrieb|hat geschrieben|escribió|a écrit|escreveu)\b"
@@ -42,7 +41,7 @@ _GREETING = (
     r"|atenciosamente|(?:com os )?(?:melhores )?cumprimentos)"
 )
 _SIGN_OFF = re.compile(rf"[ ]*(?:{_GREETING}|cheers|abraços?|best(?=,)){_NAMES}[ ,.!]*", re.IGNORECASE)
-_SHORT_SIGN_OFF = re.compile(r"[ ]*(?:mfg|lg|vg|att)[ ,.]*", re.IGNORECASE)  # also a brand: only before a name
+_SHORT_SIGN_OFF = re.compile(r"[ ]*(?:mfg|lg|vg|att)[ ,.]*", re.IGNORECASE)  # also a brand, so only before a name
 _SENT_FROM = (
     r"(?:sent from (?:my|mail for|outlook for)|sent via|get outlook for|gesendet (?:von|mit)|von meinem \S+ gesendet"
     r"|diese nachricht wurde von meinem|enviado desde|enviado do meu|enviado a partir do|envoyé de(?:puis)? mon"
@@ -60,7 +59,7 @@ _DISCLAIMER = re.compile(
 _POSTSCRIPT = re.compile(r"[ ]*p\.?[ ]?s\b", re.IGNORECASE)
 _SIGNATURE_LINES = 12
 _SIGNATURE_WIDTH = 80
-# In one line, only what is plainly the end: an attribution with its time, a device, a sign-off with nothing but a name.
+# In one line, only unmistakable ends: an attribution with its time, a device, a sign-off followed by a name alone.
 _INLINE_ENDS = (
     re.compile(
         rf"[ ](?:(?:On|Am|El|Le|Em)[ ].{{0,60}}?\d{{1,2}}[:h]\d{{2}}.{{0,100}}?[ ]{_WROTE}.{{0,60}}?:"
@@ -89,7 +88,7 @@ _AGENTS = (
 _AGENT = re.compile(rf"\b(?:{_AGENTS})\b", re.IGNORECASE)
 _ROLES = r"customer|visitor|user|client|guest|kundin|kunde|besucher|cliente|usuario|usuário|visiteur|visitante"
 _CUSTOMER = re.compile(rf"\b(?:{_ROLES})\b|\A(?:me|you|ich|yo|moi|eu)\Z", re.IGNORECASE)
-_NOT_OF_A_LABEL = re.compile(  # a word in lower case that is no role: what is said has begun
+_NOT_OF_A_LABEL = re.compile(  # a lower-case word that is no role: the message has begun
     rf"(?!(?:{_AGENTS}|{_ROLES}|me|you|ich|yo|moi|eu|al|de|du|do|ao)\b)(?-i:[^\W\d_A-ZÀ-Þ])", re.IGNORECASE
 )
 _NO_SPEAKER = re.compile(
@@ -155,12 +154,12 @@ _BARE_CODE = re.compile(r"\s*[\[(]?([A-Z]{2,}(?:_[A-Z]{2,}){1,5})[\])]?\s*")
 
 
 def prepare(title: str | None, text: str | None, channel: str) -> str:
-    """The words that count of one piece of feedback: one clean line of at most ``MAX_CHARACTERS``.
+    """Prepare one piece of feedback for the classifier: one clean line of at most ``MAX_CHARACTERS``.
 
-    ``channel`` is one of ``taxonomy.CHANNELS``; others are only cleaned. Empty if title and text are, or if an answer
-    on a form (nps, return) says nothing. Any text whatever is valid.
+    ``channel`` is one of ``taxonomy.CHANNELS``; text of any other is only cleaned. The result is empty if title and
+    text are, or if an answer on a form (nps, return) has no content. Any string is valid.
     """
-    # Cleaned first, line by line: French puts a no-break space before a colon, exports of chats an invisible mark.
+    # Clean line by line first: French puts a no-break space before a colon, chat exports an invisible mark.
     lines = unicodedata.normalize("NFKC", (text or "")[:_KEPT]).replace("\r\n", "\n").replace("\r", "\n")
     body = "\n".join(clean(line) for line in lines.split("\n"))
     stripped = _STRIP.get(channel, _as_it_is)(body)
@@ -191,7 +190,7 @@ def _ticket(text: str) -> str:
 
 
 def _without_quotes(lines: list[str]) -> list[str]:
-    """The lines before what somebody else wrote, and those between quotes, where people answer below them."""
+    """Lines above a quoted mail, and lines between quotes if the customer answers below them."""
     kept: list[str] = []
     number = 0
     while number < len(lines):
@@ -212,7 +211,7 @@ def _without_quotes(lines: list[str]) -> list[str]:
 
 
 def _attribution(lines: list[str], number: int) -> int:
-    """How many lines from here say that somebody else is quoted: none, one, or two where a mail program broke it."""
+    """Number of attribution lines here ("on ... wrote:"): 0, 1, or 2 if a mail program wrapped it."""
     if _ATTRIBUTION.fullmatch(lines[number]):
         return 1
     two = " ".join(lines[number : number + 2])
@@ -220,7 +219,7 @@ def _attribution(lines: list[str], number: int) -> int:
 
 
 def _is_header(lines: list[str], number: int) -> bool:
-    """A sender and another line of a mail's header, one after the other, begin what was forwarded."""
+    """True if a forwarded mail starts here: a sender line followed by another header line."""
     return (
         number + 1 < len(lines)
         and _HEADER_START.match(lines[number]) is not None
@@ -229,7 +228,7 @@ def _is_header(lines: list[str], number: int) -> bool:
 
 
 def _without_disclaimers(lines: list[str]) -> list[str]:
-    """A disclaimer goes from its first sentence to the end of its paragraph."""
+    """Remove disclaimers, from their first sentence to the end of the paragraph."""
     kept: list[str] = []
     inside = False
     for number, line in enumerate(lines):
@@ -244,7 +243,7 @@ def _without_disclaimers(lines: list[str]) -> list[str]:
 
 
 def _without_signature(lines: list[str]) -> list[str]:
-    """The lines before a sign-off or a delimiter near the end, and a postscript after it."""
+    """Lines before a sign-off or delimiter near the end, and a postscript after it."""
     for number in range(max(1, len(lines) - _SIGNATURE_LINES), len(lines)):
         line, after = lines[number], lines[number + 1 :]
         delimiter = line.rstrip() in ("--", "—")
@@ -259,7 +258,7 @@ def _without_signature(lines: list[str]) -> list[str]:
 def _chat(text: str) -> str:
     lines = _turns_apart(text).split("\n")
     labels = Counter(found["who"] for found in map(_TURN.match, lines) if found)
-    turns: list[tuple[str, str]] = []  # who (customer, agent or unknown), and what
+    turns: list[tuple[str, str]] = []  # speaker (customer, agent or unknown) and text
     for line in lines:
         if _SYSTEM_LINE.fullmatch(line):
             continue
@@ -269,27 +268,27 @@ def _chat(text: str) -> str:
             turns.append((who, line[turn.end() :]))
         else:
             turns.append((who or (turns[-1][0] if turns else "unknown"), line))
-    said = Counter(who for who, what in turns if _has_words(what))
-    if not said["customer"] and said["agent"] < 2:  # one line that begins like an agent's is no transcript
+    counts = Counter(who for who, what in turns if _has_words(what))
+    if not counts["customer"] and counts["agent"] < 2:  # one line that begins like an agent's is no transcript
         return "\n".join(line for line in lines if not _SYSTEM_LINE.fullmatch(line))
-    heard = "customer" if said["customer"] else "unknown"
+    heard = "customer" if counts["customer"] else "unknown"
     return "\n".join(what for who, what in turns if who == heard)
 
 
 def _turns_apart(text: str) -> str:
-    """A transcript in one line, broken before each speaker; a text that does not begin with one is no transcript."""
+    """Break a one-line transcript before each speaker; a text that does not start with a speaker is no transcript."""
     if "\n" in text.strip() or not _INLINE_TURN.match(" " + text.lstrip()):
         return text
     return _INLINE_TURN.sub("\n", text)
 
 
 def _role(turn: re.Match[str], labels: Counter[str]) -> str:
-    """Whose turn it is; empty where the words before the colon belong to what is being said."""
+    """Speaker of a turn; empty if the words before the colon are part of the message."""
     who = turn["who"].strip("*_ ")
     if _NO_SPEAKER.search(who):
         return ""
     if not any(_NOT_OF_A_LABEL.match(word.strip("()[]")) for word in who.split()):
-        if _AGENT.search(who):  # first: "Customer Service" is no customer
+        if _AGENT.search(who):  # before the customer: "Customer Service" is an agent
             return "agent"
         if _CUSTOMER.search(who):
             return "customer"

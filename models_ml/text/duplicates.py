@@ -1,14 +1,14 @@
-"""Texts that say the same in nearly the same words: copies, whoever sends them.
+"""Near-duplicate detection: MinHash signatures, locality-sensitive hashing, and clusters of copies in a time window.
 
-A text is normalised (case, punctuation, emoji, links and drawn-out letters do not count) and cut into pieces of five
-characters. MinHash (datasketch) makes of the set of pieces a signature of 64 numbers; the share of numbers that two
-signatures have in common estimates the share of pieces that the texts have in common (Jaccard). Locality-sensitive
-hashing finds the candidates: signatures that agree on all four numbers of one of sixteen bands.
+A text is normalised (case, punctuation, emoji, links and lengthened letters are dropped) and cut into shingles of five
+characters. MinHash (datasketch) turns the set of shingles into a signature of 64 numbers; the share of equal numbers of
+two signatures estimates the Jaccard similarity of the sets. LSH finds candidates: signatures equal in all four numbers
+of one of sixteen bands.
 
-Thousands of honest people write "great app" or "video won't play": what is too short to be recognised as a copy gets no
-signature. In an outage honest people write alike at length, too ("every time I try to watch a video it says something
-went wrong"). Among 5,000 reviews of one app such pairs share up to two thirds of their pieces; copies with a word
-changed mostly share seven tenths and more. ``THRESHOLD`` stands between them.
+Thousands of customers write "great app" or "video won't play" independently, so short texts get no signature. In an
+outage, independent texts are alike at length as well ("every time I try to watch a video it says something went
+wrong"). Among 5,000 reviews of one app such pairs share up to two thirds of their shingles; copies with one word
+changed mostly share seven tenths or more. ``THRESHOLD`` lies between.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ import numpy as np
 from models_ml.text.preprocess import clean
 
 THRESHOLD = 0.66
-"""The similarity from which two texts count as copies of each other."""
+"""Least similarity of two copies."""
 
 MIN_WORDS = 8
-"""A text with fewer different words has no signature ..."""
+"""Least number of distinct words for a signature."""
 
 MIN_LETTERS = 40
-"""... nor has one with fewer letters and digits. In scripts without blanks a character counts as half a word."""
+"""Least number of letters and digits for a signature. In scripts without spaces a character counts as half a word."""
 
 PERMUTATIONS = 64
 _SEED = 20_260
@@ -46,14 +46,14 @@ _LINK = re.compile(r"https?://\S+|www\.\S+", re.IGNORECASE)
 _APOSTROPHE = re.compile("['’]")
 _WORD = re.compile(r"[^\W_]+")
 _DRAWN_OUT = re.compile(r"(.)\1{2,}")
-# Thai, Lao, Burmese, Khmer, Japanese and Chinese write no blanks between words.
+# Thai, Lao, Burmese, Khmer, Japanese and Chinese: scripts without spaces between words.
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
 
 
 def signature(text: str) -> bytes | None:
-    """64 unsigned 32-bit numbers, little-endian; None where there is too little text to call anything a copy.
+    """MinHash signature: 64 unsigned 32-bit numbers, little-endian; None for a text that is too short.
 
-    The first 2,000 characters count. Texts that are equal when normalised have equal signatures, on any machine.
+    The first 2,000 characters count. Texts that are equal after normalisation have equal signatures, on any machine.
     """
     words = [
         _DRAWN_OUT.sub(r"\1", word)
@@ -68,19 +68,19 @@ def signature(text: str) -> bytes | None:
 
 
 def similarity(a: bytes, b: bytes) -> float:
-    """The share (0-1) of numbers that two signatures have in common.
+    """Estimated Jaccard similarity (0-1): share of equal numbers in two signatures.
 
     Raises:
-        ValueError: one of them is no signature of this module.
+        ValueError: an argument is no signature of this module.
     """
     return float((_numbers(a) == _numbers(b)).mean())
 
 
 def band_keys(signature: bytes) -> tuple[int, ...]:
-    """One signed 64-bit number for each of 16 bands; texts that share one may be copies, see ``similarity``.
+    """LSH keys: one signed 64-bit number per band (16); texts that share one are candidates for ``similarity``.
 
     Raises:
-        ValueError: it is no signature of this module.
+        ValueError: the argument is no signature of this module.
     """
     if len(signature) != _SIZE:
         raise ValueError(f"a signature has {_SIZE} bytes, not {len(signature)}")
@@ -97,7 +97,7 @@ def band_keys(signature: bytes) -> tuple[int, ...]:
 
 @dataclass
 class _Member:
-    """A text that copies are looked for among: its cluster, named by the first text's key, and when it last came."""
+    """A text in the window: signature, cluster (key of its first text), LSH keys and last time seen."""
 
     signature: bytes
     first: str
@@ -106,27 +106,26 @@ class _Member:
 
 
 class Clusters:
-    """Puts copies together in the order in which they come; what was said of a text never changes later.
+    """Online clustering of copies, in order of time; an answer never changes later.
 
-    Brigades and copy-paste storms come in bursts, so a text is compared only with those of the ``window`` before it,
-    and with the latest ``limit`` of those. It joins the cluster of the latest text that it is a copy of. A band keeps
-    one member of each cluster and an equal signature is kept once, so that memory and time grow with what is different,
-    not with the size of a flood.
+    Copies come in bursts (brigading, copy-paste), so a text is compared only with the latest ``limit`` texts of the
+    ``window`` before it. It joins the cluster of the latest text that it is a copy of. A band keeps one member per
+    cluster, and equal signatures are kept once, so memory and time grow with the number of distinct texts.
     """
 
     def __init__(self, window: timedelta = timedelta(days=7), limit: int = 100_000) -> None:
         self._window = window
         self._limit = limit
-        self._members: OrderedDict[int, _Member] = OrderedDict()  # by number, the one not seen for longest first
+        self._members: OrderedDict[int, _Member] = OrderedDict()  # by number, least recently seen first
         self._numbers = itertools.count()
         self._equal: dict[bytes, int] = {}  # by signature: its member
         self._bands: dict[int, dict[str, int]] = {}  # by band key: each cluster's latest member
 
     def add(self, key: str, signature: bytes | None, at: datetime) -> str | None:
-        """The key of the first member of the text's cluster; None where no text before it is a copy.
+        """Add a text; returns the key of the first text of its cluster, None if it is no copy.
 
-        A text without a signature is in no cluster. One that comes again under the key of the first is no copy. Texts
-        come in the order of ``at``.
+        A text without a signature is in no cluster. The first text, seen again under its own key, is no copy. Call in
+        order of ``at``.
         """
         if signature is None:
             return None
@@ -136,12 +135,12 @@ class Clusters:
         return first if first != key else None
 
     def seed(self, first: str, signature: bytes, at: datetime) -> None:
-        """A text of which the answer is known: the first of its cluster, itself if there was none before it."""
+        """Restore a text with a known answer: ``first`` is the first text of its cluster, or its own key."""
         self._forget(at)
         self._keep(first, signature, at)
 
     def _find(self, signature: bytes) -> str | None:
-        """The cluster of the latest member like this one."""
+        """Cluster of the latest similar member, or None."""
         if (equal := self._equal.get(signature)) is not None:
             return self._members[equal].first
         candidates = sorted({number for key in band_keys(signature) for number in self._bands.get(key, {}).values()})
@@ -153,7 +152,7 @@ class Clusters:
         return self._members[max(alike)].first if alike else None
 
     def _keep(self, first: str, signature: bytes, at: datetime) -> None:
-        """Numbers rise with time: a signature that comes again takes a new one."""
+        """Store a member; an equal signature is moved to the end, so numbers rise with time."""
         if signature in self._equal:
             self._drop(self._equal[signature])
         number = next(self._numbers)
@@ -164,7 +163,7 @@ class Clusters:
             self._bands.setdefault(key, {})[first] = number
 
     def _forget(self, now: datetime) -> None:
-        """Everything older than the window, and what is too much."""
+        """Evict members older than the window or beyond the limit."""
         while self._members:
             oldest = next(iter(self._members))
             if len(self._members) <= self._limit and self._members[oldest].seen >= now - self._window:
@@ -197,7 +196,7 @@ def _numbers(signature: bytes) -> np.ndarray[Any, np.dtype[np.uint32]]:
 
 @functools.cache
 def _empty() -> Any:
-    """A MinHash to copy: its permutations are drawn once. CRC-32 is enough, datasketch mixes its bits."""
+    """Template MinHash, copied per text, so permutations are drawn once; CRC-32 suffices, datasketch mixes bits."""
     from datasketch import MinHash
 
     return MinHash(num_perm=PERMUTATIONS, seed=_SEED, hashfunc=crc32, scheme="affine32")

@@ -1,15 +1,13 @@
-"""The language of a text, or 'und' where a few words do not tell.
+"""Language detection with lingua, or 'und' (undetermined) for texts too short or ambiguous.
 
-The detector is lingua: n-gram models that ship with the package, so nothing is downloaded and nothing leaves. It asks
-only which of the languages in ``LANGUAGES`` fits best and always finds one, so its answer is taken with care: most
-customers write English, in slang that looks like Swedish or Dutch to an n-gram model. Another language must
-therefore be likely in itself and clearly likelier than English; a text that is neither gets 'und'.
+Lingua's n-gram models ship with the package: no download, no network. The detector always names one of ``LANGUAGES``,
+so its answer is filtered. Most customers write English, often in slang that n-gram models take for Swedish or Dutch.
+Therefore another language must be likely in itself and clearly likelier than English; otherwise the text gets 'und'.
 
-The thresholds were chosen by measuring: no English text of the golden set may be called foreign, one in fifty may be
-'und', and 95 % of all others must be right (tests/models_ml/text/test_language.py).
+The thresholds were measured (tests/models_ml/text/test_language.py): no English golden text is called foreign, at most
+one in fifty is 'und', and 95 % of all others are right.
 
-A language that is not listed, but looks like one that is, is taken for it: Danish for Swedish,
-Catalan for Spanish.
+Limit: an unlisted language is taken for a similar listed one (Danish for Swedish, Catalan for Spanish).
 """
 
 from __future__ import annotations
@@ -26,33 +24,33 @@ if TYPE_CHECKING:
     from lingua import ConfidenceValue, LanguageDetector
 
 LANGUAGES = tuple("ar de en es fr hi id it ja ko nl pl pt ru sv tr uk vi zh".split())
-"""ISO 639-1 codes of what can be told apart."""
+"""ISO 639-1 codes of the detectable languages."""
 
 UNDETERMINED = "und"
-"""ISO 639-2 for a language that could not be told."""
+"""ISO 639-2 code for undetermined."""
 
-_MAX_CHARACTERS = 600  # the next thousand would not change the answer
+_MAX_CHARACTERS = 600  # more text does not change the answer
 _FOREIGN_CONFIDENCE = 0.5
 _TIMES_ENGLISH = 4.0
 _MIN_LETTERS = 6  # 'meh' and 'bruh' are no German and Indonesian ...
-_CERTAIN = 0.99  # ... but two letters of a script of its own are enough
+_CERTAIN = 0.99  # ... but two letters of a unique script suffice
 _ENGLISH_CONFIDENCE = 0.15
 _OF_THE_BEST = 0.5
 
-# Addresses, mentions and masked data are in no language.
+# Addresses, mentions and masked data carry no language.
 _NOT_WORDS = re.compile(r"https?://\S+|www\.\S+|\S+@\S+|[@#]\w+|\[[a-z]+\]", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Language:
-    """An ISO 639-1 code of ``LANGUAGES`` or 'und', and the detector's share (0-1) for it, 0 for 'und'."""
+    """A detected language: ISO 639-1 code or 'und', and the detector's confidence (0-1), 0 for 'und'."""
 
     code: str
     confidence: float
 
 
 def detect(texts: Sequence[str]) -> list[Language]:
-    """The language of each text, in order; what stands beside a text does not change its answer."""
+    """Detect the language of each text, in order; independent of the other texts."""
     words = [_words(text) for text in texts]
     counts = [sum(character.isalpha() for character in text) for text in words]
     found = [Language(UNDETERMINED, 0.0)] * len(texts)
@@ -65,13 +63,13 @@ def detect(texts: Sequence[str]) -> list[Language]:
 
 
 def _words(text: str) -> str:
-    """The different words: a word said ten times would tell no more, but make the detector ten times as sure."""
+    """Distinct words: repetition adds no evidence, but would inflate the detector's confidence."""
     return " ".join(dict.fromkeys(_NOT_WORDS.sub(" ", clean(text[:_MAX_CHARACTERS])).casefold().split()))
 
 
 def _decide(values: Sequence[ConfidenceValue], letters: int) -> Language:
-    """Another language if it is likely and English is not; English if it is not far behind the likeliest."""
-    # The detector adds up in no fixed order: the last digits differ from run to run.
+    """Foreign if that is likely and English is not; English if it is close to the likeliest; else undetermined."""
+    # The detector sums in no fixed order, so the last digits vary: round for determinism.
     shares = {_code(value): round(value.value, 4) for value in values}
     best = max(sorted(shares), key=shares.__getitem__)
     share, english = shares[best], shares["en"]
@@ -89,7 +87,7 @@ def _code(value: ConfidenceValue) -> str:
 
 @functools.cache
 def _detector() -> LanguageDetector:
-    """One for the process; it holds about 300 MB of models after its first use."""
+    """Detector of this process; it holds about 300 MB of models after first use."""
     from lingua import IsoCode639_1, LanguageDetectorBuilder
 
     codes = [IsoCode639_1.from_str(code) for code in LANGUAGES]

@@ -1,12 +1,11 @@
-"""Rules: what a text says beyond doubt, in ``rules.yml``, so that an obvious issue type needs no model.
+"""Reviewed rules (``rules.yml``): regular expressions that force or veto an issue type before the classifier.
 
-A rule forces one issue type or vetoes some. It is a list of regular expressions in the languages that it names, with
-the exceptions under which it keeps silent, and with examples that the tests hold it to. Rules are read in the order of
-the file: the first that forces names the type, later ones name further complaints. A vetoed type is never forced.
+A rule forces one issue type or vetoes some. It has patterns, the languages that they apply to, exceptions (``unless``),
+and examples and counterexamples that are tested. File order is rank: the first forcing rule that matches names the
+type, later ones name further complaints. A vetoed type is never forced.
 
-Patterns are matched on folded text: cleaned, lower case, without accents, ``'`` for every apostrophe, 'sooo' as 'so',
-'4.99' as '4,99'. A pattern begins where a word begins and may end inside one; ``<name>`` stands for an entry of
-``words``.
+Patterns match folded text: cleaned, lower case, without accents, ``'`` for every apostrophe, 'sooo' as 'so', '4.99' as
+'4,99'. A pattern starts at the start of a word and may end inside one; ``<name>`` expands to an entry of ``words``.
 """
 
 from __future__ import annotations
@@ -30,9 +29,9 @@ RULES = Path(__file__).parent / "rules.yml"
 
 _APOSTROPHES = str.maketrans(dict.fromkeys("’‘ʼ´`′＇", "'"))
 _LENGTHENED = re.compile(r"([^\W\d_])\1{2,}")
-_DECIMAL_POINT = re.compile(r"(?<=\d)\.(?=\d)")  # it ends no sentence
+_DECIMAL_POINT = re.compile(r"(?<=\d)\.(?=\d)")  # no end of a sentence
 _WORD = re.compile(r"<([a-z_]+)>")
-# Any of these could take more than linear time: a repeated group, a gap without an end.
+# Patterns that could backtrack beyond linear time: a repeated group, an unbounded gap.
 _UNBOUNDED = re.compile(r"\)(?:[*+]|\{\d*,\})|(?<!\\)\.(?:[*+]|\{\d*,\})")
 _KEYS = {"id", "forces", "vetoes", "why", "languages", "patterns", "unless", "examples", "counterexamples"}
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
@@ -43,11 +42,11 @@ class RulesError(ModelError, ValueError):
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What the rules say of one text.
+class RuleVerdict:
+    """Result of the rules for one text.
 
-    ``forced`` is '' where no rule forces; ``vetoed`` are pairs of issue type and rule id, one per type; ``also`` are
-    other types that rules of lower rank would have forced, in rank order: further complaints.
+    ``forced`` is the forced type, or ''; ``vetoed`` are pairs of issue type and rule id, one per type; ``also`` are the
+    types that rules of lower rank would have forced, in rank order: further complaints.
     """
 
     forced: str
@@ -57,8 +56,8 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Rule:
-    """One rule of the file, compiled; ``types`` holds one type if it forces, one or more if it vetoes."""
+class TextRule:
+    """One compiled rule; ``types`` holds one type if it forces, one or more if it vetoes."""
 
     rule_id: str
     forces: bool
@@ -70,15 +69,15 @@ class Rule:
     counterexamples: tuple[str, ...]
 
     def applies(self, language_code: str) -> bool:
-        """Whether a text in this language is its business; one of unknown language is everybody's."""
+        """True if the rule covers this language; an undetermined language is covered by every rule."""
         return language_code == UNDETERMINED or language_code in self.languages
 
     def matches(self, folded: str) -> bool:
-        """Whether a folded text says what the rule looks for, and none of its exceptions."""
+        """True if a folded text matches the patterns and no exception."""
         return self.pattern.search(folded) is not None and not self.excepts(folded)
 
     def excepts(self, folded: str) -> bool:
-        """Whether a folded text says one of the rule's exceptions."""
+        """True if a folded text matches an exception."""
         return self.unless is not None and self.unless.search(folded) is not None
 
 
@@ -86,16 +85,16 @@ class Rule:
 class Rules:
     """All rules in order of rank.
 
-    ``confidence`` (0-1) is the precision that forcing rules were measured to have; ``content_hash`` (sha256, hex)
-    changes with anything that could change a verdict, and with nothing else.
+    ``confidence`` (0-1) is the measured precision of forcing rules; ``content_hash`` (sha256, hex) covers exactly what
+    can change a result.
     """
 
-    rules: tuple[Rule, ...]
+    rules: tuple[TextRule, ...]
     confidence: float
     content_hash: str
 
-    def judge(self, text: str, language_code: str) -> Verdict:
-        """What the rules say of a text in a language (ISO 639-1, or 'und'); any text whatever is valid."""
+    def apply(self, text: str, language_code: str) -> RuleVerdict:
+        """Apply all rules to a text in a language (ISO 639-1, or 'und'); any string is valid."""
         folded = fold(text)
         found = [rule for rule in self.rules if rule.applies(language_code) and rule.pattern.search(folded)]
         excepted = [rule for rule in found if rule.excepts(folded)]
@@ -103,7 +102,7 @@ class Rules:
         forced: dict[str, str] = {}
         silenced: set[str] = set()
         if language_code == UNDETERMINED:
-            # 'Never crashes' is no German for a crash: an exception in the one language holds in the others.
+            # Undetermined language: an exception in any language ('never crashes') silences the type in all.
             silenced = {rule.types[0] for rule in excepted if rule.forces}
         for rule in found:
             if rule in excepted:
@@ -116,18 +115,18 @@ class Rules:
         forced = {name: rule_id for name, rule_id in forced.items() if name not in vetoed}
         first, *rest = [*forced] or [""]
         also = tuple(name for name in rest if name != "praise")
-        return Verdict(first, forced.get(first, ""), tuple(vetoed.items()), also)
+        return RuleVerdict(first, forced.get(first, ""), tuple(vetoed.items()), also)
 
 
 def fold(text: str) -> str:
-    """The text as patterns see it: short, one line, lower case, without accents and lengthened letters."""
+    """Fold a text for matching: truncated, one line, lower case, without accents and lengthened letters."""
     plain = clean(text[: 4 * MAX_CHARACTERS].translate(_APOSTROPHES)).casefold()
     bare = "".join(one for one in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(one))
     return _LENGTHENED.sub(r"\1", _DECIMAL_POINT.sub(",", bare))
 
 
 def load_rules(path: Path = RULES) -> Rules:
-    """Read and check a rules file.
+    """Load and validate a rules file.
 
     Raises:
         RulesError: the file is missing or not YAML, or a rule is wrong.
@@ -146,7 +145,7 @@ def load_rules(path: Path = RULES) -> Rules:
     if not isinstance(entries, list) or not entries:
         raise RulesError(f"{path}: `rules` must be a list with at least one rule")
     words = _words(path, document.get("words") or {})
-    rules: list[Rule] = []
+    rules: list[TextRule] = []
     for number, entry in enumerate(entries, start=1):
         rule = _rule(path, number, entry, words)
         if any(rule.rule_id == other.rule_id for other in rules):
@@ -155,7 +154,7 @@ def load_rules(path: Path = RULES) -> Rules:
     return Rules(tuple(rules), confidence, _hash(confidence, rules))
 
 
-def _hash(confidence: float, rules: list[Rule]) -> str:
+def _hash(confidence: float, rules: list[TextRule]) -> str:
     judged = [
         (
             rule.rule_id,
@@ -171,7 +170,7 @@ def _hash(confidence: float, rules: list[Rule]) -> str:
 
 
 def _words(path: Path, raw: Any) -> dict[str, str]:
-    """The named pieces of patterns; one may use those above it."""
+    """Named pattern pieces; each may use those above it."""
     if not isinstance(raw, dict) or not all(isinstance(value, str) for value in raw.values()):
         raise RulesError(f"{path}: `words` must map names to regular expressions")
     words: dict[str, str] = {}
@@ -180,7 +179,7 @@ def _words(path: Path, raw: Any) -> dict[str, str]:
     return words
 
 
-def _rule(path: Path, number: int, entry: Any, words: dict[str, str]) -> Rule:
+def _rule(path: Path, number: int, entry: Any, words: dict[str, str]) -> TextRule:
     if not isinstance(entry, dict) or not _ID.fullmatch(str(entry.get("id", ""))):
         raise RulesError(f"{path}: rule number {number} needs an `id` in kebab-case, such as 'charged-twice'")
     where = f"{path}: rule {entry['id']!r}"
@@ -204,7 +203,7 @@ def _rule(path: Path, number: int, entry: Any, words: dict[str, str]) -> Rule:
     if not str(entry.get("why") or "").strip():
         raise RulesError(f"{where}: `why` is empty; say in a line why this is beyond doubt")
     unless = _texts(where, "unless", entry) if "unless" in entry else ()
-    return Rule(
+    return TextRule(
         rule_id=entry["id"],
         forces=forces,
         types=types,
@@ -225,13 +224,13 @@ def _texts(where: str, key: str, entry: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _compiled(where: str, patterns: tuple[str, ...], words: dict[str, str]) -> re.Pattern[str]:
-    """One expression for all patterns, each from the start of a word on."""
+    """One regular expression for all patterns, anchored at the start of a word."""
     alternatives = [_expanded(pattern, words, where) for pattern in patterns]
     return re.compile(r"(?<!\w)(?:" + "|".join(alternatives) + ")", re.IGNORECASE)
 
 
 def _expanded(pattern: str, words: dict[str, str], where: str) -> str:
-    """The pattern with its words filled in and its accents removed; fails unless it is sound and quick."""
+    """Expand ``<name>`` and remove accents; refuses invalid patterns and patterns that could take super-linear time."""
     for name in _WORD.findall(pattern):
         if name not in words:
             raise RulesError(f"{where}: pattern {pattern!r} uses <{name}>, which stands not (above) in `words`; add it")

@@ -1,12 +1,10 @@
-"""Spam: what was left beside a product by someone who has nothing to say about it.
+"""Spam detection: weighted patterns against a threshold, and shape checks for link farms, gibberish and repetition.
 
-Each signal is a pattern with a weight; a text whose weights reach ``THRESHOLD`` is spam, and the group that weighs
-most is the reason. Anger, capitals and a link are no signals. A word of complaint or request speaks against spam: a
-customer whose promo code fails, or who sees casino adverts in the app, uses the spammer's words, and one who adds
-"check out my channel" to a bug report has reported a bug. Losing a complaint costs more than letting an advert
-through, so single words never suffice; the signals are calls ("use my code", "sub to me"), offers and contacts.
-Link farms, keyboard mashing and one word said over and over are told by their shape, whatever the words. Texts are
-judged on their first 2,000 characters, each by itself.
+Each signal is a pattern with a weight. A text whose weights reach ``THRESHOLD`` is spam; the group with the largest
+weight is the reason. Signals are calls ("use my code", "sub to me"), offers and contacts; anger, capitals and a link
+are none. Words of complaint or request lower the score: a customer whose promo code fails, or who sees casino adverts
+in the app, uses a spammer's words. A lost complaint costs more than an advert let through, so single words never
+suffice. Each text is judged alone, on its first 2,000 characters.
 """
 
 from __future__ import annotations
@@ -24,7 +22,7 @@ _CONTACT_WEIGHT = 0.5
 
 @dataclass(frozen=True)
 class Spam:
-    """Whether a text is spam, and the name of the reason, '' if it is not."""
+    """Result for one text: True if spam, and the reason, '' if not."""
 
     is_spam: bool
     reason: str
@@ -37,7 +35,7 @@ class _Signal:
     pattern: re.Pattern[str]
 
 
-# "I use my code" and "nobody can subscribe to me" tell, "use my code" and "subscribe to me" call.
+# Only imperatives are calls: "use my code", not "I use my code"; "subscribe to me", not "nobody can subscribe to me".
 _TELLING = "i we you they who can could did cannot not won't cant let me lets people them friends fans others users"
 _CALL = "".join(rf"(?<!\b{word} )" for word in _TELLING.split()) + r"(?<!n't )"
 _MONEY = r"(?:[$€£] ?\d[\d.,]*k?|\d[\d.,]*k? ?(?:[$€£]|usd|eur|dollars?|euros?))"
@@ -169,7 +167,7 @@ _CONTACT = re.compile(
     r"|\b(?:whatsapp|telegram|link in bio|dm me|inbox me|kontaktieren sie)\b",
     re.IGNORECASE,
 )
-# Where customers put a screenshot or a recording of what went wrong.
+# Hosts of screenshots and recordings: evidence in a bug report, no advert.
 _EVIDENCE = re.compile(
     r"(?:^|\.)(?:imgur\.com|prnt\.sc|prntscr\.com|gyazo\.com|ibb\.co|postimg\.cc|dropbox\.com|google\.com|1drv\.ms|loom\.com"
     r"|icloud\.com|youtube\.com|youtu\.be|streamable\.com|github\.com|pastebin\.com|wetransfer\.com|apple\.com)$"
@@ -187,7 +185,7 @@ _WALKS = (
     "qsdfghjklm",
     "wxcvbn",
 )
-_WALK = 5  # no word of the golden set or of the reviews holds five neighbouring keys
+_WALK = 5  # no word of the golden set or the reviews has five neighbouring keys
 _WALKED = frozenset(
     row[start : start + _WALK] for walk in _WALKS for row in (walk, walk[::-1]) for start in range(len(row) - _WALK + 1)
 )
@@ -200,8 +198,8 @@ _DOUBLED = re.compile(r"(.)\1+")
 _CLUSTERS = re.compile("sch|ch|sz|cz|rz|ck|tz")
 
 
-def judge(text: str) -> Spam:
-    """Whether the text is spam, and why."""
+def detect(text: str) -> Spam:
+    """Classify one text."""
     visible = clean(text)
     for reason, found in (
         ("link_farm", _is_link_farm(visible)),
@@ -220,7 +218,7 @@ def judge(text: str) -> Spam:
 
 
 def _weights(text: str) -> dict[str, float]:
-    """What the signals found in the text weigh, by reason."""
+    """Sum of the weights of the signals found, by reason."""
     weights: dict[str, float] = {}
     for signal in _SIGNALS:
         if signal.pattern.search(text):
@@ -229,7 +227,7 @@ def _weights(text: str) -> dict[str, float]:
 
 
 def _is_link_farm(text: str) -> bool:
-    """Three or more links to different places, or five to one, and little said about them."""
+    """Three or more links to different hosts, or five in all, with few other words."""
     hosts = [host.lower().removeprefix("www.") for host in _LINK.findall(text)]
     hosts = [host for host in hosts if not _EVIDENCE.search(host)]
     words = len(_WORD.findall(_LINK.sub(" ", text)))
@@ -237,7 +235,7 @@ def _is_link_farm(text: str) -> bool:
 
 
 def _is_gibberish(text: str) -> bool:
-    """Most letters stand in words that only a hand on the keyboard makes."""
+    """Most letters belong to words of keyboard mashing."""
     words = _WORD.findall(_LINK.sub(" ", text).casefold())
     letters = sum(map(len, words))
     mashed = sum(len(word) for word in words if _is_mashed(word))
@@ -253,7 +251,7 @@ def _is_mashed(word: str) -> bool:
 
 
 def _is_repetition(text: str) -> bool:
-    """One word, ten times or more, and hardly another; unless the word is a complaint."""
+    """One word ten times or more and hardly another, unless the word is a complaint."""
     words = re.findall(r"\w+", text.casefold())
     if len(words) < 10:
         return False

@@ -1,4 +1,4 @@
-"""The model card, written beside every trained model: what it is for, made from what, how good, and where it fails."""
+"""Model card, written beside every trained model: intended use, training data, metrics, known weak spots."""
 
 from __future__ import annotations
 

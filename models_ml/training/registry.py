@@ -19,22 +19,22 @@ from models_ml.golden.golden_set import GOLDEN, GoldenSet, load_golden
 from models_ml.model.calibration import answers
 from models_ml.model.classifier import Classifier
 from models_ml.model.metrics import Metrics, evaluate
-from models_ml.taxonomy import FIRST_LANGUAGE
+from models_ml.taxonomy import FIRST_LANGUAGE, JOURNEY_WEIGHTS
 from models_ml.training.train import TrainingConfig, load_or_train
 
 Progress = Callable[[str], None]
 
-URGENT = ("checkout_failure", "payment_failure", "login_account", "app_crash", "security_privacy")
-"""The types that the playbook may treat as P1: missing them is what hurts."""
+URGENT = tuple(name for name, weight in JOURNEY_WEIGHTS.items() if weight >= 0.9)
+"""Issue types next to the purchase or to safety: a model that misses them may not serve."""
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """What a candidate must keep to.
+    """Acceptance bounds of a candidate.
 
-    ``margin`` is how much macro-F1 a candidate may lose against the champion: about one standard error of macro-F1 on
-    the golden set's evaluation split, so that chance alone refuses few equals and lets no plain loss through. Chance
-    alone makes an ``ece`` of about 0.05 on so few texts.
+    ``margin`` is the macro-F1 that a candidate may lose against the champion: about one standard error of macro-F1 on
+    the golden set's evaluation split, so an equal model is rarely refused and a clear loss never accepted. On so few
+    texts, sampling error alone gives an ``ece`` of about 0.05.
     """
 
     macro_f1: float = 0.55
@@ -44,8 +44,8 @@ class Bounds:
 
 
 @dataclass(frozen=True)
-class Decision:
-    """Whether a candidate may serve, with every reason against it and the figures it rests on."""
+class Promotion:
+    """Decision on a candidate: promoted or refused, every reason against it, and the figures behind it."""
 
     candidate: str
     champion: str | None
@@ -55,18 +55,18 @@ class Decision:
 
 
 class NoChampionError(ModelError):
-    """The first model is not fit to serve, and there is no earlier one to keep."""
+    """The first model is refused, and there is no champion to keep."""
 
 
 def champion(models: Path, *, golden: Path = GOLDEN, progress: Progress = lambda _: None) -> Classifier:
-    """The model that labels: the champion on record, or the first one, trained and judged now.
+    """The model that labels: the recorded champion, or the first candidate, trained and assessed now.
 
     Raises:
         GoldenSetError: the golden set is missing or wrong.
-        NoChampionError: the first model is not fit to serve.
+        NoChampionError: the first model is refused.
     """
     recorded = _recorded(models)
-    if recorded is not None and Classifier.stands_in(models / recorded):
+    if recorded is not None and Classifier.is_complete(models / recorded):
         return Classifier.load(models / recorded)
     return promote(models, golden=golden, progress=progress)[0]
 
@@ -78,10 +78,10 @@ def promote(
     config: TrainingConfig | None = None,
     bounds: Bounds | None = None,
     progress: Progress = lambda _: None,
-) -> tuple[Classifier, Decision]:
-    """Train the candidate for this golden set if need be, judge it, and make it the champion if it is fit.
+) -> tuple[Classifier, Promotion]:
+    """Train the candidate for this golden set if it is not cached, assess it, and promote it if it passes.
 
-    Nothing is trained or judged twice: a refusal stands until candidate, champion, golden set or bounds change.
+    Training and assessment are cached: a refusal stands until candidate, champion, golden set or bounds change.
 
     Returns:
         The champion after the decision, and the decision.
@@ -93,14 +93,14 @@ def promote(
     candidate = load_or_train(models, config=config, golden=golden, progress=progress)
     recorded = _recorded(models)
     if recorded == candidate.version:
-        return candidate, Decision(**_read(models / "champion.json")["decision"])
-    current = Classifier.load(models / recorded) if recorded and Classifier.stands_in(models / recorded) else None
+        return candidate, Promotion(**_read(models / "champion.json")["decision"])
+    current = Classifier.load(models / recorded) if recorded and Classifier.is_complete(models / recorded) else None
     bounds = bounds or Bounds()
     terms = {"candidate": candidate.version, "champion": current.version if current else None, "bounds": asdict(bounds)}
     refused = models / "refused.json"
     if refused.exists() and (before := _read(refused))["terms"] == terms:
-        return _kept(current, Decision(**before["decision"]))
-    decision = judge(candidate, current, load_golden(golden), bounds)
+        return _kept(current, Promotion(**before["decision"]))
+    decision = assess(candidate, current, load_golden(golden), bounds)
     if decision.promoted:
         write_json(models / "champion.json", {"version": candidate.version, "decision": asdict(decision)})
         return candidate, decision
@@ -109,14 +109,14 @@ def promote(
     return _kept(current, decision)
 
 
-def _kept(current: Classifier | None, decision: Decision) -> tuple[Classifier, Decision]:
+def _kept(current: Classifier | None, decision: Promotion) -> tuple[Classifier, Promotion]:
     if current is None:
         raise NoChampionError(f"model {decision.candidate} may not serve: {'; '.join(decision.reasons)}")
     return current, decision
 
 
-def judge(candidate: Classifier, current: Classifier | None, data: GoldenSet, bounds: Bounds) -> Decision:
-    """Compare a candidate with the bounds and with the champion, on the evaluation texts that it may answer."""
+def assess(candidate: Classifier, current: Classifier | None, data: GoldenSet, bounds: Bounds) -> Promotion:
+    """Compare a candidate with the bounds and the champion, on the evaluation texts in its languages."""
     metrics = candidate.metrics
     reasons = []
     figures = {"macro_f1": metrics.macro_f1, "ece": metrics.ece}
@@ -135,7 +135,7 @@ def judge(candidate: Classifier, current: Classifier | None, data: GoldenSet, bo
             reasons.append(f"recall of {name} {recall:.2f} is below {bounds.urgent_recall}")
     if metrics.ece > bounds.ece:
         reasons.append(f"calibration error {metrics.ece:.3f} is above {bounds.ece}")
-    return Decision(
+    return Promotion(
         candidate=candidate.version,
         champion=current.version if current else None,
         promoted=not reasons,
@@ -145,7 +145,7 @@ def judge(candidate: Classifier, current: Classifier | None, data: GoldenSet, bo
 
 
 def measured(model: Classifier, data: GoldenSet, languages: Container[str]) -> Metrics:
-    """A model on the evaluation texts in some languages, as they are now: more may have come since it was trained."""
+    """Metrics of a model on the current evaluation texts in some languages; the split may have grown since training."""
     texts = [text for text in data.split("evaluation") if text.language in languages]
     probabilities = model.probabilities([text.text for text in texts])
     return evaluate(probabilities, [text.issue_type for text in texts], answers(probabilities, model.thresholds))

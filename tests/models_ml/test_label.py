@@ -12,9 +12,9 @@ from models_ml.model.classifier import Classifier, Prediction
 from models_ml.taxonomy import CHANNELS, ISSUE_TYPES
 from models_ml.text import language
 from models_ml.text.channels import prepare
-from models_ml.text.rules import Verdict, load_rules
+from models_ml.text.rules import RuleVerdict, load_rules
 
-SILENT = Verdict("", "", (), ())
+SILENT = RuleVerdict("", "", (), ())
 THRESHOLDS = dict.fromkeys(ISSUE_TYPES, 0.4)
 RULE = 0.9
 
@@ -29,7 +29,7 @@ def said(best: str, confidence: float, second: str, less: float) -> Prediction:
 
 
 def decision(
-    prediction: Prediction, verdict: Verdict = SILENT, *, text: str = "words", readable: bool = True
+    prediction: Prediction, verdict: RuleVerdict = SILENT, *, text: str = "words", readable: bool = True
 ) -> Decision:
     return decide(text, prediction, verdict, readable, THRESHOLDS, RULE)
 
@@ -45,18 +45,18 @@ def test_where_no_rule_speaks_the_classifier_decides_from_its_threshold_on() -> 
 
 
 def test_a_forcing_rule_goes_before_the_classifier() -> None:
-    forced = decision(CRASH, Verdict("payment_failure", "charged-twice", (), ()))
+    forced = decision(CRASH, RuleVerdict("payment_failure", "charged-twice", (), ()))
     assert forced == Decision("payment_failure", "app_crash", RULE, False, "", "rule", "charged-twice")
 
 
 def test_a_rule_that_the_classifier_agrees_with_is_as_sure_as_the_surer_of_both() -> None:
     surer = said("app_crash", 0.97, "performance", 0.01)
-    assert decision(surer, Verdict("app_crash", "crashes", (), ())).confidence == 0.97
-    assert decision(CRASH, Verdict("app_crash", "crashes", (), ())).confidence == RULE
+    assert decision(surer, RuleVerdict("app_crash", "crashes", (), ())).confidence == 0.97
+    assert decision(CRASH, RuleVerdict("app_crash", "crashes", (), ())).confidence == RULE
 
 
 def test_a_second_rule_names_the_second_complaint() -> None:
-    both = Verdict("payment_failure", "charged-twice", (), ("customer_service",))
+    both = RuleVerdict("payment_failure", "charged-twice", (), ("customer_service",))
     assert decision(CRASH, both).secondary_type == "customer_service"
 
 
@@ -67,7 +67,7 @@ def test_a_likely_runner_up_is_the_second_complaint_unless_it_is_none() -> None:
 
 
 def test_a_vetoed_type_gives_way_to_a_runner_up_that_would_have_been_answered() -> None:
-    veto = Verdict("", "", (("app_crash", "stock-market"),), ())
+    veto = RuleVerdict("", "", (("app_crash", "stock-market"),), ())
     second = decision(said("app_crash", 0.5, "performance", 0.45), veto)
     assert second == Decision("performance", "", 0.45, False, "", "classifier", "stock-market")
     unsure = decision(CRASH, veto)
@@ -75,19 +75,19 @@ def test_a_vetoed_type_gives_way_to_a_runner_up_that_would_have_been_answered() 
 
 
 def test_a_veto_of_another_type_changes_nothing() -> None:
-    assert decision(CRASH, Verdict("", "", (("praise", "complains"),), ())) == decision(CRASH)
+    assert decision(CRASH, RuleVerdict("", "", (("praise", "complains"),), ())) == decision(CRASH)
 
 
 def test_an_unreadable_language_is_left_to_the_rules() -> None:
     unread = decision(CRASH, readable=False)
     assert (unread.issue_type, unread.abstain_reason, unread.decided_by) == ("other", "unsupported_language", "nobody")
-    forced = decision(CRASH, Verdict("app_crash", "stuerzt-ab", (), ()), readable=False)
+    forced = decision(CRASH, RuleVerdict("app_crash", "stuerzt-ab", (), ()), readable=False)
     assert (forced.issue_type, forced.confidence, forced.secondary_type) == ("app_crash", RULE, "")
 
 
 @pytest.mark.parametrize("text", ["", "   ", "🙃🙃", "12345", "!!"])
 def test_without_a_letter_nobody_decides(text: str) -> None:
-    assert decision(CRASH, Verdict("app_crash", "x", (), ()), text=text).abstain_reason == "no_text"
+    assert decision(CRASH, RuleVerdict("app_crash", "x", (), ()), text=text).abstain_reason == "no_text"
 
 
 def test_a_language_that_was_not_measured_is_never_answered_by_the_classifier(labeller: Labeller) -> None:

@@ -15,8 +15,8 @@ from dagster_project.decisioning.playbook import land_playbook, load_playbook
 from dagster_project.home import Home
 from dagster_project.lake_tables import INSTANT, schema_of
 from dagster_project.simulation.worlds import runner
-from dagster_project.simulation.worlds.catalogue import cast
-from dagster_project.simulation.worlds.simulate import Drawing
+from dagster_project.simulation.worlds.catalogue import build_worlds
+from dagster_project.simulation.worlds.simulate import Simulation
 from dagster_project.simulation.worlds.timeline import START
 
 FIRST, SECOND = runner.LOOKS[2], runner.LOOKS[3]
@@ -43,7 +43,7 @@ _SEGMENTS = ("vip", "Enterprise", "plus", "basic", "ноль")
 
 def set_up(home: Home) -> None:
     """Make the lake: six worlds in which something breaks, five in which nothing does, one long over."""
-    runner.set_up(home, [Drawing(world) for world in cast(6, 5, 5, 0.5)])
+    runner.set_up(home, [Simulation(world) for world in build_worlds(6, 5, 5, 0.5)])
     land_playbook(home, load_playbook())
     for table in ("feedback", "labels", "releases", "orders", "funnel_metrics", "service_metrics"):
         rows = lake.scan(home, table).collect()

@@ -1,4 +1,4 @@
-"""One reader per kind of export: each turns a file (or an API's answer) into records named by our columns."""
+"""Readers, one per kind of export: convert a file or an API answer into records with our column names."""
 
 from __future__ import annotations
 
@@ -34,4 +34,4 @@ DEFAULTS: dict[str, dict[str, object]] = {
     "nps": nps.DEFAULTS,
     "github": github.DEFAULTS,
 }
-"""What a reader knows of its rows without being told: the channel, the platform."""
+"""Default columns per reader, such as channel and platform."""

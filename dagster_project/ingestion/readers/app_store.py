@@ -1,6 +1,6 @@
 """Apple's App Store: the public RSS feed of customer reviews (JSON) and App Store Connect's customerReviews (JSON).
 
-Both are one JSON document; which one it is shows in its shape.
+Both are one JSON document, told apart by its structure.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ DEFAULTS: dict[str, object] = {"channel": "app_review", "source": "app_store", "
 
 
 def read(path: Path, source: SourceConfig, tally: Tally) -> Iterator[Record | Reject]:
-    """The document's reviews by our columns.
+    """Read the reviews of a document.
 
     Raises:
         SourceError: the document is neither of the two kinds.

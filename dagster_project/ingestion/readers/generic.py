@@ -26,7 +26,7 @@ _NUL = "\x00"
 
 
 def read(path: Path, source: SourceConfig, tally: Tally) -> Iterator[Record | Reject]:
-    """The file's records, whatever its format.
+    """Read the records of a file of any supported format.
 
     Raises:
         SourceError: the file is empty, damaged as a whole, or of an unknown kind.
@@ -46,7 +46,7 @@ def read(path: Path, source: SourceConfig, tally: Tally) -> Iterator[Record | Re
 
 
 def read_csv(path: Path, encoding: str, tally: Tally) -> Iterator[Record | Reject]:
-    """The rows of a CSV file by the names in its first line.
+    """Read the rows of a CSV file by the names in its first line.
 
     One bad row costs one row: when a row does not fit, its first line is rejected and reading goes on with the next
     line, so a quote that is never closed does not swallow what follows.
@@ -83,7 +83,7 @@ def read_csv(path: Path, encoding: str, tally: Tally) -> Iterator[Record | Rejec
 
 
 def _next_row(lines: _Lines, delimiter: str, names: list[str]) -> tuple[list[str] | None, str]:
-    """The next row, or None at the end; and what is wrong with it, if anything."""
+    """Next row (None at the end), and the reason if it is malformed."""
     try:
         row = next(csv.reader(lines, delimiter=delimiter, strict=True), None)
     except csv.Error as error:
@@ -97,7 +97,7 @@ def _next_row(lines: _Lines, delimiter: str, names: list[str]) -> tuple[list[str
 
 
 class _Lines:
-    """Good lines with their numbers; those of the row being read are remembered, so that they can be read again."""
+    """Line iterator with numbers that can push back the lines of the current row."""
 
     def __init__(self, source: Iterator[str | Reject], tally: Tally) -> None:
         self._source = enumerate(source, start=1)
@@ -128,7 +128,7 @@ class _Lines:
         return self._row[0]
 
     def keep_only_first(self) -> None:
-        """Give back every line of this row but the first, to be read again as rows of their own."""
+        """Push back every line of this row but the first, to be read as rows of their own."""
         self._again.extendleft(reversed(self._row[1:]))
 
 

@@ -18,7 +18,7 @@ DEFAULTS: dict[str, object] = {"environment": "production"}
 
 
 def read(path: Path, source: SourceConfig, tally: Tally) -> Iterator[Record | Reject]:
-    """Releases or deployments from a saved answer (a JSON array); drafts are counted and left out."""
+    """Read releases or deployments from a saved answer (a JSON array); drafts are counted and skipped."""
     document = read_json(path, source.encoding)
     if not isinstance(document, list):
         raise SourceError(f"{path.name} holds no array; save the answer of GET /repos/OWNER/NAME/{source.kind}")
@@ -27,7 +27,7 @@ def read(path: Path, source: SourceConfig, tally: Tally) -> Iterator[Record | Re
 
 
 def fetch(source: SourceConfig, window: tuple[datetime, datetime], client: httpx.Client) -> Iterator[Record | Reject]:
-    """Releases or deployments from the API, page by page, newest first, back to the start of the window.
+    """Fetch releases or deployments from the API, page by page, newest first, back to the start of the window.
 
     Raises:
         SourceError: GitHub cannot be reached or refuses; the message names the setting to correct.

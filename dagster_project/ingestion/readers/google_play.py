@@ -1,6 +1,6 @@
 """Google Play Console: the monthly reviews export, CSV in UTF-16 with a byte-order mark.
 
-A rating without a text says nothing of what went wrong: such rows are counted and left out.
+Ratings without a text are counted and skipped: they name no problem.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _COLUMNS = {
 
 
 def read(path: Path, source: SourceConfig, tally: Tally) -> Iterator[Record | Reject]:
-    """The export's reviews by our columns; what we have no column for keeps its own name."""
+    """Read the reviews; columns that we do not have keep their own name."""
     for record in read_csv(path, source.encoding, tally):
         if isinstance(record, Reject):
             yield record

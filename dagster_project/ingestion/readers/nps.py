@@ -1,6 +1,6 @@
 """NPS and other surveys: a CSV with a score, a comment and an instant, under the names that survey tools use.
 
-A score without a comment says nothing of what went wrong: such rows are counted and left out.
+Scores without a comment are counted and skipped: they name no problem.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ _SYNONYMS = {
 
 
 def read(path: Path, source: SourceConfig, tally: Tally) -> Iterator[Record | Reject]:
-    """The survey's answers by our columns.
+    """Read the answers of a survey.
 
     Raises:
-        SourceError: no column looks like the score, the comment or the instant; the message says which.
+        SourceError: no column for the score, the comment or the instant; the message names it.
     """
     names: dict[str, str] = {}
     for record in read_csv(path, source.encoding, tally):

@@ -27,7 +27,7 @@ Series = dict[tuple[tuple[str, str], ...], dict[str, float]]
 
 
 def fetch(source: SourceConfig, window: tuple[datetime, datetime], client: httpx.Client) -> Iterator[Record | Reject]:
-    """The rows of a window of time, asked page by page.
+    """Fetch the rows of a time window, page by page.
 
     Raises:
         SourceError: the server cannot be reached, or refuses a query; the message names it.
@@ -45,7 +45,7 @@ def fetch(source: SourceConfig, window: tuple[datetime, datetime], client: httpx
 
 
 def read(path: Path, source: SourceConfig, tally: Tally) -> Iterator[Record | Reject]:
-    """A saved answer: a JSON object of column name to ``query_range`` answer."""
+    """Read a saved answer: a JSON object of column name to ``query_range`` answer."""
     document = read_json(path, source.encoding)
     if not isinstance(document, dict) or not all(isinstance(answer, dict) for answer in document.values()):
         raise SourceError(f"{path.name} must map column names (requests, errors, …) to query_range answers")
@@ -80,7 +80,7 @@ def _ask(source: SourceConfig, query: Query, start: datetime, end: datetime, cli
 
 
 def _collect(rows: Series, column: str, answer: dict[str, Any], source: SourceConfig) -> None:
-    """Samples carry the end of their bucket; ours carry its start."""
+    """Shift samples from the end of their bucket (Prometheus) to its start (ours)."""
     for series in (answer.get("data") or {}).get("result", []):
         labels = {
             source.labels.get(name, name): value for name, value in series["metric"].items() if name != "__name__"

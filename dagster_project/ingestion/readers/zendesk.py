@@ -19,7 +19,7 @@ _KEPT = ("status", "priority", "tags", "type", "group_id", "satisfaction_rating"
 
 
 def read(path: Path, source: SourceConfig, tally: Tally) -> Iterator[Record | Reject]:
-    """The export's tickets by our columns; deleted tickets are counted and left out.
+    """Read the tickets of an export; deleted tickets are counted and skipped.
 
     Raises:
         SourceError: the document holds no list of tickets.

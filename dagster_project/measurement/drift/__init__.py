@@ -1,7 +1,7 @@
-"""Drift for ML owners: what is compared comes from the lake, what is found goes to ``reports/drift/<date>/``.
+"""Drift report and label queue for ML owners: from the lake to ``reports/drift/<date>/``.
 
 ``write_report`` compares the latest window of labelled feedback with the window before it and with the golden set, and
-writes the pages and ``drift.json``. ``label_queue`` writes the feedback that people had best label next.
+writes the pages and ``drift.json``. ``label_queue`` writes the most informative feedback for people to label.
 """
 
 from dagster_project.measurement.drift.report import DriftReport, write_report

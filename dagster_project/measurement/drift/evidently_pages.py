@@ -1,7 +1,7 @@
-"""Evidently's own drift pages, to look around in: every measured column and the main directions of the vectors.
+"""Evidently drift pages for exploration: every measured column, and the principal components of the vectors.
 
-Their verdicts are Evidently's, column by column and without a correction for the many; the verdict to act on is ours.
-Only numbers and categories go in, no text. The one place that hands rows to pandas.
+Evidently tests each column without correction for multiple tests; act on the verdict of ``models_ml.drift``. Only
+numbers and categories are passed on, no text. This is the only use of pandas.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ def _columns(windows: Windows, rows: Rows) -> pl.DataFrame:
             "characters": np.expm1(corpus.length[rows]).round(),
             "non_letter_share": corpus.non_letters[rows],
             "unknown_word_share": corpus.unknown_words[rows],
-            "confidence": corpus.reading.confidences[rows],
+            "confidence": corpus.predictions.confidences[rows],
             **{f"direction_{index + 1}": scores[:, index] for index in range(scores.shape[1])},
-            "issue_type": corpus.reading.types[rows].tolist(),
-            "abstained": np.where(corpus.reading.abstained[rows], "yes", "no").tolist(),
+            "issue_type": corpus.predictions.types[rows].tolist(),
+            "abstained": np.where(corpus.predictions.abstained[rows], "yes", "no").tolist(),
             "language": corpus.languages[rows].tolist(),
             "channel": windows.channels[rows].tolist(),
         }

@@ -1,4 +1,4 @@
-"""The figures of the drift page, each an inline SVG that comes out the same for the same input."""
+"""Figures of the drift page, as deterministic inline SVG."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SHOWN_POINTS = 400
 
 
 class _Drawing:
-    """A figure that is being drawn, and its SVG once it is done."""
+    """A figure in progress, and its SVG afterwards."""
 
     svg = ""
 
@@ -46,7 +46,7 @@ def _drawing(width: float, height: float) -> Iterator[_Drawing]:
 
 
 def effects(comparison: Comparison) -> str:
-    """Every effect as a multiple of its practical minimum; what counts as drift is red."""
+    """Effects as multiples of their practical minimum; drift in red."""
     with _drawing(7.2, 2.6) as drawing:
         findings = comparison.findings[::-1]
         drawing.axes.barh(
@@ -64,7 +64,7 @@ def type_mix(windows: Windows) -> str:
     with _drawing(7.2, 5.2) as drawing:
         places = np.arange(len(ISSUE_TYPES))
         for offset, (name, rows) in enumerate(windows.rows.items()):
-            types = windows.corpus.reading.types[rows]
+            types = windows.corpus.predictions.types[rows]
             shares = [float(np.mean(types == issue_type)) if len(rows) else 0.0 for issue_type in ISSUE_TYPES]
             drawing.axes.barh(places + 0.27 * (offset - 1), shares, height=0.26, color=_COLOURS[name], label=name)
         drawing.axes.set_yticks(places, [name.replace("_", " ") for name in ISSUE_TYPES])
@@ -80,7 +80,7 @@ def confidences(windows: Windows) -> str:
         edges = np.linspace(0, 1, 21)
         for name, rows in windows.rows.items():
             if len(rows):
-                values = windows.corpus.reading.confidences[rows]
+                values = windows.corpus.predictions.confidences[rows]
                 counts = np.histogram(values, edges)[0] / len(rows)
                 drawing.axes.stairs(counts, edges, color=_COLOURS[name], label=name, linewidth=1.6)
         drawing.axes.set_xlabel("confidence of the likeliest type")
@@ -90,7 +90,7 @@ def confidences(windows: Windows) -> str:
 
 
 def accuracies(estimates: Mapping[str, AccuracyEstimate], measured: float | None) -> str:
-    """The expected accuracy of each window with its interval, and what was measured on the golden set."""
+    """Expected accuracy of each window with its interval, and the measured accuracy on the golden set."""
     with _drawing(7.2, 1.7) as drawing:
         for name, one in estimates.items():
             if one.accuracy is not None and one.low is not None and one.high is not None:

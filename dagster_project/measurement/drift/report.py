@@ -1,7 +1,7 @@
-"""The drift report: compare the windows, rank what moved the expected accuracy, and write it for people and machines.
+"""Drift report: compare the windows, rank groups by their effect on the expected accuracy, write HTML and JSON.
 
 ``drift.json`` holds everything the page shows and is byte-equal for equal inputs; ``index.html`` is self-contained and
-leads to Evidently's pages beside it.
+links to Evidently's pages beside it.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from dagster_project.measurement.drift.evidently_pages import write_evidently
 from dagster_project.measurement.drift.windows import Progress, Windows, read_windows
 from models_ml.drift import (
     AccuracyEstimate,
-    Change,
     Comparison,
-    Finding,
+    DriftFinding,
+    DriftVerdict,
+    GroupChange,
     MovedWord,
-    Verdict,
     changes,
     compare,
     estimate_accuracy,
@@ -41,25 +41,25 @@ _SHOWN_CHANGES = 12
 
 @dataclass(frozen=True)
 class ExplainedFinding:
-    """A finding, what it does to the expected accuracy (None if that is not how it acts), and a sentence about it."""
+    """A drift finding, its effect on the expected accuracy (None if not applicable), and a sentence."""
 
-    finding: Finding
+    finding: DriftFinding
     accuracy_effect: float | None
     sentence: str
 
 
 @dataclass(frozen=True)
 class ExplainedChange:
-    """A group of answers that moved the expected accuracy, what it is a group by, and a sentence about it."""
+    """A group of answers that changed the expected accuracy, its grouping, and a sentence."""
 
     by: str
-    change: Change
+    change: GroupChange
     sentence: str
 
 
 @dataclass(frozen=True)
 class AgainstReference:
-    """The current window against one reference; findings and changes stand with the largest effect first."""
+    """Comparison of the current window with one reference; largest effects first."""
 
     comparison: Comparison
     findings: tuple[ExplainedFinding, ...]
@@ -69,10 +69,10 @@ class AgainstReference:
 
 @dataclass(frozen=True)
 class DriftReport:
-    """What one report found and where it lies.
+    """Result of one drift report.
 
     Attributes:
-        folder: where the pages and drift.json are.
+        folder: folder of the pages and drift.json.
         page: its index.html.
         as_of: the end of the current window.
         window: the length of the current and the previous window.
@@ -94,7 +94,7 @@ class DriftReport:
     golden_accuracy: float | None
 
     @property
-    def verdicts(self) -> dict[str, Verdict]:
+    def verdicts(self) -> dict[str, DriftVerdict]:
         """By reference: ``drift``, ``no_drift`` or ``insufficient_data``."""
         return {name: one.comparison.verdict for name, one in self.against.items()}
 
@@ -138,13 +138,13 @@ def write_report(
 
     Args:
         home: the installation.
-        as_of: the end of the current window; only what was known by then counts.
+        as_of: end of the current window; only rows known by then count.
         window: the length of the current and the previous window.
-        progress: told what is going on.
+        progress: called with each step.
 
     Raises:
         GoldenSetError: the golden set is missing or wrong.
-        NoChampionError: no model is fit to serve.
+        NoChampionError: no model was promoted yet.
     """
     model = champion(home.models, golden=home.golden, progress=progress)
     windows = read_windows(home, model, as_of, window, progress=progress)
@@ -183,7 +183,7 @@ def _against(windows: Windows, name: str) -> AgainstReference:
         findings.append(ExplainedFinding(finding, effect, sentence))
     findings.sort(key=lambda one: (not one.finding.drifted, -abs(one.accuracy_effect or 0.0), one.finding.kind))
     groupings = {
-        "issue type": corpus.reading.types.tolist(),
+        "issue type": corpus.predictions.types.tolist(),
         "topic": topics,
         "channel": windows.channels.tolist(),
         "language": corpus.languages.tolist(),
@@ -214,7 +214,7 @@ def _plain(one: AgainstReference) -> dict[str, Any]:
 
 
 def _rounded(value: Any) -> Any:
-    """Floats to four places, so that the last bits of a sum do not make two reports differ."""
+    """Round floats to four places, so that reports are byte-equal on every machine."""
     if isinstance(value, float):
         return round(value, 4) + 0.0
     if isinstance(value, dict):

@@ -1,7 +1,7 @@
-"""The label queue: the recent feedback that people had best label next, as a file in the golden set's columns.
+"""Label queue (active learning): recent feedback for people to label, as a CSV in the golden set's columns.
 
-First comes the feedback of issues whose ticket a person rejected ("not a bug"), which casts doubt on its type. What it
-is, people still have to say: nothing enters the golden set by itself.
+Feedback of issues whose ticket a person rejected ("not a bug") comes first, because its type is in doubt. Nothing
+enters the golden set without a person's label.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import polars as pl
 from dagster_project.decisioning.published import read_mart
 from dagster_project.home import Home
 from dagster_project.measurement.drift.windows import Progress, read_labelled
-from models_ml.golden.active_learning import Candidate, doubted_first, write_queue
+from models_ml.golden.active_learning import Candidate, rejected_first, write_queue
 from models_ml.golden.golden_set import load_golden
 from models_ml.training.registry import champion
 
 RECENT = timedelta(days=28)
-"""How far back the queue looks for feedback."""
+"""Age limit of feedback in the queue."""
 
 
 _LIFECYCLE = (
@@ -29,43 +29,43 @@ _FEEDBACK = ("feedback_id", "product", "issue_type", "counted_at")
 
 
 def label_queue(home: Home, *, as_of: datetime, size: int = 50, progress: Progress = lambda _: None) -> Path:
-    """Write ``reports/drift/<date>/to_label.csv``: up to ``size`` texts, the doubted first; returns its path.
+    """Write ``reports/drift/<date>/to_label.csv``: up to ``size`` texts, rejected ones first; returns its path.
 
     Texts are masked. People fill in ``issue_type`` and hand the file to
     ``models_ml.golden.active_learning.add_labelled``.
 
     Args:
         home: the installation.
-        as_of: only feedback known by then is looked at, and no older than ``RECENT``.
-        size: the most rows.
-        progress: told what is going on.
+        as_of: feedback known by then counts, no older than ``RECENT``.
+        size: maximum number of rows.
+        progress: called with each step.
 
     Raises:
         GoldenSetError: the golden set is missing or wrong.
-        NoChampionError: no model is fit to serve.
+        NoChampionError: no model was promoted yet.
     """
     known = [text.text for text in load_golden(home.golden).texts]
     model = champion(home.models, golden=home.golden, progress=progress)
     labels = read_labelled(home, model, after=as_of - RECENT, until=as_of)
-    doubts = _doubts(home, as_of)
+    rejections = _rejections(home, as_of)
     labels = labels.with_columns(
-        doubted=pl.col("feedback_id").replace_strict(doubts, default="", return_dtype=pl.String)
+        rejection=pl.col("feedback_id").replace_strict(rejections, default="", return_dtype=pl.String)
     )
-    once = labels.sort(pl.col("doubted") == "", maintain_order=True).unique(
+    once = labels.sort(pl.col("rejection") == "", maintain_order=True).unique(
         "text_hash", keep="first", maintain_order=True
     )
     candidates = [Candidate(**row) for row in once.drop("feedback_id").iter_rows(named=True)]
-    doubted = sum(bool(one.doubted) for one in candidates)
-    progress(f"label queue: choosing from {len(candidates):,} texts, {doubted:,} of issues that people rejected")
+    rejected = sum(bool(one.rejection) for one in candidates)
+    progress(f"label queue: choosing from {len(candidates):,} texts, {rejected:,} of issues that people rejected")
     recall = {name: figures.recall for name, figures in model.metrics.by_type.items()}
-    chosen = doubted_first(candidates, recall, model.encoder, known, size)
+    chosen = rejected_first(candidates, recall, model.encoder, known, size)
     folder = home.reports / "drift" / as_of.date().isoformat()
     folder.mkdir(parents=True, exist_ok=True)
     return write_queue(folder / "to_label.csv", chosen)
 
 
-def _doubts(home: Home, as_of: datetime) -> dict[str, str]:
-    """By piece of feedback, who rejected the issue that it was counted in; none where nothing was decided yet."""
+def _rejections(home: Home, as_of: datetime) -> dict[str, str]:
+    """Reason of rejection by feedback id; empty before the first build."""
     if not home.published.exists():
         return {}
     lifecycle = read_mart(home, "fct_issue_lifecycle", _LIFECYCLE)
@@ -76,9 +76,9 @@ def _doubts(home: Home, as_of: datetime) -> dict[str, str]:
     rows = rejected.join(feedback, on=["product", "issue_type"]).filter(
         pl.col("counted_at").is_between("started_at", until)
     )
-    return {row["feedback_id"]: _doubt(row) for row in rows.sort("feedback_id", "issue_id").iter_rows(named=True)}
+    return {row["feedback_id"]: _reason(row) for row in rows.sort("feedback_id", "issue_id").iter_rows(named=True)}
 
 
-def _doubt(row: dict[str, str | None]) -> str:
+def _reason(row: dict[str, str | None]) -> str:
     by = f" by {row['rejected_by']}" if row["rejected_by"] else ""
     return f"issue {row['issue_id']} was rejected as {row['rejected_as']!r}{by}: is this the type?"

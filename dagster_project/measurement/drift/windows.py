@@ -1,7 +1,6 @@
-"""The three windows of a drift report, read and measured together: golden set, previous and current feedback.
+"""The three windows of a drift report: golden set, previous and current feedback, read and measured together.
 
-Of the golden set only the evaluation split serves as a reference: the classifier has learned the others by heart, and
-is surer of them than of anything it will meet.
+Only the evaluation split of the golden set is a reference: on its training texts the classifier is overconfident.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 
 from dagster_project import lake
 from dagster_project.home import Home
-from models_ml.drift import MAX_EMBEDDED, MAX_ROWS, Corpus, Judged, Reading, Rows, subsample
+from models_ml.drift import MAX_EMBEDDED, MAX_ROWS, Corpus, Judged, Predictions, Rows, subsample
 from models_ml.golden.golden_set import GoldenText, load_golden
 from models_ml.model.classifier import Classifier
 from models_ml.model.encoder import embed
@@ -33,19 +32,19 @@ _READING: dict[str, pl.DataType] = {
     "confidence": pl.Float64(),
     "abstained": pl.Boolean(),
 }
-"""What windows are compared on. It is the classifier's own answer, whatever rules made of it afterwards."""
+"""Compared columns: the classifier's own prediction, before rules."""
 
 
 @dataclass(frozen=True)
 class Windows:
-    """Everything that a report compares.
+    """The windows of one report.
 
     Attributes:
         corpus: the measured rows of all windows.
         channels: the channel of each row, shape (n,).
         rows: by window (``golden``, ``previous``, ``current``), its row numbers in the corpus.
-        known: by window, how many pieces of feedback it holds before any sampling.
-        judged: the golden answers and whether they are right.
+        known: by window, its pieces of feedback before sampling.
+        judged: golden answers with their correctness.
     """
 
     corpus: Corpus
@@ -87,7 +86,7 @@ def read_labelled(home: Home, model: Classifier, *, after: datetime, until: date
 
 
 def _declined(model: Classifier) -> pl.Expr:
-    """Whether the model alone gives no answer: it is not sure enough, or there is nothing that it can read."""
+    """True if the model itself abstained: below its threshold, no text, or an unsupported language."""
     unsure = pl.col("model_confidence") < pl.col("best_type").replace_strict(model.thresholds, return_dtype=pl.Float64)
     return unsure | pl.col("abstain_reason").is_in(["no_text", "unsupported_language"])
 
@@ -119,7 +118,7 @@ def read_windows(home: Home, model: Classifier, as_of: datetime, window: timedel
 
 
 def _golden(model: Classifier, texts: Sequence[GoldenText]) -> pl.DataFrame:
-    said = model.predict([text.text for text in texts])
+    predicted = model.predict([text.text for text in texts])
     masked = pl.Series([mask(text.text) for text in texts], dtype=pl.String)
     spoken = [found.code for found in detect(masked.to_list())]
     return pl.DataFrame(
@@ -127,13 +126,13 @@ def _golden(model: Classifier, texts: Sequence[GoldenText]) -> pl.DataFrame:
             "text": masked,
             "channel": [text.channel for text in texts],
             "language": spoken,
-            "best_type": [one.best_type for one in said],
-            "confidence": [one.confidence for one in said],
+            "best_type": [one.best_type for one in predicted],
+            "confidence": [one.confidence for one in predicted],
             "abstained": [
                 one.abstained or code not in (*model.languages, UNDETERMINED)
-                for one, code in zip(said, spoken, strict=True)
+                for one, code in zip(predicted, spoken, strict=True)
             ],
-            "right": [one.best_type == text.issue_type for one, text in zip(said, texts, strict=True)],
+            "right": [one.best_type == text.issue_type for one, text in zip(predicted, texts, strict=True)],
         },
         schema={**_READING, "right": pl.Boolean()},
     )
@@ -151,11 +150,11 @@ def _sample(height: int, limit: int) -> list[int]:
 def _measure(model: Classifier, rows: pl.DataFrame, embedded: NDArray[np.bool_]) -> Corpus:
     texts = rows["text"].to_list()
     vectors = embed(model.encoder, [text for text, wanted in zip(texts, embedded, strict=True) if wanted])
-    embeddings = np.zeros((len(texts), model.taught.examples.shape[1]), dtype=np.float32)
+    embeddings = np.zeros((len(texts), model.heads.examples.shape[1]), dtype=np.float32)
     embeddings[embedded] = vectors
     return Corpus.measure(
         texts,
-        Reading(
+        Predictions(
             rows["best_type"].to_numpy().astype(np.str_), rows["confidence"].to_numpy(), rows["abstained"].to_numpy()
         ),
         embeddings,

@@ -1,1 +1,1 @@
-"""Simulated worlds with known truth, to rehearse the loop in."""
+"""A simulated shop with planted incidents: export files of every source, and the expected result."""

@@ -1,4 +1,4 @@
-"""Rows to bytes, always the same bytes for the same rows: no time in gzip, fixed line ends, keys in the order given."""
+"""Deterministic encoding of rows to bytes: no time in gzip, fixed line ends, keys in the order given."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def json_lines(rows: Iterable[dict[str, Any]]) -> bytes:
 
 
 def gzip_bytes(content: bytes) -> bytes:
-    """Packed without name and time."""
+    """Gzip without name and time."""
     packed = io.BytesIO()
     with gzip.GzipFile(filename="", mode="wb", fileobj=packed, mtime=0) as archive:
         archive.write(content)

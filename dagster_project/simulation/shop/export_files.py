@@ -1,4 +1,4 @@
-"""The simulated shop's exports by file name, and the ``sources.yml`` that reads them back."""
+"""Export files of the simulated shop, and the ``sources.yml`` that reads them."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ from dagster_project.simulation.shop.feedback_files import (
     ZENDESK_FIELDS,
     feedback_files,
 )
-from dagster_project.simulation.shop.planted import Release
+from dagster_project.simulation.shop.planted import ShopRelease
 from dagster_project.simulation.shop.story import COUNTRIES, PLATFORMS, PRODUCT, Story
 from dagster_project.simulation.shop.traffic import Traffic
 
 
 class _Plain(yaml.SafeDumper):
-    """Writes settings that several sources share in full each time."""
+    """YAML dumper without aliases: shared settings are written in full."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
 
 def export_files(story: Story, traffic: Traffic, feedback: Sequence[Feedback]) -> Files:
-    """Every export of the shop by its path below the folder."""
+    """All exports, by path below the folder."""
     return {**feedback_files(feedback, story), **_releases(story), **_changes(story), **_telemetry(traffic)}
 
 
@@ -131,7 +131,7 @@ def sources_file() -> bytes:
 
 
 def feedback_truth(feedback: Sequence[Feedback]) -> bytes:
-    """What each piece of feedback is really about: ``feedback_id, issue_type, planted``."""
+    """Truth of each piece of feedback as CSV: ``feedback_id, issue_type, planted``."""
     return csv_bytes(
         (("feedback_id", "issue_type", "planted"), *((p.feedback_id, p.issue_type, p.planted) for p in feedback))
     )
@@ -152,7 +152,7 @@ def _releases(story: Story) -> Files:
     }
 
 
-def _github_release(release: Release) -> dict[str, Any]:
+def _github_release(release: ShopRelease) -> dict[str, Any]:
     page = f"https://github.example.com/shop/shop-{release.platform}/releases/tag/v{release.version}"
     return {
         "id": release.number,

@@ -1,8 +1,8 @@
-"""Who of the simulated shop's customers writes what, when and on which channel.
+"""Feedback of the simulated shop: background on every channel, and the complaints caused by planted events.
 
-The background is what people always say: about seventy pieces a day, following traffic, each channel with its own mix
-of issue types. On top of it come the complaints that the planted events cause. A channel tells only what it would
-really know: a store review has a version but no customer, a ticket has a customer, a post has neither.
+The background is about seventy pieces a day, following traffic, with a mix of issue types per channel. A piece has only
+the columns that its channel would really know: a store review has a version but no customer, a ticket has a customer, a
+post has neither.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from dagster_project.simulation.shop.traffic import ITEMS, Traffic
 
 @dataclass(frozen=True)
 class Feedback:
-    """One piece of feedback as its channel knows it, with the truth beside it."""
+    """One piece of feedback with the columns of its channel, and its truth."""
 
     feedback_id: str
     number: int
@@ -36,7 +36,7 @@ class Feedback:
     text: str
     issue_type: str
     planted: str
-    """Name of the event that caused it; empty for the background."""
+    """Name of the planted event that caused it; empty for background."""
     author: str = ""
     rating: int | None = None
     nps_score: int | None = None
@@ -73,7 +73,7 @@ class _Author:
 
 
 class _People:
-    """Customers by home, and their recent orders, to draw writers from."""
+    """Customers by country and platform, with their orders: the pool of authors."""
 
     def __init__(self, traffic: Traffic, story: Story) -> None:
         self.story = story
@@ -92,7 +92,7 @@ class _People:
             self.orders[country].append(_Order(order_id, sku, platform, int(customer_id[1:])))
 
     def order(self, country: str, age: tuple[int, int], at: datetime, rng: Random) -> _Order | None:
-        """Some order of that country placed so many days before; None in the first days of the story."""
+        """Random order of a country with an age in days; None if there is none yet."""
         times = self.order_times[country]
         first = bisect_left(times, at - timedelta(days=age[1]))
         last = bisect_left(times, at - timedelta(days=age[0]))
@@ -100,7 +100,7 @@ class _People:
 
 
 def write_feedback(story: Story, traffic: Traffic, seed: int) -> list[Feedback]:
-    """All feedback of a story that is known at its end, oldest first; same story and seed, same feedback."""
+    """All feedback known at the end of the story, oldest first; deterministic for story and seed."""
     rng, counts = Random(f"shop-{seed}-feedback"), np.random.default_rng([seed, 6])
     people = _People(traffic, story)
     found = []
@@ -182,7 +182,7 @@ def _piece(
 
 
 def _author(people: _People, hour: int, source: str, issue_type: str, event: Planted | None, rng: Random) -> _Author:
-    """Somebody who would write this here: of the right country and platform, with an order if it is about one."""
+    """Random author that fits: right country and platform, with an order if the type is about one."""
     story = people.story
     country = (event and event.country) or _draw({c: s * story.demand[c][hour] for c, s in COUNTRIES.items()}, rng)
     platform = _platform(source, event, rng)
@@ -203,7 +203,7 @@ def _author(people: _People, hour: int, source: str, issue_type: str, event: Pla
 
 
 def _as_channel_knows(piece: Feedback, rng: Random) -> Feedback:
-    """Forget what the channel cannot know."""
+    """Remove columns that the channel does not know."""
     source = piece.source
     keeps_app = source in {"google_play", "app_store", "chat"} or (source == "zendesk" and rng.random() < 0.75)
     keeps_order = source == "returns" or (source == "zendesk" and rng.random() < 0.7) or source == "chat"
@@ -226,7 +226,7 @@ def _as_channel_knows(piece: Feedback, rng: Random) -> Feedback:
 
 
 def _numbered(piece: Feedback, number: int) -> Feedback:
-    """The id under which the source's reader lands it."""
+    """Set the id that the source's reader derives."""
     if piece.source == "google_play":
         own, feedback_id = number, f"gp-{_token(number)}"
     elif piece.source == "app_store":
@@ -241,17 +241,17 @@ def _numbered(piece: Feedback, number: int) -> Feedback:
 
 
 def _token(number: int) -> str:
-    """A review id of a store: looks random, is not."""
+    """Deterministic review id that looks random."""
     return f"{(number * 2_654_435_761) % 2**32:08x}-{(number * 40_503) % 2**16:04x}"
 
 
 def _moment(source: str, rng: Random) -> float:
-    """Where in its hour something is written; the warehouse notes whole minutes."""
+    """Random moment in the hour; the warehouse records whole minutes."""
     return rng.randrange(60) / 60 if source == "returns" else rng.random()
 
 
 def _working_hour(story: Story, hour: int) -> int:
-    """The warehouse opens parcels by day."""
+    """Move to working hours: the warehouse opens parcels by day."""
     hour_of_day = (hour + story.since.hour) % 24
     return min(max(hour - hour_of_day + 8 + hour_of_day % 10, 0), story.hours - 1)
 

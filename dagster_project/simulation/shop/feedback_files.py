@@ -1,4 +1,4 @@
-"""The simulated shop's feedback in the export format of each channel's real tool."""
+"""Feedback exports of the simulated shop, in the format of each channel's real tool."""
 
 from __future__ import annotations
 

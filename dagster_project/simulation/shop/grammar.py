@@ -1,4 +1,4 @@
-"""The tiny grammar of the simulated shop's customers: ``{a|b}`` picks one, ``[x]`` keeps or drops, both nest."""
+"""Text grammar: ``{a|b}`` picks one alternative, ``[x]`` is optional; both nest."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from random import Random
 
 
 def expand(grammar: str, rng: Random) -> str:
-    """One random sentence of a grammar: ``{a|b}`` picks one, ``[x]`` keeps or drops, both may nest."""
+    """Expand a grammar to one random sentence."""
     text, end = _expand_sequence(grammar, 0, rng)
     if end != len(grammar):
         raise ValueError(f"unbalanced brackets at character {end} of grammar '{grammar}'")
@@ -15,7 +15,7 @@ def expand(grammar: str, rng: Random) -> str:
 
 
 def _expand_sequence(grammar: str, at: int, rng: Random) -> tuple[str, int]:
-    """Expands up to the closing bracket or bar that belongs to the caller; returns the text and where it stopped."""
+    """Expand up to the closing bracket or bar of the caller; returns the text and the position."""
     pieces = []
     while at < len(grammar) and grammar[at] not in "|}]":
         if grammar[at] == "{":

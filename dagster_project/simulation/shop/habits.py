@@ -1,4 +1,4 @@
-"""How the simulated shop's customers behave, as plain tables: which channel hears and knows what, who writes how."""
+"""Behaviour tables of the simulated customers: channel shares, issue-type mixes, ratings, known columns."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ DEVICES = {
 }
 SYSTEMS = {"android": ("Android 13", "Android 14", "Android 15"), "ios": ("iOS 17.6", "iOS 18.1"), "web": ("",)}
 BROWSERS = ("Chrome", "Safari", "Firefox", "Edge")
-# How many days after the order people write about it.
+# Age of the order in days when feedback about it is written.
 ORDER_AGE = {"shipping_delivery": (3, 9), "returns_refunds": (12, 30), "billing_subscription": (1, 20)}
 ABOUT_AN_ORDER = frozenset("shipping_delivery returns_refunds product_defect packaging billing_subscription".split())
 KNOWS_CUSTOMER = frozenset({"zendesk", "chat", "shop_reviews", "survey", "returns"})

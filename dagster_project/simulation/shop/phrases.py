@@ -1,8 +1,8 @@
-"""What customers of the simulated shop say in English, as a small grammar per issue type.
+"""English sentences of the simulated customers: one small grammar per issue type.
 
-``{a|b}`` is a choice, ``[x]`` is said half of the time, both nest; ``<slot>`` is filled from the situation (see
-``texts.py``). Each type has problems (the sentence that carries the complaint), details (what a talkative customer adds)
-and titles (review titles, ticket subjects). Plain data on purpose: to make the shop say something else, edit here.
+``{a|b}`` is a choice, ``[x]`` appears half of the time, both nest; ``<slot>`` is filled by ``texts.py``. Each type has
+problems (the sentence with the complaint), details (optional further sentences) and titles (review titles, ticket
+subjects). Plain data: edit here to change the demo's texts.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ RETURNED_FOR_NO_FAULT = Phrases(
         "{Ordered by mistake|Ordered twice by mistake}[, {sorry|my fault}]",
     ),
 )
-"""What people note on a parcel that they send back although nothing is wrong with it."""
+"""Notes on returned parcels without a defect."""
 
 ENGLISH: dict[str, Phrases] = {
     "checkout_failure": Phrases(

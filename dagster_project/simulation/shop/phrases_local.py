@@ -1,6 +1,6 @@
-"""The same grammar in German, French and Spanish: fewer forms than in English, enough that no language is one sentence.
+"""German, French and Spanish sentences of the simulated customers, with fewer variants than English.
 
-Spanish covers the common types only; a Spanish speaker with a rarer complaint writes it in English.
+Spanish covers the common types only; rarer complaints of Spanish speakers are in English.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What can happen in a simulated shop: releases, flag changes, campaigns, and what was planted on purpose."""
+"""Events of the simulated shop: releases, flag changes, campaigns, and planted incidents with their expected result."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Release:
-    """One version put out on one platform."""
+class ShopRelease:
+    """A release of one version on one platform."""
 
     number: int
     version: str
@@ -21,13 +21,13 @@ class Release:
 
     @property
     def release_id(self) -> str:
-        """The id under which the GitHub reader lands it."""
+        """Id given by the GitHub reader."""
         return f"gh-{self.number}"
 
 
 @dataclass(frozen=True)
 class Planted:
-    """One thing that happened on purpose, and what the loop should make of it."""
+    """A planted event, and the result that the loop should find."""
 
     name: str
     what: str
@@ -39,7 +39,7 @@ class Planted:
     app_version: str | None = None
     release_id: str | None = None
     expect_issue: bool | None = True
-    """True: an issue must exist; False: none may be caused by it; None: either is fine."""
+    """True: an issue must open; False: none may; None: either is fine."""
     expected_verdicts: tuple[str, ...] = ()
     expected_status: str | None = None
     per_day: float = 0.0
@@ -63,7 +63,7 @@ class Planted:
 
 @dataclass(frozen=True)
 class Campaign:
-    """One piece of marketing and how much traffic it brings."""
+    """A campaign, and its factor on traffic."""
 
     campaign_id: str
     kind: str
@@ -75,7 +75,7 @@ class Campaign:
 
 @dataclass(frozen=True)
 class FlagChange:
-    """One switch of a feature flag."""
+    """A change of a feature flag."""
 
     flag_key: str
     environment: str

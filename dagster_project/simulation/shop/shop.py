@@ -1,14 +1,13 @@
-"""A small simulated shop whose truth is known: eight weeks of exports to run the loop over, and what it should find.
+"""Simulated shop: eight weeks of exports with planted incidents and a known truth, for the demo and tests.
 
 ``shop-app`` runs on Android, iOS and the web and sells in Germany, the United States, Great Britain and France. A new
 version goes out on each platform about once a week and reaches people over days. Traffic follows day and night,
 weekdays and a slight growth; orders are what the funnel completes; about seventy pieces of feedback a day come in on
-seven channels, mostly English, some German, French and Spanish. All of that is innocent. On top of it, days before
-``until``:
+seven channels, mostly English, some German, French and Spanish. All of that is background. On top of it are planted
+events, in days before ``until``:
 
 ============= =============================== ==============================================================
-days          what, and what the loop should  traces in the data
-              make of it
+days          event and expected result       traces in the data
 ============= =============================== ==============================================================
 30.35         payment provider down for five  ``payments`` errors 0.8 → 34 % and three times slower on every
               hours: an issue or not, but no  platform, the payment step completes 93 → 58 %, a handful of
@@ -26,7 +25,7 @@ days          what, and what the loop should  traces in the data
 ============= =============================== ==============================================================
 
 Beside the exports stand ``sources.yml``, ``truth.json`` (all of the above with ids and instants) and
-``truth_feedback.csv`` (what each piece of feedback is really about). Every row carries the instant at which it became
+``truth_feedback.csv`` (true issue type of each piece of feedback). Every row carries the instant at which it became
 known, none after ``until``, so any past day can be replayed. The same arguments give the same bytes.
 """
 
@@ -51,7 +50,7 @@ _TRUTH = "truth.json"
 
 @dataclass(frozen=True)
 class ShopTruth:
-    """What was written and what was planted in it."""
+    """The written shop: its folder, its planted events and row counts."""
 
     folder: Path
     sources: Path
@@ -64,7 +63,7 @@ class ShopTruth:
     rows: dict[str, int]
     """Rows per lake table once everything has landed (refunds count as the newer versions they are)."""
     complaints: dict[str, int]
-    """Pieces of feedback that each planted event caused."""
+    """Number of complaints caused by each planted event."""
 
     def event(self, name: str) -> Planted:
         """The planted event of that name."""
@@ -77,7 +76,7 @@ def write_shop(folder: Path, *, until: datetime, days: int = 56, seed: int = 7) 
     Args:
         folder: where to write; made if missing. Files that are not this generator's own are left alone.
         until: the shop's present, usually midnight UTC; the story ends at the last full hour before it.
-        days: how long the shop has been recording; events further back than that are left out.
+        days: length of the recording; earlier events are left out.
         seed: another seed gives another shop with the same story.
     """
     story = Story.ending(until, days)
@@ -118,7 +117,7 @@ def _rows(story: Story, traffic: Traffic, feedback: list[Feedback]) -> dict[str,
 
 
 def _replace(folder: Path, files: Files, truth: ShopTruth) -> None:
-    """Write all files; those of an earlier shop that are no longer written go, or a pattern would read them too."""
+    """Write all files; delete files of an earlier shop that are no longer written, or a pattern would read them."""
     folder.mkdir(parents=True, exist_ok=True)
     earlier = folder / _TRUTH
     if earlier.exists():

@@ -1,7 +1,7 @@
-"""The world of the simulated shop: when traffic flows, which version people run, what is released, and what goes wrong.
+"""Story of the simulated shop: traffic profile, releases and their adoption, campaigns, flags, planted events.
 
-Everything is decided here once, relative to ``until``; ``traffic.py`` and ``feedback.py`` only draw from it. Time runs
-in whole hours: arrays with one entry per hour of the story are indexed by ``Story.hour_of``.
+All of it is deterministic and relative to ``until``; ``traffic.py`` and ``feedback.py`` draw random rows from it. Time
+is a grid of whole hours; arrays with one entry per hour are indexed by ``Story.hour_of``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dagster_project.errors import ConfigurationError
-from dagster_project.simulation.shop.planted import Campaign, FlagChange, Planted, Release
+from dagster_project.simulation.shop.planted import Campaign, FlagChange, Planted, ShopRelease
 
 Floats = npt.NDArray[np.float64]
 
@@ -36,7 +36,7 @@ _SMALLEST_SHARE = 0.015
 
 @dataclass(frozen=True)
 class Story:
-    """What happens between ``since`` and ``until``; the same arguments always give the same story."""
+    """Events between ``since`` and ``until``; deterministic for its arguments."""
 
     until: datetime
     days: int
@@ -61,7 +61,7 @@ class Story:
 
     @property
     def hours(self) -> int:
-        """How many hours the story lasts."""
+        """Length in hours."""
         return self.days * 24
 
     def before_end(self, *, days: float) -> datetime:
@@ -83,7 +83,7 @@ class Story:
         return first + np.arange(self.hours) * np.timedelta64(1, "h")
 
     def between(self, started_at: datetime, ended_at: datetime | None) -> Floats:
-        """How much of each hour lies between two instants."""
+        """Share of each hour that lies between two instants."""
         start = self.hour_of(started_at)
         end = self.hour_of(ended_at) if ended_at else float(self.hours)
         hours = np.arange(self.hours, dtype=float)
@@ -113,8 +113,8 @@ class Story:
         return total
 
     @cached_property
-    def releases(self) -> tuple[Release, ...]:
-        """Every release from before the story (people must run something on day one) to its end, oldest first."""
+    def releases(self) -> tuple[ShopRelease, ...]:
+        """All releases, oldest first; the first lie before the story, so that day one has versions."""
         plans = [
             ("android", 260, (2.5556, 9.43, 16.40, 23.40, 31.38, 37.42), 7),
             ("ios", 243, (6.40, 13.42, 18.35, 20.35, 27.40, 34.40), 7),
@@ -129,14 +129,14 @@ class Story:
                 releases.append(self._release(platform, last_number - back, offset))
         return tuple(sorted(releases, key=lambda release: (release.deployed_at, release.number)))
 
-    def _release(self, platform: str, number: int, days_before_end: float) -> Release:
+    def _release(self, platform: str, number: int, days_before_end: float) -> ShopRelease:
         version, previous = _version(number), _version(number - 1)
         notes = {
             ("android", "5.2.0"): "New checkout with saved delivery addresses.",
             ("ios", "4.8.0"): "New start page and image viewer.",
             ("ios", "4.8.1"): "Fixes a crash on the start page.",
         }.get((platform, version), "Small improvements and fixes.")
-        return Release(
+        return ShopRelease(
             number=90_000_000 + {"android": 1, "ios": 2, "web": 3}[platform] * 100_000 + number,
             version=version,
             previous_version=previous,
@@ -146,16 +146,16 @@ class Story:
             author={"android": "mara-android", "ios": "theo-ios", "web": "wen-web"}[platform],
         )
 
-    def release(self, platform: str, version: str) -> Release:
+    def release(self, platform: str, version: str) -> ShopRelease:
         """The release of a version."""
         return next(r for r in self.releases if (r.platform, r.version) == (platform, version))
 
     @cached_property
     def adoption(self) -> dict[str, tuple[tuple[str, ...], Floats]]:
-        """Per platform the versions in use and their share of its traffic, one row per hour.
+        """Versions in use per platform, and their share of its traffic, shape (hours, versions).
 
-        People install the newest release some days after it appears: most soon, a few slowly. With F the share that
-        has updated t days after a release, version i holds F(t since i) - F(t since i+1). Crumbs are left out.
+        Users update some days after a release: most soon, a few slowly. With F(t) the share of users that have updated
+        t days after a release, version i has F(t since i) - F(t since i+1). Shares below 1.5 % are dropped.
         """
         middle_of_hour = np.arange(self.hours) + 0.5
         adoption = {}
@@ -172,13 +172,13 @@ class Story:
         return adoption
 
     def share_of(self, platform: str, version: str) -> Floats:
-        """The share of a platform's traffic that runs a version, per hour."""
+        """Share of a platform's traffic on a version, by hour."""
         versions, shares = self.adoption[platform]
         return shares[:, versions.index(version)] if version in versions else np.zeros(self.hours)
 
     @cached_property
     def campaigns(self) -> tuple[Campaign, ...]:
-        """Marketing: the big sale, and a newsletter nobody should notice."""
+        """Campaigns: a sale, and a newsletter without visible effect."""
         sale = Campaign("cmp-sale", "sale", "Two-day sale", self.before_end(days=12), self.before_end(days=10), 2.2)
         letter = Campaign(
             "cmp-letter", "newsletter", "Monthly letter", self.before_end(days=41), self.before_end(days=40), 1.12
@@ -187,7 +187,7 @@ class Story:
 
     @cached_property
     def flags(self) -> tuple[FlagChange, ...]:
-        """Feature flags that were switched; none of them did harm."""
+        """Flag changes, all harmless."""
         plans = (
             (44.6, "gift_wrapping", "production", True, "", "checkout"),
             (33.6, "dark_mode_beta", "production", True, "ten_percent", "appearance"),
@@ -201,7 +201,7 @@ class Story:
 
     @cached_property
     def planted(self) -> tuple[Planted, ...]:
-        """What was planted, in the order in which it began; only what lies inside the story."""
+        """Planted events inside the story, by start."""
         bad, crash, fix = self.release("android", "5.2.0"), self.release("ios", "4.8.0"), self.release("ios", "4.8.1")
         sale = self.before_end(days=12)
         ranking = self.before_end(days=15.4)
@@ -239,7 +239,7 @@ class Story:
         return tuple(event for event in events if event.started_at >= self.since)
 
     def strength(self, event: Planted) -> Floats:
-        """How strongly an event acts by hour, 0 to 1: a release through its version, a strike as parcels pile up."""
+        """Strength of an event by hour, 0 to 1: for a release its adoption, for the strike a ramp."""
         if event.app_version and event.platform:
             return self.share_of(event.platform, event.app_version)
         if event.name == "carrier_strike":
@@ -249,12 +249,12 @@ class Story:
 
 
 def updated(days: Floats, platform: str) -> Floats:
-    """The share of a platform's people who have updated so many days after a release."""
+    """Share of a platform's users that have updated, by days after a release."""
     out = np.maximum(days, 0.0)
     soon, late = 1 - np.exp(-out / _UPDATE_DAYS[platform]), 1 - np.exp(-out / _SLOW_DAYS)
     return (1 - _SLOW_UPDATERS) * soon + _SLOW_UPDATERS * late
 
 
 def _version(number: int) -> str:
-    """Versions count on: five patches to a minor, ten minors to a major."""
+    """Version of a release number: five patches to a minor, ten minors to a major."""
     return f"{number // 50}.{number // 5 % 10}.{number % 5}"

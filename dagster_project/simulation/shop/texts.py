@@ -1,8 +1,8 @@
-"""Turns a situation (who, on which channel, about what) into the words a customer would write.
+"""Text generator: a situation (author, channel, issue type) to the title and text of one piece of feedback.
 
-The grammars of ``phrases`` and ``phrases_local`` are expanded at random and dressed the way each channel looks: tickets
-greet and sign (with invented e-mail addresses and 555 phone numbers, so that masking has something to mask), chats come
-in short turns, posts carry a handle and hashtags, reviews have typos and emoji.
+The grammars of ``phrases`` and ``phrases_local`` are expanded at random and formatted by channel: tickets have
+greetings and signatures (with invented e-mail addresses and 555 phone numbers, so that masking is exercised), chats
+short turns, posts a handle and hashtags, reviews typos and emoji.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dagster_project.simulation.shop.phrases_local import FRENCH, GERMAN, SPANIS
 _GRAMMARS: dict[str, dict[str, Phrases]] = {"en": ENGLISH, "de": GERMAN, "fr": FRENCH, "es": SPANISH}
 
 CONTENT = frozenset({"praise", "feature_request", "other"})
-"""Issue types that are no complaint."""
+"""Issue types that are not complaints."""
 
 _SINCE_RELEASE = {
     "en": "{|||since the {update|last update|new update|latest version|new version}|since {version |v|}<version>|after"
@@ -100,7 +100,7 @@ _PHONES = {"DE": "030 555 01{}", "FR": "01 55 55 01 {}", "GB": "020 7555 01{}", 
 
 @dataclass(frozen=True)
 class Situation:
-    """What is known when somebody starts to write."""
+    """Input of the text generator."""
 
     issue_type: str
     channel: str
@@ -110,14 +110,14 @@ class Situation:
     item: str
     order_id: str
     quotes_order: bool
-    """Whether there is an order that the customer may name."""
+    """True if the customer may name an order."""
     device: str
     blamed_version: str | None = None
-    """The version a customer may name as the culprit; None if no release is at fault."""
+    """Version that the customer may blame; None if no release is at fault."""
 
 
 def compose(situation: Situation, rng: Random) -> tuple[str, str]:
-    """Title (may be empty) and text of one piece of feedback."""
+    """Generate title (may be empty) and text."""
     phrases = _phrases_for(situation)
     say = _Voice(situation, rng)
     text = _STYLES[situation.channel](phrases, situation, say)
@@ -128,14 +128,14 @@ def compose(situation: Situation, rng: Random) -> tuple[str, str]:
 
 
 def person_of(number: int, country: str) -> tuple[str, str, str]:
-    """Invented name, e-mail address and phone number of a customer, always the same for the same number."""
+    """Invented name, e-mail address and phone number; deterministic for the customer's number."""
     given, family = _GIVEN[number % len(_GIVEN)], _FAMILY[(number // len(_GIVEN)) % len(_FAMILY)]
     phone = _PHONES[country].format(f"{number % 90 + 10}")
     return f"{given} {family}", f"{given}.{family}{number % 100}@example.com".lower(), phone
 
 
 class _Voice:
-    """Speaks grammars of one situation: expands, fills the slots and tidies what is left."""
+    """Expands grammars for one situation, fills the slots and tidies spaces."""
 
     def __init__(self, situation: Situation, rng: Random) -> None:
         self.rng = rng
@@ -164,11 +164,11 @@ class _Voice:
         return text[:1].upper() + text[1:]
 
     def local(self, grammars: dict[str, str]) -> str:
-        """A set phrase in the customer's language."""
+        """Expand the grammar of the customer's language."""
         return self(grammars[self.language])
 
     def maybe(self, probability: float) -> bool:
-        """True as often as asked."""
+        """Random bool with this probability."""
         return self.rng.random() < probability
 
 
@@ -272,7 +272,7 @@ def _joined(sentences: list[str], mark: str) -> str:
 
 
 def _misspell(text: str, rng: Random) -> str:
-    """One or two slips of the thumb in plain words; numbers, addresses and versions stay as they are."""
+    """Add one or two typos to plain words; numbers, addresses and versions stay intact."""
     words = text.split(" ")
     plain = [i for i, word in enumerate(words) if len(word) > 4 and word.isalpha()]
     for i in rng.sample(plain, min(len(plain), rng.choice((1, 1, 2)))):

@@ -1,6 +1,6 @@
-"""What machines record of the simulated shop: funnel, services, orders and customers, as polars frames in lake columns.
+"""Telemetry of the simulated shop: funnel, services, orders and customers, as polars frames in lake columns.
 
-Orders are exactly what the funnel completed, so revenue agrees in both. Each frame carries ``known_at``; rows that were
+Orders are exactly the completed orders of the funnel, so revenue agrees in both. Each frame carries ``known_at``; rows
 not yet known at ``until`` are left out.
 """
 
@@ -23,7 +23,7 @@ CUSTOMERS = 9_000
 SEGMENTS = {"new": (0.28, 45.0), "standard": (0.50, 170.0), "plus": (0.16, 560.0), "vip": (0.06, 2100.0)}
 """Share of customers and median lifetime value."""
 
-# step: (which earlier step feeds it, share that enters, share that completes)
+# step: (previous step, share that enters, share that completes)
 STEPS: dict[str, tuple[str, float, float]] = {
     "visit": ("", 1.0, 0.97),
     "login": ("visit", 0.34, 0.95),
@@ -42,7 +42,7 @@ SERVICES: dict[str, tuple[str, float, float, float, float]] = {
     "identity": ("login", 1.5, 0.006, 55.0, 210.0),
     "app-client": ("visit", 1.0, 0.003, 640.0, 1900.0),
 }
-# what a planted event does at full effect: to a funnel step's completion, and to a service's errors and latency
+# planted event at full effect: funnel step and factor on its completion; service, error rate and factor on latency
 _FUNNEL_HARM = {
     "android_checkout": ("checkout", 0.52),
     "ios_crash": ("visit", 0.90),
@@ -69,7 +69,7 @@ _SALE_DISCOUNT = 0.85
 
 @dataclass(frozen=True)
 class Traffic:
-    """The tables that no person writes."""
+    """Telemetry tables."""
 
     funnel: pl.DataFrame
     services: pl.DataFrame
@@ -103,7 +103,7 @@ def _funnel(story: Story, rng: np.random.Generator) -> tuple[dict[str, Counts], 
 
 
 def _left(story: Story, step: str) -> Floats:
-    """What the planted events leave of a step's completion, by hour and platform (1.0: nothing happened)."""
+    """Factor of the planted events on a step's completion, shape (hours, platforms); 1.0 without effect."""
     left = np.ones((story.hours, len(PLATFORMS)))
     for event in story.planted:
         harmed, factor = _FUNNEL_HARM.get(event.name, ("", 1.0))
@@ -190,7 +190,7 @@ def _harm(story: Story, service: str, platform: str, version: str, error_rate: f
     for event in story.planted:
         harmed, bad_rate, factor = _SERVICE_HARM.get(event.name, ("", 0.0, 1.0))
         if harmed == service and event.platform in (None, platform) and event.app_version in (None, version):
-            # A bad version fails whenever it runs; other events only while they last.
+            # A bad version fails whenever it runs; other events only during their time.
             during = np.ones(story.hours) if event.app_version else story.strength(event)
             errors = errors + (bad_rate - error_rate) * during
             slower = slower * (1 + (factor - 1) * during)
@@ -257,7 +257,7 @@ def _orders(story: Story, completed: Counts, customers: pl.DataFrame, rng: np.ra
 def _buyers(
     story: Story, hour: Counts, platform: Counts, country: Counts, customers: pl.DataFrame, rng: np.random.Generator
 ) -> npt.NDArray[Any]:
-    """Who places each order: a customer from the start, of that platform and country; good customers buy more."""
+    """Customer of each order: from that platform and country, weighted by segment."""
     appetite = customers["segment"].replace_strict({"new": 0.6, "standard": 1.0, "plus": 2.2, "vip": 4.0}).to_numpy()
     at_home = customers.select("home_platform", "home_country")
     joined = (customers["known_at"] > story.since).to_numpy()
@@ -273,7 +273,7 @@ def _buyers(
 
 
 def _versions(story: Story, hour: Counts, platform: Counts, rng: np.random.Generator) -> npt.NDArray[Any]:
-    """The version each order came from: by share of traffic, fewer from the version whose checkout fails."""
+    """App version of each order: by share of traffic, reduced for the version with the failing checkout."""
     drawn = rng.random(len(hour))
     chosen = np.empty(len(hour), dtype=object)
     harm = {(e.platform, e.app_version): _FUNNEL_HARM[e.name][1] for e in story.planted if e.app_version}
@@ -289,7 +289,7 @@ def _versions(story: Story, hour: Counts, platform: Counts, rng: np.random.Gener
 
 
 def _refunds(story: Story, orders: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
-    """Newer versions of the few order lines that were refunded, days after the purchase."""
+    """Refunded order lines, as later versions of their rows."""
     refunded = orders.filter(pl.Series(rng.random(orders.height) < 0.035))
     wait = rng.integers(4 * 86_400, 14 * 86_400, refunded.height)
     return refunded.with_columns(

@@ -1,6 +1,7 @@
-"""Three rivals: what a team would write first. They see the same worlds, and blame the release that went out last.
+"""Baseline detectors: three rules of thumb that a team would write first, run on the same worlds.
 
-Each gives a score at every hour; an alarm is a score at or above a threshold, and alarms within two days are one.
+Each gives a score per hour. A score at or above the threshold is an alarm; alarms within two days are one. An alarm
+blames the latest release.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from dagster_project.simulation.worlds.simulate import Drawing
+from dagster_project.simulation.worlds.simulate import Simulation
 from dagster_project.simulation.worlds.timeline import HOURS, START, Floats
 
 _CONTENT = ("praise", "other", "feature_request")
@@ -20,35 +21,35 @@ _BLAMED_HOURS = 72
 
 
 @dataclass(frozen=True)
-class Rival:
-    """A rule of thumb: its name, its score by hour (shape (hours,)), and the threshold that people usually take."""
+class RuleOfThumb:
+    """A baseline detector: name, score by hour (shape (hours,)), and its customary threshold."""
 
     name: str
-    score: Callable[[Drawing], Floats]
+    score: Callable[[Simulation], Floats]
     threshold: float
     thresholds: tuple[float, ...]
-    """What is tried for the picture."""
+    """Thresholds of the trade-off curve."""
 
 
-def negative_count(drawing: Drawing) -> Floats:
-    """Standard deviations of the last day's negative feedback above the same weekday of up to four weeks before."""
-    daily = _trailing(_negative(drawing), 24)
+def negative_count(simulation: Simulation) -> Floats:
+    """Z-score: negative feedback of the last 24 hours against the same weekday of up to four weeks before."""
+    daily = _trailing(_negative(simulation), 24)
     weeks = np.stack([_before(daily, 168 * week) for week in range(1, 5)])
     seen = np.isfinite(weeks)
     known = seen.sum(axis=0)
     mean = np.where(seen, weeks, 0).sum(axis=0) / np.maximum(known, 1)
-    # Of so few weeks the deviation is hardly known; no less than chance alone would make.
+    # So few weeks hardly determine the deviation: at least that of a Poisson count.
     spread = np.sqrt(np.where(seen, (weeks - mean) ** 2, 0).sum(axis=0) / np.maximum(known - 1, 1))
     score = (daily - mean) / np.maximum(spread, np.sqrt(np.maximum(mean, 1)))
     return np.where((known >= 2) & (daily >= 5), score, 0.0)
 
 
-def error_rate(drawing: Drawing) -> Floats:
-    """The worst service's error rate of the last hour against its mean over the week before, from 20 errors on."""
+def error_rate(simulation: Simulation) -> Floats:
+    """Error-rate ratio: last hour against the mean of the week before, worst service, from 20 errors on."""
     worst = np.zeros(HOURS)
-    if "service_metrics" not in drawing.rows:
+    if "service_metrics" not in simulation.rows:
         return worst
-    metrics = drawing.rows["service_metrics"].with_columns(hour=_hour("known_at"))
+    metrics = simulation.rows["service_metrics"].with_columns(hour=_hour("known_at"))
     for _, rows in metrics.filter(pl.col("hour") < HOURS).group_by("service"):
         sums = rows.group_by("hour").agg(pl.col("requests", "errors").sum())
         requests, errors = np.zeros(HOURS), np.zeros(HOURS)
@@ -61,29 +62,29 @@ def error_rate(drawing: Drawing) -> Floats:
     return worst
 
 
-def before_and_after(drawing: Drawing) -> Floats:
-    """A day after each release: negative feedback of that day against the day before, from ten pieces on."""
-    negative, score = _negative(drawing), np.zeros(HOURS)
-    for _, release in drawing.releases:
-        hour = int(np.ceil(drawing.onset + release.hour))
+def before_and_after(simulation: Simulation) -> Floats:
+    """Before and after: negative feedback of the day after each release against the day before, from ten pieces on."""
+    negative, score = _negative(simulation), np.zeros(HOURS)
+    for _, release in simulation.releases:
+        hour = int(np.ceil(simulation.onset + release.hour))
         if 24 <= hour < HOURS - 24:
             after, before = negative[hour : hour + 24].sum(), negative[hour - 24 : hour].sum()
             score[hour + 24] = after / max(before, 1.0) if after >= 10 else 0.0
     return score
 
 
-RIVALS = (
-    Rival("z-score of negative feedback", negative_count, 3.0, (1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 7.0)),
-    Rival("error-rate threshold", error_rate, 3.0, (1.5, 2.0, 3.0, 5.0, 8.0, 15.0)),
-    Rival("before and after each release", before_and_after, 1.5, (1.2, 1.5, 2.0, 3.0, 5.0)),
+RULES_OF_THUMB = (
+    RuleOfThumb("z-score of negative feedback", negative_count, 3.0, (1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 7.0)),
+    RuleOfThumb("error-rate threshold", error_rate, 3.0, (1.5, 2.0, 3.0, 5.0, 8.0, 15.0)),
+    RuleOfThumb("before and after each release", before_and_after, 1.5, (1.2, 1.5, 2.0, 3.0, 5.0)),
 )
 
 
 @dataclass(frozen=True)
 class Alarms:
-    """What a rule raised: hours from the onset of each alarm, and the change that it blames for each (if any).
+    """Alarms of one detector: hours from the onset, and the change blamed by each (or None).
 
-    ``first_after`` is the first hour after the onset with a score that high, even if the alarm began before.
+    ``first_after`` is the first hour after the onset with a score above the threshold, even if the alarm began before.
     """
 
     first_after: float | None
@@ -91,37 +92,39 @@ class Alarms:
     blamed: tuple[str | None, ...]
 
 
-def alarms(drawing: Drawing, scores: Floats, threshold: float) -> Alarms:
-    """The alarms of a score by hour; every one blames the latest release of the three days before."""
+def alarms(simulation: Simulation, scores: Floats, threshold: float) -> Alarms:
+    """Turn scores by hour into alarms; each blames the latest release of the three days before."""
     raised: list[float] = []
     last = -np.inf
     for hour in np.flatnonzero(scores >= threshold).tolist():
         if hour - last > _QUIET_HOURS:
-            raised.append(float(hour) - drawing.onset)
+            raised.append(float(hour) - simulation.onset)
         last = hour
-    high = np.flatnonzero(scores >= threshold) - drawing.onset
+    high = np.flatnonzero(scores >= threshold) - simulation.onset
     first = float(high[high >= 0][0]) if (high >= 0).any() else None
-    return Alarms(first, tuple(raised), tuple(_latest(drawing, hour) for hour in raised))
+    return Alarms(first, tuple(raised), tuple(_latest(simulation, hour) for hour in raised))
 
 
-def _latest(drawing: Drawing, hour: float) -> str | None:
-    out = [(one.hour, drawing.change_id(one)) for _, one in drawing.releases if 0 <= hour - one.hour <= _BLAMED_HOURS]
+def _latest(simulation: Simulation, hour: float) -> str | None:
+    out = [
+        (one.hour, simulation.change_id(one)) for _, one in simulation.releases if 0 <= hour - one.hour <= _BLAMED_HOURS
+    ]
     return max(out)[1] if out else None
 
 
-def _negative(drawing: Drawing) -> Floats:
-    """Negative feedback by the hour at which it became known; ratings where there are any, else the topic."""
-    said = drawing.rows["feedback"].with_columns(hour=_hour("known_at"))
+def _negative(simulation: Simulation) -> Floats:
+    """Negative feedback by the hour at which it became known: by rating if there is one, else by topic."""
+    feedback = simulation.rows["feedback"].with_columns(hour=_hour("known_at"))
     rated, complains = pl.col("rating").is_not_null(), ~pl.col("issue_type").is_in(_CONTENT)
     is_negative = pl.when(rated).then(pl.col("rating") <= 2).otherwise(complains)
-    counted = said.filter(is_negative, pl.col("hour").is_between(0, HOURS - 1)).group_by("hour").len()
+    counted = feedback.filter(is_negative, pl.col("hour").is_between(0, HOURS - 1)).group_by("hour").len()
     counts = np.zeros(HOURS)
     counts[counted["hour"].to_numpy()] = counted["len"]
     return counts
 
 
 def _hour(column: str) -> pl.Expr:
-    """The first full hour of the story at or after an instant."""
+    """First full hour of the timeline at or after an instant."""
     return ((pl.col(column) - START).dt.total_seconds() / 3600).ceil().cast(pl.Int64)
 
 
@@ -132,5 +135,5 @@ def _trailing(values: Floats, hours: int) -> Floats:
 
 
 def _before(values: Floats, hours: int) -> Floats:
-    """The value so many hours earlier; NaN where the story had not begun."""
+    """Lag by ``hours``; NaN before the start."""
     return np.concatenate([np.full(hours, np.nan), values[:-hours]])

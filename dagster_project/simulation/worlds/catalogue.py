@@ -1,4 +1,4 @@
-"""Worlds from scenarios: so many of each list, with sizes, seeds and names of their own."""
+"""Catalogue of scenarios, and worlds built from them with random sizes and seeds."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ _TYPICAL_PER_DAY, _SPREAD = 40.0, 0.6
 _LEAST, _MOST = 12.0, 160.0
 
 
-def cast(must_fire: int, must_not: int, seed: int, scale: float = 1.0) -> list[World]:
-    """So many worlds of both lists, all scenarios in turn; the same seed gives the same worlds, at any scale.
+def build_worlds(must_fire: int, must_not: int, seed: int, scale: float = 1.0) -> list[World]:
+    """Build worlds of both lists, cycling through the scenarios; deterministic for a seed, at any scale.
 
     Args:
-        must_fire: how many worlds in which an issue must open.
-        must_not: how many in which nothing may be rolled back.
-        seed: of everything that is left to chance.
-        scale: how many times the usual traffic and feedback.
+        must_fire: number of worlds in which an issue must open.
+        must_not: number of worlds in which nothing may be rolled back.
+        seed: of all random choices.
+        scale: factor on traffic and feedback.
     """
     fires = [MUST_FIRE[number % len(MUST_FIRE)] for number in range(must_fire)]
     quiet = [MUST_NOT_ROLL_BACK[number % len(MUST_NOT_ROLL_BACK)] for number in range(must_not)]
     return [_world(scenario, number, seed, scale) for number, scenario in enumerate([*fires, *quiet])]
 
 
-def one(scenario: str, seed: int) -> World:
-    """One world of a scenario.
+def build_world(scenario: str, seed: int) -> World:
+    """Build one world of a named scenario.
 
     Raises:
         ConfigurationError: there is no scenario of that name.
@@ -43,7 +43,7 @@ def one(scenario: str, seed: int) -> World:
 
 
 def scenarios() -> dict[str, Scenario]:
-    """Every scenario by its name."""
+    """All scenarios by name."""
     return {scenario.__name__: scenario for scenario in (*MUST_FIRE, *MUST_NOT_ROLL_BACK)}
 
 

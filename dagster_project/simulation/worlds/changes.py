@@ -1,4 +1,4 @@
-"""What a company announces of a world: releases, flags, campaigns."""
+"""Rows of announced changes: releases, flag changes, campaigns."""
 
 from __future__ import annotations
 
@@ -8,40 +8,40 @@ import polars as pl
 
 from dagster_project.lake_tables import INSTANT
 from dagster_project.simulation.worlds.scenario import Flag
-from dagster_project.simulation.worlds.timeline import Course
+from dagster_project.simulation.worlds.timeline import Timeline
 
 
-def releases(course: Course) -> pl.DataFrame:
-    """Every release of the product."""
+def releases(timeline: Timeline) -> pl.DataFrame:
+    """Rows of ``releases``."""
     return pl.DataFrame(
         [
             {
-                "release_id": f"{course.world.product}:{version}",
-                "product": course.world.product,
+                "release_id": f"{timeline.world.product}:{version}",
+                "product": timeline.world.product,
                 "version": version,
                 "platform": one.platform,
-                "deployed_at": course.instant(one.hour),
-                "known_at": course.instant(one.hour) + timedelta(minutes=5),
+                "deployed_at": timeline.instant(one.hour),
+                "known_at": timeline.instant(one.hour) + timedelta(minutes=5),
                 "rollout_percent": 100.0 * one.reach,
             }
-            for version, one in course.releases
+            for version, one in timeline.releases
         ]
     )
 
 
-def flag_changes(course: Course) -> pl.DataFrame:
-    """Every switch of a flag: the plot's, and a harmless one about every five days."""
-    own = [one for one in course.world.plot.changes if isinstance(one, Flag)]
-    first = -float(course.rng.uniform(300, 420))
+def flag_changes(timeline: Timeline) -> pl.DataFrame:
+    """Rows of ``flag_changes``: the plot's, and a harmless one about every five days."""
+    own = [one for one in timeline.world.plot.changes if isinstance(one, Flag)]
+    first = -float(timeline.rng.uniform(300, 420))
     harmless = [Flag(f"trial_{number}", first + 120 * number) for number in range(4)]
     flags = [*own, *(one for one in harmless if not any(abs(one.hour - other.hour) < 24 for other in own))]
     return pl.DataFrame(
         [
             {
                 "flag_key": one.key,
-                "product": course.world.product,
-                "changed_at": course.instant(one.hour),
-                "known_at": course.instant(one.hour) + timedelta(minutes=5),
+                "product": timeline.world.product,
+                "changed_at": timeline.instant(one.hour),
+                "known_at": timeline.instant(one.hour) + timedelta(minutes=5),
                 "enabled": True,
             }
             for one in flags
@@ -49,21 +49,21 @@ def flag_changes(course: Course) -> pl.DataFrame:
     )
 
 
-def campaigns(course: Course) -> pl.DataFrame:
-    """Announced campaigns; a crowd may come without one."""
+def campaigns(timeline: Timeline) -> pl.DataFrame:
+    """Rows of ``campaigns``: the crowds that were announced."""
     schema = {"campaign_id": pl.String, "product": pl.String, "kind": pl.String}
     instants = {"started_at": INSTANT, "ended_at": INSTANT, "known_at": INSTANT}
     return pl.DataFrame(
         [
             {
-                "campaign_id": f"{course.world.product}:{crowd.campaign}",
-                "product": course.world.product,
+                "campaign_id": f"{timeline.world.product}:{crowd.campaign}",
+                "product": timeline.world.product,
                 "kind": crowd.campaign,
-                "started_at": course.instant(crowd.start),
-                "ended_at": course.instant(crowd.end),
-                "known_at": course.instant(crowd.start - 24),
+                "started_at": timeline.instant(crowd.start),
+                "ended_at": timeline.instant(crowd.end),
+                "known_at": timeline.instant(crowd.start - 24),
             }
-            for crowd in course.world.plot.crowds
+            for crowd in timeline.world.plot.crowds
             if crowd.campaign
         ],
         schema={**schema, **instants},

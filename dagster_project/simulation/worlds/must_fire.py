@@ -1,20 +1,20 @@
-"""Worlds in which something of ours breaks: an issue must open, and the change that caused it, if one did, be named."""
+"""Scenarios with a real incident: an issue must open, and the change that caused it, if any, must be named."""
 
 from __future__ import annotations
 
-from dagster_project.simulation.worlds.scenario import Crowd, Dice, Flag, Plot, Release
+from dagster_project.simulation.worlds.scenario import Crowd, Dice, Flag, Plot, Rollout
 
 
 def bad_release_on_one_platform(dice: Dice) -> Plot:
     """A release breaks a function on one platform; people get it over two days."""
-    release = Release(dice.app(), 0)
+    release = Rollout(dice.app(), 0)
     trouble = dice.breakage(release)
     return Plot(changes=(release,), troubles=(trouble,), culprit=release, expected=(trouble.issue_type,))
 
 
 def slow_burning_regression(dice: Dice) -> Plot:
     """A release whose harm grows over four days, as caches fill and people update."""
-    release = Release(dice.app(), 0)
+    release = Rollout(dice.app(), 0)
     trouble = dice.breakage(release, grows=96, lift=dice.between(0.3, 0.7))
     return Plot(changes=(release,), troubles=(trouble,), culprit=release, expected=(trouble.issue_type,))
 
@@ -28,7 +28,7 @@ def bad_flag(dice: Dice) -> Plot:
 
 def two_overlapping_incidents(dice: Dice) -> Plot:
     """A release breaks one function of one app; half a day later the payment provider fails for everybody."""
-    release = Release(dice.app(), 0)
+    release = Rollout(dice.app(), 0)
     first = dice.failure(dice.one_of("app_crash", "search_discovery", "login_account"), release)
     second = dice.failure("payment_failure", None, start=dice.between(6, 24), end=dice.between(40, 60))
     return Plot(
@@ -38,7 +38,7 @@ def two_overlapping_incidents(dice: Dice) -> Plot:
 
 def regression_masked_by_a_campaign(dice: Dice) -> Plot:
     """A sale brings twice the people on the day of a bad release, and more talk of everything."""
-    release = Release(dice.app(), 0)
+    release = Rollout(dice.app(), 0)
     trouble = dice.breakage(release)
     sale = Crowd(dice.between(1.6, 2.6), dice.between(-10, 6), dice.between(40, 70), campaign="sale")
     return Plot((release,), (trouble,), (sale,), culprit=release, expected=(trouble.issue_type,))
@@ -46,14 +46,14 @@ def regression_masked_by_a_campaign(dice: Dice) -> Plot:
 
 def regression_at_low_traffic(dice: Dice) -> Plot:
     """A small product, of which a handful of people say something a day; what breaks, breaks badly."""
-    release = Release(dice.app(), 0)
+    release = Rollout(dice.app(), 0)
     trouble = dice.breakage(release, lift=dice.between(0.8, 1.6), error_rate=dice.between(0.15, 0.4))
     return Plot((release,), (trouble,), culprit=release, expected=(trouble.issue_type,), per_day=dice.between(6, 12))
 
 
 def partial_rollout(dice: Dice) -> Plot:
     """A bad release to a tenth or a quarter of one platform's people."""
-    release = Release(dice.app(), 0, reach=dice.between(0.1, 0.25))
+    release = Rollout(dice.app(), 0, reach=dice.between(0.1, 0.25))
     trouble = dice.breakage(release, lift=dice.between(1.5, 3.0))
     return Plot((release,), (trouble,), culprit=release, expected=(trouble.issue_type,))
 
@@ -66,14 +66,14 @@ def provider_fails_after_an_innocent_release(dice: Dice) -> Plot:
 
 def telemetry_missing(dice: Dice) -> Plot:
     """A bad release where nobody measures anything: words are all there is."""
-    release = Release(dice.app(), 0)
+    release = Rollout(dice.app(), 0)
     trouble = dice.breakage(release)
     return Plot((release,), (trouble,), quirk="telemetry_missing", culprit=release, expected=(trouble.issue_type,))
 
 
 def telemetry_late(dice: Dice) -> Plot:
     """A bad release whose telemetry arrives half a day late."""
-    release = Release(dice.app(), 0)
+    release = Rollout(dice.app(), 0)
     trouble = dice.breakage(release)
     return Plot((release,), (trouble,), quirk="telemetry_late", culprit=release, expected=(trouble.issue_type,))
 

@@ -1,6 +1,6 @@
-"""Worlds in which no change of ours is to blame: whatever people say, no release may be rolled back.
+"""Scenarios without a guilty change (false-positive tests): no release may be rolled back.
 
-In each a harmless release went out hours before. Where people do complain of something, an issue may open for that.
+In each, a harmless release went out hours before. Where customers do complain, an issue may open.
 """
 
 from __future__ import annotations

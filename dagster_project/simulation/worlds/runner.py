@@ -1,4 +1,4 @@
-"""The stage: worlds as products side by side in one lake, judged by the same dbt models as real ones."""
+"""Runner: load worlds into one lake, as products side by side, and decide on them with the dbt models."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from dagster_project.decisioning.playbook import load_playbook
 from dagster_project.decisioning.published import publish, read_mart
 from dagster_project.home import Home
 from dagster_project.lake_tables import LAKE_TABLES, schema_of
-from dagster_project.simulation.worlds.simulate import Drawing
+from dagster_project.simulation.worlds.simulate import Simulation
 from dagster_project.simulation.worlds.timeline import DAYS_AFTER, DAYS_BEFORE, START
 
 Progress = Callable[[str], None]
 
 LOOKS = tuple(START + timedelta(days=DAYS_BEFORE, hours=hours) for hours in (18, 30, 48, 84, 24 * DAYS_AFTER))
-"""The instants at which everything is decided anew: onsets lie from 06:00 to 18:00 on the first of these days."""
+"""Instants of decision; onsets lie from 06:00 to 18:00 on the first of these days."""
 
 _CONSTANTS: dict[str, dict[str, str | float]] = {
     "feedback": {"source": "scenario", "schema_version": 1},
@@ -37,19 +37,19 @@ _ISSUE = (
 )
 
 
-def set_up(home: Home, drawings: Sequence[Drawing]) -> None:
-    """Make these worlds the whole of a home's lake."""
-    drawn = [drawing.rows for drawing in drawings]
-    rows = {table: pl.concat([own[table] for own in drawn if table in own]) for table in {*chain(*drawn)}}
-    said = rows["feedback"]
-    rows["feedback"] = said.with_columns(text="feedback_id")
-    rows["labels"] = said.with_columns(labeled_at="known_at", text_hash="feedback_id", masked_text="feedback_id")
+def set_up(home: Home, simulations: Sequence[Simulation]) -> None:
+    """Write the rows of these worlds as the whole lake of a home."""
+    tables = [simulation.rows for simulation in simulations]
+    rows = {table: pl.concat([own[table] for own in tables if table in own]) for table in {*chain(*tables)}}
+    feedback = rows["feedback"]
+    rows["feedback"] = feedback.with_columns(text="feedback_id")
+    rows["labels"] = feedback.with_columns(labeled_at="known_at", text_hash="feedback_id", masked_text="feedback_id")
     for table in LAKE_TABLES:
         _land(home, table, rows.get(table))
 
 
 def _land(home: Home, table: str, rows: pl.DataFrame | None) -> None:
-    """Bring rows into the lake's schema; what a world does not say is null."""
+    """Replace a lake table by rows cast to its schema; missing columns are null."""
     lake.ensure_table(home, table)
     if rows is None:
         return
@@ -63,9 +63,9 @@ def _land(home: Home, table: str, rows: pl.DataFrame | None) -> None:
 
 
 def decisions(home: Home, looks: Sequence[datetime] = LOOKS, progress: Progress = lambda _: None) -> Iterator[datetime]:
-    """Decide at each of these instants; after each one the published marts hold what was known by then.
+    """Decide at each instant and yield it; the published marts then hold the decisions as of that instant.
 
-    Only the first time the data tests run, too.
+    dbt's data tests run only at the first.
     """
     for place, look in enumerate(looks, start=1):
         build(home, as_of=look, command=BUILD if place == 1 else ["run"])
@@ -75,12 +75,12 @@ def decisions(home: Home, looks: Sequence[datetime] = LOOKS, progress: Progress 
 
 
 def issues_at(home: Home, look: datetime) -> pl.DataFrame:
-    """What was decided at one look: one row per issue."""
+    """Issues at one look, one row each."""
     return _at(look, read_mart(home, "fct_issues", _ISSUE))
 
 
 def candidates_at(home: Home, look: datetime) -> pl.DataFrame:
-    """Every change that was weighed at one look, with the probability given to it: one row per issue and change."""
+    """Candidate changes at one look with their confidence, one row per issue and change."""
     columns = ["issue_id", "product", "change_id", "confidence", "verdict"]
     candidates = read_mart(home, "fct_release_correlation", columns)
     issues = read_mart(home, "fct_issues", ["issue_id", "issue_type", "detected_at"])
@@ -89,7 +89,7 @@ def candidates_at(home: Home, look: datetime) -> pl.DataFrame:
 
 
 def scores_at(home: Home) -> pl.DataFrame:
-    """The largest score of each product-wide series at every tick at which enough was said to raise an alarm."""
+    """Largest score of each product-wide series, per tick with enough feedback for an alarm."""
     detection = load_playbook().detection
     rows = read_mart(home, "fct_issue_activity", where={"scope_kind": "all"})
     day, three_days = (pl.col(name) >= detection.min_excess for name in ("excess", "excess_72h"))

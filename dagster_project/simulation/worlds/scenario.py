@@ -1,6 +1,6 @@
-"""The vocabulary of a scenario: changes, troubles, crowds and quirks, and the world that they make.
+"""Vocabulary of a scenario: changes, troubles, crowds, data faults (quirks), and the world they make up.
 
-All hours are counted from the onset, the instant at which the scenario's event begins; negative ones lie before it.
+Hours are relative to the onset, the instant at which the scenario's event begins; negative hours lie before it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 NEW_COUNTRY = "PL"
-"""A locale that nobody used before."""
+"""Country without earlier feedback."""
 
 Quirk = Literal[
     "", "telemetry_missing", "telemetry_late", "backfill", "duplicates", "clock_skew", "classifier_drift", "new_locale"
@@ -27,12 +27,12 @@ BREAKABLE = {
     "performance": "app-client",
     "feature_bug": "app-client",
 }
-"""The service that breaks for an issue type, and with it the step of the journey that it carries (``SERVICES``)."""
+"""Service that fails for an issue type; ``SERVICES`` gives the funnel step that it carries."""
 
 
 @dataclass(frozen=True)
-class Release:
-    """A release to one platform; ``reach`` is the share of its people who may get it."""
+class Rollout:
+    """A release on one platform; ``reach`` is the rollout share, 0-1."""
 
     platform: str
     hour: float
@@ -41,7 +41,7 @@ class Release:
 
 @dataclass(frozen=True)
 class Flag:
-    """A feature flag that is switched on for everybody."""
+    """A feature flag, switched on for everybody."""
 
     key: str
     hour: float
@@ -49,12 +49,12 @@ class Flag:
 
 @dataclass(frozen=True)
 class Trouble:
-    """Something that customers complain about.
+    """A cause of complaints.
 
-    ``lift`` is how many complaints it adds a day at full effect, as a share of all that is normally said in a day. It
-    acts where its release runs, or else everywhere, and grows over ``grows`` hours. ``error_rate`` is what its service
-    then shows, and ``left`` what is left of its step's completion; without them machines notice nothing. Of its
-    complaints, ``copies`` are told word by word.
+    ``lift`` is the number of complaints a day at full effect, relative to all feedback of a normal day. The trouble
+    acts where its release runs, or everywhere without one, and ramps up over ``grows`` hours. ``error_rate`` is added
+    to its service's error rate, and ``left`` is the factor on its funnel step's completion; without them telemetry
+    shows nothing. ``copies`` is the share of complaints that are copies of others, 0-1.
     """
 
     issue_type: str
@@ -62,7 +62,7 @@ class Trouble:
     start: float = 0.0
     end: float | None = None
     grows: float = 0.0
-    release: Release | None = None
+    release: Rollout | None = None
     error_rate: float | None = None
     left: float = 1.0
     copies: float = 0.0
@@ -71,7 +71,7 @@ class Trouble:
 
 @dataclass(frozen=True)
 class Crowd:
-    """More people than usual, ``factor`` times; ``talk`` says how their words differ from the usual mix."""
+    """More visitors than usual, ``factor`` times; ``talk`` has factors on the usual mix of issue types."""
 
     factor: float
     start: float = 0.0
@@ -82,17 +82,17 @@ class Crowd:
 
 @dataclass(frozen=True)
 class Plot:
-    """What happens in a world.
+    """The events of a world and its truth.
 
-    ``culprit`` is the change that caused its troubles, if one did. ``expected`` are the issue types for which an issue
-    should open, ``excused`` those for which one may.
+    ``culprit`` is the change that caused the troubles, or None. ``expected`` are the issue types for which an issue
+    must open, ``excused`` those for which one may.
     """
 
-    changes: tuple[Release | Flag, ...] = ()
+    changes: tuple[Rollout | Flag, ...] = ()
     troubles: tuple[Trouble, ...] = ()
     crowds: tuple[Crowd, ...] = ()
     quirk: Quirk = ""
-    culprit: Release | Flag | None = None
+    culprit: Rollout | Flag | None = None
     expected: tuple[str, ...] = ()
     excused: tuple[str, ...] = ()
     per_day: float | None = None
@@ -100,7 +100,7 @@ class Plot:
 
 @dataclass(frozen=True)
 class World:
-    """A plot, acted out by one product of some size, from one seed."""
+    """A plot for one product, with its size (pieces of feedback per day) and seed."""
 
     product: str
     scenario: str
@@ -112,33 +112,33 @@ class World:
 
 @dataclass(frozen=True)
 class Dice:
-    """What a scenario leaves to chance."""
+    """Random choices of a scenario."""
 
     rng: np.random.Generator
 
     def between(self, low: float, high: float) -> float:
-        """Any number between two."""
+        """Uniform random number."""
         return float(self.rng.uniform(low, high))
 
     def one_of(self, *choices: str) -> str:
-        """One of these, all as likely."""
+        """Uniform random choice."""
         return str(choices[self.rng.integers(len(choices))])
 
     def app(self) -> str:
-        """A platform whose versions people install."""
+        """Random app platform (versions are installed by users)."""
         return self.one_of("android", "ios")
 
-    def innocent_release(self) -> Release:
-        """A harmless release shortly before the onset: the first one that a hasty eye would blame."""
-        return Release(self.app(), -self.between(1, 20))
+    def innocent_release(self) -> Rollout:
+        """A harmless release 1 to 20 hours before the onset: the obvious wrong suspect."""
+        return Rollout(self.app(), -self.between(1, 20))
 
-    def breakage(self, release: Release | None, **details: float | None) -> Trouble:
-        """Some function fails, where a release runs or everywhere; customers complain and machines see it."""
+    def breakage(self, release: Rollout | None, **details: float | None) -> Trouble:
+        """A random function fails, where a release runs or everywhere; visible in complaints and telemetry."""
         issue_type = self.one_of(*BREAKABLE)
         return self.failure(issue_type, release, **details)
 
-    def failure(self, issue_type: str, release: Release | None, **details: float | None) -> Trouble:
-        """One function fails; unless said otherwise, strongly enough to be seen within a day or two."""
+    def failure(self, issue_type: str, release: Rollout | None, **details: float | None) -> Trouble:
+        """One function fails; by default strongly enough to be detectable within a day or two."""
         usual: dict[str, float | None] = {
             "lift": self.between(0.25, 0.8),
             "error_rate": self.between(0.05, 0.25),

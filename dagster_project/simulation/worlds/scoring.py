@@ -1,4 +1,4 @@
-"""The judge: what was decided of each world, against its truth."""
+"""Scoring: compare the decisions on each world with its truth."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from dagster_project.simulation.worlds.baselines import Alarms
-from dagster_project.simulation.worlds.simulate import Drawing
+from dagster_project.simulation.worlds.simulate import Simulation
 from dagster_project.simulation.worlds.timeline import DAYS_AFTER, DAYS_BEFORE
 
 _WARM_UP_DAYS = 7
 MONTHS_PER_WORLD = (DAYS_BEFORE + DAYS_AFTER - _WARM_UP_DAYS) / 30
-"""For how long a world could raise a false alarm, in product-months."""
+"""Observation time of a world for false alarms, in product-months."""
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What came of one world.
+class WorldOutcome:
+    """Score of one world.
 
-    ``delay_hours`` and ``complaints_before`` run from the onset to the first alarm of an expected type, None where none
-    came. ``names_culprit`` tells whether the last look named the change that was to blame (None: there is none).
-    ``blames_innocent`` tells whether some look named a change that was not; ``false_rollbacks`` counts those that it
-    even wanted undone, ``false_urgent`` issues of P1 or P2 for which there was no reason.
+    ``delay_hours`` and ``complaints_before`` run from the onset to the first alarm of an expected type; None if missed.
+    ``names_culprit`` is True if the last look named the guilty change (None: there is none). ``blames_innocent`` is
+    True if any look named another change; ``false_rollbacks`` counts those with ``rollback_supported``.
+    ``false_urgent`` counts issues of P1 or P2 without a reason in the plot.
     """
 
     scenario: str
@@ -37,10 +37,10 @@ class Outcome:
     false_urgent: int
 
 
-def judge(drawing: Drawing, own: pl.DataFrame) -> Outcome:
-    """One world's outcome from its issues at all looks (``stage.issues_at``)."""
-    world, plot, onset = drawing.world, drawing.world.plot, drawing.onset_at()
-    culprit = drawing.change_id(plot.culprit) if plot.culprit else None
+def score_world(simulation: Simulation, own: pl.DataFrame) -> WorldOutcome:
+    """Score one world from its issues at all looks (``runner.issues_at``)."""
+    world, plot, onset = simulation.world, simulation.world.plot, simulation.onset_at()
+    culprit = simulation.change_id(plot.culprit) if plot.culprit else None
     innocent = pl.col("suspect_release_id").is_not_null()
     if culprit:
         innocent = innocent & (pl.col("suspect_release_id") != culprit)
@@ -51,8 +51,8 @@ def judge(drawing: Drawing, own: pl.DataFrame) -> Outcome:
     reasonless = ~(pl.col("issue_type").is_in(reasons) & (pl.col("detected_at") >= onset - timedelta(hours=24)))
     urgent = own.filter(pl.col("status") == "open", pl.col("priority").is_in(["P1", "P2"]), reasonless)
     last = true.filter(pl.col("look") == pl.col("look").max(), pl.col("detected_at") == first) if true.height else true
-    caused = drawing.rows["feedback"].filter(pl.col("is_caused"), right_type)
-    return Outcome(
+    caused = simulation.rows["feedback"].filter(pl.col("is_caused"), right_type)
+    return WorldOutcome(
         scenario=world.scenario,
         must_fire=world.must_fire,
         delay_hours=None if first is None else (first - onset) / timedelta(hours=1),
@@ -64,29 +64,31 @@ def judge(drawing: Drawing, own: pl.DataFrame) -> Outcome:
     )
 
 
-def judge_all(drawings: Sequence[Drawing], issues: pl.DataFrame) -> list[Outcome]:
-    """Every world's outcome."""
-    return [judge(drawing, own) for drawing, own in each(drawings, issues)]
+def score_worlds(simulations: Sequence[Simulation], issues: pl.DataFrame) -> list[WorldOutcome]:
+    """Score every world."""
+    return [score_world(simulation, own) for simulation, own in each(simulations, issues)]
 
 
-def each(drawings: Sequence[Drawing], rows: pl.DataFrame) -> Iterator[tuple[Drawing, pl.DataFrame]]:
-    """Every world with its own rows of a mart."""
+def each(simulations: Sequence[Simulation], rows: pl.DataFrame) -> Iterator[tuple[Simulation, pl.DataFrame]]:
+    """Pair every world with its rows of a mart."""
     parts = {product: part for (product,), part in rows.group_by("product", maintain_order=True)}
-    for drawing in drawings:
-        yield drawing, parts.get(drawing.world.product, rows.clear())
+    for simulation in simulations:
+        yield simulation, parts.get(simulation.world.product, rows.clear())
 
 
-def judge_rival(drawing: Drawing, raised: Alarms) -> Outcome:
-    """A rival's outcome. It knows no issue types, so any alarm after the onset of something real is right."""
-    world, plot = drawing.world, drawing.world.plot
-    culprit = drawing.change_id(plot.culprit) if plot.culprit else None
+def score_rule_of_thumb(simulation: Simulation, raised: Alarms) -> WorldOutcome:
+    """Score a baseline detector. It knows no issue types, so any alarm after a real onset counts as right."""
+    world, plot = simulation.world, simulation.world.plot
+    culprit = simulation.change_id(plot.culprit) if plot.culprit else None
     real = bool(plot.expected or plot.excused)
     after = [(hour, blamed) for hour, blamed in zip(raised.hours, raised.blamed, strict=True) if hour >= 0]
-    reasonless = [hour for hour in raised.hours if hour > _WARM_UP_DAYS * 24 - drawing.onset and (hour < 0 or not real)]
+    reasonless = [
+        hour for hour in raised.hours if hour > _WARM_UP_DAYS * 24 - simulation.onset and (hour < 0 or not real)
+    ]
     first = raised.first_after if plot.expected else None
-    caused = drawing.rows["feedback"].filter(pl.col("is_caused"), pl.col("issue_type").is_in(plot.expected))
-    known = caused.filter(pl.col("known_at") <= drawing.instant(first or 0.0))
-    return Outcome(
+    caused = simulation.rows["feedback"].filter(pl.col("is_caused"), pl.col("issue_type").is_in(plot.expected))
+    known = caused.filter(pl.col("known_at") <= simulation.instant(first or 0.0))
+    return WorldOutcome(
         scenario=world.scenario,
         must_fire=world.must_fire,
         delay_hours=first,

@@ -1,4 +1,4 @@
-"""One world drawn: its course, and the rows that it leaves in the lake."""
+"""Simulation of one world: its timeline, and its rows per lake table."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from functools import cached_property
 import polars as pl
 
 from dagster_project.simulation.worlds import changes, feedback, telemetry
-from dagster_project.simulation.worlds.timeline import Course
+from dagster_project.simulation.worlds.timeline import Timeline
 
 
 @dataclass
-class Drawing(Course):
-    """A world's course and its rows; ``label_errors`` is the share of labels that are wrong at random."""
+class Simulation(Timeline):
+    """A world's timeline and rows; ``label_errors`` is the share of random label errors, 0-1."""
 
     label_errors: float = 0.0
 
     @cached_property
     def rows(self) -> dict[str, pl.DataFrame]:
-        """By lake table, the columns that matter; feedback carries its label. Drawn all at once, from one stream."""
+        """Rows by lake table (relevant columns; feedback carries its label), drawn from one stream in this order."""
         drawn = {
             "feedback": feedback.feedback(self, self.label_errors),
             "releases": changes.releases(self),

@@ -1,6 +1,6 @@
-"""The course of a world: its clock, its releases and who runs which, how strong its troubles are, how big its crowds.
+"""Timeline of a world: clock, releases and their adoption, strength of troubles, size of crowds.
 
-Time is a grid of whole hours; arrays have one entry per hour of the story, shape (hours,) unless said otherwise.
+Time is a grid of whole hours; arrays have one entry per hour, shape (hours,), unless noted.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ import polars as pl
 
 from dagster_project.lake_tables import INSTANT
 from dagster_project.simulation.shop.story import HOURS_OF_DAY, PLATFORMS, WEEKDAYS, updated
-from dagster_project.simulation.worlds.scenario import Flag, Release, Trouble, World
+from dagster_project.simulation.worlds.scenario import Flag, Rollout, Trouble, World
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
-"""A Monday; every story begins then."""
+"""Start of every timeline, a Monday."""
 DAYS_BEFORE, DAYS_AFTER = 30, 6
 HOURS = (DAYS_BEFORE + DAYS_AFTER) * 24
 
 
 @dataclass
-class Course:
-    """How one world goes: its clock, its releases and who runs which, its troubles and its crowds."""
+class Timeline:
+    """Clock, releases, adoption, troubles and crowds of one world."""
 
     world: World
 
@@ -38,21 +38,21 @@ class Course:
         self.releases = self._scheduled()
 
     def instant(self, hour: float) -> datetime:
-        """The instant so many hours after the onset, to the second."""
+        """Instant at an hour relative to the onset, to the second."""
         return START + timedelta(seconds=round((self.onset + hour) * 3600))
 
     def onset_at(self) -> datetime:
-        """When the scenario's event begins."""
+        """Onset: instant at which the scenario's event begins."""
         return self.instant(0)
 
     @cached_property
     def hours(self) -> Floats:
-        """The middle of each hour, in hours from the onset."""
+        """Middle of each hour, relative to the onset."""
         return np.arange(HOURS, dtype=np.float64) + 0.5 - np.float64(self.onset)
 
-    def _scheduled(self) -> tuple[tuple[str, Release], ...]:
-        """Every release with its version, oldest first: the plot's, and a harmless one a week on each platform."""
-        own = [change for change in self.world.plot.changes if isinstance(change, Release)]
+    def _scheduled(self) -> tuple[tuple[str, Rollout], ...]:
+        """All releases with their versions, oldest first: the plot's, and a harmless one a week per platform."""
+        own = [change for change in self.world.plot.changes if isinstance(change, Rollout)]
         weekly = []
         for platform in PLATFORMS:
             phase = float(self.rng.uniform(0, 168))
@@ -60,23 +60,23 @@ class Course:
                 hour = week * 168 + phase
                 near = any(abs(one.hour - hour) < 72 for one in own if one.platform == platform)
                 if hour < DAYS_AFTER * 24 and not near:
-                    weekly.append(Release(platform, hour))
+                    weekly.append(Rollout(platform, hour))
         ordered = sorted([*weekly, *own], key=lambda one: (one.platform, one.hour))
         return tuple((f"{20 + number // 10}.{number % 10}", one) for number, one in enumerate(ordered))
 
-    def change_id(self, change: Release | Flag) -> str:
-        """The id under which the decisions know a change of the plot."""
+    def change_id(self, change: Rollout | Flag) -> str:
+        """Change id of a change of the plot, as the marts have it."""
         if isinstance(change, Flag):
             return f"{change.key}@{self.instant(change.hour):%Y-%m-%d %H:%M}"
         return f"{self.world.product}:{self.version_of(change)}"
 
-    def version_of(self, release: Release) -> str:
-        """The version that a release brought."""
+    def version_of(self, release: Rollout) -> str:
+        """Version of a release."""
         return next(version for version, one in self.releases if one is release)
 
     @cached_property
     def adoption(self) -> dict[str, tuple[tuple[str, ...], Floats]]:
-        """Per platform its versions and the share of people on each, shape (hours, versions); see the shop's story."""
+        """Versions per platform and the share of users on each, shape (hours, versions); see ``shop/story.py``."""
         adoption = {}
         for platform in PLATFORMS:
             own = [(version, one) for version, one in self.releases if one.platform == platform]
@@ -92,7 +92,7 @@ class Course:
         return adoption
 
     def strength(self, trouble: Trouble) -> Floats:
-        """How strongly a trouble acts where it acts, by hour, 0 to 1."""
+        """Strength of a trouble by hour, 0 to 1, where it acts."""
         since = self.hours - trouble.start
         level = (since > 0) & (self.hours < (trouble.end if trouble.end is not None else np.inf))
         grown = np.clip(since / trouble.grows, 0, 1) if trouble.grows else np.ones(HOURS)
@@ -100,7 +100,7 @@ class Course:
         return strength
 
     def share(self, trouble: Trouble) -> Floats:
-        """The share of its platform's people whom a trouble can reach, by hour."""
+        """Share of the platform's users that a trouble can affect, by hour."""
         if trouble.release is None:
             return np.ones(HOURS)
         versions, shares = self.adoption[trouble.release.platform]
@@ -108,7 +108,7 @@ class Course:
 
     @cached_property
     def crowd(self) -> Floats:
-        """People, 1.0 on average when quiet: day and night, weekdays, slow growth, crowds."""
+        """Relative traffic by hour, mean 1.0 without crowds: time of day, weekday, growth, crowds."""
         number = np.arange(HOURS)
         level: Floats = HOURS_OF_DAY[number % 24] / HOURS_OF_DAY.mean() * np.array(WEEKDAYS)[number // 24 % 7]
         level = level * (1 + 0.001 * number / 24)
@@ -120,5 +120,5 @@ class Course:
 
 
 def instants(microseconds: Ints) -> pl.Series:
-    """Instants from microseconds since the story's start."""
+    """Instants from microseconds since ``START``."""
     return pl.Series(microseconds + int(START.timestamp()) * 1_000_000).cast(INSTANT)

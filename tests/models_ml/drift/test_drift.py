@@ -18,7 +18,7 @@ from models_ml.drift import (
     Corpus,
     Judged,
     Kind,
-    Reading,
+    Predictions,
     changes,
     compare,
     estimate_accuracy,
@@ -47,9 +47,9 @@ def corpus_of(count: int, seed: int, shares: tuple[float, float, float] = (0.3, 
     vectors = centres[[list(TOPICS).index(name) for name in types]] + rng.normal(size=(count, 48))
     unit = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
     confidences = rng.beta(6, 2, size=count)
-    reading = Reading(np.array(types), confidences, confidences < 0.4)
+    predictions = Predictions(np.array(types), confidences, confidences < 0.4)
     languages = random.choices(["en", "de"], weights=[9, 1], k=count)
-    return Corpus.measure(texts, reading, unit, languages=languages, known_words=KNOWN)
+    return Corpus.measure(texts, predictions, unit, languages=languages, known_words=KNOWN)
 
 
 def halves(corpus: Corpus) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -60,7 +60,7 @@ def halves(corpus: Corpus) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
 def changed(corpus: Corpus, kind: Kind) -> Corpus:
     """The second half with one property, and that one alone, shifted plainly."""
     after = np.arange(len(corpus.texts)) >= len(corpus.texts) // 2
-    reading = corpus.reading
+    predictions = corpus.predictions
     some = after & (np.random.default_rng(5).random(len(after)) < 0.5)
     match kind:
         case "length":
@@ -84,11 +84,11 @@ def changed(corpus: Corpus, kind: Kind) -> Corpus:
             moved = corpus.embeddings + 0.1 * after[:, np.newaxis]
             return replace(corpus, embeddings=moved.astype(np.float32))
         case "issue_type":
-            return replace(corpus, reading=replace(reading, types=np.where(some, "other", reading.types)))
+            return replace(corpus, predictions=replace(predictions, types=np.where(some, "other", predictions.types)))
         case "confidence":
-            return replace(corpus, reading=replace(reading, confidences=reading.confidences - 0.15 * after))
+            return replace(corpus, predictions=replace(predictions, confidences=predictions.confidences - 0.15 * after))
         case "abstention":
-            return replace(corpus, reading=replace(reading, abstained=reading.abstained | some))
+            return replace(corpus, predictions=replace(predictions, abstained=predictions.abstained | some))
 
 
 # --- the verdict
@@ -229,9 +229,11 @@ def test_windows_that_lie_apart_are_told_apart() -> None:
 
 
 def test_a_text_is_measured_as_people_would() -> None:
-    reading = Reading(np.array(["other"] * 3), np.full(3, 0.5), np.zeros(3, dtype=np.bool_))
+    predictions = Predictions(np.array(["other"] * 3), np.full(3, 0.5), np.zeros(3, dtype=np.bool_))
     texts = ["App CRASHES, app crashes!", "🙃 12", "wibble crash"]
-    corpus = Corpus.measure(texts, reading, np.zeros((3, 2), dtype=np.float32), known_words={"app", "crashes", "crash"})
+    corpus = Corpus.measure(
+        texts, predictions, np.zeros((3, 2), dtype=np.float32), known_words={"app", "crashes", "crash"}
+    )
     assert corpus.vocabulary == ("app", "crash", "crashes", "wibble")
     assert corpus.words.toarray().tolist() == [[1, 0, 1, 0], [0, 0, 0, 0], [0, 1, 0, 1]]
     assert corpus.unknown_words.tolist() == [0.0, 0.0, 0.5]
@@ -242,8 +244,10 @@ def test_a_text_is_measured_as_people_would() -> None:
 @EXACT
 @given(st.lists(st.text(max_size=30), min_size=1, max_size=8))
 def test_any_text_can_be_measured(texts: list[str]) -> None:
-    reading = Reading(np.array(["other"] * len(texts)), np.full(len(texts), 0.5), np.zeros(len(texts), dtype=np.bool_))
-    corpus = Corpus.measure(texts, reading, np.zeros((len(texts), 2), dtype=np.float32), known_words=KNOWN)
+    predictions = Predictions(
+        np.array(["other"] * len(texts)), np.full(len(texts), 0.5), np.zeros(len(texts), dtype=np.bool_)
+    )
+    corpus = Corpus.measure(texts, predictions, np.zeros((len(texts), 2), dtype=np.float32), known_words=KNOWN)
     for values in (corpus.non_letters, corpus.unknown_words):
         assert ((values >= 0) & (values <= 1)).all()
 
@@ -254,8 +258,8 @@ def test_any_text_can_be_measured(texts: list[str]) -> None:
 def answers(count: int, seed: int, overconfidence: float = 0.0) -> tuple[Corpus, Judged]:
     """Answers that are right as often as their confidence says, less the overconfidence."""
     corpus = corpus_of(count, seed)
-    confidences = corpus.reading.confidences
-    corpus = replace(corpus, reading=replace(corpus.reading, abstained=np.zeros(count, dtype=np.bool_)))
+    confidences = corpus.predictions.confidences
+    corpus = replace(corpus, predictions=replace(corpus.predictions, abstained=np.zeros(count, dtype=np.bool_)))
     right = np.random.default_rng(seed + 1).random(count) < confidences - overconfidence
     return corpus, Judged(confidences, right)
 
@@ -285,14 +289,14 @@ def test_fewer_answers_are_known_less_well() -> None:
 def test_the_estimate_is_the_mean_confidence_of_what_was_answered() -> None:
     corpus = corpus_of(300, seed=4)
     estimate = estimate_accuracy(corpus, np.arange(300), answers(300, 1)[1])
-    answered = corpus.reading.confidences[~corpus.reading.abstained]
+    answered = corpus.predictions.confidences[~corpus.predictions.abstained]
     assert estimate.accuracy == pytest.approx(answered.mean())
     assert estimate.answered == len(answered) < 300
 
 
 def test_without_answers_there_is_no_estimate() -> None:
     corpus = corpus_of(100, seed=1)
-    silent = replace(corpus, reading=replace(corpus.reading, abstained=np.ones(100, dtype=np.bool_)))
+    silent = replace(corpus, predictions=replace(corpus.predictions, abstained=np.ones(100, dtype=np.bool_)))
     nothing = estimate_accuracy(silent, np.arange(100), answers(100, 1)[1])
     assert (nothing.answered, nothing.coverage, nothing.accuracy, nothing.low) == (0, 0.0, None, None)
 
@@ -315,10 +319,10 @@ def test_the_parts_of_a_change_add_up_to_the_whole(seed: int, names: int) -> Non
 def test_the_group_that_lost_its_confidence_comes_first_and_is_put_into_words() -> None:
     corpus = corpus_of(1_000, seed=5)
     before, after = halves(corpus)
-    crashes = (corpus.reading.types == "app_crash") & (np.arange(1_000) >= 500)
-    confidences = np.where(crashes, 0.5, corpus.reading.confidences)
-    corpus = replace(corpus, reading=replace(corpus.reading, confidences=confidences))
-    first = changes(corpus, before, after, corpus.reading.types.tolist())[0]
+    crashes = (corpus.predictions.types == "app_crash") & (np.arange(1_000) >= 500)
+    confidences = np.where(crashes, 0.5, corpus.predictions.confidences)
+    corpus = replace(corpus, predictions=replace(corpus.predictions, confidences=confidences))
+    first = changes(corpus, before, after, corpus.predictions.types.tolist())[0]
     assert first.group == "app_crash"
     assert first.effect < first.high < 0
     sentence = explain.change_sentence(first)
@@ -338,9 +342,11 @@ def test_a_group_that_is_new_has_no_confidence_before() -> None:
 
 def test_more_of_what_the_model_is_unsure_about_costs_accuracy() -> None:
     corpus = corpus_of(2_000, seed=7)
-    unsure = corpus.reading.types == "shipping_delivery"
+    unsure = corpus.predictions.types == "shipping_delivery"
     confidences = np.where(unsure, 0.45, 0.9)
-    corpus = replace(corpus, reading=replace(corpus.reading, confidences=confidences, abstained=confidences < 0))
+    corpus = replace(
+        corpus, predictions=replace(corpus.predictions, confidences=confidences, abstained=confidences < 0)
+    )
     rows = np.arange(2_000)
     before, after = rows[~unsure], rows
     effect = explain.accuracy_effect(corpus, "issue_type", before, after, [""] * 2_000)
@@ -363,7 +369,7 @@ def test_every_finding_has_one_plain_sentence(kind: Kind) -> None:
 def test_topics_are_named_by_their_own_words() -> None:
     corpus = corpus_of(600, seed=9)
     named = explain.topics(corpus, np.arange(600))
-    for topic, issue_type in zip(named, corpus.reading.types, strict=True):
+    for topic, issue_type in zip(named, corpus.predictions.types, strict=True):
         words = set(topic.split(" · "))
         assert len(words & set(TOPICS[issue_type])) >= 2
 

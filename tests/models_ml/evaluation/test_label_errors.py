@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from models_ml.evaluation.label_errors import Suspicion, TooFewTextsError, find, main
+from models_ml.evaluation.label_errors import Suspicion, TooFewTextsError, find_label_errors, main
 from models_ml.golden.golden_set import GOLDEN, GoldenSet, GoldenText, load_golden
 
 TYPES = ("app_crash", "shipping_delivery", "pricing_expectation", "login_account")
@@ -43,7 +43,7 @@ def wrong(planted: dict[str, str]) -> GoldenSet:
 
 @pytest.fixture(scope="module")
 def found(wrong: GoldenSet) -> list[Suspicion]:
-    return find(wrong)
+    return find_label_errors(wrong)
 
 
 def test_planted_errors_are_the_first_to_be_suspected(found: list[Suspicion], planted: dict[str, str]) -> None:
@@ -63,13 +63,13 @@ def test_a_suspicion_tells_text_given_type_and_how_strange_it_is(found: list[Sus
 
 def test_the_same_texts_raise_the_same_suspicions(found: list[Suspicion], wrong: GoldenSet) -> None:
     said: list[str] = []
-    assert find(wrong, progress=said.append) == found
+    assert find_label_errors(wrong, progress=said.append) == found
     assert said[0] == "fold 1 of 5: 12 texts are judged by what 48 others teach"
 
 
 def test_a_type_with_fewer_texts_than_folds_is_told(wrong: GoldenSet) -> None:
     with pytest.raises(TooFewTextsError, match=r"has 1[0-9] texts, too few for 20 folds; use fewer folds"):
-        find(wrong, folds=20)
+        find_label_errors(wrong, folds=20)
 
 
 def write(folder: Path, texts: tuple[GoldenText, ...]) -> Path:

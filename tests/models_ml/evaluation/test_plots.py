@@ -9,19 +9,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models_ml.evaluation.plots import Bin, Outcome, bins, reliability, risk_coverage, risk_coverage_curve
+from models_ml.evaluation.plots import Bin, ScoredAnswers, bins, reliability, risk_coverage, risk_coverage_curve
 from models_ml.model.metrics import expected_calibration_error
 
 
-def outcome(pairs: list[tuple[float, bool]], answered: list[bool] | None = None) -> Outcome:
+def outcome(pairs: list[tuple[float, bool]], answered: list[bool] | None = None) -> ScoredAnswers:
     confidence, right = zip(*pairs, strict=True)
-    return Outcome(np.array(confidence), np.array(right), None if answered is None else np.array(answered))
+    return ScoredAnswers(np.array(confidence), np.array(right), None if answered is None else np.array(answered))
 
 
-def drawn(seed: int, texts: int = 300) -> Outcome:
+def drawn(seed: int, texts: int = 300) -> ScoredAnswers:
     rng = np.random.default_rng(seed)
     confidence = rng.random(texts)
-    return Outcome(confidence, rng.random(texts) < confidence, confidence > 0.4)
+    return ScoredAnswers(confidence, rng.random(texts) < confidence, confidence > 0.4)
 
 
 MODELS = {"this classifier": drawn(1), "key & words <only>": drawn(2), "TF-IDF": drawn(3)}
@@ -74,7 +74,7 @@ def test_bins_hold_mean_confidence_and_accuracy() -> None:
 
 @given(OUTCOMES)
 @OFTEN
-def test_the_bins_gaps_sum_to_the_calibration_error(some: Outcome) -> None:
+def test_the_bins_gaps_sum_to_the_calibration_error(some: ScoredAnswers) -> None:
     gaps = sum(one.texts * abs(one.confidence - one.accuracy) for one in bins(some)) / len(some.right)
     assert gaps == pytest.approx(expected_calibration_error(some.confidence, some.right))
 
@@ -88,7 +88,7 @@ def test_the_curve_drops_the_least_confident_first() -> None:
 
 @given(OUTCOMES)
 @OFTEN
-def test_the_curve_starts_with_everything_answered_and_splits_no_equals(some: Outcome) -> None:
+def test_the_curve_starts_with_everything_answered_and_splits_no_equals(some: ScoredAnswers) -> None:
     abstained, accuracy = risk_coverage_curve(some)
     assert abstained[0] == 0
     assert accuracy[0] == pytest.approx(some.right.mean())
@@ -102,6 +102,6 @@ def test_the_curve_starts_with_everything_answered_and_splits_no_equals(some: Ou
 
 def test_an_outcome_is_taken_from_probabilities() -> None:
     probabilities = np.array([[0.7, 0.2, 0.1], [0.3, 0.3, 0.4]])
-    found = Outcome.of(probabilities, np.array([0, 1]))
+    found = ScoredAnswers.of(probabilities, np.array([0, 1]))
     assert found.confidence.tolist() == [0.7, 0.4]
     assert found.right.tolist() == [True, False]

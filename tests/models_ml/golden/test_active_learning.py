@@ -19,7 +19,7 @@ from models_ml.golden.active_learning import (
     Chosen,
     add_labelled,
     choose,
-    doubted_first,
+    rejected_first,
     split_of,
     write_queue,
 )
@@ -113,14 +113,14 @@ def test_the_reason_names_the_guess_and_the_weakness() -> None:
 
 def test_what_people_doubted_comes_first_and_takes_half_of_the_queue() -> None:
     texts = [f"{letter}lpha {letter}ravo {letter}harlie" for letter in "bcdfghjklmnpqrstvw"]
-    sure = [candidate(number, text, 0.99, doubted="jo said no") for number, text in enumerate(texts[:9])]
+    sure = [candidate(number, text, 0.99, rejection="jo said no") for number, text in enumerate(texts[:9])]
     unsure = [candidate(20 + number, text, 0.2) for number, text in enumerate(texts[9:])]
-    chosen = doubted_first([*unsure, *sure], {}, None, [], 5)
-    assert [bool(one.candidate.doubted) for one in chosen] == [True, True, True, False, False]
+    chosen = rejected_first([*unsure, *sure], {}, None, [], 5)
+    assert [bool(one.candidate.rejection) for one in chosen] == [True, True, True, False, False]
     assert chosen[0].reason == "jo said no; guessed app_crash (0.99), then performance (0.02)"
-    assert len(doubted_first(unsure, {}, None, [], 5)) == 5
+    assert len(rejected_first(unsure, {}, None, [], 5)) == 5
     copy = candidate(40, sure[0].text, 0.1)
-    assert [one.candidate for one in doubted_first([copy, sure[0]], {}, None, [], 5)] == [sure[0]]
+    assert [one.candidate for one in rejected_first([copy, sure[0]], {}, None, [], 5)] == [sure[0]]
 
 
 # --- labels

@@ -1,15 +1,11 @@
 from __future__ import annotations
 
-import csv
-from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from models_ml.golden.golden_set import GOLDEN, SPLITS, GoldenSetError, load_golden
-from models_ml.taxonomy import ISSUE_TYPES
+from models_ml.golden.golden_set import GOLDEN, GoldenSetError, load_golden
 
-TAXONOMY = Path(__file__).parents[3] / "dbt_project" / "seeds" / "taxonomy.csv"
 HEADER = "text_id,text,channel,language,issue_type,secondary_type,sentiment,split,note\n"
 ROW = "t1,It crashes,app_review,en,app_crash,,negative,train,\n"
 
@@ -19,23 +15,8 @@ def written(folder: Path, content: str) -> Path:
     return folder
 
 
-def test_the_classes_are_those_of_the_taxonomy() -> None:
-    with TAXONOMY.open(encoding="utf-8") as rows:
-        assert tuple(row["issue_type"] for row in csv.DictReader(rows)) == ISSUE_TYPES
-
-
-def test_every_type_has_enough_texts_in_every_split() -> None:
-    golden = load_golden()
-    counts = {split: Counter(text.issue_type for text in golden.split(split)) for split in SPLITS}
-    assert min(counts["train"][name] for name in ISSUE_TYPES) >= 12
-    assert min(counts["calibration"][name] for name in ISSUE_TYPES) >= 4
-    assert min(counts["evaluation"][name] for name in ISSUE_TYPES) >= 8
-
-
-def test_all_channels_and_several_languages_are_there() -> None:
-    golden = load_golden()
-    assert len({text.channel for text in golden.texts}) == 7
-    assert {"en", "de", "es", "fr", "pt"} <= {text.language for text in golden.texts}
+def test_several_languages_are_there() -> None:
+    assert {"en", "de", "es", "fr", "pt"} <= {text.language for text in load_golden().texts}
 
 
 def test_the_golden_set_is_documented() -> None:

@@ -120,5 +120,5 @@ def test_any_text_gives_one_valid_prediction(classifier: Classifier, texts: list
 
 
 def test_the_head_is_plain_numbers(classifier: Classifier) -> None:
-    assert classifier.taught.types.coefficients.shape == (len(ISSUE_TYPES), 384)
-    assert np.isfinite(classifier.taught.types.coefficients).all()
+    assert classifier.heads.types.coefficients.shape == (len(ISSUE_TYPES), 384)
+    assert np.isfinite(classifier.heads.types.coefficients).all()

@@ -6,21 +6,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models_ml.model.classifier import Classifier
-from models_ml.model.sentiment import FEELINGS, combine, feeling_score
+from models_ml.model.sentiment import POLARITIES, combine, polarity_score
 
 SCORES = st.none() | st.floats(-1, 1)
 
 
 def test_stars_move_the_words_and_do_not_outvote_them() -> None:
-    assert combine(-0.9, 5, None).feeling == "negative"
-    assert combine(0.9, 1, None).feeling == "positive"
-    assert combine(-0.1, 1, None).feeling == "negative"
-    assert combine(-0.1, 4, None).feeling == "neutral"
+    assert combine(-0.9, 5, None).polarity == "negative"
+    assert combine(0.9, 1, None).polarity == "positive"
+    assert combine(-0.1, 1, None).polarity == "negative"
+    assert combine(-0.1, 4, None).polarity == "neutral"
 
 
 def test_words_that_cannot_be_read_leave_it_to_the_stars() -> None:
-    assert combine(None, 1, None).feeling == "negative"
-    assert combine(None, None, 10).feeling == "positive"
+    assert combine(None, 1, None).polarity == "negative"
+    assert combine(None, None, 10).polarity == "positive"
     assert combine(None, None, None) == combine(0.0, None, None)
 
 
@@ -30,9 +30,9 @@ def test_the_score_is_between_minus_one_and_one_and_agrees_with_the_feeling(
 ) -> None:
     said = combine(words, rating, nps)
     assert -1 <= said.score <= 1
-    assert said.feeling in FEELINGS
-    assert (said.feeling == "negative") == (said.score <= -0.25)
-    assert (said.feeling == "positive") == (said.score >= 0.25)
+    assert said.polarity in POLARITIES
+    assert (said.polarity == "negative") == (said.score <= -0.25)
+    assert (said.polarity == "positive") == (said.score >= 0.25)
 
 
 @given(st.floats(-1, 1), st.floats(1, 5), st.floats(1, 5))
@@ -42,9 +42,9 @@ def test_more_stars_never_make_it_worse(words: float, one: float, other: float) 
 
 
 def test_the_score_is_how_much_likelier_positive_is_than_negative() -> None:
-    assert feeling_score(np.log([0.7, 0.2, 0.1])) == pytest.approx(-0.6)
-    assert feeling_score(np.log([0.1, 0.2, 0.7])) == pytest.approx(0.6)
-    assert feeling_score(np.array([900.0, 0, 900.0])) == 0
+    assert polarity_score(np.log([0.7, 0.2, 0.1])) == pytest.approx(-0.6)
+    assert polarity_score(np.log([0.1, 0.2, 0.7])) == pytest.approx(0.6)
+    assert polarity_score(np.array([900.0, 0, 900.0])) == 0
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ Edit = Callable[[str, random.Random], str]
 
 
 def answers(stream: Sequence[tuple[str, bytes | None]]) -> list[str | None]:
-    """What new clusters say of texts that come one second after the other."""
+    """Clusters of texts that come one second apart."""
     clusters = Clusters()
     return [clusters.add(key, known, START + timedelta(seconds=at)) for at, (key, known) in enumerate(stream)]
 

@@ -13,9 +13,9 @@ from models_ml.golden.golden_set import load_golden
 from models_ml.taxonomy import ISSUE_TYPES
 from models_ml.text.language import LANGUAGES
 from models_ml.text.preprocess import MAX_CHARACTERS
-from models_ml.text.rules import RULES, Rule, Rules, RulesError, Verdict, fold, load_rules
+from models_ml.text.rules import RULES, Rules, RulesError, RuleVerdict, TextRule, fold, load_rules
 
-SILENT = Verdict("", "", (), ())
+SILENT = RuleVerdict("", "", (), ())
 COMPLAINTS = [name for name in ISSUE_TYPES if name not in ("feature_request", "praise", "other")]
 SHIPPED = load_rules()
 
@@ -46,20 +46,20 @@ def rules(folder: Path, *entries: str, head: str = "confidence: 0.9\nrules:\n") 
     return load_rules(path)
 
 
-def cases(kind: str) -> list[tuple[Rule, str]]:
+def cases(kind: str) -> list[tuple[TextRule, str]]:
     return [(rule, text) for rule in SHIPPED.rules for text in getattr(rule, kind)]
 
 
 @pytest.mark.parametrize(("rule", "text"), cases("examples"))
-def test_a_rule_does_to_each_of_its_examples_what_it_says(rule: Rule, text: str) -> None:
+def test_a_rule_does_to_each_of_its_examples_what_it_says(rule: TextRule, text: str) -> None:
     assert rule.matches(fold(text))
-    verdicts = [SHIPPED.judge(text, code) for code in rule.languages]
+    verdicts = [SHIPPED.apply(text, code) for code in rule.languages]
     done = {name for one in verdicts for name in (one.forced, *one.also, *(dict(one.vetoed)))}
     assert done.issuperset(rule.types)
 
 
 @pytest.mark.parametrize(("rule", "text"), cases("counterexamples"))
-def test_a_rule_keeps_silent_on_each_of_its_counterexamples(rule: Rule, text: str) -> None:
+def test_a_rule_keeps_silent_on_each_of_its_counterexamples(rule: TextRule, text: str) -> None:
     assert not rule.matches(fold(text))
 
 
@@ -71,7 +71,7 @@ def test_every_complaint_can_be_forced_in_every_language_of_the_rules() -> None:
 
 
 def test_forcing_rules_are_as_precise_on_the_calibration_texts_as_the_file_says() -> None:
-    verdicts = [(text, SHIPPED.judge(text.text, text.language)) for text in load_golden().split("calibration")]
+    verdicts = [(text, SHIPPED.apply(text.text, text.language)) for text in load_golden().split("calibration")]
     forced = [verdict.forced == text.issue_type for text, verdict in verdicts if verdict.forced]
     wrong, error = len(forced) - sum(forced), 1 - SHIPPED.confidence
     assert len(forced) >= 50
@@ -85,7 +85,7 @@ def test_forcing_rules_are_as_precise_on_the_calibration_texts_as_the_file_says(
 def test_in_the_languages_that_the_classifier_does_not_read_rules_decide_nearly_half_of_the_complaints() -> None:
     texts = [text for text in load_golden().split("calibration") if text.language in ("de", "es", "fr", "pt")]
     complaints = [text for text in texts if text.issue_type in COMPLAINTS]
-    decided = [text for text in complaints if SHIPPED.judge(text.text, text.language).forced]
+    decided = [text for text in complaints if SHIPPED.apply(text.text, text.language).forced]
     assert len(decided) >= 0.45 * len(complaints)
 
 
@@ -112,30 +112,30 @@ def test_in_the_languages_that_the_classifier_does_not_read_rules_decide_nearly_
     ],
 )
 def test_obvious_texts_are_forced_and_no_others(text: str, code: str, forced: str) -> None:
-    assert SHIPPED.judge(text, code).forced == forced
+    assert SHIPPED.apply(text, code).forced == forced
 
 
 def test_the_first_rule_names_the_type_and_later_ones_further_complaints(tmp_path: Path) -> None:
     both = "It is slow, and then: crash"
-    assert rules(tmp_path, CRASHES, SLOW).judge(both, "en") == Verdict("app_crash", "crashes", (), ("performance",))
-    assert rules(tmp_path, SLOW, CRASHES).judge(both, "en") == Verdict("performance", "slow", (), ("app_crash",))
+    assert rules(tmp_path, CRASHES, SLOW).apply(both, "en") == RuleVerdict("app_crash", "crashes", (), ("performance",))
+    assert rules(tmp_path, SLOW, CRASHES).apply(both, "en") == RuleVerdict("performance", "slow", (), ("app_crash",))
 
 
 def test_a_vetoed_type_is_not_forced_wherever_the_veto_stands(tmp_path: Path) -> None:
     vetoed = (("app_crash", "market"), ("performance", "market"))
-    assert rules(tmp_path, CRASHES, MARKET).judge("market crash", "en") == Verdict("", "", vetoed, ())
+    assert rules(tmp_path, CRASHES, MARKET).apply("market crash", "en") == RuleVerdict("", "", vetoed, ())
 
 
 def test_a_rule_is_for_its_languages_and_for_texts_of_unknown_language(tmp_path: Path) -> None:
     one = rules(tmp_path, CRASHES)
-    assert one.judge("crash", "en").forced == one.judge("crash", "und").forced == "app_crash"
-    assert one.judge("crash", "de") == SILENT
+    assert one.apply("crash", "en").forced == one.apply("crash", "und").forced == "app_crash"
+    assert one.apply("crash", "de") == SILENT
 
 
 def test_where_the_language_is_unknown_an_exception_in_one_holds_for_the_others(tmp_path: Path) -> None:
     two = rules(tmp_path, CRASHES, ABSTURZ)
-    assert two.judge("never crashes", "de").forced == "app_crash"
-    assert two.judge("never crashes", "und") == SILENT
+    assert two.apply("never crashes", "de").forced == "app_crash"
+    assert two.apply("never crashes", "und") == SILENT
 
 
 @pytest.mark.parametrize(
@@ -160,8 +160,8 @@ def test_a_megabyte_is_cut_before_a_pattern_sees_it() -> None:
 @given(st.text() | st.text(alphabet="acehinrstuz '’.,ß\u0301İ\ud800"), st.sampled_from([*LANGUAGES, "und", "xx"]))
 @settings(derandomize=True, max_examples=150, deadline=None)
 def test_any_text_gets_a_verdict_and_always_the_same(text: str, code: str) -> None:
-    verdict = SHIPPED.judge(text, code)
-    assert verdict == SHIPPED.judge(text, code)
+    verdict = SHIPPED.apply(text, code)
+    assert verdict == SHIPPED.apply(text, code)
     assert verdict.forced in ("", *ISSUE_TYPES)
     assert bool(verdict.forced) == bool(verdict.forced_by)
     assert verdict.forced not in (*verdict.also, *(dict(verdict.vetoed) or ["praise is no type here"]))
@@ -172,7 +172,7 @@ def test_any_text_gets_a_verdict_and_always_the_same(text: str, code: str) -> No
 @settings(derandomize=True, max_examples=7, deadline=None)
 def test_repeating_itself_gains_a_text_no_time(words: str) -> None:
     begun = time.process_time()
-    SHIPPED.judge(words * 10_000, "und")
+    SHIPPED.apply(words * 10_000, "und")
     assert time.process_time() - begun < 2  # it takes a fiftieth; nested repetition would take for ever
 
 
@@ -229,8 +229,8 @@ def test_a_missing_file_is_said_to_be_missing(tmp_path: Path) -> None:
 def test_words_stand_in_for_pieces_of_patterns_and_for_each_other(tmp_path: Path) -> None:
     head = "confidence: 0.9\nwords:\n  not: never|no\n  bad: <not> good\nrules:\n"
     one = rules(tmp_path, CRASHES.replace("- crash\n", "- it is <bad>\n"), head=head)
-    assert one.judge("It is no good", "en").forced == "app_crash"
-    assert one.judge("It is good", "en") == SILENT
+    assert one.apply("It is no good", "en").forced == "app_crash"
+    assert one.apply("It is good", "en") == SILENT
 
 
 def test_the_hash_follows_what_can_change_a_verdict_and_nothing_else(tmp_path: Path) -> None:

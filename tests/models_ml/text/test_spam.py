@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models_ml.golden.golden_set import load_golden
-from models_ml.text.spam import Spam, judge
+from models_ml.text.spam import Spam, detect
 
 SPAM = [
     ("self_promotion", "Check out my channel GamerKid99 for daily videos!!"),
@@ -90,26 +90,26 @@ SPAM_IN_THE_GOLDEN_SET = {"asdfgh", "qwertyuiop", "subscribe to my channel pleas
 
 @pytest.mark.parametrize(("reason", "text"), SPAM)
 def test_spam_is_told_with_its_reason(reason: str, text: str) -> None:
-    assert judge(text) == Spam(True, reason)
+    assert detect(text) == Spam(True, reason)
 
 
 @pytest.mark.parametrize("text", CUSTOMERS)
 def test_a_customer_is_no_spammer(text: str) -> None:
-    assert judge(text) == Spam(False, "")
+    assert detect(text) == Spam(False, "")
 
 
 def test_in_the_golden_set_only_what_is_spam_is_flagged() -> None:
-    assert {one.text for one in load_golden().texts if judge(one.text).is_spam} == SPAM_IN_THE_GOLDEN_SET
+    assert {one.text for one in load_golden().texts if detect(one.text).is_spam} == SPAM_IN_THE_GOLDEN_SET
 
 
 @pytest.mark.parametrize(("reason", "text"), [row for row in SPAM if row[0] != "repetition"])
 def test_capitals_and_space_around_it_change_nothing(reason: str, text: str) -> None:
-    assert judge(f"  {text.upper()}\n") == Spam(True, reason)
+    assert detect(f"  {text.upper()}\n") == Spam(True, reason)
 
 
 @given(st.text(max_size=300))
 @settings(max_examples=300, derandomize=True)
 def test_any_text_is_judged_the_same_each_time_and_a_reason_means_spam(text: str) -> None:
-    first = judge(text)
-    assert first == judge(text)
+    first = detect(text)
+    assert first == detect(text)
     assert first.is_spam == bool(first.reason)

@@ -13,7 +13,7 @@ from models_ml.golden.golden_set import GOLDEN, load_golden
 from models_ml.model.classifier import Classifier
 from models_ml.taxonomy import ISSUE_TYPES
 from models_ml.training import registry
-from models_ml.training.registry import URGENT, Bounds, NoChampionError, champion, judge, measured, promote
+from models_ml.training.registry import URGENT, Bounds, NoChampionError, assess, champion, measured, promote
 from models_ml.training.train import TrainingConfig, load_or_train
 
 DATA = load_golden()
@@ -96,7 +96,7 @@ def test_a_deliberately_worse_model_is_refused_and_the_champion_keeps_labelling(
     assert decision.candidate == worse.version != classifier.version
     assert any("below the champion's" in reason for reason in decision.reasons)
     assert "is refused" in said[-1]
-    monkeypatch.setattr(registry, "judge", lambda *_: pytest.fail("judged twice"))
+    monkeypatch.setattr(registry, "assess", lambda *_: pytest.fail("judged twice"))
     assert promote(models, golden=mislabelled, config=BRIEF)[1] == decision
     assert champion(models, golden=mislabelled).version == classifier.version
 
@@ -111,8 +111,8 @@ def test_without_a_champion_an_unfit_model_labels_nothing(mislabelled: Path, wor
 
 def test_a_loss_within_the_margin_passes_and_one_beyond_it_does_not(classifier: Classifier) -> None:
     bounds, now = Bounds(macro_f1=0.1), measured(classifier, DATA, ("en", *classifier.languages)).macro_f1
-    assert judge(with_metrics(classifier, macro_f1=now - 0.01), classifier, DATA, bounds).promoted
-    refused = judge(with_metrics(classifier, macro_f1=now - 0.03), classifier, DATA, bounds)
+    assert assess(with_metrics(classifier, macro_f1=now - 0.01), classifier, DATA, bounds).promoted
+    refused = assess(with_metrics(classifier, macro_f1=now - 0.03), classifier, DATA, bounds)
     assert not refused.promoted
     assert len(refused.reasons) == 1
 
@@ -121,11 +121,11 @@ def test_every_bound_can_refuse_by_itself(classifier: Classifier) -> None:
     metrics = classifier.metrics
     deaf = replace(metrics.by_type["payment_failure"], recall=0.1)
     model = replace(classifier, metrics=replace(metrics, by_type={**metrics.by_type, "payment_failure": deaf}))
-    assert judge(model, None, DATA, Bounds()).reasons == ("recall of payment_failure 0.10 is below 0.5",)
-    assert judge(with_metrics(classifier, ece=0.4), None, DATA, Bounds()).reasons == (
+    assert assess(model, None, DATA, Bounds()).reasons == ("recall of payment_failure 0.10 is below 0.5",)
+    assert assess(with_metrics(classifier, ece=0.4), None, DATA, Bounds()).reasons == (
         "calibration error 0.400 is above 0.15",
     )
-    assert judge(with_metrics(classifier, macro_f1=0.2), None, DATA, Bounds()).reasons == (
+    assert assess(with_metrics(classifier, macro_f1=0.2), None, DATA, Bounds()).reasons == (
         "macro-F1 0.200 is below 0.55",
     )
 

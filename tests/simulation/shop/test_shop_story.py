@@ -1,4 +1,4 @@
-"""What was planted in the simulated shop is really there, and what is innocent looks innocent; measured in the lake."""
+"""Planted events of the simulated shop show in the lake, and innocent ones do not."""
 
 from __future__ import annotations
 

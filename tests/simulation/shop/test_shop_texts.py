@@ -1,4 +1,4 @@
-"""What customers of the simulated shop write: varied, in the channel's style, in their language."""
+"""Generated texts of the simulated shop: varied, in the style of the channel and in the customer's language."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dagster_project.simulation.shop import habits
 from dagster_project.simulation.shop.grammar import expand
 from dagster_project.simulation.shop.phrases import ENGLISH
 from dagster_project.simulation.shop.phrases_local import FRENCH, GERMAN, SPANISH
 from dagster_project.simulation.shop.texts import Situation, compose, person_of
-from models_ml.taxonomy import CHANNELS
 from tests.simulation.shop.shop_fixtures import LandedShop
 
+CHANNELS = sorted({channel for channel, *_ in habits.SOURCES.values()})
 LANGUAGES = {"en": ENGLISH, "de": GERMAN, "fr": FRENCH, "es": SPANISH}
 
 

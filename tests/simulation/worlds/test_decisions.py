@@ -12,9 +12,9 @@ import pytest
 
 from dagster_project.home import Home
 from dagster_project.simulation.worlds import runner
-from dagster_project.simulation.worlds.catalogue import cast
-from dagster_project.simulation.worlds.scoring import Outcome, judge_all
-from dagster_project.simulation.worlds.simulate import Drawing
+from dagster_project.simulation.worlds.catalogue import build_worlds
+from dagster_project.simulation.worlds.scoring import WorldOutcome, score_worlds
+from dagster_project.simulation.worlds.simulate import Simulation
 
 # dbt leaves its log file open until the next run in the same process opens another.
 pytestmark = [
@@ -31,14 +31,14 @@ def issues(home: Home, looks: Sequence[datetime]) -> pl.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def drawings() -> list[Drawing]:
-    return [Drawing(world) for world in cast(10, 14, seed=3)]
+def simulations() -> list[Simulation]:
+    return [Simulation(world) for world in build_worlds(10, 14, seed=3)]
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory, drawings: list[Drawing]) -> Home:
+def home(tmp_path_factory: pytest.TempPathFactory, simulations: list[Simulation]) -> Home:
     home = Home(tmp_path_factory.mktemp("stage"))
-    runner.set_up(home, drawings)
+    runner.set_up(home, simulations)
     return home
 
 
@@ -48,36 +48,36 @@ def decided(home: Home) -> pl.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def outcomes(drawings: list[Drawing], decided: pl.DataFrame) -> list[Outcome]:
-    return judge_all(drawings, decided)
+def outcomes(simulations: list[Simulation], decided: pl.DataFrame) -> list[WorldOutcome]:
+    return score_worlds(simulations, decided)
 
 
-def test_what_breaks_is_found_and_its_cause_named(outcomes: list[Outcome]) -> None:
+def test_what_breaks_is_found_and_its_cause_named(outcomes: list[WorldOutcome]) -> None:
     firing = [one for one in outcomes if one.must_fire]
     # One of these worlds is so faint that it may stay below the threshold; reports/decisions.md counts over hundreds.
     assert [one.scenario for one in firing if one.delay_hours is None] in ([], ["partial_rollout"])
     assert sum(one.names_culprit is False for one in firing) <= 1
 
 
-def test_nothing_innocent_is_rolled_back(outcomes: list[Outcome]) -> None:
+def test_nothing_innocent_is_rolled_back(outcomes: list[WorldOutcome]) -> None:
     assert [one.scenario for one in outcomes if one.false_rollbacks] == []
 
 
-def test_what_is_no_problem_of_ours_wakes_nobody(outcomes: list[Outcome]) -> None:
+def test_what_is_no_problem_of_ours_wakes_nobody(outcomes: list[WorldOutcome]) -> None:
     assert sum(one.false_urgent for one in outcomes) <= 1
 
 
 def test_neither_another_product_nor_a_shift_by_whole_weeks_changes_a_decision(
-    home: Home, drawings: list[Drawing], decided: pl.DataFrame, tmp_path: Path
+    home: Home, simulations: list[Simulation], decided: pl.DataFrame, tmp_path: Path
 ) -> None:
-    few = drawings[::3]
+    few = simulations[::3]
     alone = Home(tmp_path)
     runner.set_up(alone, few)
     shift = timedelta(weeks=3)
     for path in alone.lake.glob("*/*/all.parquet"):
         pl.read_parquet(path).with_columns(cs.datetime() + shift).write_parquet(path)
     again = issues(alone, [LOOKS[-1] + shift])
-    names = {drawing.world.product for drawing in few}
+    names = {simulation.world.product for simulation in few}
     before = decided.filter(pl.col("look") == LOOKS[-1], pl.col("product").is_in(names))
     assert before.height > 5
     expected, found = (
@@ -94,9 +94,9 @@ def test_neither_another_product_nor_a_shift_by_whole_weeks_changes_a_decision(
 
 
 def test_twice_the_traffic_with_twice_the_feedback_changes_no_verdict(
-    drawings: list[Drawing], decided: pl.DataFrame, tmp_path: Path
+    simulations: list[Simulation], decided: pl.DataFrame, tmp_path: Path
 ) -> None:
-    few = drawings[::3]
+    few = simulations[::3]
     doubled = Home(tmp_path)
     runner.set_up(doubled, few)
     for path in doubled.lake.glob("*/*/all.parquet"):
@@ -110,7 +110,7 @@ def test_twice_the_traffic_with_twice_the_feedback_changes_no_verdict(
         rows.write_parquet(path)
     (look,) = LOOKS[-1:]
     again = issues(doubled, [look])
-    names = {drawing.world.product for drawing in few}
+    names = {simulation.world.product for simulation in few}
     told = pl.col("verdict") != "insufficient_data"  # which twice as much may well change
     before = decided.filter(pl.col("look") == look, pl.col("product").is_in(names), told)
     assert before["verdict"].n_unique() > 1
