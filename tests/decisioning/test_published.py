@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
 from datetime import UTC, datetime
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -12,7 +13,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from dagster_project.decisioning.published import publish, read_mart
+from dagster_project.decisioning import decide as decide_module
+from dagster_project.decisioning.published import publish, read_mart, writing
 from dagster_project.errors import ConfigurationError, DecisionError
 from dagster_project.home import Home
 
@@ -77,6 +79,44 @@ def test_two_processes_publish_at_once_and_a_third_never_finds_a_table_missing(h
     assert (failures, unread) == ([], [])
     assert reads > 40
     assert [path.name for path in home.published.parent.iterdir()] == ["warehouse.duckdb"]
+
+
+def _hold(root: Path, taken: Event, done: Event) -> None:
+    with writing(Home(root)):
+        taken.set()
+        done.wait()
+
+
+def test_a_decision_waits_for_the_one_in_progress_and_lets_nobody_in_before_it_has_published(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    taken, done, told = spawn.Event(), spawn.Event(), []
+    holder = spawn.Process(target=_hold, args=(home.root, taken, done))
+    holder.start()
+    taken.wait()
+
+    def progress(message: str) -> None:
+        told.append(message)
+        done.set()
+
+    def built(home: Home, *, as_of: datetime) -> None:
+        told.append(f"built as of {as_of:%Y-%m-%d}")
+        other.start()
+        assert not published.wait(0.3)  # it waits until this decision has published
+
+    def publish_too() -> None:
+        publish(home)
+        published.set()
+
+    published, other = threading.Event(), threading.Thread(target=publish_too)
+    monkeypatch.setattr(decide_module, "build", built)
+    report = decide_module.decide(home, as_of=datetime(2026, 3, 1, tzinfo=UTC), progress=progress)
+    other.join()
+    holder.join()
+    assert told[0].startswith(f"waiting for process {holder.pid}, which holds {home.warehouse.with_suffix('.lock')}")
+    assert told[1:3] == ["deciding: dbt builds the models", "built as of 2026-03-01"]
+    assert report.outbound == {"out_tickets": ROWS}
 
 
 def test_a_mart_comes_back_as_a_frame_with_the_columns_and_rows_that_were_asked_for(home: Home) -> None:
