@@ -58,7 +58,7 @@ _OF_TEXT: dict[str, pl.DataType] = {
     "signature": pl.Binary(),
     "masked_text": pl.String(),
 }
-"""The columns that follow from the text alone: two customers who wrote the same words share them."""
+"""Columns derived from the text alone; equal texts share them (text cache)."""
 
 LABELS_SCHEMA: dict[str, pl.DataType] = {
     "feedback_id": pl.String(),
