@@ -34,7 +34,7 @@ _SECRETS = {"SERVICENOW_PASSWORD": "of-a-benchmark", "WEBHOOK_SECRET": "whsec_" 
 
 @dataclass(frozen=True)
 class Row:
-    """Result of one tool against one tracker: runs until done, seconds, peak memory, and final counts of the tracker."""
+    """Result of one tool against one tracker: runs until done, seconds, peak memory, final counts of the tracker."""
 
     tool: str
     place: str
