@@ -146,7 +146,7 @@ def say(where: str, message: str) -> None:
 
 
 def calibration_points(simulations: Sequence[Simulation], weighed: pl.DataFrame) -> list[tuple[float, bool]]:
-    """For issues that began after the onset: what was said of each change, and whether it caused them."""
+    """Calibration points of issues after the onset: confidence of each change, and True if it is guilty."""
     points = []
     for simulation, rows in each(simulations, weighed):
         plot = simulation.world.plot

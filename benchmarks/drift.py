@@ -1,4 +1,4 @@
-"""Measure the drift tests: false alarms where nothing drifted, and power against three planted drifts.
+"""Benchmark of the drift tests: false-alarm rate without drift, and power against three planted drifts.
 
 Writes power.md and power.svg under reports/drift/. The pool of texts is 5,000 real App Store reviews if $YOUTUBE_IOS
 names their folder, else the golden set. Vectors are computed once and kept under .feedback-control, or in the folder
@@ -51,7 +51,7 @@ SIGN_OFFS = ("Kind regards, Sam", "Thanks in advance, Alex", "Best wishes, Robin
 
 @dataclass(frozen=True)
 class Task:
-    """One resample: what is planted (nothing, if the drift's name is empty), how much of it, and in how many rows."""
+    """One resample: planted drift (none if the name is empty), its strength, and the number of rows."""
 
     drift: str
     strength: float
@@ -227,7 +227,7 @@ def write_page(path: Path, results: list[tuple[Task, tuple[str, ...]]], seconds:
 
 
 def false_alarm_table(results: list[tuple[Task, tuple[str, ...]]]) -> list[str]:
-    """By window size, how often any test fired where nothing had drifted."""
+    """False-alarm rate by window size."""
     lines = ["| texts in each window | false alarms | rate | 95 % interval | by test |"]
     lines.append("| ---: | ---: | ---: | --- | --- |")
     for size in SIZES:
@@ -243,7 +243,7 @@ def false_alarm_table(results: list[tuple[Task, tuple[str, ...]]]) -> list[str]:
 
 
 def power_table(drift: str, results: list[tuple[Task, tuple[str, ...]]]) -> list[str]:
-    """By strength and window size, how often any test fired, and the two that fired most at that strength."""
+    """Power by strength and window size, and the two tests that fired most."""
     lines = ["| texts changed | " + " | ".join(f"n = {size:,}" for size in SIZES) + " | fired most |"]
     lines.append("| ---: |" + " ---: |" * len(SIZES) + " --- |")
     for strength in STRENGTHS:

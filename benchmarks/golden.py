@@ -1,4 +1,4 @@
-"""Measure what labels, with and without its rules, against three baselines on the golden set's evaluation split.
+"""Benchmark of the labels: classifier with and without rules against three baselines, on the evaluation split.
 
 Writes index.md, reliability.svg, risk_coverage.svg and results.json under reports/golden/. Trained models are kept in
 the folder given by --models, so that a rerun only measures.
@@ -45,7 +45,7 @@ Probabilities = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Reader:
-    """A model that can be measured: from texts to their probabilities, and whether each is answered."""
+    """A model under test: texts to probabilities, and True where it answers."""
 
     read: Callable[[Sequence[str]], tuple[Probabilities, NDArray[np.bool_]]]
 

@@ -1,4 +1,4 @@
-"""Measure how labelling's memory and speed depend on the number of rows: it works in chunks, so memory stays flat.
+"""Benchmark of labelling: memory and speed against the number of rows. Chunks keep the memory flat.
 
 Each number of rows is labelled in a process of its own, from a lake of distinct texts (pairs of golden texts), so that
 no cache helps. ``python -m benchmarks.labelling`` prints the table; ``make bench`` puts it into reports/benchmarks.md.
@@ -24,7 +24,7 @@ _BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Row:
-    """One number of rows: how many were labelled a second, and the peak memory of the process."""
+    """Result for one number of rows: rows labelled a second, and peak memory of the process."""
 
     rows: int
     rate: float
@@ -67,7 +67,7 @@ def fill(folder: Path, rows: int) -> None:
 
 
 def label(folder: Path) -> dict[str, float]:
-    """Label what waits in a home; what that took, measured in this process."""
+    """Label the waiting rows of a home; returns the cost, measured in this process."""
     from dagster_project.enrichment.labeling import label_new
     from dagster_project.home import Home
 

@@ -34,7 +34,7 @@ _SECRETS = {"SERVICENOW_PASSWORD": "of-a-benchmark", "WEBHOOK_SECRET": "whsec_" 
 
 @dataclass(frozen=True)
 class Row:
-    """One tool against one tracker: runs until it was done, their seconds and peak memory, and what is there then."""
+    """Result of one tool against one tracker: runs until done, seconds, peak memory, final counts of the tracker."""
 
     tool: str
     place: str
@@ -59,7 +59,7 @@ class Ours:
         cost_of([sys.executable, "-m", "benchmarks.push_rivals", "ours", str(self._home), address, place, str(rows)])
 
     def run(self) -> tuple[Cost, bool]:
-        """One run, and whether it left nothing to do."""
+        """One run; True if nothing is left to do."""
         began = "from dagster_project.cli.main import main; main()"
         cost = cost_of([sys.executable, "-c", began, "--home", str(self._home), "push", "--json"], ROOT, **_SECRETS)
         report = json.loads(cost.output)
@@ -67,7 +67,7 @@ class Ours:
 
 
 class Theirs:
-    """``drt run``, and ``drt retry`` for what failed."""
+    """``drt run``, and ``drt retry`` for failed rows."""
 
     name = "drt-core"
 
@@ -78,7 +78,7 @@ class Theirs:
         cost_of([sys.executable, "-m", "benchmarks.push_rivals", *names])
 
     def run(self) -> tuple[Cost, bool]:
-        """One run, and whether it left nothing to do."""
+        """One run; True if nothing is left to do."""
         command = [str(rival()), "retry", "tickets"] if self._failed else [str(rival()), "run", "--output", "json"]
         cost = cost_of(command, self._folder, HOME=str(self._folder), DO_NOT_TRACK="1")
         queue = self._folder / ".drt" / "dlq" / "tickets.jsonl"
@@ -165,7 +165,7 @@ def prepare_ours(home_folder: Path, address: str, place: str, rows: int) -> None
 
 
 def entry(address: str, place: str) -> dict[str, Any]:
-    """The tracker in destinations.yml: no pause between writes, and what was written shows after a second."""
+    """destinations.yml for the tracker: no pacing, settle time one second."""
     own: dict[str, Any] = {"kind": "webhook", "base_url": address + place}
     if place == tracker.TABLE:
         own = {"kind": "servicenow", "base_url": address, "user": "bot"}
@@ -173,7 +173,7 @@ def entry(address: str, place: str) -> dict[str, Any]:
 
 
 def prepare_theirs(project: Path, address: str, place: str, rows: int) -> None:
-    """A project whose table holds, column by column, the very bodies that ours sends to the table."""
+    """A drt project whose source table has the same bodies that our push sends."""
     import duckdb
     import polars as pl
     import yaml

@@ -24,7 +24,7 @@ READERS = Path(__file__).parent / "youtube_ios"
 
 @dataclass(frozen=True)
 class Judged:
-    """One review: what both readers say of it, and what we do."""
+    """One review: both readers' labels, and ours."""
 
     review_id: str
     readers: tuple[dict[str, str], dict[str, str]]
@@ -44,7 +44,7 @@ def rows_of(path: Path) -> dict[str, dict[str, str]]:
 
 
 def judge(reviews: Path, labeller: Labeller) -> list[Judged]:
-    """Label what the readers labelled, as the loop would."""
+    """Label the readers' reviews as the loop would."""
     texts, first, second = rows_of(reviews), *(rows_of(READERS / f"reader_{number}.csv") for number in (1, 2))
     chosen = [texts[review_id] for review_id in sorted(first)]
     words = [prepare("" if row["title"] == "None" else row["title"], row["review"], "app_review") for row in chosen]
@@ -57,7 +57,7 @@ def judge(reviews: Path, labeller: Labeller) -> list[Judged]:
 
 
 def agreement(pairs: Sequence[tuple[str, str]]) -> tuple[float, float]:
-    """The share of equal pairs, and Cohen's kappa (Cohen 1960): (p - e) / (1 - e), where e is what chance gives."""
+    """The share of equal pairs, and Cohen's kappa (Cohen 1960): (p - e) / (1 - e), with chance agreement e."""
     count = len(pairs)
     equal = sum(one == other for one, other in pairs) / count
     first, second = Counter(one for one, _ in pairs), Counter(other for _, other in pairs)

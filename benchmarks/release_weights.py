@@ -1,11 +1,10 @@
-"""Fit the weights of the release evidence on worlds with a known truth, and say what the fit is worth on others.
+"""Fit the weights of the release evidence on worlds with a known truth, and validate the fit on other worlds.
 
     python -m benchmarks.release_weights           # prints the weights for dbt_project/seeds: about 15 minutes
 
-The model is the one of ``fct_release_correlation``: of all competitors for an issue, and something unknown, one is
-the cause (multinomial logit, McFadden 1974). Where a change is to blame, its probability should be large; where none
-is, that of every change small. The fit is drawn towards the present weights, and the worlds of
-``benchmarks.decisions`` have other seeds.
+The model is that of ``fct_release_correlation``: one of all competitors for an issue, or something unknown, is the
+cause (multinomial logit, McFadden 1974). The fit is regularised towards the present weights, and uses other seeds than
+``benchmarks.decisions``.
 """
 
 from __future__ import annotations
@@ -29,15 +28,17 @@ from dagster_project.simulation.worlds.scoring import each
 from dagster_project.simulation.worlds.simulate import Simulation
 
 SEED_FILE = DBT_PROJECT / "seeds" / "release_evidence_weights.csv"
-TERMS = ("timing", "version_rate", "version_named", "technical", "shared_rise", "scope_contradiction")
-ALTERNATIVES = ("campaign", "crowd", "outage", "country", "copies")
+_ROWS = [line.partition(",")[0] for line in SEED_FILE.read_text(encoding="utf-8").splitlines()[1:]]
+TERMS = tuple(_ROWS[_ROWS.index("intercept") + 1 : _ROWS.index("alternative")])
+ALTERNATIVES = tuple(_ROWS[_ROWS.index("alternative") + 1 :])
+"""Terms of a change, and of its alternatives, in the order of the seed."""
 _BATCH = 80
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Trials:
-    """Competitors (rows) of issues at looks (groups): their features, group numbers, who is to blame, group weights."""
+    """Competitors (rows) of issues at looks (groups): features, group numbers, True if guilty, group weights."""
 
     features: Floats
     group: npt.NDArray[np.int64]

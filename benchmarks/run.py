@@ -24,7 +24,7 @@ UNTIL = datetime(2026, 6, 1, tzinfo=UTC)
 
 
 def stage(name: str, folder: Path) -> dict[str, float]:
-    """Run one stage in this process and return what it measured."""
+    """Run one stage in this process and return its measurements."""
     from dagster_project.decisioning.dbt_build import build, run_dbt
     from dagster_project.decisioning.decide import decide
     from dagster_project.enrichment.labeling import label_new
@@ -95,7 +95,7 @@ def shop_section() -> list[str]:
 
 @dataclass(frozen=True)
 class Section:
-    """One part of the page: its heading, how it is measured, and what measures it."""
+    """One section of the page: heading, method, and the function that measures it."""
 
     title: str
     method: str

@@ -102,7 +102,7 @@ def drawn(shape: Shape, number: int) -> Iterator[tuple[str, pl.DataFrame]]:
 def _said(
     rng: np.random.Generator, number: int, products: Names, broken: Names, usual: int, extra: int
 ) -> pl.DataFrame:
-    """A day's feedback: so much of what is always said, and so much about what is broken."""
+    """Feedback of one day: background and incident."""
     count = usual + extra
     product = np.concatenate([rng.choice(products, usual), rng.choice(broken, extra)])
     types = np.concatenate([rng.choice(issue_types(), usual), np.full(extra, "checkout_failure")])
@@ -131,7 +131,7 @@ def _said(
 def _telemetry(
     rng: np.random.Generator, midnight: datetime, products: Names, broken: Names
 ) -> Iterator[tuple[str, pl.DataFrame]]:
-    """A day of the funnel and of the services, by the hour; what is broken fails ten times as often."""
+    """Hourly funnel and service metrics of one day; a broken service has ten times the errors."""
     hours = pl.DataFrame({"bucket_start": [midnight + timedelta(hours=hour) for hour in range(24)]})
     grid = hours.join(pl.DataFrame({"product": products}), how="cross").join(
         pl.DataFrame({"platform": PLATFORMS}), how="cross"

@@ -25,7 +25,7 @@ ROUNDS = 3
 
 @dataclass(frozen=True)
 class Row:
-    """Both sides on one kind of text: texts a second (the fastest round), peak memory, how often they agree.
+    """Both sides on one kind of text: texts a second (fastest round), peak memory, agreement.
 
     ``runtime`` is what this machine computes our encoder with.
     """

@@ -33,7 +33,7 @@ _RESET = struct.pack("ii", 1, 0)  # linger for no time: the connection is reset 
 
 @dataclass
 class _Records:
-    """All that was written, by what it is recognised by."""
+    """Stored writes, by their key."""
 
     lost: float
     by_key: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
@@ -44,7 +44,7 @@ class _Records:
     chance: random.Random = field(default_factory=lambda: random.Random(7))
 
     def take(self, body: dict[str, Any], once: str | None) -> tuple[dict[str, Any], bool]:
-        """Keep a write (with an id to take once: unless it is known); the record, and whether its answer gets lost."""
+        """Store a write (once per id, if it has one); returns the record, and True if its answer is to be lost."""
         key = body.get("correlation_id") or body["subject"]
         with self.lock:
             self.writes += 1

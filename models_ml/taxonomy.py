@@ -17,13 +17,13 @@ def _journey_weights() -> dict[str, float]:
 
 
 JOURNEY_WEIGHTS = _journey_weights()
-"""Per issue type, how close to the purchase it sits: 0 to 1."""
+"""Closeness of each issue type to the purchase, 0 to 1."""
 
 ISSUE_TYPES = tuple(JOURNEY_WEIGHTS)
 """The classes, in the order of the model's outputs. Add new ones at the end of the seed: models store no names."""
 
 FIRST_LANGUAGE = "en"
-"""The reference language: every model is judged in it, whether or not it reads others."""
+"""Reference language: metrics of every model include it, besides the languages it may answer in."""
 
 CHANNELS = ("app_review", "product_review", "support_ticket", "chat", "social", "nps", "return")
 """The kinds of place where customers speak."""

@@ -1,1 +1,1 @@
-"""Baselines, few-shot curves, label errors and plots: how good the classifier is."""
+"""Evaluation of the classifier: baselines, few-shot curves, label errors and plots."""

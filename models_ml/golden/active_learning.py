@@ -58,7 +58,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Chosen:
-    """A chosen candidate, with the reason shown to the person who labels it."""
+    """A chosen candidate, with the reason shown to its labeller."""
 
     candidate: Candidate
     reason: str

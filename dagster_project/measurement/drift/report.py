@@ -99,7 +99,7 @@ class DriftReport:
         return {name: one.comparison.verdict for name, one in self.against.items()}
 
     def lines(self) -> list[str]:
-        """The report in a few lines: each verdict with what drifted, and the expected accuracy."""
+        """Summary lines: each verdict with its drifted tests, and the expected accuracy."""
         lines = []
         for name, one in self.against.items():
             lines.append(f"{one.comparison.verdict.replace('_', ' ')} against the {name} window")

@@ -45,7 +45,7 @@ def regression_masked_by_a_campaign(dice: Dice) -> Plot:
 
 
 def regression_at_low_traffic(dice: Dice) -> Plot:
-    """A small product, of which a handful of people say something a day; what breaks, breaks badly."""
+    """A small product with a handful of feedback a day; the breakage is severe."""
     release = Rollout(dice.app(), 0)
     trouble = dice.breakage(release, lift=dice.between(0.8, 1.6), error_rate=dice.between(0.15, 0.4))
     return Plot((release,), (trouble,), culprit=release, expected=(trouble.issue_type,), per_day=dice.between(6, 12))

@@ -9,7 +9,7 @@ from dagster_project.simulation.worlds.scenario import Crowd, Dice, Plot, Troubl
 
 
 def sale(dice: Dice) -> Plot:
-    """Two days with two or three times the people; they say what people always say."""
+    """Two days with two or three times the visitors; the mix of feedback is unchanged."""
     return Plot((dice.innocent_release(),), crowds=(Crowd(dice.between(1.8, 3.2), campaign="sale"),))
 
 
@@ -53,12 +53,12 @@ def third_party_outage(dice: Dice) -> Plot:
 
 
 def new_locale(dice: Dice) -> Plot:
-    """The product opens in another country; its people meet what everybody met once, and ask about it."""
+    """The product opens in another country; new customers ask beginners' questions."""
     return Plot((dice.innocent_release(),), quirk="new_locale")
 
 
 def expectation_gap(dice: Dice) -> Plot:
-    """A campaign promises what the product never did."""
+    """A campaign promises features that the product lacks."""
     start = -dice.between(0, 6)
     trouble = Trouble("pricing_expectation", dice.between(0.3, 0.8), grows=12)
     crowd = Crowd(dice.between(1.2, 1.6), start, 72, campaign="launch")

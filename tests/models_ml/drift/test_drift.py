@@ -1,4 +1,4 @@
-"""The drift statistics: quiet where nothing changed, loud where something did, and right about what it costs."""
+"""Drift statistics: false alarms, power, and the effect on accuracy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Few-shot measurement on anybody's file: what it reads, what it draws, and one small training for real."""
+"""Few-shot benchmark on any CSV: reading, sampling, and one small real training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The label queue: what is worth a person's time comes first, and only clean labels join the golden set."""
+"""Label queue: the most informative texts come first, and only valid labels join the golden set."""
 
 from __future__ import annotations
 

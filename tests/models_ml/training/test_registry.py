@@ -1,4 +1,4 @@
-"""A worse model never labels: it is refused with its reasons, and the champion stays."""
+"""Promotion: a worse candidate is refused with reasons, and the champion stays."""
 
 from __future__ import annotations
 

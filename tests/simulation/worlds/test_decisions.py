@@ -1,4 +1,4 @@
-"""Every scenario once, decided by the real dbt models; and what must not change a decision."""
+"""Every scenario once, decided by the real dbt models; and invariances of the decisions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A scenario acted out from the command line: its truth is told, and then what was decided, step by step."""
+"""Rehearsal of a scenario from the command line: its truth, then the decisions step by step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The worlds themselves: reproducible, and what their scenario says they are."""
+"""Worlds are reproducible and match their scenario."""
 
 from __future__ import annotations
 
