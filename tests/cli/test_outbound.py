@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from dagster_project.automation.destinations import Outlet
+from dagster_project.automation.destinations import ConfiguredDestination
 from dagster_project.automation.destinations.local import LocalTracker, list_tickets
 from dagster_project.automation.outcomes import DeliveryError, Failure, Rejected, Unknown
 from dagster_project.automation.ticket import ExternalTicket
@@ -106,7 +106,7 @@ def test_what_nobody_can_look_up_waits_until_a_person_says_whether_it_arrived(
     decided: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unseen = Unseen(LocalTracker(decided.tickets))
-    monkeypatch.setattr("dagster_project.cli.outbound.load_outlets", lambda home: [Outlet(unseen)])
+    monkeypatch.setattr("dagster_project.cli.outbound.load_destinations", lambda home: [ConfiguredDestination(unseen)])
     with monkeypatch.context() as patch:
         failing(patch, unseen, Unknown("the line went dead"))
         cli(decided, "push")

@@ -96,7 +96,7 @@ class TakesEvents(Protocol):
     It takes an event's id only once, or leaves that to its consumers.
     """
 
-    def tell(self, event: Mapping[str, Any]) -> None:
+    def deliver(self, event: Mapping[str, Any]) -> None:
         """Hand a CloudEvent over; returns once it was taken, or raises ``DeliveryError``."""
         ...
 

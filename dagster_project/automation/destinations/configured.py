@@ -9,7 +9,7 @@ from dagster_project.automation.destinations.settings import Policy
 
 
 @dataclass(frozen=True)
-class Outlet:
+class ConfiguredDestination:
     """One entry of destinations.yml, ready to use."""
 
     destination: TicketDestination

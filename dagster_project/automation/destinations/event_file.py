@@ -48,7 +48,7 @@ class EventFile(EventSink):
         self.name, self.place = name, path.absolute().as_uri()
         self._path = path
 
-    def tell(self, event: Mapping[str, Any]) -> None:
+    def deliver(self, event: Mapping[str, Any]) -> None:
         """Append the event, unless its id is there."""
         start = b'{"id":' + json.dumps(event["id"]).encode()
         line = json.dumps({"id": event["id"], **event}, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"

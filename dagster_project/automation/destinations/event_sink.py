@@ -22,7 +22,7 @@ class EventSink(ABC):
     place: str
 
     @abstractmethod
-    def tell(self, event: Mapping[str, Any]) -> None:
+    def deliver(self, event: Mapping[str, Any]) -> None:
         """Hand an event over."""
 
     def create(self, ticket: Ticket) -> ExternalTicket:
@@ -38,6 +38,6 @@ class EventSink(ABC):
         return self._told("resolved" if ticket.closes else "updated", ticket)
 
     def _told(self, change: Literal["detected", "updated", "resolved"], ticket: Ticket) -> ExternalTicket:
-        self.tell(incident_event(change, ticket, datetime.now(UTC)))
+        self.deliver(incident_event(change, ticket, datetime.now(UTC)))
         closed, said = change == "resolved", ticket.content_hash
         return ExternalTicket(ticket.marker, self.place, ticket.title, ticket.body, closed, said)

@@ -52,7 +52,7 @@ class Webhook(EventSink, HttpDestination):
         super().__init__(settings, secret, transport=transport)
         self.place = settings.base_url
 
-    def tell(self, event: Mapping[str, Any]) -> None:
+    def deliver(self, event: Mapping[str, Any]) -> None:
         """Post the event."""
         self._http.write("POST", "", event, bytes)
 

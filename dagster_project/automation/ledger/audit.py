@@ -1,4 +1,4 @@
-"""The audit log's chain: each row's hash covers the row and the hash before it, so no row can be changed or taken out.
+"""Audit log as a hash chain: each row's hash covers the row and the hash before it, so changes and deletions show.
 
 What a chain cannot show by itself is a tail that was cut off and written anew from some row on: keep the hash that
 ``feedback-control audit verify`` prints somewhere else, and give it back with ``--expect`` to rule that out.

@@ -18,7 +18,7 @@ from dagster_project.home import Home
 from tests.automation.destinations import test_contract
 from tests.automation.unreliable import Seen, Unreliable
 
-GUIDE = (Path(__file__).parents[2] / "docs" / "destinations.md").read_text(encoding="utf-8")
+GUIDE = (Path(__file__).parents[3] / "docs" / "destinations.md").read_text(encoding="utf-8")
 
 
 def blocks(language: str) -> list[str]:
