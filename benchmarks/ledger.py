@@ -179,13 +179,8 @@ def _renamed(row: dict[str, Any], name: str, number: int, later: timedelta) -> d
         copied.pop(counted, None)
     if row["intent_id"]:
         copied["intent_id"] = f"{number:06x}{row['intent_id'][6:]}"
-    own: dict[str, Any] = {
-        "subject_id": name,
-        "owner": f"squad-{number}",
-        "exported_at": None,
-        "duplicates_checked_at": _BEGAN,
-    }
-    own |= {"duplicate_checks": 2}
+    own: dict[str, Any] = {"subject_id": name, "owner": f"squad-{number}", "exported_at": None}
+    own |= {"duplicates_checked_at": _BEGAN, "duplicate_checks": 2}
     return copied | {column: value for column, value in own.items() if column in row}
 
 

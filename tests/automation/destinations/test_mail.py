@@ -14,6 +14,7 @@ from dagster_project.automation.destinations import ConfiguredDestination
 from dagster_project.automation.destinations.base import FindsByMarker, ReadsTicket, RepeatsSafely
 from dagster_project.automation.destinations.mail import Mail
 from dagster_project.automation.outcomes import Confirmed, Deferred, NotSent, Outcome, Rejected, Unknown, outcome_of
+from dagster_project.automation.ticket import ExternalTicket
 from dagster_project.automation.tickets.brief import render
 from dagster_project.automation.tickets.push import push
 from dagster_project.home import Home
