@@ -1,4 +1,4 @@
-"""``destinations.yml``: where tickets go.
+"""Reader of ``destinations.yml``, which lists the destinations of tickets and events.
 
     version: 1
     destinations:
@@ -8,10 +8,10 @@
       - kind: pagerduty
         priorities: [P1]           # the integration key comes from routing_key_env (PAGERDUTY_ROUTING_KEY)
 
-It is looked for in the home, then in the repository root; without one, tickets go to the local folder only. ``name``
-is what the ledger knows a destination by: keep it when other settings change, or every ticket is opened anew under
-the new name. docs/destinations.md has every kind; each also takes ``priorities``, ``mode``, ``reopen``, ``template``
-and ``fields`` (settings.py).
+The file is looked for in the home, then in the repository root; without one, tickets go to the local folder only.
+``name`` identifies a destination in the ledger: keep it when other settings change, or every ticket is opened anew
+under the new name. docs/destinations.md has every kind; each also takes ``priorities``, ``mode``, ``reopen``,
+``template`` and ``fields`` (settings.py).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Text from outside, made inert: it shows what was written and does nothing else.
+"""Sanitize untrusted text: escape Markdown, HTML and mentions, so that it shows as written and has no effect.
 
 Customers, app versions and release names end up in tickets. There, text may ping people (``@name``), link other
 tickets (``#12``), close them, load an image (a tracking pixel), or draw Markdown and HTML that looks like ours. A

@@ -61,7 +61,7 @@ class _Work:
 
 
 class Delivery:
-    """One run against one destination; what happens is added to the report."""
+    """One run against one destination; its results are added to the report."""
 
     def __init__(
         self,
@@ -275,7 +275,7 @@ class Delivery:
         return replace(wanted, note=note, note_key=key, reopens=reopens)
 
     def _learn(self, outcome: Outcome[ExternalTicket], action: Action, title: str) -> bool:
-        """Report an outcome, and stop sending where it says that more would fail the same way."""
+        """Report an outcome, and stop sending if more writes would fail the same way."""
         self._unknown_in_a_row = self._unknown_in_a_row + 1 if isinstance(outcome, Unknown) else 0
         match outcome:
             case Confirmed(ticket):

@@ -1,4 +1,4 @@
-"""Duplicates of a ticket at the destination: find them by marker and close the younger ones.
+"""Close duplicates of a ticket at the destination: find them by marker, keep the oldest.
 
 Whatever the ledger knows, a request may have been delivered twice on its way, or by a run that was believed dead. Two
 look-ups by marker in the life of each ticket find that: a settle time after it was confirmed, and a day later. They
