@@ -1,9 +1,9 @@
 """Request Tracker 5, by its REST 2 API.
 
 One ticket is one RT ticket. Marker and content hash are in one custom field of the queue. RT opens a ticket also
-without the field, so the field is looked for first. The text of an RT ticket is history and cannot be rewritten: a material
-change is a comment with the new brief, sent in one request with the field and the status; any other change sets subject
-and field only. People's changes are read from the histories of those of our tickets that were updated.
+without the field, so the field is looked for first. The text of an RT ticket is history and cannot be rewritten: a
+material change is a comment with the new brief, sent in one request with the field and the status; any other change
+sets subject and field only. People's changes are read from the histories of those of our tickets that were updated.
 """
 
 from __future__ import annotations
