@@ -21,6 +21,7 @@ from dagster_project.automation.destinations.event_file import EventFile
 from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.automation.tickets.push import PushReport, push
 from dagster_project.home import Home
+from tests.automation.ledger import test_any_payload
 from tests.automation.postgres import empty, needs_postgresql, postgresql
 from tests.automation.support import BORN, CHECKOUT, DELIVERY, NOW, Clock, SimulatedTracker, publish
 
@@ -96,3 +97,7 @@ def test_two_runs_at_once_tell_each_event_once(shared: Home) -> None:
     told = sorted(event["id"] for event in events if ".ticket." in event["type"])
     assert told == sorted(landed) and len(told) == 8 and len(events) == 16
     assert Ledger(shared.ledger_url).verify_audit().holds
+
+
+def test_a_payload_that_is_no_ticket_has_actions_of_its_own(shared: Home) -> None:
+    test_any_payload.live(Ledger(shared.ledger_url))
