@@ -1,6 +1,6 @@
-"""A ticket in three forms: as a destination is asked to hold it, as it holds it, and the changes made to it there.
+"""Tickets and their idempotency key, the marker: as wanted, as a destination has them, and the changes made there.
 
-Each ticket carries a marker on a line of its own, the idempotency key by which it is found again.
+The marker stands on a line of its own in the body; by it a ticket is found again.
 """
 
 from __future__ import annotations

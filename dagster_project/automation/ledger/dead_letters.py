@@ -1,7 +1,7 @@
-"""Dead-letter queue: rejected or unverifiable writes. List them with owner and reason, replay or settle them.
+"""Dead letters (dead-letter queue): rejected or unverifiable writes. List them with owner and reason, replay or settle.
 
-A rejected intent names what to fix; once that is done it is replayed at once instead of tomorrow. A held one was sent
-to a tool that only a person can look at: the person says whether it arrived.
+A rejected intent names what to fix; after the fix it is replayed at once instead of retried tomorrow. A held one was
+sent to a tool that has no look-up: a person looks there and settles whether it arrived.
 """
 
 from __future__ import annotations

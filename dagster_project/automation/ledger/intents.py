@@ -18,7 +18,7 @@ class Payload(Protocol):
 
     @property
     def kind(self) -> str:
-        """The name of this kind of payload; whoever reads a stored one parses it by that."""
+        """The name of this kind of payload, by which a stored one is parsed."""
         ...
 
     @property

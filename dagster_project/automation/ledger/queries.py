@@ -41,7 +41,7 @@ class Queries:
 
     @property
     def born_at(self) -> datetime:
-        """When this ledger was made: earlier subjects may have been written by another one."""
+        """The instant at which this ledger was made; earlier subjects may have been written by another ledger."""
         return self._store.born_at
 
     def order_of(self, intent: Intent) -> str:
@@ -100,7 +100,7 @@ class Queries:
             return str(connection.execute(query).scalar_one())
 
     def first_recorded_at(self, destination: str) -> datetime | None:
-        """When the first intent for the destination was recorded; None if there is none."""
+        """The instant of the first intent for the destination; None if there is none."""
         query = select(func.min(intents.c.created_at)).where(intents.c.destination == destination)
         with self._store.reader.connect() as connection:
             first: datetime | None = connection.execute(query).scalar_one()

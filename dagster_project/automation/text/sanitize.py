@@ -37,12 +37,12 @@ def one_line(text: str, limit: int = 1000) -> str:
 
 
 def plain(text: str, limit: int = 1000) -> str:
-    """For a place that is not Markdown, such as a title: one line that reaches nobody."""
+    """Sanitize for a place without Markdown, such as a title: one line without live mentions or links."""
     return _REACHES_OUT.sub(lambda match: match.group() + _BREAK, one_line(text, limit))
 
 
 def markdown(text: str, limit: int = 1000) -> str:
-    """For Markdown: one line that shows exactly this text and reaches nobody."""
+    """Sanitize for Markdown: one line that shows exactly this text, without live mentions or links."""
     quiet = plain(text, limit).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     escaped = _MARKDOWN.sub(lambda match: "\\" + match.group(), quiet)
     return _STARTS_A_BLOCK.sub(lambda match: (match.group(1) or "") + "\\", escaped)

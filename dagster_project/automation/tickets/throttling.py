@@ -89,7 +89,7 @@ def owner_of(issue: Issue) -> str:
 
 @dataclass(frozen=True)
 class Umbrella:
-    """Issues of one owner that share a ticket; read like an issue by whoever delivers it."""
+    """Issues of one owner that share a ticket; it has the columns of an issue that delivery reads."""
 
     issue_id: str
     owner: str
@@ -109,7 +109,7 @@ class Umbrella:
 
     @property
     def detected_at(self) -> datetime:
-        """When the first of its issues was noticed."""
+        """The instant at which the first of its issues was noticed."""
         return min(issue.detected_at for issue in self.issues)
 
     @property

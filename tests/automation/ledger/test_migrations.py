@@ -112,6 +112,8 @@ def differences(home: Home) -> list[Any]:
     with opened.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         found: list[Any] = compare_metadata(context, tables.metadata)
+        if connection.dialect.name == "sqlite":
+            found += connection.exec_driver_sql("pragma foreign_key_check").all()
         names = {check["name"] for check in sa.inspect(connection).get_check_constraints("intents")}
     opened.dispose()
     return [*found, *(names ^ {"sequence_starts_at_0"})]
