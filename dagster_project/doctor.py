@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dagster_project.automation.destinations import load_outlets
+from dagster_project.automation.destinations import load_destinations
 from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.decisioning.playbook import load_playbook
 from dagster_project.decisioning.published import read_mart
@@ -38,7 +38,7 @@ def examine(home: Home, sources: Path | None = None) -> list[Finding]:
         _disk(home),
         _check("sources", lambda: f"{len(load_sources(home.sources(sources)))} configured in {home.sources(sources)}"),
         _check("playbook", _playbook),
-        _check("destinations", lambda: ", ".join(one.name for one in load_outlets(home))),
+        _check("destinations", lambda: ", ".join(one.name for one in load_destinations(home))),
         _check("warehouse", lambda: f"{read_mart(home, 'fct_issues', ['issue_id']).height} issues published"),
         _check("ledger", lambda: _ledger(home)),
     ]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dagster import AssetExecutionContext, AssetSpec, MaterializeResult, MetadataValue, asset, multi_asset
 
 from dagster_project import display, lake
-from dagster_project.automation.destinations import load_outlets
+from dagster_project.automation.destinations import load_destinations
 from dagster_project.automation.tickets.pull import pull
 from dagster_project.automation.tickets.push import push
 from dagster_project.decisioning.assets import published_warehouse
@@ -25,7 +25,7 @@ from dagster_project.resources import HomeResource, now
 def ticket_changes(context: AssetExecutionContext, home: HomeResource) -> Iterator[MaterializeResult[None]]:
     """Read what people did to our tickets, before the next decision; nothing is written there."""
     here = home.home()
-    report = pull(here, now=now(), outlets=load_outlets(here), progress=context.log.info)
+    report = pull(here, now=now(), destinations=load_destinations(here), progress=context.log.info)
     for problem in report.problems:
         context.log.warning(problem)
     told: dict[str, dict[str, int]] = {
@@ -42,7 +42,7 @@ def ticket_changes(context: AssetExecutionContext, home: HomeResource) -> Iterat
 def tickets(context: AssetExecutionContext, home: HomeResource) -> MaterializeResult[None]:
     """Open, update and resolve tickets through the ledger; an unchanged queue sends nothing."""
     here = home.home()
-    report = push(here, now=now(), outlets=load_outlets(here), progress=context.log.info)
+    report = push(here, now=now(), destinations=load_destinations(here), progress=context.log.info)
     for problem in report.problems:
         context.log.warning(problem)
     return MaterializeResult(

@@ -7,7 +7,6 @@ from dagster import AssetCheckResult, MetadataValue, asset_check
 
 from dagster_project import display
 from dagster_project.automation.assets import tickets
-from dagster_project.automation.ledger import dead_letters
 from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.resources import HomeResource, now
 
@@ -17,8 +16,8 @@ WELL, ENOUGH, RECENTLY = 0.9, 10, timedelta(days=1)
 
 @asset_check(asset=tickets, description="Nothing was refused, or is held until a person looks.")
 def no_dead_letters(home: HomeResource) -> AssetCheckResult:
-    """A dead letter needs its owner: `feedback-control outbox list`."""
-    letters = [letter.as_dict() for letter in dead_letters.dead_letters(Ledger(home.home().ledger_url))]
+    """A dead letter needs its owner: `feedback-control dead-letters list`."""
+    letters = [letter.as_dict() for letter in Ledger(home.home().ledger_url).dead_letters.all()]
     shown = MetadataValue.md(display.markdown_table(letters) or "none")
     return AssetCheckResult(passed=not letters, metadata={"count": len(letters), "dead letters": shown})
 
@@ -27,7 +26,7 @@ def no_dead_letters(home: HomeResource) -> AssetCheckResult:
 def nothing_stale(home: HomeResource) -> AssetCheckResult:
     """A stale intent means that pushes are off, die, or cannot reach the destination."""
     ledger = Ledger(home.home().ledger_url)
-    waiting, untold = dead_letters.stale(ledger, now(), STALE), ledger.still_untold(now() - STALE)
+    waiting, untold = ledger.overdue(now() - STALE), ledger.event_outbox.overdue_events(now() - STALE)
     oldest = min((intent.created_at for intent in waiting), default=None)
     shown: dict[str, int | str] = {"count": len(waiting), "oldest": str(oldest or "none")}
     shown["events untold"] = sum(untold.values())

@@ -1,4 +1,4 @@
-"""Push when, and only when, the queue has changed."""
+"""Sensor that starts a push when the queue has changed, and only then."""
 
 import hashlib
 

@@ -1,5 +1,5 @@
-"""Fixtures of the command line tests: the automation tests' empty home and its ledger."""
+"""Fixtures of the command line's tests."""
 
-from tests.automation.conftest import home, ledger
+from tests.automation.conftest import home
 
-__all__ = ["home", "ledger"]
+__all__ = ["home"]

@@ -1,8 +1,8 @@
-"""What people changed in the embedded tracker's files, kept before it is written over.
+"""Changes that people made to the embedded tracker's files, recorded before a file is written over.
 
-A file has no history, so each carries in a comment what the tracker wrote last: what differs from it now was a person.
-Such a difference goes, once, into ``.changes.jsonl`` beside the tickets, whenever the tracker is about to write a file
-and whenever it is asked. Both happen under the tracker's lock. A line that a crash tore off is passed over, and the
+A file has no history, so each carries in a comment the content that the tracker wrote last: a difference from it is a
+person's change. Each difference is appended once to ``.changes.jsonl`` beside the tickets, whenever the tracker is
+about to write a file and whenever it is read. Both happen under the tracker's lock. A torn line is skipped, and the
 difference is found again.
 """
 
@@ -30,10 +30,7 @@ _LOOKED_AT: tuple[ChangeKind, ...] = ("status", "assignee", "priority")
 
 @dataclass(frozen=True)
 class Noted:
-    """One difference: what a person wrote, in place of what, at what time of writing; and when it was noticed.
-
-    ``written`` numbers the tracker's own writes of the file: a difference is one from the write of that number.
-    """
+    """One difference: the new and the old value, when the file was written, and when it was noticed."""
 
     ticket: str
     written: int

@@ -1,10 +1,10 @@
 """ServiceNow incidents, by the Table API.
 
-One ticket is one record. The marker is its ``correlation_id``, made for exactly this, and ``correlation_display`` keeps
-the hash of what was sent. What is to be told goes into the work notes with the same request that sets the rest, so that
-neither can be there without the other. Assignment and other columns are left alone after
-the record is opened; impact and urgency follow the priority only when that changes. What people do is read from
-``sys_audit`` and ``sys_journal_field``, for those of our records that were updated.
+One ticket is one record. The marker is its ``correlation_id``, and ``correlation_display`` keeps the content hash. The
+note goes into the work notes with the same request that sets the rest, so that neither is there without the other.
+Assignment and other columns are left alone after the record is opened; impact and urgency follow the priority only when
+that changes. People's changes are read from ``sys_audit`` and ``sys_journal_field``, for those of our records that were
+updated.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ class ServiceNow(HttpDestination):
         return self._seen(opened)
 
     def update(self, external_id: str, ticket: Ticket) -> ExternalTicket:
-        """Bring the text up to date, with a work note where there is something to tell, and the state with it."""
+        """Set text and state, with a work note if the ticket has a note."""
         present = self._read(external_id)
         body: dict[str, Any] = _content(ticket)
         if ticket.note and present.correlation_display != body["correlation_display"]:
@@ -177,7 +177,7 @@ class ServiceNow(HttpDestination):
         return [self._seen(record) for record in found if record.correlation_id == marker]
 
     def changes_since(self, since: datetime) -> Iterable[TicketChange]:
-        """What people did to our records that were updated since then; needs the right to read both histories."""
+        """People's changes to our records that were updated since then; needs the right to read both histories."""
         begin = f"{since - _ZONES:%Y-%m-%d %H:%M:%S}"
         ours = f"correlation_displaySTARTSWITHfeedback-control^sys_updated_on>={begin}^ORDERBYsys_updated_on"
         records = {one.sys_id: one for one in self._rows(self._table, _Changed, ours)}
@@ -279,7 +279,7 @@ class ServiceNow(HttpDestination):
 
 
 def _code_at(act: _Act, acts: Iterable[_Act], record: _Changed) -> str:
-    """The close code of a record when something was done to it: a change of it is told only where there was one."""
+    """The close code of a record at the time of a change; its history has a code only where it was changed."""
     code = None
     for change in (one for one in acts if one.record == act.record and one.column == "close_code"):
         if change.at <= act.at:
