@@ -19,7 +19,7 @@ from dagster_project.lake_tables import FUNNEL_STEPS, LAKE_TABLES
 from dagster_project.simulation.worlds import feedback, must_fire, must_not_roll_back
 from dagster_project.simulation.worlds.scenario import BREAKABLE
 from models_ml.evaluation.baselines import KEYWORDS
-from models_ml.golden.golden_set import load_golden
+from models_ml.golden.golden_set import Split, load_golden
 from models_ml.taxonomy import CHANNELS, ISSUE_TYPES
 from models_ml.text import channels
 from models_ml.text.rules import load_rules
@@ -28,7 +28,7 @@ from models_ml.training.registry import URGENT
 ROOT = Path(__file__).parents[1]
 SEEDS, MODELS = ROOT / "dbt_project" / "seeds", ROOT / "dbt_project" / "models"
 
-GOLDEN_TEXTS = {"train": 12, "calibration": 4, "evaluation": 8}
+GOLDEN_TEXTS: dict[Split, int] = {"train": 12, "calibration": 4, "evaluation": 8}
 """Texts of each issue type that each split needs at least."""
 
 # Exemptions: what has no entry on purpose, and why.
