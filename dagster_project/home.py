@@ -58,7 +58,7 @@ class Home:
 
     @property
     def golden(self) -> Path:
-        """The golden set that models are trained on and evaluated with: ``$FEEDBACK_GOLDEN``, the home's own, or ours."""
+        """The golden set that models are trained and judged by: ``$FEEDBACK_GOLDEN``, the home's own, or ours."""
         named, own = os.environ.get("FEEDBACK_GOLDEN"), self.root / "golden"
         return Path(named).expanduser().absolute() if named else own if own.is_dir() else GOLDEN
 
