@@ -126,7 +126,7 @@ def _quoted(name: str) -> str:
 
 
 def _copy_warehouse(home: Home, copy: Path) -> None:
-    """Copy the file, and drop the views: those of the lake show only what the last build had to read."""
+    """Copy the file, and drop the views of the lake: they show only what the last build had to read."""
     log_left = home.warehouse.with_name(home.warehouse.name + ".wal").exists()
     with duckdb.connect() as connection:
         try:
@@ -142,7 +142,8 @@ def _copy_warehouse(home: Home, copy: Path) -> None:
         _attach(connection, copy, "copy", read_only=False)
         connection.execute("use copy")
         views = connection.execute(
-            "select schema_name, view_name from duckdb_views() where database_name = 'copy' and not internal"
+            "select schema_name, view_name from duckdb_views()"
+            " where database_name = 'copy' and starts_with(view_name, 'stg_')"
         ).fetchall()
         for schema, view in views:
             connection.execute(f"drop view if exists {_quoted(schema)}.{_quoted(view)} cascade")

@@ -38,6 +38,7 @@ def home(tmp_path: Path) -> Home:
         connection.execute("create schema lake")
         connection.execute("create view lake.feedback as select 1 as one")
         connection.execute("create view stg_feedback as select * from lake.feedback")
+        connection.execute("create view fct_open as select * from fct_issues where status = 'open'")
     return home
 
 
@@ -129,13 +130,15 @@ def test_a_mart_comes_back_as_a_frame_with_the_columns_and_rows_that_were_asked_
     assert read_mart(home, "fct_issues", where={"issue_id": "' or true --"}).height == 0
 
 
-def test_only_tables_are_published_and_outbound_rows_in_the_order_of_their_columns(home: Home) -> None:
+def test_the_lake_is_not_published_and_outbound_rows_stand_in_the_order_of_their_columns(home: Home) -> None:
     publish(home)
     with duckdb.connect(str(home.published), read_only=True) as connection:
         assert connection.sql("select table_name from duckdb_tables() order by all").fetchall() == [
             (table,) for table in TABLES
         ]
-        assert connection.sql("select view_name from duckdb_views() where not internal").fetchall() == []
+        assert connection.sql("select view_name from duckdb_views() where not internal").fetchall() == [("fct_open",)]
+        assert connection.sql("select schema_name from duckdb_schemas() where schema_name = 'lake'").fetchall() == []
+    assert 0 < read_mart(home, "fct_open").height < ROWS
     lines = (home.outbound / "out_tickets.jsonl").read_text(encoding="utf-8").splitlines()
     assert len(lines) == ROWS
     assert lines == sorted(lines, key=lambda line: line.split('"issue_id": ')[1])
