@@ -1,4 +1,4 @@
-"""What the automation tests stand on: a queue published by hand, a clock, and a tracker that misbehaves on demand."""
+"""Shared parts of the automation tests: a queue published by hand, a clock, and a tracker with planned faults."""
 
 from __future__ import annotations
 
@@ -259,12 +259,12 @@ class SimulatedTracker:
         self._faults: Iterator[str] = iter(())
 
     def create(self, ticket: Ticket) -> ExternalTicket:
-        """Open a ticket, or fail as told."""
+        """Open a ticket, or fail as planned."""
         visible_at = self._clock.now + timedelta(seconds=self.lag())
         return self._write(lambda: self._open(ticket, visible_at))
 
     def update(self, external_id: str, ticket: Ticket) -> ExternalTicket:
-        """Set what the ticket says, or fail as told."""
+        """Set the ticket's content, or fail as planned."""
         return self._write(lambda: self._set(external_id, ticket))
 
     resolve = update
@@ -366,7 +366,7 @@ class World:
         return report
 
     def events(self) -> list[dict[str, Any]]:
-        """What the lake knows of the tickets."""
+        """The ticket events in the lake."""
         return lake.scan(self.home, "ticket_events").sort("known_at", "event_id").collect().to_dicts()
 
     def assert_exactly_once(self) -> None:

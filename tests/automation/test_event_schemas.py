@@ -1,4 +1,4 @@
-"""Version 1 of the events is a promise: what a consumer was built on stays, and only fields are added.
+"""Compatibility of event schemas, version 1: fields are only ever added.
 
 ``published/`` holds the schemas as they were published. To add a field, add it in both places. What breaks a consumer
 is a version 2 beside version 1.

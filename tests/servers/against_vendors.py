@@ -1,4 +1,4 @@
-"""Through vendors' own descriptions of their APIs: what a description does not allow, in either direction, is refused.
+"""Through vendors' own API descriptions: a request or an answer that a description does not allow is refused.
 
 Faults first, then the description (a validating proxy), then the simulated target that the contract suite uses, over
 real HTTP. Not part of ``make test``: `make test-servers` installs what this needs, and runs it.

@@ -1,4 +1,4 @@
-"""The story that every tracker is told, and what goes wrong on the way there."""
+"""The life of tickets that the tests play at every real tracker, with planned faults."""
 
 from __future__ import annotations
 

@@ -26,17 +26,17 @@ class EventSink(ABC):
 
     def create(self, ticket: Ticket) -> ExternalTicket:
         """Deliver the event that the issue was detected."""
-        return self._told("detected", ticket)
+        return self._delivered("detected", ticket)
 
     def update(self, external_id: str, ticket: Ticket) -> ExternalTicket:
         """Deliver the event that the issue has changed."""
-        return self._told("updated", ticket)
+        return self._delivered("updated", ticket)
 
     def resolve(self, external_id: str, ticket: Ticket) -> ExternalTicket:
         """Deliver the event that the issue is over."""
-        return self._told("resolved" if ticket.closes else "updated", ticket)
+        return self._delivered("resolved" if ticket.closes else "updated", ticket)
 
-    def _told(self, change: Literal["detected", "updated", "resolved"], ticket: Ticket) -> ExternalTicket:
+    def _delivered(self, change: Literal["detected", "updated", "resolved"], ticket: Ticket) -> ExternalTicket:
         self.deliver(incident_event(change, ticket, datetime.now(UTC)))
         closed, said = change == "resolved", ticket.content_hash
         return ExternalTicket(ticket.marker, self.place, ticket.title, ticket.body, closed, said)

@@ -239,15 +239,15 @@ class GitHubIssues(HttpDestination):
 
 def _act(issue: _Issue, marker: str, event: _Event) -> TicketChange | None:
     """The change in a timeline event; None for our own, and for events of no kind of ours."""
-    told = _told(issue, marker, event)
+    change = _change_of(issue, marker, event)
     ours = issue.user is not None and event.actor == issue.user  # whoever opened it is us
-    return None if told and ours and may_be_ours(told.kind, told.resolution) else told
+    return None if change and ours and may_be_ours(change.kind, change.resolution) else change
 
 
-def _told(issue: _Issue, marker: str, event: _Event) -> TicketChange | None:
+def _change_of(issue: _Issue, marker: str, event: _Event) -> TicketChange | None:
     assignee, priority = event.assignee or _NOBODY, (event.label or _Label()).name.partition("priority: ")[2]
 
-    def told(kind: ChangeKind, value: str, resolution: Resolution | None = None, before: str = "") -> TicketChange:
+    def change(kind: ChangeKind, value: str, resolution: Resolution | None = None, before: str = "") -> TicketChange:
         actor, change_id = event.actor or _NOBODY, f"event {event.id}"
         who = (event.created_at, actor.login, before or None, resolution, change_id, actor.is_program)
         return TicketChange(marker, str(issue.number), kind, value, *who)
@@ -255,15 +255,15 @@ def _told(issue: _Issue, marker: str, event: _Event) -> TicketChange | None:
     match event.event:
         case "closed":
             reason = event.state_reason or (issue.state_reason if issue.state == "closed" else None) or "closed"
-            return told("status", reason, resolution_of(reason))
+            return change("status", reason, resolution_of(reason))
         case "reopened":
-            return told("status", "open", "open")
+            return change("status", "open", "open")
         case "assigned":
-            return told("assignee", assignee.login)
+            return change("assignee", assignee.login)
         case "unassigned":
-            return told("assignee", "", before=assignee.login)
+            return change("assignee", "", before=assignee.login)
         case "labeled" if priority:
-            return told("priority", priority)
+            return change("priority", priority)
     return None
 
 

@@ -205,12 +205,12 @@ class Jira(HttpDestination):
                 if history.created >= since:
                     yield from acts(issue, marker, history)
             for remark in self._listed(issue.key, "comment", Remarks):
-                if remark.created >= since and (told := comment(issue.key, marker, remark)):
-                    yield told
+                if remark.created >= since and (change := comment(issue.key, marker, remark)):
+                    yield change
 
     def _histories(self, issue: Changed, since: datetime) -> Iterable[History]:
-        told = issue.changelog
-        return told.histories if told.reaches(since) else self._listed(issue.key, "changelog", Histories)
+        changelog = issue.changelog
+        return changelog.histories if changelog.reaches(since) else self._listed(issue.key, "changelog", Histories)
 
     def _searched(self, kind: type[Any], asked: dict[str, str | int]) -> list[Any]:
         found: list[Any] = []

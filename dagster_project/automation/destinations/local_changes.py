@@ -44,8 +44,8 @@ class Noted:
     @property
     def change_id(self) -> str:
         """The same for the same difference, whenever it is noticed."""
-        told = [self.ticket, self.written, self.kind, self.value, self.previous, self.at]
-        return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:24]
+        key = [self.ticket, self.written, self.kind, self.value, self.previous, self.at]
+        return hashlib.sha256(json.dumps(key).encode()).hexdigest()[:24]
 
 
 def written_comment(text: str, matter: dict[str, Any]) -> str:
@@ -61,20 +61,20 @@ def notice(path: Path, text: str, matter: dict[str, Any], below: str, now: datet
     number, ours = _last_written(text, matter)
     since = {one.kind: one.value for one in known if one.written == number}
     at = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat()
-    told = (path.stem, number)
+    place = (path.stem, number)
     by = _word(matter, "by")
     new = []
     for kind in _LOOKED_AT:
         value = _word(matter, kind)
-        # An assignee is never ours, so it is told from the last one noted, whoever wrote the file since.
+        # An assignee is never ours: compare with the last one noted, as the file may have been written since.
         last = [one.value for one in known if one.kind == kind]
         before = since.get(kind, (last or [""])[-1] if kind == "assignee" else ours[kind])
         if value != before:
-            new.append(Noted(*told, kind, value, before, by, at, now.isoformat()))
+            new.append(Noted(*place, kind, value, before, by, at, now.isoformat()))
     said = {line for one in known if one.kind == "comment" for line in one.value.splitlines()}
     lines = [line for line in below.splitlines() if not _OUR_LINE.fullmatch(line) and line.strip() and line not in said]
     if lines:
-        new.append(Noted(*told, "comment", "\n".join(lines), "", by, at, now.isoformat()))
+        new.append(Noted(*place, "comment", "\n".join(lines), "", by, at, now.isoformat()))
     _append(path.parent / NOTED, new)
 
 

@@ -94,9 +94,9 @@ class Mail:
         message["Auto-Submitted"] = "auto-generated"  # so that no absence note answers
         if answers:
             message["In-Reply-To"] = message["References"] = answers
-        told = f"**{ticket.note}**\n\n" if ticket.note else ""
-        message.set_content(markup.plain(told + ticket.body))
-        message.add_alternative(markup.html(told + ticket.body), subtype="html")
+        note = f"**{ticket.note}**\n\n" if ticket.note else ""
+        message.set_content(markup.plain(note + ticket.body))
+        message.add_alternative(markup.html(note + ticket.body), subtype="html")
         self._deliver(message)
         return self._external(ticket, message_id)
 

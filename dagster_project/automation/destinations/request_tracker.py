@@ -197,10 +197,10 @@ class RequestTracker(HttpDestination):
             history = list(self._listed(path, _History, fields))
             owned = max((one.id for one in history if one.kind == "Set" and one.field == "Owner"), key=int, default="")
             for one in history:
-                if one.created >= since and (told := self._told(ticket, marker, one, is_last=one.id == owned)):
-                    yield told
+                if one.created >= since and (change := self._change_of(ticket, marker, one, is_last=one.id == owned)):
+                    yield change
 
-    def _told(self, ticket: _Changed, marker: str, one: _Transaction, *, is_last: bool) -> TicketChange | None:
+    def _change_of(self, ticket: _Changed, marker: str, one: _Transaction, *, is_last: bool) -> TicketChange | None:
         """The change in a transaction; None for our own, and for transactions of no kind of ours."""
         ours, by_program = one.creator == ticket.creator, one.creator.id == _SYSTEM  # whoever opened it is us
         if one.kind in ("Comment", "Correspond"):
@@ -211,7 +211,7 @@ class RequestTracker(HttpDestination):
             return TicketChange(marker, str(ticket.id), "comment", said, at, by, change_id=str(one.id))
         kind = _KINDS.get(one.field) if one.kind in ("Set", "Status") else None
         value, before = one.after or "", one.before or ""
-        if kind == "assignee":  # told by number; only of the present owner is the name known
+        if kind == "assignee":  # the history has the number; only the present name is known
             name = "" if ticket.owner.id == _NOBODY else ticket.owner.id
             value, before = name if is_last else f"user {value}", ""
         resolution = self._resolution(value) if kind == "status" else None

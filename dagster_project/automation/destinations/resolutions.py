@@ -30,7 +30,7 @@ REJECTIONS = (
     "canceled",
     "cancelled",
 )
-"""Words that say so, whatever their case, spaces and marks. A duplicate is none: it was something, told elsewhere."""
+"""Words of a rejection, whatever their case, spaces and marks. Not a duplicate: that is reported elsewhere."""
 
 
 def rejects(word: str) -> bool:

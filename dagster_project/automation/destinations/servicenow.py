@@ -27,7 +27,7 @@ from dagster_project.home import Home
 
 TITLE_LIMIT = 160
 DESCRIPTION_LIMIT = 4_000
-# ServiceNow works the priority out of impact and urgency, 1 (high) to 3 (low), by this matrix unless told otherwise.
+# ServiceNow works the priority out of impact and urgency, 1 (high) to 3 (low), by this matrix by default.
 _IMPACT_AND_URGENCY = {"P1": ("1", "1"), "P2": ("1", "2"), "P3": ("2", "2"), "P4": ("2", "3")}
 _OWN = {
     "correlation_id",
@@ -199,7 +199,7 @@ class ServiceNow(HttpDestination):
             if kind and not (ours and may_be_ours(kind, resolution)):
                 by_program = act.by == _SYSTEM
                 value, before = act.after, act.before
-                if kind == "assignee":  # told by sys_id; only of the present one is the name known
+                if kind == "assignee":  # the history has the sys_id; only the present name is known
                     value, before = record.assignee if last[act.record] == act.sys_id else f"user {value}", ""
                 who = (act.at.replace(tzinfo=UTC), act.by, before or None, resolution, act.sys_id, by_program)
                 yield TicketChange(record.correlation_id, act.record, kind, value, *who)
@@ -265,7 +265,7 @@ class ServiceNow(HttpDestination):
         one_record = bool(_ONE_RECORD.search(response.request.url.path))
         match response.status_code:
             case 403 if (history := response.request.url.path.rpartition("/")[2]) in ("sys_audit", "sys_journal_field"):
-                reason = f"{said}; let {settings.user} read the table {history}: what people do is told there"
+                reason = f"{said}; let {settings.user} read the table {history}: it has the changes that people make"
                 return Rejected(reason, whole_destination=True)
             case 403:
                 reason = f"{said}; give {settings.user} the roles to write {settings.table}"

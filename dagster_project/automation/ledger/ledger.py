@@ -35,7 +35,7 @@ from dagster_project.automation.ledger.pull_cursors import PullCursors
 from dagster_project.automation.ledger.queries import LOOK_UP, Queries
 from dagster_project.automation.ledger.store import AT_ONCE, INTENT, NO_GROUNDS, Store, among, intent_of, take_turns
 from dagster_project.automation.ledger.tables import attempts, intents
-from dagster_project.automation.ledger.umbrellas import Member, Umbrellas, gathered, members_of
+from dagster_project.automation.ledger.umbrellas import Member, Umbrellas, members_of, under_umbrella
 from dagster_project.automation.outcomes import Confirmed, Deferred, NotSent, Outcome, Unknown, Written
 
 LEASE = timedelta(minutes=2)
@@ -213,7 +213,7 @@ class Ledger(Queries):
         ids = [row["intent_id"] for row in rows]
         recorded = among(connection, select(intents.c.intent_id), intents.c.intent_id, ids)
         opening = [row["subject_id"] for row in rows if row["sequence"] == 0]
-        elsewhere = gathered(connection, destination, opening)  # another run has put it under an umbrella
+        elsewhere = under_umbrella(connection, destination, opening)  # another run has put it under an umbrella
         wanted = [row for row in rows if row["sequence"] or row["subject_id"] not in elsewhere]
         new = {row["intent_id"]: row for row in wanted if row["intent_id"] not in recorded}
         if not new:

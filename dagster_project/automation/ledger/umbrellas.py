@@ -72,7 +72,7 @@ class Umbrellas:
         """Put subjects under an umbrella, but for those that another run has put under one, or recorded alone."""
         with self._store.engine.begin() as connection:
             take_turns(connection)
-            elsewhere = gathered(connection, destination, subject_ids)
+            elsewhere = under_umbrella(connection, destination, subject_ids)
             recorded = select(intents.c.subject_id).where(intents.c.destination == destination)
             elsewhere |= among(connection, recorded, intents.c.subject_id, subject_ids)
             new = [subject_id for subject_id in dict.fromkeys(subject_ids) if subject_id not in elsewhere]
@@ -102,7 +102,7 @@ def members_of(connection: Connection, umbrella_ids: Collection[str]) -> dict[st
     return found
 
 
-def gathered(connection: Connection, destination: str, subject_ids: Sequence[str]) -> set[str]:
+def under_umbrella(connection: Connection, destination: str, subject_ids: Sequence[str]) -> set[str]:
     """Those of these subjects that are under an umbrella, within a transaction that has its turn."""
     members = select(umbrella_members.c.subject_id).where(umbrella_members.c.destination == destination)
     return among(connection, members, umbrella_members.c.subject_id, subject_ids)

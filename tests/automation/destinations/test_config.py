@@ -1,4 +1,4 @@
-"""``destinations.yml``: sensible without a file, clear when it is wrong."""
+"""``destinations.yml``: defaults without a file, and error messages for a wrong one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events out, seen from the other side: by a consumer that is not ours, over real HTTP, and in a file that grows."""
+"""Events at their consumers: an independent consumer, over real HTTP, and the append-only file."""
 
 from __future__ import annotations
 

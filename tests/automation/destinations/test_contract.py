@@ -1,4 +1,4 @@
-"""What holds for every destination, whatever tool it speaks to: one suite, one simulated target per kind."""
+"""Contract of every destination: one suite, with one simulated target per kind."""
 
 from __future__ import annotations
 

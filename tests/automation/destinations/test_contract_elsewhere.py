@@ -1,4 +1,4 @@
-"""The same suite for destinations that are not spoken to by httpx: the local tracker, the file of events, and mail.
+"""The contract suite for destinations without httpx: the local tracker, the event file, and mail.
 
 The two that write files stand all of it. What goes wrong with their writes is acted out around the write: the process
 dies before it, or after it and before anybody was told. Mail can be neither asked nor repeated, so of the faults it
@@ -36,7 +36,7 @@ from tests.automation.unreliable import FAULTS, Seen, Unreliable
 
 
 class Unsteady:
-    """A destination whose writes go through an ``Unreliable``, which lets them go wrong as told."""
+    """A destination whose writes go through an ``Unreliable``, with planned faults."""
 
     around: Unreliable
 

@@ -1,4 +1,4 @@
-"""GitHub Issues: what is sent, what is read back, and what each failure means."""
+"""GitHub Issues: requests, look-ups, and the outcome of each failure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people do in the files of the embedded tracker is noticed, whatever is written over it."""
+"""People's changes to files of the embedded tracker are noticed, also when the file is written over."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""E-mail, through a real mail server on loopback that fails as told."""
+"""E-mail, through a real mail server on loopback with planned faults."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PagerDuty: alerts that are sent again without harm, held against PagerDuty's own description."""
+"""PagerDuty: idempotent retries of alerts, validated against PagerDuty's own description."""
 
 from __future__ import annotations
 

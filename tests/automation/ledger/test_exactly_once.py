@@ -1,4 +1,4 @@
-"""Exactly one ticket per issue and destination: whatever is lost, whoever dies, however many run at once.
+"""Exactly one ticket per issue and destination, with lost answers, dying runs and concurrent runs.
 
 The tracker is simulated, so that its writes can fail in every way and its look-ups can lag. One test takes the claim
 away, to show that the suite can fail. Randomised histories are in ``test_histories.py``.

@@ -1,4 +1,4 @@
-"""A ledger that remembers everything costs a push with nothing to do no more than one that began lately."""
+"""Cost of an idle push: independent of the length of the ledger's history."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class History:
                     connection.execute(insert(table), [renamed(row, f"ISS-{number}", number) for row in rows])
 
     def push(self, now: datetime) -> int:
-        """What a push costs the ledger."""
+        """The cost of a push, in instructions of the database."""
         configured = ConfiguredDestination(SimulatedTracker(Clock()))
         with instructions(self.ledger._store.engine) as count:
             report = push(self.home, now=now, destinations=[configured], ledger=self.ledger)

@@ -1,4 +1,4 @@
-"""The one decision about each issue, rule by rule."""
+"""``next_step``, rule by rule."""
 
 from __future__ import annotations
 

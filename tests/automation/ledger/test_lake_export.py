@@ -1,4 +1,4 @@
-"""What the warehouse learns of pushing: every try once, every ticket as it is, and nothing where nothing was done."""
+"""Lake export: every try once, every ticket as it is, and no row for a push that did nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ledger keeps one intent at a time, moves it once, and forgets nothing."""
+"""The ledger: one open intent at a time, each move made once, every attempt kept."""
 
 from __future__ import annotations
 

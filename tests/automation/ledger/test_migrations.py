@@ -32,7 +32,7 @@ from tests.automation.support import BORN, CHECKOUT, DELIVERY, NOW, Clock, Simul
 
 
 def emptied(home: Home) -> Path:
-    """Where the home's ledger was."""
+    """The path of the home's ledger, which is removed."""
     for file in home.root.glob("ledger.sqlite*"):
         file.unlink()
     return home.root / "ledger.sqlite"
@@ -107,7 +107,7 @@ def rows(home: Home, table: sa.Table) -> list[dict[str, Any]]:
 
 
 def differences(home: Home) -> list[Any]:
-    """What Alembic would still change to make the database that of ``tables.py``."""
+    """The changes that Alembic would still make to get the tables of ``tables.py``."""
     opened = engine.connect(home.ledger_url)
     with opened.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})

@@ -1,4 +1,4 @@
-"""The ledger on a real PostgreSQL: the same promise, with runs that are really concurrent."""
+"""The ledger on a real PostgreSQL: exactly once, with runs that are really concurrent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of tickets is told to sinks once each, wherever a run dies, and whatever the sink answers."""
+"""Event delivery: each sink gets each event once, wherever a run dies and whatever the sink answers."""
 
 from __future__ import annotations
 

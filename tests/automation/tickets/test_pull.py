@@ -1,4 +1,4 @@
-"""What people do to our tickets comes back: one suite over every destination that can tell, by its simulated tool."""
+"""Pull of people's changes: one suite over every destination that reports changes, by its simulated tool."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ LATER = NOW + timedelta(hours=2)
 
 @dataclass
 class Place:
-    """One destination that can tell, and its tool."""
+    """One destination that reports changes, and its tool."""
 
     kind: str
     home: Home
@@ -44,12 +44,12 @@ class Place:
     now: datetime = LATER
 
     def pushed(self, *story: list[Issue]) -> None:
-        """What this system does, stage after stage."""
+        """Push stage after stage."""
         live(self.home, self.configured, story)
         decided(self.home, story[-1])
 
     def acts(self, *acts: tuple[str, str]) -> None:
-        """What a person does then."""
+        """Make a person's changes."""
         self.target.now = self.now
         for what, value in acts:
             self.target.act(what, value)
@@ -60,7 +60,7 @@ class Place:
         return pull.pull(self.home, now=self.now, destinations=[self.configured])
 
     def told(self) -> list[dict[str, Any]]:
-        """What the lake knows of what others did, in order."""
+        """Others' changes in the lake, in order."""
         ours = ("created", "updated", "resolved")
         return [row for row in rows(self.home, "ticket_events") if row["event"] not in ours]
 

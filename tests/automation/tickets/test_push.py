@@ -1,4 +1,4 @@
-"""One push, seen from outside: what reaches a tracker, what the report says, what the lake learns."""
+"""One push, from outside: the tracker, the report and the lake."""
 
 from __future__ import annotations
 

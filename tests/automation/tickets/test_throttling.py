@@ -1,4 +1,4 @@
-"""Quiet hours and storms: who is told what, and when."""
+"""Throttling: quiet hours, the cap per owner and hour, and umbrellas."""
 
 from __future__ import annotations
 
