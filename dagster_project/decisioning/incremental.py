@@ -43,8 +43,8 @@ _EARLIEST = {
 """By lake table, from when on a changed row can change what was decided."""
 
 _OTHER_VERSIONS = {
-    "feedback": "min(counted_at) from built.fct_feedback where feedback_id in (select feedback_id from changed)",
-    "labels": "min(counted_at) from built.fct_feedback where feedback_id in (select feedback_id from changed)",
+    "feedback": "min(counted_at) from built.int_feedback where feedback_id in (select feedback_id from changed)",
+    "labels": "min(counted_at) from built.int_feedback where feedback_id in (select feedback_id from changed)",
     "releases": "min(deployed_at) - interval 1 day from {table} where release_id in (select release_id from changed)",
     "campaigns": "min(started_at) from {table} where campaign_id in (select campaign_id from changed)",
 }
