@@ -1,9 +1,11 @@
-"""What has changed since the last build, so that a build makes only that anew.
+"""Plan an incremental dbt build: find the earliest instant that new or changed lake files affect.
 
 A build reads the lake as of an instant. Between two builds the instant moves on and files land; each changed row has an
-earliest instant from which anything decided may differ, and the earliest of them all is where the rebuild starts. What
-lies before it stands, whatever the length of history. The folder remembers each finished build in ``built.json``, and
-the warehouse as that build left it: after one that failed, or a dbt run by hand, everything is built anew.
+earliest instant from which a decision may differ, and the earliest of them all is where the rebuild starts. Everything
+before it is kept, whatever the length of history. ``built.json`` remembers each finished build with its lake files and
+the warehouse it left. After a failed build, or a dbt run by hand, everything is rebuilt.
+
+The windows (how late is a backfill, how long a trailing count) are vars of ``dbt_project.yml``, which the models read.
 """
 
 from __future__ import annotations
@@ -17,38 +19,49 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
+import yaml
 
 from dagster_project.home import DBT_PROJECT, PLAYBOOK, Home
 
-_WINDOW = timedelta(hours=72)
+_VARS: dict[str, int] = yaml.safe_load((DBT_PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]
+
+_WINDOW = timedelta(hours=_VARS["trailing_hours"])
 """The longest trailing count: a change this long before an instant still shows in it."""
 
-_REACH = timedelta(days=60)
-"""How long before its onset the evidence of an issue begins (42 days), and a fortnight for onsets found late."""
+_REACH = timedelta(days=_VARS["candidate_days"] + _VARS["evidence_days"] + _VARS["late_onset_days"])
+"""How long before its onset the evidence of an issue begins: candidate changes, each with its own days before."""
 
-_COUNTED = "case when known_at - occurred_at <= interval 3 day then known_at else occurred_at end"
+_GRACE = f"interval {_VARS['grace_days']} day"
 _EARLIEST = {
-    "feedback": _COUNTED,
-    "releases": "deployed_at - interval 1 day",
-    "flag_changes": "changed_at - interval 1 day",
+    "feedback": f"case when known_at - occurred_at <= interval {_VARS['backfill_days']} day"
+    " then known_at else occurred_at end",
+    "releases": f"deployed_at - {_GRACE}",
+    "flag_changes": f"changed_at - {_GRACE}",
     "service_metrics": "bucket_start",
     "funnel_metrics": "bucket_start",
     "campaigns": "started_at",
     # Issues know customers and orders as they were known at their end.
     "orders": "known_at",
     "customers": "known_at",
-    # What people rejected counts for the days that begin afterwards.
+    # A rejection counts for the days that begin afterwards.
     "baseline_exclusions": "known_at",
 }
-"""By lake table, from when on a changed row can change what was decided."""
+"""The earliest instant that a changed row can affect, by lake table."""
 
 _OTHER_VERSIONS = {
     "feedback": "min(counted_at) from built.int_feedback where feedback_id in (select feedback_id from changed)",
     "labels": "min(counted_at) from built.int_feedback where feedback_id in (select feedback_id from changed)",
-    "releases": "min(deployed_at) - interval 1 day from {table} where release_id in (select release_id from changed)",
+    "releases": "min(deployed_at) - " + _GRACE + " from {table} where release_id in (select release_id from changed)",
     "campaigns": "min(started_at) from {table} where campaign_id in (select campaign_id from changed)",
 }
-"""Where an earlier version of a changed row counted."""
+"""Where an earlier version of a changed row counted, by lake table."""
+
+_READ_WHOLE = frozenset(
+    ("ticket_events", "sync_runs", "sync_attempts", "sync_snapshot", "playbook_settings", "playbook_rules")
+)
+"""Lake tables whose models are rebuilt whole by every build (the playbook itself is part of the recipe)."""
+
+_KNOWN = frozenset({*_EARLIEST, *_OTHER_VERSIONS})
 
 _ALWAYS_READ = date(1970, 1, 1)
 
@@ -58,7 +71,7 @@ Files = dict[str, dict[str, str]]
 
 @dataclass(frozen=True)
 class Plan:
-    """One build: as of when, and from when on (None: everything, with new tables)."""
+    """One build: its as-of instant, and where the rebuild starts (None: everything, with new tables)."""
 
     as_of: datetime
     rebuild_from: datetime | None
@@ -67,7 +80,7 @@ class Plan:
     files: Files
 
     def arguments(self) -> list[str]:
-        """What dbt is told of it."""
+        """Arguments of dbt for this build."""
         wanted = {"as_of": self.as_of, "rebuild_from": self.rebuild_from, "history_from": self.history_from}
         told = {name: dbt_instant(instant) for name, instant in wanted.items() if instant}
         return ["--vars", json.dumps(told), *(["--full-refresh"] if self.rebuild_from is None else [])]
@@ -92,10 +105,11 @@ def dbt_instant(instant: datetime) -> str:
 
 
 def plan(home: Home, as_of: datetime) -> Plan:
-    """What a build as of this instant has to make anew.
+    """Plan of a build as of this instant: where the rebuild starts.
 
-    Everything, where there was no build before, something else wrote the warehouse since, the models or the playbook
-    are others now, files were taken away, or the instant lies before the last one.
+    It rebuilds everything if there was no build before, something else wrote the warehouse since, the models or the
+    playbook changed, files were taken away, the instant lies before the last one, or a lake table changed of which
+    this module does not know what it affects.
     """
     recipe, files = _recipe(), _files(home)
     everything = Plan(as_of, None, None, recipe, files)
@@ -105,7 +119,8 @@ def plan(home: Home, as_of: datetime) -> Plan:
     before = datetime.fromisoformat(last["as_of"])
     gone = any(file not in files.get(table, {}) for table, own in last["files"].items() for file in own)
     touched = last["warehouse"] != _written(home.warehouse.stat())
-    if last["recipe"] != recipe or touched or gone or as_of < before:
+    unknown = any(own != last["files"].get(table, {}) for table, own in files.items() if table not in _KNOWN)
+    if last["recipe"] != recipe or touched or gone or unknown or as_of < before:
         return everything
     with duckdb.connect() as connection:
         connection.execute("set timezone = 'UTC'")
@@ -123,8 +138,8 @@ def plan(home: Home, as_of: datetime) -> Plan:
 def _changes(
     connection: duckdb.DuckDBPyConnection, home: Home, old: Files, new: Files, before: datetime, as_of: datetime
 ) -> Iterator[datetime]:
-    """From when on each table's changes matter."""
-    for table in {**_EARLIEST, **_OTHER_VERSIONS}:
+    """The earliest instant that the changes of each table affect."""
+    for table in sorted(_KNOWN):
         own = new.get(table, {})
         landed = [file for file, written in own.items() if old.get(table, {}).get(file) != written]
         # What had landed before, but was not known yet as of the last build.
@@ -147,7 +162,7 @@ def _changes(
 
 
 def _may_hold(file: str, before: datetime, as_of: datetime) -> bool:
-    """Whether a file's day lies between two instants; files without a day of their own may hold anything."""
+    """True if a file's day lies between two instants; a file without a day of its own may hold rows of any day."""
     day = date.fromisoformat(file.split("/", maxsplit=1)[0].removeprefix("ingest_date="))
     return day == _ALWAYS_READ or before.astimezone(UTC).date() <= day <= as_of.astimezone(UTC).date()
 
@@ -161,9 +176,15 @@ def _literal(instant: datetime) -> str:
     return f"timestamptz '{instant.isoformat()}'"
 
 
+def lake_sources() -> set[str]:
+    """The lake tables that the models read: the sources of the dbt project."""
+    declared = yaml.safe_load((DBT_PROJECT / "models" / "staging" / "_sources.yml").read_text(encoding="utf-8"))
+    return {table["name"] for source in declared["sources"] for table in source["tables"]}
+
+
 def _files(home: Home) -> Files:
     files: Files = {}
-    for table in {**_EARLIEST, **_OTHER_VERSIONS}:
+    for table in sorted(lake_sources() - _READ_WHOLE):
         root = home.lake / table
         own = {path.relative_to(root).as_posix(): path.stat() for path in sorted(root.glob("*/*.parquet"))}
         files[table] = {file: _written(stat) for file, stat in own.items()}
@@ -175,7 +196,7 @@ def _written(stat: os.stat_result) -> str:
 
 
 def _recipe() -> str:
-    """What the models, the seeds and the playbook say, as one hash."""
+    """Hash of the models, the macros, the seeds and the playbook."""
     folders = ("models", "macros", "seeds")
     sources = [path for folder in folders for path in sorted((DBT_PROJECT / folder).rglob("*")) if path.is_file()]
     said = hashlib.sha256()

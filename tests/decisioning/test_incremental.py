@@ -1,4 +1,4 @@
-"""A build makes anew only what changed, and comes to the same rows as a build of everything."""
+"""Incremental builds rebuild only what changed, and give the same rows as a build of everything."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from dagster_project.decisioning import incremental
 from dagster_project.decisioning.dbt_build import build, run_dbt
 from dagster_project.decisioning.incremental import plan
 from dagster_project.errors import DecisionError
@@ -24,6 +25,7 @@ MARTS = (
     "fct_issues",
     "fct_issue_severity_terms",
     "fct_release_correlation",
+    "fct_release_terms",
     "fct_issue_lifecycle",
     "fct_issue_days",
     "int_issue_statements",
@@ -211,6 +213,23 @@ def test_after_a_build_that_failed_or_was_made_by_hand_everything_is_made_anew(s
     assert plan(small, as_of).rebuild_from is None
     build(small, as_of=as_of)
     assert plan(small, as_of).rebuild_from is not None
+
+
+def test_each_lake_table_that_the_models_read_is_known_here() -> None:
+    assert incremental.lake_sources() == incremental._KNOWN | incremental._READ_WHOLE
+
+
+def test_a_changed_table_of_unknown_effect_is_a_reason_to_rebuild_everything(
+    small: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later = START + timedelta(days=2, hours=12)
+    assert plan(small, later).rebuild_from is not None
+    monkeypatch.setattr(incremental, "_KNOWN", incremental._KNOWN - {"campaigns"})
+    assert plan(small, later).rebuild_from is not None
+    campaign = LakeBuilder(small)
+    campaign.add("campaigns", campaign_id="sale", product="app", started_at=later, known_at=later, content_hash="1")
+    campaign.write()
+    assert plan(small, later).rebuild_from is None
 
 
 def test_a_file_that_was_taken_away_is_missed(small: Home) -> None:

@@ -80,6 +80,7 @@ select
     term,
     value,
     cast(weight as double) as weight,
-    weight * value as contribution,
+    -- Minus nothing is nothing.
+    weight * value + 0.0 as contribution,
     meaning
 from valued
