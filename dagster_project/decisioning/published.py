@@ -46,7 +46,7 @@ def publish(home: Home, *, progress: Progress = lambda _: None) -> DecisionRepor
             connection.execute("checkpoint")  # whoever wrote it last did not close it
     shutil.copyfile(home.warehouse, fresh)
     with duckdb.connect(str(fresh)) as connection:
-        # Views of the lake stay behind: they would show only what the last build had to read. Marts may be views of tables.
+        # Views of the lake stay behind: they would show only what the last build had to read. Marts may be views, too.
         connection.execute("drop schema if exists lake cascade")
         views = connection.execute(
             "select view_name from duckdb_views() where not internal and not starts_with(view_name, 'fct_')"

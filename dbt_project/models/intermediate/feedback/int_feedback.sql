@@ -49,9 +49,16 @@ joined as (
         labels.key_phrases,
         feedback.customer_segment,
         feedback.country,
-        feedback.platform,
-        feedback.app_version,
-        feedback.feature,
+        {{ told('feedback.platform', 'labels.named_platform') }} as platform,
+        {{ told_by('feedback.platform', 'labels.named_platform') }} as platform_source,
+        {{ told('feedback.app_version', 'labels.named_app_version') }} as app_version,
+        {{ told_by('feedback.app_version', 'labels.named_app_version') }} as app_version_source,
+        {{ told('feedback.device', 'labels.named_device') }} as device,
+        {{ told_by('feedback.device', 'labels.named_device') }} as device_source,
+        {{ told('feedback.feature', 'labels.named_feature') }} as feature,
+        {{ told_by('feedback.feature', 'labels.named_feature') }} as feature_source,
+        -- No source has a column for it.
+        labels.named_error_code as error_code,
 
         ---------- numerics
         cast(feedback.rating as double) as rating,

@@ -10,7 +10,8 @@ select
     feedback.platform,
     feedback.country,
     feedback.app_version,
-    feedback.feature,
+    -- Texts name the feature that the issue type is about (a failed login names the login): no scope, but a repetition.
+    case when feedback.feature_source = 'source' then feedback.feature end as feature,
     feedback.rating,
     feedback.confidence,
     feedback.masked_text,

@@ -8,7 +8,7 @@ with compared_feedback as (
         feedback.platform,
         feedback.country,
         feedback.app_version,
-        feedback.feature,
+        case when feedback.feature_source = 'source' then feedback.feature end as feature,
         feedback.counted_at > issues.first_tick - {{ days(1) }} as is_meanwhile,
         coalesce(feedback.issue_type = issues.issue_type, false) as is_same_type,
         false as is_member
