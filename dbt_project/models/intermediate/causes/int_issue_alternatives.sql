@@ -28,7 +28,8 @@ campaigns as (
             issues.product = campaigns.product
             and issues.started_at + {{ days(1) }} >= campaigns.started_at
             and issues.detected_at > campaigns.started_at
-            and coalesce(campaigns.ended_at, campaigns.started_at) + {{ hours(var('fading_hours')) }} > issues.started_at
+            and issues.started_at
+            < coalesce(campaigns.ended_at, campaigns.started_at) + {{ hours(var('fading_hours')) }}
 
 ),
 
@@ -181,7 +182,8 @@ alternatives as (
         'copies' as alternative_id,
         cast(null as timestamp) as since,
         copies / feedback_count as evidence,
-        {{ whole('copies') }} || ' of ' || {{ whole('feedback_count') }} || ' complaints are copies of one another' as statement
+        {{ whole('copies') }} || ' of ' || {{ whole('feedback_count') }}
+        || ' complaints are copies of one another' as statement
     from copies
 
 )

@@ -1,5 +1,14 @@
 -- Each explanation with the probability that it is the cause, and the verdict that follows. A multinomial logit: the
 -- terms sum to log-odds, and all explanations of an issue share one probability with something unknown.
+{%- set rates = [
+    'complaint_rate_on_version', 'complaint_rate_elsewhere', 'error_rate_after', 'error_rate_before',
+    'error_ratio_elsewhere'
+] %}
+{%- set counts = {
+    'issue_feedback': 'members',
+    'issue_feedback_naming_version': 'members_naming',
+    'issue_feedback_with_version': 'members_with_version'
+} %}
 {%- set shown = ['timing', 'version_rate', 'version_named', 'technical', 'shared_rise', 'scope_contradiction'] %}
 
 with terms as (
@@ -7,10 +16,10 @@ with terms as (
     select
         issue_id,
         change_id,
-        sum(contribution) as log_odds
-        {%- for term in shown %},
-        max(case when term = '{{ term }}' then value end) as {{ term }}
+        {%- for term in shown %}
+            max(case when term = '{{ term }}' then value end) as {{ term }},
         {%- endfor %}
+        sum(contribution) as log_odds
     from {{ ref('int_release_terms') }}
     group by issue_id, change_id
 
@@ -23,14 +32,14 @@ scored as (
         explanations.*,
         terms.log_odds,
         {%- for term in shown %}
-        terms.{{ term }},
+            terms.{{ term }},
         {%- endfor %}
         {{ rounded(
             'exp(terms.log_odds) / (1.0 + sum(exp(terms.log_odds)) over (partition by explanations.issue_id))'
         ) }} as confidence,
-        case when is_change then coalesce(text_evidence.members, 0) end as issue_feedback,
-        case when is_change then coalesce(text_evidence.members_naming, 0) end as issue_feedback_naming_version,
-        case when is_change then coalesce(text_evidence.members_with_version, 0) end as issue_feedback_with_version,
+        {%- for count, members in counts.items() %}
+            case when explanations.is_change then coalesce(text_evidence.{{ members }}, 0) end as {{ count }},
+        {%- endfor %}
         text_evidence.complaint_rate_on_version,
         text_evidence.complaint_rate_elsewhere,
         technical.error_rate_after,
@@ -38,7 +47,7 @@ scored as (
         technical.error_ratio_elsewhere,
         -- The mean of e-values is one, however they depend on each other; where there is no evidence it is 1.
         case
-            when is_change
+            when explanations.is_change
                 then ln(
                     (exp(coalesce(text_evidence.log_e_value, 0.0)) + exp(coalesce(technical.log_e_value, 0.0))) / 2.0
                 )
@@ -61,14 +70,11 @@ select
     scored.platform,
     scored.changed_at,
     {{ rounded('scored.hours_to_onset') }} as hours_to_onset,
-    {%- for count in ['issue_feedback', 'issue_feedback_naming_version', 'issue_feedback_with_version'] %}
-    cast(scored.{{ count }} as bigint) as {{ count }},
+    {%- for count in counts %}
+        cast(scored.{{ count }} as bigint) as {{ count }},
     {%- endfor %}
-    {%- for rate in [
-        'complaint_rate_on_version', 'complaint_rate_elsewhere', 'error_rate_after', 'error_rate_before',
-        'error_ratio_elsewhere'
-    ] + shown + ['log_e_value'] %}
-    {{ rounded('scored.' ~ rate) }} as {{ rate }},
+    {%- for rate in rates + shown + ['log_e_value'] %}
+        {{ rounded('scored.' ~ rate) }} as {{ rate }},
     {%- endfor %}
     scored.alternative_evidence,
     {{ rounded('scored.log_odds') }} as log_odds,

@@ -1,4 +1,4 @@
--- The evidence for and against each explanation as terms: a row for each weight in the seed release_evidence_weights that
+-- Evidence for and against each explanation, as terms: a row for each weight of the seed release_evidence_weights that
 -- applies to it. A new term is a row of the seed and a `when` here.
 with measured as (
 
@@ -45,32 +45,35 @@ valued as (
             when weights.term = measured.change_kind then measured.alternative_evidence
             when weights.term = 'timing' then exp(-measured.hours_to_onset / {{ var('fading_hours') }}.0)
             -- Ten pieces of feedback naming the version make the rate fully credible; fewer count in proportion.
-            when weights.term = 'version_rate' then coalesce(
-                {{ doublings('measured.complaint_rate_on_version / measured.complaint_rate_elsewhere') }}
-                * least(1.0, measured.version_feedback / 10.0), 0.0
-            )
+            when weights.term = 'version_rate'
+                then coalesce(
+                    {{ doublings('measured.complaint_rate_on_version / measured.complaint_rate_elsewhere') }}
+                    * least(1.0, measured.version_feedback / 10.0), 0.0
+                )
             when weights.term = 'version_named' then coalesce(measured.members_naming / measured.members, 0.0)
             -- Twenty errors make the error rate fully credible; what rose elsewhere as well is taken off.
-            when weights.term = 'technical' then coalesce(
-                {{ doublings(
-                    'measured.error_rate_after / measured.error_rate_before'
-                    ~ ' / greatest(1.0, measured.error_ratio_elsewhere)'
-                ) }}
-                * least(1.0, measured.errors_after / 20.0), 0.0
-            )
+            when weights.term = 'technical'
+                then coalesce(
+                    {{ doublings(
+                        'measured.error_rate_after / measured.error_rate_before'
+                        ~ ' / greatest(1.0, measured.error_ratio_elsewhere)'
+                    ) }}
+                    * least(1.0, measured.errors_after / 20.0), 0.0
+                )
             when weights.term = 'shared_rise' then coalesce(measured.shared_rise, 0.0)
-            when weights.term = 'scope_contradiction' then case
-                when measured.scope_country is not null then 1.0
-                when measured.scope_platform is not null and measured.platform <> measured.scope_platform then 1.0
-                when measured.share_on_platform < 0.3 then 1.0
-                else 0.0
-            end
+            when weights.term = 'scope_contradiction'
+                then case
+                    when measured.scope_country is not null then 1.0
+                    when measured.platform <> measured.scope_platform then 1.0
+                    when measured.share_on_platform < 0.3 then 1.0
+                    else 0.0
+                end
         end as double) as value
     from measured
     inner join {{ ref('release_evidence_weights') }} as weights
         on
-            weights.explanation = case when measured.is_change then 'change' else 'alternative' end
-            or weights.explanation = measured.change_kind
+            measured.change_kind = weights.explanation
+            or case when measured.is_change then 'change' else 'alternative' end = weights.explanation
 
 )
 

@@ -6,7 +6,8 @@ with candidates as (
     select
         *,
         -- Members are counted from a day before the first elevated tick (int_issue_feedback).
-        ({{ seconds_between('first_tick', 'ended_at') }} / 86400.0 + 1.0) / {{ var('evidence_days') }}.0 as periods_during
+        ({{ seconds_between('first_tick', 'ended_at') }} / 86400.0 + 1.0) / {{ var('evidence_days') }}.0
+            as periods_during
     from {{ ref('int_release_candidates') }}
 
 ),
