@@ -15,6 +15,8 @@
     (values {% for n in range(first, last + 1) %}({{ n }}){{ ', ' if not loop.last }}{% endfor %}) as numbers (n)
 {%- endmacro %}
 
+{% macro baseline_days() -%} {{ var('baseline_last_day') - var('baseline_first_day') + 1 }} {%- endmacro %}
+
 {# How many days a day lies back in the baseline of another one. #}
 {% macro baseline_days_back() -%} {{ numbers(var('baseline_first_day'), var('baseline_last_day')) }} {%- endmacro %}
 
@@ -74,5 +76,5 @@
     ) as changes
 {%- endmacro %}
 
-{# A day and those after it whose trailing counts it is in, before it comes into their baseline: 0 to 3. #}
+{# The days by which feedback of one day moves on until it is in no trailing count: 0 to 3. It enters the baseline then. #}
 {% macro trailing_days() -%} {{ numbers(0, var('baseline_first_day') - 1) }} {%- endmacro %}

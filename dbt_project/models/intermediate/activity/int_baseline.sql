@@ -51,7 +51,7 @@ whole_days as (
         days.*,
         case when days.day > history.first_day then days.feedback_count end as whole_count,
         least(
-            {{ var('baseline_last_day') - var('baseline_first_day') + 1 }}.0,
+            {{ baseline_days() }}.0,
             greatest(
                 0.0,
                 round({{ seconds_between('history.first_day', 'days.day') }} / 86400.0)

@@ -24,7 +24,7 @@ counted as (
         scope_value,
         day
     from {{ ref('int_baseline') }}
-    where baseline_days >= {{ var('baseline_last_day') - var('baseline_first_day') + 1 }}
+    where baseline_days >= {{ baseline_days() }}
 
 ),
 
@@ -55,7 +55,8 @@ winsorized as (
         *,
         least(
             feedback_count,
-            2.0 * sum(feedback_count) over (partition by product, scope_kind, scope_value, day) / {{ var('baseline_last_day') - var('baseline_first_day') + 1 }}.0
+            2.0 * sum(feedback_count) over (partition by product, scope_kind, scope_value, day)
+            / {{ baseline_days() }}.0
         ) as winsorized_count
     from past
 

@@ -7,6 +7,7 @@ with versions as (
         issues.started_at,
         issues.ended_at,
         orders.order_id,
+        orders.sku,
         orders.ordered_at,
         orders.refunded_at,
         cast(orders.amount as double) as amount,
@@ -31,6 +32,7 @@ with versions as (
 select
     issue_id,
     order_id,
+    sku,
     amount,
     ordered_at > started_at - {{ days(var('evidence_days')) }} as is_ordered_in_period,
     ordered_at < started_at as is_ordered_before,

@@ -85,8 +85,8 @@ ended as (
     select
         *,
         case
-            when elevated_until + quiet_hours * interval '1' hour <= {{ as_of() }}
-                then elevated_until + quiet_hours * interval '1' hour
+            when elevated_until + quiet_hours * {{ hours(1) }} <= {{ as_of() }}
+                then elevated_until + quiet_hours * {{ hours(1) }}
         end as resolved_at
     from episodes
 
