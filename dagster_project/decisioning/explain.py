@@ -19,6 +19,7 @@ _QUEUE = (
 _TERMS = "select * from fct_issue_severity_terms where issue_id = ? order by points desc, term"
 _CANDIDATES = "select * from fct_release_correlation where issue_id = ? order by confidence desc, change_id"
 _STATEMENTS = "select kind, statement from int_issue_statements where issue_id = ? order by position"
+_RELEASE_TERMS = "select * from fct_release_terms where issue_id = ? order by abs(contribution) desc, term"
 _QUOTES = "select * from int_issue_quotes where issue_id = ? order by quote_rank"
 _LIFECYCLE = "select * from fct_issue_lifecycle where issue_id = ?"
 
@@ -93,16 +94,18 @@ def explain(home: Home, issue_id: str) -> Explanation:
     parts = [
         read_rows(home, query, [exact]).to_dicts() for query in (_TERMS, _CANDIDATES, _STATEMENTS, _QUOTES, _LIFECYCLE)
     ]
+    terms = read_rows(home, _RELEASE_TERMS, [exact]).to_dicts()
+    for candidate in parts[1]:
+        candidate["terms"] = [term for term in terms if term["change_id"] == candidate["change_id"]]
     return Explanation(found[0], parts[0], parts[1], parts[2], parts[3], parts[4][0] if parts[4] else {})
 
 
 def _candidate_line(row: dict[str, Any]) -> str:
     if not row["is_change"]:
         return f"  {row['confidence']:4.0%}  not a change: {row['change_id']} (seen {row['alternative_evidence']:.2f})"
-    terms = ", ".join(f"{name} {row[name]:.2f}" for name in ("timing", "version_rate", "version_named", "technical"))
-    against = f", against: rose elsewhere as well {row['shared_rise']:.2f}" if row["shared_rise"] else ""
-    against += ", against: sits where the change does not" if row["scope_contradiction"] else ""
-    return f"  {row['confidence']:4.0%}  {row['change_id']} ({terms}{against}) -> {row['verdict']}"
+    shown = (term for term in row["terms"] if term["contribution"])
+    terms = ", ".join(f"{term['term']} {term['value']:.2f} x {term['weight']:g}" for term in shown)
+    return f"  {row['confidence']:4.0%}  {row['change_id']} ({terms}) -> {row['verdict']}"
 
 
 def _said(row: dict[str, Any]) -> str:
