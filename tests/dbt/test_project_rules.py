@@ -158,7 +158,7 @@ def test_everything_is_described(project: Project) -> None:
 def test_public_models_have_a_contract_and_the_others_are_not_public(project: Project) -> None:
     def is_wrong(key: str, node: Node) -> bool:
         public = project.layer(key) in PUBLIC
-        return node["access"] != ("public" if public else "protected") or node["contract"]["enforced"] != public
+        return bool(node["access"] != ("public" if public else "protected") or node["contract"]["enforced"] != public)
 
     assert not project.breaking(is_wrong)
 

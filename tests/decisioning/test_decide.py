@@ -101,7 +101,9 @@ def test_an_explanation_names_the_release_in_the_text(decided: Home) -> None:
 def test_the_terms_of_each_candidate_sum_to_its_log_odds(decided: Home) -> None:
     explained = explain(decided, by_type(decided)["app_crash"]["issue_id"])
     for candidate in explained.candidates:
-        assert sum(term["contribution"] for term in candidate["terms"]) == pytest.approx(candidate["log_odds"], abs=1e-5)
+        assert sum(term["contribution"] for term in candidate["terms"]) == pytest.approx(
+            candidate["log_odds"], abs=1e-5
+        )
     (guilty,) = (row for row in explained.candidates if row["change_id"] == "app@2.0")
     assert {"intercept", "timing", "version_named"} <= {term["term"] for term in guilty["terms"]}
     assert "app@2.0 (intercept 1.00 x -5.2, " in explained.as_text()
