@@ -1,16 +1,18 @@
-"""Fit the weights of the release evidence on worlds with a known truth, and validate the fit on other worlds.
+"""Fit of the release evidence weights on worlds with a known truth, with its loss on other worlds.
 
     python -m benchmarks.release_weights           # prints the weights for dbt_project/seeds: about 15 minutes
 
-The model is that of ``fct_release_correlation``: one of all competitors for an issue, or something unknown, is the
-cause (multinomial logit, McFadden 1974). The fit is regularised towards the present weights, and uses other seeds than
-``benchmarks.decisions``.
+The model is the one of ``int_release_correlation``: of all competitors for an issue, and something unknown, one is
+the cause (multinomial logit, McFadden 1974). Its features are the rows of ``fct_release_terms``, one column per term of
+the seed, so a new term is fitted without a change here. The fit is regularized towards the present weights, and the
+worlds of ``benchmarks.decisions`` have other seeds.
 """
 
 from __future__ import annotations
 
 import csv
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,10 +30,6 @@ from dagster_project.simulation.worlds.scoring import each
 from dagster_project.simulation.worlds.simulate import Simulation
 
 SEED_FILE = DBT_PROJECT / "seeds" / "release_evidence_weights.csv"
-_ROWS = [line.partition(",")[0] for line in SEED_FILE.read_text(encoding="utf-8").splitlines()[1:]]
-TERMS = tuple(_ROWS[_ROWS.index("intercept") + 1 : _ROWS.index("alternative")])
-ALTERNATIVES = tuple(_ROWS[_ROWS.index("alternative") + 1 :])
-"""Terms of a change, and of its alternatives, in the order of the seed."""
 _BATCH = 80
 Floats = npt.NDArray[np.float64]
 
@@ -47,13 +45,22 @@ class Trials:
     weight: Floats
 
 
-def names() -> tuple[str, ...]:
-    """The terms in the order of the features' columns."""
-    return ("intercept", *TERMS, "alternative", *ALTERNATIVES)
+def present_weights() -> dict[str, float]:
+    """The weights of the seed by term, in its order; the order of the features' columns, too."""
+    with SEED_FILE.open(encoding="utf-8", newline="") as lines:
+        return {row["term"]: float(row["weight"]) for row in csv.DictReader(lines)}
+
+
+def features_of(terms: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+    """The terms as one row per issue and candidate: a column for each name, 0 where a term does not apply."""
+    wide = terms.pivot("term", index=["issue_id", "change_id"], values="value")
+    absent = [pl.lit(0.0).alias(name) for name in names if name not in wide.columns]
+    return wide.with_columns(absent).select("issue_id", "change_id", pl.col(names).fill_null(0.0))
 
 
 def gather(must_fire: int, must_not: int, seed: int) -> Trials:
-    """Act worlds out and note every competitor at every look."""
+    """Simulate worlds and collect every competitor at every look."""
+    names = list(present_weights())
     frames = []
     worlds = build_worlds(must_fire, must_not, seed, 1.0)
     count = -(-len(worlds) // _BATCH)
@@ -63,27 +70,21 @@ def gather(must_fire: int, must_not: int, seed: int) -> Trials:
             home = Home(Path(folder))
             runner.set_up(home, simulations)
             for look in runner.decisions(home, progress=lambda message: click.echo(message, err=True)):
-                rows = competitors(home)
+                features = features_of(read_mart(home, "fct_release_terms"), names)
+                rows = competitors(home).join(features, on=["issue_id", "change_id"], maintain_order="left")
                 for simulation, found in each(simulations, rows):
                     plot = simulation.world.plot
                     culprit = simulation.change_id(plot.culprit) if plot.culprit else None
-                    caused = pl.col("issue_type").is_in(plot.expected) & (
-                        pl.col("detected_at") >= simulation.onset_at()
-                    )
+                    noticed = pl.col("detected_at") >= simulation.onset_at()
+                    caused = pl.col("issue_type").is_in(plot.expected) & noticed
                     guilty = (pl.col("change_id") == pl.lit(culprit)).fill_null(False) & caused
                     frames.append(found.with_columns(guilty.alias("guilty"), pl.lit(look).alias("look")))
     rows = pl.concat(frames)
-    own = [pl.col(name).fill_null(0.0).cast(pl.Float64) for name in TERMS]
-    other = [
-        pl.when(pl.col("change_kind") == kind).then("alternative_evidence").otherwise(0.0).alias(kind)
-        for kind in ALTERNATIVES
-    ]
-    intercepts = (pl.col("is_change").cast(pl.Float64), (~pl.col("is_change")).cast(pl.Float64).alias("alternative"))
     group = rows.select(pl.struct("issue_id", "look").rank("dense").cast(pl.Int64) - 1).to_series().to_numpy()
     groups = rows.group_by("product").agg(pl.struct("issue_id", "look").n_unique().alias("groups"))
     weight = rows.join(groups, on="product", maintain_order="left")["groups"].to_numpy()
     return Trials(
-        rows.select(intercepts[0], *own, intercepts[1], *other).to_numpy(),
+        rows.select(names).to_numpy(),
         group,
         rows["guilty"].to_numpy(),
         rows["is_change"].to_numpy(),
@@ -120,13 +121,12 @@ def loss(weights: Floats, trials: Trials) -> float:
 @click.option("--pull", default=0.002, show_default=True, help="How strongly the present weights draw the fit.")
 def main(must_fire: int, must_not: int, seed: int, other_seed: int, pull: float) -> None:
     """Fit, and print the weights as the seed has them."""
-    with SEED_FILE.open(encoding="utf-8", newline="") as lines:
-        present = {row["term"]: float(row["weight"]) for row in csv.DictReader(lines)}
-    start = np.array([present[name] for name in names()])
+    present = present_weights()
+    start = np.array(list(present.values()))
     seen, unseen = gather(must_fire, must_not, seed), gather(must_fire // 2, must_not // 2, other_seed)
     fitted = minimize(lambda at: loss(at, seen) + pull * float(((at - start) ** 2).sum()), start, method="L-BFGS-B").x
     rounded = np.round(fitted, 1)
-    for name, before, after in zip(names(), start, rounded, strict=True):
+    for name, before, after in zip(present, start, rounded, strict=True):
         click.echo(f"{name},{after:g}   (was {before:g})")
     for title, trials in (("fitted on", seen), ("not seen", unseen)):
         click.echo(f"mean surprise, {title}: {loss(start, trials):.4f} before, {loss(rounded, trials):.4f} after")

@@ -88,10 +88,15 @@ def explain(home: Home, issue_id: str) -> Explanation:
         rows = read_mart(home, mart, where={"issue_id": found[0]["issue_id"]})
         return rows.sort(order, descending=[descending, *[False] * (len(order) - 1)], nulls_last=True)
 
+    candidates = part("fct_release_correlation", "confidence", "change_id", descending=True).to_dicts()
+    weight = pl.col("contribution").abs()
+    terms = part("fct_release_terms", "term").sort(weight, descending=True, maintain_order=True).to_dicts()
+    for candidate in candidates:
+        candidate["terms"] = [term for term in terms if term["change_id"] == candidate["change_id"]]
     return Explanation(
         issue=found[0],
         severity_terms=part("fct_issue_severity_terms", "points", "term", descending=True).to_dicts(),
-        candidates=part("fct_release_correlation", "confidence", "change_id", descending=True).to_dicts(),
+        candidates=candidates,
         statements=part("int_issue_statements", "position").select("kind", "statement").to_dicts(),
         quotes=part("int_issue_quotes", "quote_rank").to_dicts(),
         lifecycle=next(part("fct_issue_lifecycle", "issue_id").iter_rows(named=True), {}),
@@ -101,10 +106,9 @@ def explain(home: Home, issue_id: str) -> Explanation:
 def _candidate_line(row: dict[str, Any]) -> str:
     if not row["is_change"]:
         return f"  {row['confidence']:4.0%}  not a change: {row['change_id']} (seen {row['alternative_evidence']:.2f})"
-    terms = ", ".join(f"{name} {row[name]:.2f}" for name in ("timing", "version_rate", "version_named", "technical"))
-    against = f", against: rose elsewhere as well {row['shared_rise']:.2f}" if row["shared_rise"] else ""
-    against += ", against: sits where the change does not" if row["scope_contradiction"] else ""
-    return f"  {row['confidence']:4.0%}  {row['change_id']} ({terms}{against}) -> {row['verdict']}"
+    shown = (term for term in row["terms"] if term["contribution"])
+    terms = ", ".join(f"{term['term']} {term['value']:.2f} x {term['weight']:g}" for term in shown)
+    return f"  {row['confidence']:4.0%}  {row['change_id']} ({terms}) -> {row['verdict']}"
 
 
 def _said(row: dict[str, Any]) -> str:

@@ -4,6 +4,8 @@ A build reads the lake as of an instant. Between two builds the instant moves on
 earliest instant from which a decision may differ, and the earliest of them all is where the rebuild starts. Everything
 before it is kept, whatever the length of history. ``built.json`` remembers each finished build with its lake files and
 the warehouse it left. After a failed build, or a dbt run by hand, everything is rebuilt.
+
+The windows (how late is a backfill, how long a trailing count) are vars of ``dbt_project.yml``, which the models read.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
+import yaml
 
 from dagster_project import lake
 from dagster_project.decisioning.published import read_built
@@ -24,14 +27,16 @@ from dagster_project.files import write_text
 from dagster_project.home import DBT_PROJECT, PLAYBOOK, Home
 from dagster_project.lake_tables import LAKE_TABLES
 
-_WINDOW = timedelta(hours=72)
+_VARS: dict[str, int] = yaml.safe_load((DBT_PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]
+
+_WINDOW = timedelta(hours=_VARS["trailing_hours"])
 """The longest trailing count: a change this long before an instant still shows in it."""
 
-_REACH = timedelta(days=60)
-"""How long before its onset the evidence of an issue begins (42 days), and a fortnight for onsets found late."""
+_REACH = timedelta(days=_VARS["candidate_days"] + _VARS["evidence_days"] + _VARS["late_onset_days"])
+"""How long before its onset the evidence of an issue begins: candidate changes, each with its own days before."""
 
-_BACKFILL = timedelta(days=3)
-_GRACE = timedelta(days=1)
+_BACKFILL = timedelta(days=_VARS["backfill_days"])
+_GRACE = timedelta(days=_VARS["grace_days"])
 _IS_BACKFILL = pl.col("known_at") - pl.col("occurred_at") > _BACKFILL
 
 _EARLIEST = {
@@ -49,7 +54,7 @@ _EARLIEST = {
 }
 """The earliest instant that a changed row can affect, by lake table."""
 
-_COUNTED_IN = {"feedback": "fct_feedback", "labels": "fct_feedback"}
+_COUNTED_IN = {"feedback": "int_feedback", "labels": "int_feedback"}
 """The model that says when an earlier version of a changed row counted, by lake table."""
 
 _MOVABLE = ("releases", "campaigns")

@@ -48,3 +48,10 @@
         entry -> entry.item
     ), map('ignoreNullFields', 'false'))
 {%- endmacro %}
+
+{# The text at a path of a JSON text, null if there is none. #}
+{% macro json_text(json, path) %}{{ return(adapter.dispatch('json_text')(json, path)) }}{% endmacro %}
+
+{% macro duckdb__json_text(json, path) -%} json_extract_string({{ json }}, '{{ path }}') {%- endmacro %}
+
+{% macro spark__json_text(json, path) -%} get_json_object({{ json }}, '{{ path }}') {%- endmacro %}

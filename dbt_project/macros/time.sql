@@ -15,11 +15,11 @@
     date_trunc('day', {{ tick }} - interval '1' minute)
 {%- endmacro %}
 
-{# When a row enters the counts: when it became known, or, if it arrived more than three days late (a backfill), when it
+{# When a row enters the counts: when it became known, or, if it arrived more than `backfill_days` late, when it
    happened; otherwise loading history would look like a storm of complaints today. #}
 {% macro counted_at(happened_at, known_at) -%}
     case
-        when {{ seconds_between(happened_at, known_at) }} <= 259200 then {{ known_at }}
+        when {{ seconds_between(happened_at, known_at) }} <= {{ var('backfill_days') * 86400 }} then {{ known_at }}
         else {{ happened_at }}
     end
 {%- endmacro %}

@@ -12,6 +12,7 @@ import pytest
 
 from dagster_project.decisioning.decide import decide
 from dagster_project.decisioning.explain import explain, queue
+from dagster_project.decisioning.published import read_mart
 from dagster_project.errors import ConfigurationError, DecisionError
 from dagster_project.home import Home
 from tests.decisioning.lake_builder import LakeBuilder, hours
@@ -95,6 +96,37 @@ def test_an_explanation_names_the_release_in_the_text(decided: Home) -> None:
     text = explain(decided, crash["issue_id"][:9].lower()).as_text()
     assert "app@2.0" in text
     assert crash["summary"] in text
+
+
+def test_the_terms_of_each_candidate_sum_to_its_log_odds(decided: Home) -> None:
+    explained = explain(decided, by_type(decided)["app_crash"]["issue_id"])
+    for candidate in explained.candidates:
+        assert sum(term["contribution"] for term in candidate["terms"]) == pytest.approx(
+            candidate["log_odds"], abs=1e-5
+        )
+    (guilty,) = (row for row in explained.candidates if row["change_id"] == "app@2.0")
+    assert {"intercept", "timing", "version_named"} <= {term["term"] for term in guilty["terms"]}
+    assert "app@2.0 (intercept 1.00 x -5.2, " in explained.as_text()
+
+
+def test_a_version_named_in_the_text_counts_where_the_source_names_none(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    lake = LakeBuilder(home)
+    background(lake)
+    release(lake)
+    named = ('{"app_version": ["2.0"]}', '{"app_version": ["1.9", "2.0"]}')
+    for number, at in enumerate(hours(RELEASED + timedelta(hours=2), AS_OF, 1.5)):
+        lake.complain("app_crash", at, platform="android", channel="support_ticket")
+        lake.rows["labels"][-1]["entities"] = named[number % 2]
+    lake.write()
+    decide(home, as_of=AS_OF)
+    (crash,) = queue(home)
+    (blamed,) = (row for row in explain(home, crash["issue_id"]).candidates if row["change_id"] == "app@2.0")
+    told = read_mart(home, "fct_feedback", where={"app_version_source": "text", "app_version": "2.0"}).height
+    # Every other text names one version; two of the ordinary crashes belong to the issue, and carry theirs (1.9).
+    assert crash["feedback_count"] > 25
+    assert blamed["issue_feedback_naming_version"] == told == (crash["feedback_count"] - 2) // 2
+    assert blamed["issue_feedback_with_version"] == blamed["issue_feedback_naming_version"] + 2
 
 
 def test_an_unknown_issue_says_which_ones_there_are(decided: Home) -> None:

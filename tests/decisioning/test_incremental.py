@@ -1,4 +1,4 @@
-"""A build makes anew only what changed, and comes to the same rows as a build of everything."""
+"""Incremental builds rebuild only what changed, and give the same rows as a build of everything."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from dagster_project.decisioning import incremental
 from dagster_project.decisioning.dbt_build import build, run_dbt
 from dagster_project.decisioning.incremental import plan
 from dagster_project.errors import DecisionError
 from dagster_project.home import Home
+from dagster_project.lake_tables import LAKE_TABLES
 from tests.decisioning.lake_builder import LakeBuilder, hours
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -24,6 +26,7 @@ MARTS = (
     "fct_issues",
     "fct_issue_severity_terms",
     "fct_release_correlation",
+    "fct_release_terms",
     "fct_issue_lifecycle",
     "fct_issue_days",
     "int_issue_statements",
@@ -220,6 +223,24 @@ def test_after_a_build_that_failed_or_was_made_by_hand_everything_is_made_anew(s
         (tags,) = connection.execute("select tags from duckdb_databases() where not internal").fetchall()[0]
     assert "fct_issues" in tables and "fct_of_a_model_that_is_gone" not in tables
     assert tags["storage_version"].startswith("v1.0.0")  # any DuckDB since then opens the published copy
+
+
+def test_each_lake_table_that_the_models_read_is_known_here() -> None:
+    read = {name for name, table in LAKE_TABLES.items() if table.in_dbt}
+    assert read == incremental._KNOWN | incremental._READ_WHOLE
+
+
+def test_a_changed_table_of_unknown_effect_is_a_reason_to_rebuild_everything(
+    small: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later = START + timedelta(days=2, hours=12)
+    assert plan(small, later).rebuild_from is not None
+    monkeypatch.setattr(incremental, "_KNOWN", incremental._KNOWN - {"campaigns"})
+    assert plan(small, later).rebuild_from is not None
+    campaign = LakeBuilder(small)
+    campaign.add("campaigns", campaign_id="sale", product="app", started_at=later, known_at=later, content_hash="1")
+    campaign.write()
+    assert plan(small, later).rebuild_from is None
 
 
 def test_a_file_that_was_taken_away_is_missed(small: Home) -> None:

@@ -95,7 +95,7 @@ def test_every_table_is_the_same_after_a_build_of_everything_and_after_one_of_wh
     assert not found, "\n".join(found)
     assert not [name for name, height in heights.items() if not height]  # an empty table proves nothing
     assert heights["fct_issues"] >= 5
-    assert heights["fct_issue_activity"] > 10_000
+    assert heights["int_issue_activity"] > 10_000
 
     issues = pl.read_parquet(folder / "fct_issues" / "*.parquet")["issue_id"].sort().to_list()
     worlds.bring_news(home, FIRST + timedelta(hours=1), issues)
@@ -106,7 +106,7 @@ def test_every_table_is_the_same_after_a_build_of_everything_and_after_one_of_wh
     assert not found, "\n".join(found)
     assert after["fct_issues"] > heights["fct_issues"]
     kept: Mapping[str, int] = json.loads((folder / "kept.json").read_text(encoding="utf-8"))
-    assert {"fct_feedback", "fct_issues"} <= kept.keys()
+    assert {"int_feedback", "fct_issues"} <= kept.keys()
     assert not [name for name, rows in kept.items() if not rows]  # or Spark built everything anew, too
 
 

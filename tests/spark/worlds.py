@@ -87,6 +87,7 @@ def _told(table: str, rows: pl.DataFrame) -> pl.DataFrame:
             "customer_id": customer,
             "customer_segment": pl.when(number % 3 == 0).then(_one_of(_SEGMENTS, "number")),
             "order_id": pl.format("o{}", number),
+            "app_version": pl.when(number % 9 > 0).then("app_version"),
             "feature": pl.when(lately & _is_of("bad_flag")).then(pl.lit("wallet")).otherwise(pl.lit("search")),
             "country": pl.when(lately & _is_of("price_rise")).then(pl.lit("FR")).otherwise("country"),
             "title": _one_of(_TEXTS, "number"),
@@ -102,7 +103,12 @@ def _told(table: str, rows: pl.DataFrame) -> pl.DataFrame:
             "language": pl.lit("en"),
             "sentiment": pl.when(number % 2 == 0).then(pl.lit("negative")).otherwise(pl.lit("neutral")),
             "sentiment_score": (number % 21) / 10.0 - 1.0,
-            "entities": pl.struct(order=number, name=pl.lit("Zoë")).struct.json_encode(),
+            "entities": pl.struct(
+                app_version=pl.concat_list(*(pl.format("{}.0", number % 7 + step) for step in range(2))).list.head(
+                    number % 3
+                ),
+                device=pl.concat_list(pl.lit("Zoë's phone")),
+            ).struct.json_encode(),
             "key_phrases": pl.struct(phrase=number, weight=number / 7.0).struct.json_encode(),
             "runner_up_type": pl.lit("praise"),
         },

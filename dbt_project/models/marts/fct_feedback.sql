@@ -1,72 +1,48 @@
-{{ config(materialized='incremental', meta={'rebuilt_by': 'counted_at'}, pre_hook="{{ forget_since('counted_at') }}") }}
+{{ config(materialized='view') }}
 
-with feedback as (
-
-    select * from {{ ref('stg_feedback') }}
-
-),
-
-labels as (
-
-    select * from {{ ref('stg_labels') }}
-
-),
-
-joined as (
-
-    select
-        ---------- ids
-        feedback.feedback_id,
-        feedback.customer_id,
-        feedback.order_id,
-        labels.model_version,
-        labels.label_version,
-        labels.rule_id,
-        labels.duplicate_of,
-
-        ---------- text
-        feedback.source,
-        feedback.channel,
-        feedback.product,
-        feedback.title,
-        feedback.text,
-        labels.masked_text,
-        labels.issue_type,
-        labels.secondary_type,
-        labels.best_type,
-        labels.runner_up_type,
-        labels.decided_by,
-        labels.abstain_reason,
-        labels.language,
-        labels.sentiment,
-        labels.entities,
-        labels.key_phrases,
-        feedback.customer_segment,
-        feedback.country,
-        feedback.platform,
-        feedback.app_version,
-        feedback.feature,
-
-        ---------- numerics
-        cast(feedback.rating as double) as rating,
-        cast(feedback.nps_score as double) as nps_score,
-        cast(labels.confidence as double) as confidence,
-        cast(labels.sentiment_score as double) as sentiment_score,
-
-        ---------- booleans
-        labels.abstained,
-        coalesce(labels.is_spam, false) as is_spam,
-        not coalesce(labels.is_spam, false) and labels.duplicate_of is null as is_counted,
-
-        ---------- timestamps
-        feedback.occurred_at,
-        feedback.known_at,
-        {{ counted_at('feedback.occurred_at', 'feedback.known_at') }} as counted_at
-    from feedback
-    left join labels on feedback.feedback_id = labels.feedback_id
-
-)
-
--- A later version of what stands is read again, but is nothing new.
-select * from joined
-where counted_at > {{ rebuild_from() }} and {{ is_new('feedback_id') }}
+select
+    feedback_id,
+    customer_id,
+    order_id,
+    model_version,
+    label_version,
+    rule_id,
+    duplicate_of,
+    source,
+    channel,
+    product,
+    title,
+    text,
+    masked_text,
+    issue_type,
+    secondary_type,
+    best_type,
+    runner_up_type,
+    decided_by,
+    abstain_reason,
+    language,
+    sentiment,
+    entities,
+    key_phrases,
+    customer_segment,
+    country,
+    platform,
+    platform_source,
+    app_version,
+    app_version_source,
+    device,
+    device_source,
+    feature,
+    feature_source,
+    error_code,
+    rating,
+    nps_score,
+    confidence,
+    sentiment_score,
+    abstained,
+    is_spam,
+    is_counted,
+    occurred_at,
+    known_at,
+    counted_at
+from {{ ref('int_feedback') }}

@@ -1,145 +1,4 @@
-{{ config(materialized='incremental', meta={'rebuilt_by': 'tick'}, pre_hook="{{ forget_since('tick') }}") }}
-
-with counted as (
-
-    select
-        counts.*,
-        baseline.day,
-        baseline.baseline_days,
-        baseline.baseline_total,
-        baseline.baseline_squares
-    from {{ ref('int_complaints_trailing') }} as counts
-    inner join {{ ref('int_baseline') }} as baseline
-        on
-            counts.product = baseline.product
-            and counts.issue_type = baseline.issue_type
-            and counts.scope_kind = baseline.scope_kind
-            and counts.scope_value = baseline.scope_value
-            and {{ day_of('counts.tick') }} = baseline.day
-
-),
-
-exposure as (
-
-    select * from {{ ref('int_exposure') }}
-
-),
-
-season as (
-
-    select * from {{ ref('int_season') }}
-
-),
-
--- Exposure: visits of the scope, else of the product, where the funnel has a baseline of them; else everything else
--- said.
-exposed as (
-
-    select
-        series.*,
-        everything.count_24h - series.count_24h as other_24h,
-        everything.count_72h - series.count_72h as other_72h,
-        -- Of the series, days may be left out; everything else is told by all of them.
-        greatest(
-            0.0,
-            everything.baseline_total
-            - series.baseline_total * (everything.baseline_days / greatest(series.baseline_days, 1.0))
-        ) / greatest(everything.baseline_days, 1.0) as other_per_day,
-        coalesce(scope_exposure.visits_24h, product_exposure.visits_24h) as visits_24h,
-        coalesce(scope_exposure.visits_72h, product_exposure.visits_72h) as visits_72h,
-        coalesce(scope_exposure.visits_per_day, product_exposure.visits_per_day) as visits_per_day,
-        coalesce(season.factor_0, 1.0) as factor_0,
-        coalesce(season.factor_1, 1.0) as factor_1,
-        coalesce(season.factor_2, 1.0) as factor_2,
-        coalesce(season.factor_3, 1.0) as factor_3,
-        {{ seconds_between('series.day', 'series.tick') }} / 86400.0 as elapsed
-    from counted as series
-    inner join counted as everything
-        on
-            series.product = everything.product
-            and series.scope_kind = everything.scope_kind
-            and series.scope_value = everything.scope_value
-            and series.tick = everything.tick
-            and everything.issue_type = '(any)'
-    left join exposure as scope_exposure
-        on
-            series.product = scope_exposure.product
-            and series.scope_kind = scope_exposure.scope_kind
-            and series.scope_value = scope_exposure.scope_value
-            and series.tick = scope_exposure.tick
-            and scope_exposure.visits_per_day > 0
-    left join exposure as product_exposure
-        on
-            series.product = product_exposure.product
-            and product_exposure.scope_kind = 'all'
-            and series.tick = product_exposure.tick
-            and product_exposure.visits_per_day > 0
-    left join season
-        on
-            series.product = season.product
-            and series.scope_kind = season.scope_kind
-            and series.scope_value = season.scope_value
-            and series.day = season.day
-    where series.issue_type <> '(any)'
-
-),
-
--- The last 24 hours are today so far and the rest of yesterday. Visits have a season of their own.
-seasoned as (
-
-    select
-        *,
-        case
-            when visits_per_day > 0 then 1.0
-            else elapsed * factor_0 + (1.0 - elapsed) * factor_1
-        end as season_24h,
-        case
-            when visits_per_day > 0 then 1.0
-            else (elapsed * factor_0 + factor_1 + factor_2 + (1.0 - elapsed) * factor_3) / 3.0
-        end as season_72h
-    from exposed
-
-),
-
-scaled as (
-
-    select
-        *,
-        {{ poisson_rate('baseline_total', 'baseline_days') }} as rate_per_day,
-        {{ dispersion('baseline_total', 'baseline_squares', 'baseline_days') }} as dispersion,
-        -- Half the visits still leave a day's complaints to come in, hence the floor.
-        case
-            when visits_per_day > 0 then greatest(0.5, visits_24h / visits_per_day)
-            else season_24h
-        end as usual_ratio,
-        case
-            when visits_per_day > 0 then greatest(0.5, visits_72h / (3.0 * visits_per_day))
-            else season_72h
-        end as usual_ratio_72h,
-        case
-            when visits_per_day > 0 then 1.0
-            else greatest(1.0, (other_24h + 1.0) / (other_per_day * season_24h + 1.0))
-        end as crowd_ratio,
-        case
-            when visits_per_day > 0 then 1.0
-            else greatest(1.0, (other_72h + 1.0) / (3.0 * other_per_day * season_72h + 1.0))
-        end as crowd_ratio_72h
-    from seasoned
-
-),
-
--- Without visits, a crowd that talks more about everything is the more generous explanation, and the score grants it.
-expectation as (
-
-    select
-        *,
-        rate_per_day * usual_ratio as expected,
-        3.0 * rate_per_day * usual_ratio_72h as expected_72h,
-        rate_per_day * usual_ratio * crowd_ratio as explained,
-        3.0 * rate_per_day * usual_ratio_72h * crowd_ratio_72h as explained_72h
-    from scaled
-
-)
+{{ config(materialized='view') }}
 
 select
     product,
@@ -148,18 +7,18 @@ select
     scope_value,
     tick,
     valid_to,
-    count_24h as feedback_count,
-    count_72h as feedback_count_72h,
-    cast(coalesce(visits_24h, other_24h) as double) as exposure,
-    case when visits_per_day > 0 then 'visits' else 'other_feedback' end as exposure_kind,
-    cast(baseline_days as double) as baseline_days,
-    {{ rounded('dispersion') }} as dispersion,
-    {{ rounded('expected') }} as expected,
-    {{ rounded('expected_72h') }} as expected_72h,
-    {{ rounded('explained') }} as explained,
-    {{ rounded('explained_72h') }} as explained_72h,
-    {{ rounded('count_24h - expected') }} as excess,
-    {{ rounded('count_72h - expected_72h') }} as excess_72h,
-    {{ rounded(surprise('count_24h', 'explained', 'dispersion')) }} as score,
-    {{ rounded(surprise('count_72h', 'explained_72h', 'dispersion')) }} as score_72h
-from expectation
+    feedback_count,
+    feedback_count_72h,
+    exposure,
+    exposure_kind,
+    baseline_days,
+    dispersion,
+    expected,
+    expected_72h,
+    explained,
+    explained_72h,
+    excess,
+    excess_72h,
+    score,
+    score_72h
+from {{ ref('int_issue_activity') }}

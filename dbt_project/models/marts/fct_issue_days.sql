@@ -4,19 +4,19 @@ with issues as (
 
     select
         issues.*,
-        places.scope_platform,
+        scope.scope_platform,
         taxonomy.funnel_step,
         {{ day_of('issues.first_tick') }} as first_day,
         {{ day_of('issues.ended_at') }} as last_day
     from {{ ref('int_issues') }} as issues
-    inner join {{ ref('int_issue_scope') }} as places on issues.issue_id = places.issue_id
+    inner join {{ ref('int_issue_scope') }} as scope on issues.issue_id = scope.issue_id
     inner join {{ ref('taxonomy') }} as taxonomy on issues.issue_type = taxonomy.issue_type
 
 ),
 
 digits as (
 
-    select numbers.n from (values (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)) as numbers (n)
+    select numbers.n from {{ numbers(0, 9) }}
 
 ),
 
@@ -25,23 +25,23 @@ days as (
 
     select
         issues.*,
-        issues.first_day + (ones.n + 10 * tens.n + 100 * hundreds.n) * interval '24' hour as day
+        issues.first_day + (ones.n + 10 * tens.n + 100 * hundreds.n) * {{ days(1) }} as day
     from issues
     cross join digits as ones
     cross join digits as tens
     cross join digits as hundreds
-    where issues.first_day + (ones.n + 10 * tens.n + 100 * hundreds.n) * interval '24' hour <= issues.last_day
+    where issues.first_day + (ones.n + 10 * tens.n + 100 * hundreds.n) * {{ days(1) }} <= issues.last_day
 
 ),
 
-said as (
+complained as (
 
     select
         issue_id,
         {{ day_of(tick_of('counted_at')) }} as day,
         cast(count(*) as double) as complaints,
         cast(count(distinct coalesce(customer_id, feedback_id)) as double) as customers,
-        cast(count(*) filter (where channel in ('support_ticket', 'chat')) as double) as support_complaints
+        cast(count(*) filter (where is_support) as double) as support_complaints
     from {{ ref('int_issue_feedback') }}
     group by issue_id, {{ day_of(tick_of('counted_at')) }}
 
@@ -60,7 +60,7 @@ funnel as (
             days.product = funnel.product
             and days.funnel_step = funnel.step
             and days.day <= funnel.bucket_start
-            and days.day + interval '24' hour > funnel.bucket_start
+            and days.day + {{ days(1) }} > funnel.bucket_start
             and days.ended_at > funnel.bucket_start
             and coalesce(days.scope_platform = funnel.platform, true)
     group by days.issue_id, days.day
@@ -75,16 +75,16 @@ joined as (
         days.product,
         days.issue_type,
         days.day,
-        coalesce(sum(said.complaints), 0.0) as complaints,
-        coalesce(sum(said.customers), 0.0) as customers,
-        coalesce(sum(said.support_complaints), 0.0) as support_complaints,
+        coalesce(sum(complained.complaints), 0.0) as complaints,
+        coalesce(sum(complained.customers), 0.0) as customers,
+        coalesce(sum(complained.support_complaints), 0.0) as support_complaints,
         max(funnel.entered) as entered,
         max(funnel.completed) as completed
     from days
-    left join said
+    left join complained
         on
-            days.issue_id = said.issue_id
-            and (days.day = said.day or (days.day = days.first_day and days.first_day > said.day))
+            days.issue_id = complained.issue_id
+            and (days.day = complained.day or (days.day = days.first_day and days.first_day > complained.day))
     left join funnel on days.issue_id = funnel.issue_id and days.day = funnel.day
     group by days.issue_id, days.product, days.issue_type, days.day
 

@@ -24,7 +24,8 @@ weights as (
 
 ),
 
--- One row per issue and term: what was measured. What falls short of being a signal counts as no change.
+-- One row per issue and term. What falls short of being a signal counts as no change. A new term is a row of the seed
+-- severity_weights and a `when` here.
 measured as (
 
     select
@@ -32,6 +33,7 @@ measured as (
         weights.term,
         cast(weights.weight as double) as weight,
         cast(weights.full_at as double) as full_at,
+        weights.scale,
         weights.meaning,
         cast(case weights.term
             when 'volume' then coalesce(excess.excess, 0.0)
@@ -55,8 +57,8 @@ valued as (
     select
         *,
         case
-            when term in ('volume', 'revenue') then {{ log_scale('measured', 'full_at') }}
-            when term in ('velocity', 'technical', 'support') then {{ doublings('measured', 'full_at') }}
+            when scale = 'logarithmic' then {{ log_scale('measured', 'full_at') }}
+            when scale = 'doublings' then {{ doublings('measured', 'full_at') }}
             else least(1.0, greatest(0.0, measured / full_at))
         end as value
     from measured

@@ -12,18 +12,12 @@ with daily as (
         {{ day_of('tick') }} as day,
         cast(sum(feedback_count) as double) as feedback_count
     from {{ ref('int_complaints') }}
-    where tick > {{ rebuild_from() }} - interval '1488' hour
+    where tick > {{ rebuild_from() }} - {{ days(2 * var('baseline_last_day')) }}
     group by product, issue_type, scope_kind, scope_value, {{ day_of('tick') }}
 
 ),
 
-later as (
-
-    select days.n from (values (0), (1), (2), (3)) as days (n)
-
-),
-
--- What is said on one day is in the trailing counts for three more.
+-- Feedback of one day is in the trailing counts for three more.
 days as (
 
     select
@@ -31,12 +25,12 @@ days as (
         daily.issue_type,
         daily.scope_kind,
         daily.scope_value,
-        daily.day + later.n * interval '24' hour as day,
-        sum(case when later.n = 0 then daily.feedback_count else 0.0 end) as feedback_count
+        daily.day + numbers.n * {{ days(1) }} as day,
+        sum(case when numbers.n = 0 then daily.feedback_count else 0.0 end) as feedback_count
     from daily
-    cross join later
+    cross join {{ trailing_days() }}
     group by
-        daily.product, daily.issue_type, daily.scope_kind, daily.scope_value, daily.day + later.n * interval '24' hour
+        daily.product, daily.issue_type, daily.scope_kind, daily.scope_value, daily.day + numbers.n * {{ days(1) }}
 
 ),
 
@@ -45,7 +39,7 @@ history as (
     select
         product,
         {{ day_of('min(counted_at)') }} as first_day
-    from {{ ref('fct_feedback') }}
+    from {{ ref('int_feedback') }}
     group by product
 
 ),
@@ -56,8 +50,14 @@ whole_days as (
     select
         days.*,
         case when days.day > history.first_day then days.feedback_count end as whole_count,
-        least(28.0, greatest(0.0, round({{ seconds_between('history.first_day', 'days.day') }} / 86400.0) - 4.0))
-            as baseline_days
+        least(
+            {{ baseline_days() }}.0,
+            greatest(
+                0.0,
+                round({{ seconds_between('history.first_day', 'days.day') }} / 86400.0)
+                - {{ var('baseline_first_day') }}.0
+            )
+        ) as baseline_days
     from days
     inner join history on days.product = history.product
 
@@ -72,12 +72,12 @@ first_pass as (
     window baseline as (
         partition by product, issue_type, scope_kind, scope_value
         order by day
-        range between interval '744' hour preceding and interval '96' hour preceding
+        {{ in_baseline() }}
     )
 
 ),
 
-tamed as (
+winsorized as (
 
     select
         *,
@@ -88,7 +88,7 @@ tamed as (
                 {{ poisson_rate('raw_total', 'baseline_days') }}
                 + 3.0 * sqrt({{ poisson_rate('raw_total', 'baseline_days') }}) + 1.0
             )
-        end as tamed_count
+        end as winsorized_count
     from first_pass
 
 ),
@@ -102,13 +102,13 @@ second_pass as (
         scope_value,
         day,
         baseline_days,
-        coalesce(sum(tamed_count) over baseline, 0.0) as baseline_total,
-        coalesce(sum(tamed_count * tamed_count) over baseline, 0.0) as baseline_squares
-    from tamed
+        coalesce(sum(winsorized_count) over baseline, 0.0) as baseline_total,
+        coalesce(sum(winsorized_count * winsorized_count) over baseline, 0.0) as baseline_squares
+    from winsorized
     window baseline as (
         partition by product, issue_type, scope_kind, scope_value
         order by day
-        range between interval '744' hour preceding and interval '96' hour preceding
+        {{ in_baseline() }}
     )
 
 ),
@@ -122,17 +122,17 @@ left_out as (
         days_out.scope_value,
         days_out.day,
         cast(count(*) as double) as days,
-        coalesce(sum(tamed.tamed_count), 0.0) as total,
-        coalesce(sum(tamed.tamed_count * tamed.tamed_count), 0.0) as squares
-    from {{ ref('int_left_out_days') }} as days_out
+        coalesce(sum(winsorized.winsorized_count), 0.0) as total,
+        coalesce(sum(winsorized.winsorized_count * winsorized.winsorized_count), 0.0) as squares
+    from {{ ref('int_baseline_days_excluded') }} as days_out
     inner join history on days_out.product = history.product
-    left join tamed
+    left join winsorized
         on
-            days_out.product = tamed.product
-            and days_out.issue_type = tamed.issue_type
-            and days_out.scope_kind = tamed.scope_kind
-            and days_out.scope_value = tamed.scope_value
-            and days_out.left_out_day = tamed.day
+            days_out.product = winsorized.product
+            and days_out.issue_type = winsorized.issue_type
+            and days_out.scope_kind = winsorized.scope_kind
+            and days_out.scope_value = winsorized.scope_value
+            and days_out.left_out_day = winsorized.day
     where days_out.left_out_day > history.first_day
     group by days_out.product, days_out.issue_type, days_out.scope_kind, days_out.scope_value, days_out.day
 

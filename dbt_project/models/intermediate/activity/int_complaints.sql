@@ -12,7 +12,7 @@ with feedback as (
         platform,
         country,
         {{ tick_of('counted_at') }} as tick
-    from {{ ref('fct_feedback') }}
+    from {{ ref('int_feedback') }}
     where
         issue_type is not null
         and is_counted is not false
@@ -47,17 +47,7 @@ typed as (
 
 scoped as (
 
-    select product, issue_type, 'all' as scope_kind, 'all' as scope_value, tick from typed
-
-    union all
-
-    select product, issue_type, 'platform' as scope_kind, platform as scope_value, tick from typed
-    where platform is not null
-
-    union all
-
-    select product, issue_type, 'country' as scope_kind, country as scope_value, tick from typed
-    where country is not null
+    {{ by_scope('typed', ['product', 'issue_type', 'tick']) }}
 
 )
 

@@ -16,35 +16,7 @@ with visits as (
 
 scoped as (
 
-    select
-        product,
-        'all' as scope_kind,
-        'all' as scope_value,
-        tick,
-        entered
-    from visits
-
-    union all
-
-    select
-        product,
-        'platform' as scope_kind,
-        platform as scope_value,
-        tick,
-        entered
-    from visits
-    where platform is not null
-
-    union all
-
-    select
-        product,
-        'country' as scope_kind,
-        country as scope_value,
-        tick,
-        entered
-    from visits
-    where country is not null
+    {{ by_scope('visits', ['product', 'tick', 'entered']) }}
 
 ),
 
@@ -61,44 +33,17 @@ counted as (
 
 ),
 
-changes as (
+-- No visits at the ticks of the complaints, so that the sums over the last hours are told there as well.
+timeline as (
 
     select
         product,
         scope_kind,
         scope_value,
         tick,
-        entered as change_24h,
-        entered as change_72h,
-        0 as is_counted
+        entered
     from scoped
-    where tick > {{ rebuild_from() }} - interval '72' hour
-
-    union all
-
-    select
-        product,
-        scope_kind,
-        scope_value,
-        tick + interval '24' hour as tick,
-        -entered as change_24h,
-        0 as change_72h,
-        0 as is_counted
-    from scoped
-    where tick > {{ rebuild_from() }} - interval '72' hour
-
-    union all
-
-    select
-        product,
-        scope_kind,
-        scope_value,
-        tick + interval '72' hour as tick,
-        0 as change_24h,
-        -entered as change_72h,
-        0 as is_counted
-    from scoped
-    where tick > {{ rebuild_from() }} - interval '72' hour
+    where tick > {{ rebuild_from() }} - {{ hours(var('trailing_hours')) }}
 
     union all
 
@@ -107,44 +52,16 @@ changes as (
         scope_kind,
         scope_value,
         tick,
-        0 as change_24h,
-        0 as change_72h,
-        1 as is_counted
+        0 as entered
     from counted
-
-),
-
-ticks as (
-
-    select
-        product,
-        scope_kind,
-        scope_value,
-        tick,
-        sum(change_24h) as change_24h,
-        sum(change_72h) as change_72h,
-        max(is_counted) as is_counted
-    from changes
-    group by product, scope_kind, scope_value, tick
 
 ),
 
 running as (
 
-    select
-        product,
-        scope_kind,
-        scope_value,
-        tick,
-        is_counted,
-        cast(sum(change_24h) over series as double) as visits_24h,
-        cast(sum(change_72h) over series as double) as visits_72h
-    from ticks
-    window series as (
-        partition by product, scope_kind, scope_value
-        order by tick
-        rows unbounded preceding
-    )
+    {{ trailing_sum(
+        'timeline', ['product', 'scope_kind', 'scope_value'], 'entered', [24, var('trailing_hours')]
+    ) }}
 
 ),
 
@@ -156,13 +73,12 @@ days as (
         scope_kind,
         scope_value,
         {{ day_of('tick') }} as day,
-        cast(sum(entered) as double) as visits
+        cast(entered as double) as visits
     from scoped
-    group by product, scope_kind, scope_value, {{ day_of('tick') }}
 
     union all
 
-    select distinct
+    select
         product,
         scope_kind,
         scope_value,
@@ -195,25 +111,31 @@ baseline as (
         avg(case when visits > 0 then visits end) over (
             partition by product, scope_kind, scope_value
             order by day
-            range between interval '744' hour preceding and interval '96' hour preceding
+            {{ in_baseline() }}
         ) as visits_per_day
     from daily
 
 )
 
 select
-    running.product,
-    running.scope_kind,
-    running.scope_value,
-    running.tick,
-    running.visits_24h,
-    running.visits_72h,
+    counted.product,
+    counted.scope_kind,
+    counted.scope_value,
+    counted.tick,
+    cast(running.last_24h as double) as visits_24h,
+    cast(running.last_72h as double) as visits_72h,
     baseline.visits_per_day
-from running
+from counted
+inner join running
+    on
+        counted.product = running.product
+        and counted.scope_kind = running.scope_kind
+        and counted.scope_value = running.scope_value
+        and counted.tick = running.tick
 inner join baseline
     on
-        running.product = baseline.product
-        and running.scope_kind = baseline.scope_kind
-        and running.scope_value = baseline.scope_value
-        and {{ day_of('running.tick') }} = baseline.day
-where running.is_counted = 1 and running.visits_72h > 0
+        counted.product = baseline.product
+        and counted.scope_kind = baseline.scope_kind
+        and counted.scope_value = baseline.scope_value
+        and {{ day_of('counted.tick') }} = baseline.day
+where running.last_72h > 0

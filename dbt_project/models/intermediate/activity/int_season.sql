@@ -11,7 +11,7 @@ with daily as (
         {{ day_of('tick') }} as day,
         cast(sum(feedback_count) as double) as feedback_count
     from {{ ref('int_complaints') }}
-    where issue_type = '(any)' and tick > {{ rebuild_from() }} - interval '768' hour
+    where issue_type = '(any)' and tick > {{ rebuild_from() }} - {{ days(var('baseline_last_day') + 1) }}
     group by product, scope_kind, scope_value, {{ day_of('tick') }}
 
 ),
@@ -24,7 +24,7 @@ counted as (
         scope_value,
         day
     from {{ ref('int_baseline') }}
-    where baseline_days >= 28
+    where baseline_days >= {{ baseline_days() }}
 
 ),
 
@@ -44,18 +44,20 @@ past as (
             counted.product = daily.product
             and counted.scope_kind = daily.scope_kind
             and counted.scope_value = daily.scope_value
-            and daily.day between counted.day - interval '744' hour and counted.day - interval '96' hour
+            and daily.day >= counted.day - {{ days(var('baseline_last_day')) }}
+            and daily.day <= counted.day - {{ days(var('baseline_first_day')) }}
 
 ),
 
-tamed as (
+winsorized as (
 
     select
         *,
         least(
             feedback_count,
-            2.0 * sum(feedback_count) over (partition by product, scope_kind, scope_value, day) / 28.0
-        ) as tamed_count
+            2.0 * sum(feedback_count) over (partition by product, scope_kind, scope_value, day)
+            / {{ baseline_days() }}.0
+        ) as winsorized_count
     from past
 
 ),
@@ -67,12 +69,12 @@ sums as (
         scope_kind,
         scope_value,
         day,
-        sum(tamed_count) as total,
-        sum(case when weekday_back = 0 then tamed_count else 0.0 end) as total_0,
-        sum(case when weekday_back = 1 then tamed_count else 0.0 end) as total_1,
-        sum(case when weekday_back = 2 then tamed_count else 0.0 end) as total_2,
-        sum(case when weekday_back = 3 then tamed_count else 0.0 end) as total_3
-    from tamed
+        sum(winsorized_count) as total,
+        sum(case when weekday_back = 0 then winsorized_count else 0.0 end) as total_0,
+        sum(case when weekday_back = 1 then winsorized_count else 0.0 end) as total_1,
+        sum(case when weekday_back = 2 then winsorized_count else 0.0 end) as total_2,
+        sum(case when weekday_back = 3 then winsorized_count else 0.0 end) as total_3
+    from winsorized
     group by product, scope_kind, scope_value, day
 
 )

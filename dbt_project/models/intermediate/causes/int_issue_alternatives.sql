@@ -5,10 +5,10 @@ with issues as (
 
     select
         issues.*,
-        places.scope_country,
+        scope.scope_country,
         {{ seconds_between('issues.first_tick', 'issues.ended_at') }} / 86400.0 + 1.0 as days_during
     from {{ ref('int_issues') }} as issues
-    inner join {{ ref('int_issue_scope') }} as places on issues.issue_id = places.issue_id
+    inner join {{ ref('int_issue_scope') }} as scope on issues.issue_id = scope.issue_id
 
 ),
 
@@ -21,14 +21,15 @@ campaigns as (
         campaigns.started_at,
         exp(-greatest(
             0.0, {{ seconds_between('campaigns.started_at', 'issues.started_at') }}
-        ) / 3600.0 / 72.0) as evidence
+        ) / 3600.0 / {{ var('fading_hours') }}.0) as evidence
     from issues
     inner join {{ ref('stg_campaigns') }} as campaigns
         on
             issues.product = campaigns.product
-            and issues.started_at + interval '24' hour >= campaigns.started_at
+            and issues.started_at + {{ days(1) }} >= campaigns.started_at
             and issues.detected_at > campaigns.started_at
-            and coalesce(campaigns.ended_at, campaigns.started_at) + interval '72' hour > issues.started_at
+            and issues.started_at
+            < coalesce(campaigns.ended_at, campaigns.started_at) + {{ hours(var('fading_hours')) }}
 
 ),
 
@@ -37,16 +38,16 @@ counts as (
     select
         issues.issue_id,
         max(issues.days_during) as days_during,
-        cast(count(*) filter (where feedback.counted_at > issues.first_tick - interval '24' hour) as double)
-            as said_during,
-        cast(count(*) filter (where feedback.counted_at <= issues.first_tick - interval '24' hour) as double)
-            as said_before
+        cast(count(*) filter (where feedback.counted_at > issues.first_tick - {{ days(1) }}) as double)
+            as others_during,
+        cast(count(*) filter (where feedback.counted_at <= issues.first_tick - {{ days(1) }}) as double)
+            as others_before
     from issues
-    inner join {{ ref('fct_feedback') }} as feedback
+    inner join {{ ref('int_feedback') }} as feedback
         on
             issues.product = feedback.product
             and issues.issue_type <> feedback.issue_type
-            and issues.first_tick - interval '696' hour < feedback.counted_at
+            and issues.first_tick - {{ days(var('evidence_days') + 1) }} < feedback.counted_at
             and issues.ended_at >= feedback.counted_at
     where feedback.is_counted is not false and feedback.counted_at > {{ history_from() }}
     group by issues.issue_id
@@ -57,7 +58,7 @@ crowds as (
 
     select
         issue_id,
-        ((said_during + 0.5) / days_during) / ((said_before + 0.5) / 28.0) as ratio
+        ((others_during + 0.5) / days_during) / ((others_before + 0.5) / {{ var('evidence_days') }}.0) as ratio
     from counts
 
 ),
@@ -67,13 +68,13 @@ copies as (
     select
         issues.issue_id,
         cast(count(*) filter (where feedback.is_counted is false) as double) as copies,
-        cast(count(*) as double) as said
+        cast(count(*) as double) as feedback_count
     from issues
-    inner join {{ ref('fct_feedback') }} as feedback
+    inner join {{ ref('int_feedback') }} as feedback
         on
             issues.product = feedback.product
             and issues.issue_type = feedback.issue_type
-            and issues.first_tick - interval '24' hour < feedback.counted_at
+            and issues.first_tick - {{ days(1) }} < feedback.counted_at
             and issues.ended_at >= feedback.counted_at
     where feedback.is_spam is not true and feedback.counted_at > {{ history_from() }}
     group by issues.issue_id
@@ -94,7 +95,7 @@ errors as (
     inner join {{ ref('stg_service_metrics') }} as metrics
         on
             issues.product = metrics.product
-            and issues.started_at - interval '672' hour < metrics.bucket_start
+            and issues.started_at - {{ days(var('evidence_days')) }} < metrics.bucket_start
             and issues.detected_at > metrics.bucket_start
     where
         metrics.platform is not null
@@ -180,8 +181,9 @@ alternatives as (
         'copies' as kind,
         'copies' as alternative_id,
         cast(null as timestamp) as since,
-        copies / said as evidence,
-        {{ whole('copies') }} || ' of ' || {{ whole('said') }} || ' complaints are copies of one another' as statement
+        copies / feedback_count as evidence,
+        {{ whole('copies') }} || ' of ' || {{ whole('feedback_count') }}
+        || ' complaints are copies of one another' as statement
     from copies
 
 )

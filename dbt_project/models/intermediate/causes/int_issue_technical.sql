@@ -10,13 +10,13 @@ with metrics as (
         cast(case when metrics.latency_p95_ms is not null then metrics.requests end as double) as timed_requests,
         cast(metrics.latency_p95_ms as double) as latency_p95_ms
     from {{ ref('int_issues') }} as issues
-    inner join {{ ref('int_issue_scope') }} as places on issues.issue_id = places.issue_id
+    inner join {{ ref('int_issue_scope') }} as scope on issues.issue_id = scope.issue_id
     inner join {{ ref('stg_service_metrics') }} as metrics
         on
             issues.product = metrics.product
-            and issues.started_at - interval '672' hour < metrics.bucket_start
+            and issues.started_at - {{ days(var('evidence_days')) }} < metrics.bucket_start
             and issues.ended_at > metrics.bucket_start
-            and coalesce(places.scope_platform = metrics.platform, true)
+            and coalesce(scope.scope_platform = metrics.platform, true)
     where exists (
         select 1
         from {{ ref('service_map') }} as service_map

@@ -48,6 +48,6 @@ from {{ ref('int_issues') }} as issues
 inner join changes
     on
         issues.product = changes.product
-        and issues.started_at - interval '336' hour < changes.changed_at
-        and issues.started_at + interval '24' hour >= changes.changed_at
+        and issues.started_at - {{ days(var('candidate_days')) }} < changes.changed_at
+        and issues.started_at + {{ days(var('grace_days')) }} >= changes.changed_at
         and issues.detected_at > changes.changed_at

@@ -2,7 +2,7 @@
 -- and version where the telemetry carries them, after it went out against the 28 days before; and, as a control, the
 -- same everywhere else at the same time. A change without a version acts at once and everywhere, so only the six hours
 -- after it count: what begins later has another cause.
-with rows_around as (
+with compared_metrics as (
 
     select
         candidates.issue_id,
@@ -17,9 +17,9 @@ with rows_around as (
     inner join {{ ref('stg_service_metrics') }} as metrics
         on
             candidates.product = metrics.product
-            and candidates.changed_at - interval '672' hour < metrics.bucket_start
+            and candidates.changed_at - {{ days(var('evidence_days')) }} < metrics.bucket_start
             and candidates.ended_at > metrics.bucket_start
-            and (candidates.version is not null or candidates.changed_at + interval '6' hour > metrics.bucket_start)
+            and (candidates.version is not null or candidates.changed_at + {{ hours(6) }} > metrics.bucket_start)
     where exists (
         select 1
         from {{ ref('service_map') }} as service_map
@@ -44,7 +44,7 @@ sums as (
         coalesce(sum(errors) filter (where is_after and not is_its_own), 0.0) as errors_beside,
         coalesce(sum(requests) filter (where not is_after), 0.0) as requests_anywhere_before,
         coalesce(sum(errors) filter (where not is_after), 0.0) as errors_anywhere_before
-    from rows_around
+    from compared_metrics
     group by issue_id, change_id
 
 ),

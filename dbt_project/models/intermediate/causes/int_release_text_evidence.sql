@@ -6,12 +6,13 @@ with candidates as (
     select
         *,
         -- Members are counted from a day before the first elevated tick (int_issue_feedback).
-        ({{ seconds_between('first_tick', 'ended_at') }} / 86400.0 + 1.0) / 28.0 as months_during
+        ({{ seconds_between('first_tick', 'ended_at') }} / 86400.0 + 1.0) / {{ var('evidence_days') }}.0
+            as periods_during
     from {{ ref('int_release_candidates') }}
 
 ),
 
-around as (
+compared_feedback as (
 
     select
         candidates.issue_id,
@@ -23,10 +24,10 @@ around as (
         feedback.counted_at >= candidates.changed_at as is_after,
         coalesce(feedback.issue_type = candidates.issue_type, false) as is_complaint
     from candidates
-    inner join {{ ref('fct_feedback') }} as feedback
+    inner join {{ ref('int_feedback') }} as feedback
         on
             candidates.product = feedback.product
-            and candidates.changed_at - interval '672' hour < feedback.counted_at
+            and candidates.changed_at - {{ days(var('evidence_days')) }} < feedback.counted_at
             and candidates.ended_at >= feedback.counted_at
     where feedback.is_counted is not false and feedback.counted_at > {{ history_from() }}
 
@@ -47,7 +48,7 @@ counts as (
         cast(count(*) filter (where is_on_platform and names_another and is_complaint) as double) as other_complaints,
         cast(count(*) filter (where is_on_platform and not is_after and is_complaint) as double) as before_on_platform,
         cast(count(*) filter (where is_off_platform and not is_after and is_complaint) as double) as before_off_platform
-    from around
+    from compared_feedback
     group by issue_id, change_id
 
 ),
@@ -57,7 +58,7 @@ named as (
     select
         candidates.issue_id,
         candidates.change_id,
-        max(candidates.months_during) as months_during,
+        max(candidates.periods_during) as periods_during,
         cast(count(*) as double) as members,
         cast(count(*) filter (where members.app_version = candidates.version) as double) as members_naming,
         cast(count(*) filter (where members.app_version is not null) as double) as members_with_version,
@@ -90,10 +91,10 @@ rises as (
             when counts.beside_feedback >= 10 then counts.beside_complaints else counts.other_complaints
         end as elsewhere_complaints,
         {{ surprise(
-            'named.members_on_platform', 'coalesce(counts.before_on_platform, 0.0) * named.months_during', '1.0'
+            'named.members_on_platform', 'coalesce(counts.before_on_platform, 0.0) * named.periods_during', '1.0'
         ) }} as surprise_on_platform,
         {{ surprise(
-            'named.members_off_platform', 'coalesce(counts.before_off_platform, 0.0) * named.months_during', '1.0'
+            'named.members_off_platform', 'coalesce(counts.before_off_platform, 0.0) * named.periods_during', '1.0'
         ) }} as surprise_off_platform
     from named
     left join counts on named.issue_id = counts.issue_id and named.change_id = counts.change_id

@@ -14,15 +14,15 @@ funnel as (
         cast(funnel.entered as double) as entered,
         cast(funnel.completed as double) as completed,
         funnel.bucket_start >= issues.started_at as is_during,
-        coalesce(funnel.platform = places.scope_platform, true) as is_in_scope
+        coalesce(funnel.platform = scope.scope_platform, true) as is_in_scope
     from issues
-    inner join {{ ref('int_issue_scope') }} as places on issues.issue_id = places.issue_id
+    inner join {{ ref('int_issue_scope') }} as scope on issues.issue_id = scope.issue_id
     inner join {{ ref('taxonomy') }} as taxonomy on issues.issue_type = taxonomy.issue_type
     inner join {{ ref('stg_funnel_metrics') }} as funnel
         on
             issues.product = funnel.product
             and taxonomy.funnel_step = funnel.step
-            and issues.started_at - interval '672' hour < funnel.bucket_start
+            and issues.started_at - {{ days(var('evidence_days')) }} < funnel.bucket_start
             and issues.ended_at > funnel.bucket_start
 
 ),
@@ -50,7 +50,7 @@ orders as (
         sum(amount) as amount,
         max(case when is_ordered_before then 1.0 else 0.0 end) as is_before
     from {{ ref('int_issue_order_lines') }}
-    where is_ordered_around
+    where is_ordered_in_period
     group by issue_id, order_id
 
 ),

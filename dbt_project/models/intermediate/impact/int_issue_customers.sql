@@ -9,7 +9,7 @@ with known as (
         coalesce(members.customer_id, members.feedback_id) as customer_key,
         lower(coalesce(customers.segment, members.customer_segment)) as segment,
         cast(customers.lifetime_value as double) as lifetime_value,
-        members.channel in ('support_ticket', 'chat') as is_support,
+        members.is_support,
         row_number() over (
             partition by members.issue_id, members.feedback_id
             order by customers.version desc
@@ -71,13 +71,13 @@ support_before as (
         issues.issue_id,
         cast(count(feedback.feedback_id) as double) as support_count
     from {{ ref('int_issues') }} as issues
-    left join {{ ref('fct_feedback') }} as feedback
+    left join {{ ref('int_feedback') }} as feedback
         on
             issues.product = feedback.product
             and issues.issue_type = feedback.issue_type
-            and feedback.channel in ('support_ticket', 'chat')
-            and feedback.counted_at > issues.first_tick - interval '696' hour
-            and feedback.counted_at <= issues.first_tick - interval '24' hour
+            and feedback.is_support
+            and feedback.counted_at > issues.first_tick - {{ days(var('evidence_days') + 1) }}
+            and feedback.counted_at <= issues.first_tick - {{ days(1) }}
             and feedback.counted_at > {{ history_from() }}
     group by issues.issue_id
 
@@ -92,7 +92,7 @@ select
     coalesce(support_during.support_count, 0.0) as support_count,
     (coalesce(support_during.support_count, 0.0) + 0.5)
     / greatest(1.0, {{ seconds_between('issues.first_tick', 'issues.ended_at') }} / 86400.0 + 1.0)
-    / ((support_before.support_count + 0.5) / 28.0) as support_ratio
+    / ((support_before.support_count + 0.5) / {{ var('evidence_days') }}.0) as support_ratio
 from {{ ref('int_issues') }} as issues
 inner join {{ ref('taxonomy') }} as taxonomy on issues.issue_type = taxonomy.issue_type
 left join affected on issues.issue_id = affected.issue_id

@@ -7,6 +7,7 @@ with versions as (
         issues.started_at,
         issues.ended_at,
         orders.order_id,
+        orders.sku,
         orders.ordered_at,
         orders.refunded_at,
         cast(orders.amount as double) as amount,
@@ -22,8 +23,8 @@ with versions as (
             and issues.ended_at >= orders.known_at
             and issues.ended_at >= orders.ordered_at
             and (
-                issues.started_at - interval '672' hour < orders.ordered_at
-                or issues.started_at - interval '672' hour < orders.refunded_at
+                issues.started_at - {{ days(var('evidence_days')) }} < orders.ordered_at
+                or issues.started_at - {{ days(var('evidence_days')) }} < orders.refunded_at
             )
 
 )
@@ -31,10 +32,11 @@ with versions as (
 select
     issue_id,
     order_id,
+    sku,
     amount,
-    ordered_at > started_at - interval '672' hour as is_ordered_around,
+    ordered_at > started_at - {{ days(var('evidence_days')) }} as is_ordered_in_period,
     ordered_at < started_at as is_ordered_before,
-    refunded_at > started_at - interval '672' hour and refunded_at <= ended_at as is_refunded_around,
+    refunded_at > started_at - {{ days(var('evidence_days')) }} and refunded_at <= ended_at as is_refunded_in_period,
     refunded_at >= started_at as is_refunded_during,
     refund_amount
 from versions

@@ -10,7 +10,7 @@ with sums as (
     from {{ ref('int_issues') }} as issues
     inner join {{ ref('taxonomy') }} as taxonomy on issues.issue_type = taxonomy.issue_type
     inner join {{ ref('int_issue_order_lines') }} as lines on issues.issue_id = lines.issue_id
-    where taxonomy.refunds_follow and lines.is_refunded_around
+    where taxonomy.refunds_follow and lines.is_refunded_in_period
     group by issues.issue_id
 
 )
@@ -19,5 +19,7 @@ select
     issue_id,
     refunded_during,
     refunded_before,
-    {{ rounded('greatest(0.0, refunded_during - refunded_before * days_during / 28.0)', 2) }} as refund_value
+    {{ rounded(
+        'greatest(0.0, refunded_during - refunded_before * days_during / ' ~ var('evidence_days') ~ '.0)', 2
+    ) }} as refund_value
 from sums

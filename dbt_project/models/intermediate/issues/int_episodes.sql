@@ -12,12 +12,12 @@ with elevated as (
             order by tick
             rows between unbounded preceding and 1 preceding
         ) as elevated_until,
-        max(case when is_rising = 1 then valid_to end) over (
+        max(case when is_halfway = 1 then valid_to end) over (
             partition by product, issue_type
             order by tick
             rows between unbounded preceding and 1 preceding
-        ) as rising_until
-    from {{ ref('int_elevated') }}
+        ) as halfway_until
+    from {{ ref('int_alarm_ticks') }}
 
 ),
 
@@ -26,8 +26,8 @@ gaps as (
     select
         elevated.*,
         settings.quiet_hours,
-        {{ seconds_between('elevated.elevated_until', 'elevated.tick') }} / 3600.0 as quiet_before,
-        {{ seconds_between('elevated.rising_until', 'elevated.tick') }} / 3600.0 as level_before
+        {{ seconds_between('elevated.elevated_until', 'elevated.tick') }} / 3600.0 as hours_quiet,
+        {{ seconds_between('elevated.halfway_until', 'elevated.tick') }} / 3600.0 as hours_below_halfway
     from elevated
     cross join {{ ref('stg_playbook_settings') }} as settings
 
@@ -37,27 +37,27 @@ numbered as (
 
     select
         *,
-        sum(case when quiet_before <= quiet_hours then 0 else 1 end) over (
+        sum(case when hours_quiet <= quiet_hours then 0 else 1 end) over (
             partition by product, issue_type
             order by tick
             rows unbounded preceding
         ) as episode_number,
-        sum(case when level_before <= 12.0 or is_rising = 0 then 0 else 1 end) over (
+        sum(case when hours_below_halfway <= 12.0 or is_halfway = 0 then 0 else 1 end) over (
             partition by product, issue_type
             order by tick
             rows unbounded preceding
-        ) as rise_number
+        ) as onset_number
     from gaps
 
 ),
 
-rises as (
+onsets as (
 
     select
         *,
-        min(case when is_rising = 1 then tick end) over (
-            partition by product, issue_type, episode_number, rise_number
-        ) as rise_start
+        min(case when is_halfway = 1 then tick end) over (
+            partition by product, issue_type, episode_number, onset_number
+        ) as onset_tick
     from numbered
 
 ),
@@ -68,13 +68,13 @@ episodes as (
         product,
         issue_type,
         episode_number,
-        min(case when is_alarm = 1 then rise_start end) as first_tick,
+        min(case when is_alarm = 1 then onset_tick end) as first_tick,
         min(case when is_alarm = 1 then tick end) as detected_at,
         max(valid_to) as elevated_until,
         max(score) as peak_score,
         max(times_expected) as peak_times_expected,
         max(quiet_hours) as quiet_hours
-    from rises
+    from onsets
     group by product, issue_type, episode_number
     having max(is_alarm) = 1
 
@@ -85,8 +85,8 @@ ended as (
     select
         *,
         case
-            when elevated_until + quiet_hours * interval '1' hour <= {{ as_of() }}
-                then elevated_until + quiet_hours * interval '1' hour
+            when elevated_until + quiet_hours * {{ hours(1) }} <= {{ as_of() }}
+                then elevated_until + quiet_hours * {{ hours(1) }}
         end as resolved_at
     from episodes
 

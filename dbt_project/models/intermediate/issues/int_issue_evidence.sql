@@ -2,7 +2,7 @@
 -- many independent kinds of signal agree.
 with best_candidate as (
 
-    select * from {{ ref('fct_release_correlation') }}
+    select * from {{ ref('int_release_correlation') }}
     where candidate_rank = 1 and is_change
 
 ),
@@ -13,7 +13,7 @@ best_alternative as (
         correlation.issue_id,
         correlation.confidence,
         alternatives.statement
-    from {{ ref('fct_release_correlation') }} as correlation
+    from {{ ref('int_release_correlation') }} as correlation
     inner join {{ ref('int_issue_alternatives') }} as alternatives
         on correlation.issue_id = alternatives.issue_id and correlation.change_id = alternatives.alternative_id
     where correlation.candidate_rank = 1 and not correlation.is_change

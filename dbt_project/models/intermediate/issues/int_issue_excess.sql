@@ -10,7 +10,7 @@ with standing as (
             floor({{ seconds_between('issues.detected_at', 'issues.ended_at') }} / 86400.0) + 1.0
         ) - ceil({{ seconds_between('issues.detected_at', 'activity.tick') }} / 86400.0) as days
     from {{ ref('int_issues') }} as issues
-    inner join {{ ref('fct_issue_activity') }} as activity
+    inner join {{ ref('int_issue_activity') }} as activity
         on
             issues.product = activity.product
             and issues.issue_type = activity.issue_type

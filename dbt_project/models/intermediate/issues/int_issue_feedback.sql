@@ -5,22 +5,24 @@ select
     feedback.feedback_id,
     feedback.customer_id,
     feedback.channel,
+    feedback.is_support,
     feedback.customer_segment,
     feedback.platform,
     feedback.country,
     feedback.app_version,
-    feedback.feature,
+    -- Texts name the feature that the issue type is about (a failed login names the login): no scope, but a repetition.
+    case when feedback.feature_source = 'source' then feedback.feature end as feature,
     feedback.rating,
     feedback.confidence,
     feedback.masked_text,
     feedback.occurred_at,
     feedback.counted_at
 from {{ ref('int_issues') }} as issues
-inner join {{ ref('fct_feedback') }} as feedback
+inner join {{ ref('int_feedback') }} as feedback
     on
         issues.product = feedback.product
         and issues.issue_type = feedback.issue_type
-        and issues.first_tick - interval '24' hour < feedback.counted_at
+        and issues.first_tick - {{ days(1) }} < feedback.counted_at
         and issues.ended_at >= feedback.counted_at
         and feedback.is_counted is not false
         and feedback.counted_at > {{ history_from() }}

@@ -6,7 +6,7 @@ select
     max(case when scopes.scope_kind = 'country' then scopes.scope_value end) as scope_country,
     max(case when scopes.scope_kind = 'feature' then scopes.scope_value end) as scope_feature
 from {{ ref('int_issues') }} as issues
-left join {{ ref('int_issue_scopes') }} as scopes
+left join {{ ref('int_issue_scope_candidates') }} as scopes
     on
         issues.issue_id = scopes.issue_id
         and scopes.explains_issue

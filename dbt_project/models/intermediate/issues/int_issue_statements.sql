@@ -9,7 +9,7 @@ with evidence as (
 
 correlation as (
 
-    select * from {{ ref('fct_release_correlation') }}
+    select * from {{ ref('int_release_correlation') }}
 
 ),
 

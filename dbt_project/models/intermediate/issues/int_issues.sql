@@ -14,13 +14,13 @@ onset as (
         episodes.issue_id,
         min(feedback.occurred_at) as first_complaint_at
     from episodes
-    inner join {{ ref('fct_feedback') }} as feedback
+    inner join {{ ref('int_feedback') }} as feedback
         on
             episodes.product = feedback.product
             and episodes.issue_type = feedback.issue_type
-            and episodes.first_tick - interval '24' hour < feedback.counted_at
+            and episodes.first_tick - {{ days(1) }} < feedback.counted_at
             and episodes.first_tick >= feedback.counted_at
-            and episodes.first_tick - interval '72' hour < feedback.occurred_at
+            and episodes.first_tick - {{ hours(var('trailing_hours')) }} < feedback.occurred_at
     where feedback.counted_at > {{ history_from() }} and feedback.is_counted is not false
     group by episodes.issue_id
 
@@ -38,7 +38,7 @@ earlier as (
             episodes.product = before.product
             and episodes.issue_type = before.issue_type
             and episodes.detected_at > before.detected_at
-            and episodes.detected_at - interval '4320' hour <= before.detected_at
+            and episodes.detected_at - {{ days(var('recurrence_days')) }} <= before.detected_at
     group by episodes.issue_id
 
 )
@@ -47,7 +47,7 @@ select
     episodes.issue_id,
     episodes.product,
     episodes.issue_type,
-    coalesce(onset.first_complaint_at, episodes.first_tick - interval '24' hour) as started_at,
+    coalesce(onset.first_complaint_at, episodes.first_tick - {{ days(1) }}) as started_at,
     episodes.first_tick,
     episodes.detected_at,
     episodes.resolved_at,

@@ -1,6 +1,6 @@
 -- Which of the days behind a baseline stay out of it: those of an issue that a person rejected, by what was known when
 -- the day that is judged began. So what was decided before stays, the ids of issues above all, when somebody says so.
-with said as (
+with counted as (
 
     select distinct
         complaints.product,
@@ -25,46 +25,29 @@ with said as (
                 complaints.scope_kind <> 'country' or exclusions.country is null
                 or complaints.scope_value = exclusions.country
             )
-    where complaints.tick > {{ rebuild_from() }} - interval '1488' hour
+    where complaints.tick > {{ rebuild_from() }} - {{ days(2 * var('baseline_last_day')) }}
 
 ),
 
-later as (
-
-    select days.n from (values (0), (1), (2), (3)) as days (n)
-
-),
-
-back as (
-
-    select days.n
-    from
-        (
-            values
-            (4), (5), (6), (7), (8), (9), (10), (11), (12), (13), (14), (15), (16), (17),
-            (18), (19), (20), (21), (22), (23), (24), (25), (26), (27), (28), (29), (30), (31)
-        ) as days (n)
-
-),
-
+-- Feedback of one day is in the trailing counts of the days before the baseline begins.
 judged as (
 
     select
-        said.product,
-        said.issue_type,
-        said.scope_kind,
-        said.scope_value,
-        said.first_day,
-        said.last_day,
-        said.known_at,
-        said.replaced_at,
-        said.day + later.n * interval '24' hour as day
-    from said
-    cross join later
+        counted.product,
+        counted.issue_type,
+        counted.scope_kind,
+        counted.scope_value,
+        counted.first_day,
+        counted.last_day,
+        counted.known_at,
+        counted.replaced_at,
+        counted.day + numbers.n * {{ days(1) }} as day
+    from counted
+    cross join {{ trailing_days() }}
 
 ),
 
-behind as (
+baseline_days as (
 
     select
         judged.product,
@@ -74,9 +57,9 @@ behind as (
         judged.first_day,
         judged.last_day,
         judged.day,
-        judged.day - back.n * interval '24' hour as left_out_day
+        judged.day - numbers.n * {{ days(1) }} as left_out_day
     from judged
-    cross join back
+    cross join {{ baseline_days_back() }}
     where judged.known_at <= judged.day and (judged.replaced_at is null or judged.replaced_at > judged.day)
 
 )
@@ -88,5 +71,5 @@ select distinct
     scope_value,
     day,
     left_out_day
-from behind
+from baseline_days
 where left_out_day >= first_day and (last_day is null or left_out_day <= last_day)

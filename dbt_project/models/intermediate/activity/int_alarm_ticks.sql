@@ -15,7 +15,7 @@ with activity as (
             when activity.scope_kind = 'all' then settings.close_score
             else settings.open_score_scoped - settings.open_score + settings.close_score
         end as close_at
-    from {{ ref('fct_issue_activity') }} as activity
+    from {{ ref('int_issue_activity') }} as activity
     cross join {{ ref('stg_playbook_settings') }} as settings
     where activity.baseline_days >= settings.min_baseline_days and activity.tick > {{ rebuild_from() }}
 
@@ -32,7 +32,7 @@ flagged as (
         ) as is_alarm,
         score >= close_at and excess >= 0.4 * min_excess
         and feedback_count >= (1.0 + 0.5 * (min_ratio - 1.0)) * explained as is_elevated,
-        greatest(score, score_72h) >= 0.5 * (open_at + close_at) as is_rising
+        greatest(score, score_72h) >= 0.5 * (open_at + close_at) as is_halfway
     from activity
 
 )
@@ -43,7 +43,7 @@ select
     tick,
     max(valid_to) as valid_to,
     max(case when is_alarm then 1 else 0 end) as is_alarm,
-    max(case when is_rising then 1 else 0 end) as is_rising,
+    max(case when is_halfway then 1 else 0 end) as is_halfway,
     max(greatest(score, score_72h)) as score,
     max(case when scope_kind = 'all' then feedback_count / expected end) as times_expected
 from flagged

@@ -1,0 +1,80 @@
+{# Windows of time and of days. Their lengths are vars of dbt_project.yml, which decisioning/incremental.py reads too. #}
+
+{# An interval in hours: a RANGE bound of one unit is all that Spark takes. #}
+{% macro hours(n) -%} interval '{{ n }}' hour {%- endmacro %}
+
+{% macro days(n) -%} {{ hours(n * 24) }} {%- endmacro %}
+
+{# The rows of a window over days that lie in the baseline of the current one: days 4 to 31 back. #}
+{% macro in_baseline() -%}
+    range between {{ days(var('baseline_last_day')) }} preceding and {{ days(var('baseline_first_day')) }} preceding
+{%- endmacro %}
+
+{# The whole numbers from one to another, as a relation `numbers (n)` for a FROM clause. #}
+{% macro numbers(first, last) -%}
+    (values {% for n in range(first, last + 1) %}({{ n }}){{ ', ' if not loop.last }}{% endfor %}) as numbers (n)
+{%- endmacro %}
+
+{% macro baseline_days() -%} {{ var('baseline_last_day') - var('baseline_first_day') + 1 }} {%- endmacro %}
+
+{# How many days a day lies back in the baseline of another one. #}
+{% macro baseline_days_back() -%} {{ numbers(var('baseline_first_day'), var('baseline_last_day')) }} {%- endmacro %}
+
+{# The rows by scope, stacked: once for each kind of scope in which they have a value, 'all' being the whole product. #}
+{% macro by_scope(relation, columns, kinds=['all', 'platform', 'country']) -%}
+    {%- for kind in kinds %}
+    select
+        {{ columns | join(', ') }},
+        '{{ kind }}' as scope_kind,
+        {{ "'all'" if kind == 'all' else kind }} as scope_value
+    from {{ relation }}
+    {%- if kind != 'all' %}
+    where {{ kind }} is not null
+    {%- endif %}
+    {%- if not loop.last %}
+    union all
+    {%- endif %}
+    {%- endfor %}
+{%- endmacro %}
+
+{# Sums over trailing windows, at every tick at which one of them changes: a value enters its windows at its tick and
+   leaves each of them its length later. One row per key and such tick, with `next_tick` (it may lie ahead), and a column
+   `last_24h` and so on for each window. #}
+{% macro trailing_sum(relation, keys, value, windows) -%}
+    {%- set key = keys | join(', ') -%}
+    select
+        {{ key }},
+        tick,
+        lead(tick) over (partition by {{ key }} order by tick) as next_tick
+        {%- for length in windows %},
+        sum(change_{{ length }}h) over (
+            partition by {{ key }} order by tick rows unbounded preceding
+        ) as last_{{ length }}h
+        {%- endfor %}
+    from (
+        select
+            {{ key }},
+            tick
+            {%- for length in windows %},
+            sum(change_{{ length }}h) as change_{{ length }}h
+            {%- endfor %}
+        from (
+            {%- for step in [0] + windows %}
+            select
+                {{ key }},
+                tick{{ ' + ' ~ hours(step) if step }} as tick
+                {%- for length in windows %},
+                {{ value if step == 0 else '-' ~ value if step == length else '0' }} as change_{{ length }}h
+                {%- endfor %}
+            from {{ relation }}
+            {%- if not loop.last %}
+            union all
+            {%- endif %}
+            {%- endfor %}
+        ) as steps
+        group by {{ key }}, tick
+    ) as changes
+{%- endmacro %}
+
+{# The days by which feedback of one day moves on until it is in no trailing count: 0 to 3. It enters the baseline then. #}
+{% macro trailing_days() -%} {{ numbers(0, var('baseline_first_day') - 1) }} {%- endmacro %}

@@ -1,0 +1,89 @@
+-- Evidence for and against each explanation, as terms: a row for each weight of the seed release_evidence_weights that
+-- applies to it. A new term is a row of the seed and a `when` here.
+with measured as (
+
+    select
+        explanations.issue_id,
+        explanations.change_id,
+        explanations.change_kind,
+        explanations.is_change,
+        explanations.hours_to_onset,
+        explanations.alternative_evidence,
+        explanations.platform,
+        scope.scope_country,
+        scope.scope_platform,
+        text_evidence.members,
+        text_evidence.members_naming,
+        text_evidence.version_feedback,
+        text_evidence.complaint_rate_on_version,
+        text_evidence.complaint_rate_elsewhere,
+        text_evidence.share_on_platform,
+        text_evidence.shared_rise,
+        technical.errors_after,
+        technical.error_rate_after,
+        technical.error_rate_before,
+        technical.error_ratio_elsewhere
+    from {{ ref('int_issue_explanations') }} as explanations
+    inner join {{ ref('int_issue_scope') }} as scope on explanations.issue_id = scope.issue_id
+    left join {{ ref('int_release_text_evidence') }} as text_evidence
+        on explanations.issue_id = text_evidence.issue_id and explanations.change_id = text_evidence.change_id
+    left join {{ ref('int_release_technical_evidence') }} as technical
+        on explanations.issue_id = technical.issue_id and explanations.change_id = technical.change_id
+
+),
+
+valued as (
+
+    select
+        measured.issue_id,
+        measured.change_id,
+        weights.term,
+        weights.weight,
+        weights.meaning,
+        cast(case
+            when weights.term in ('intercept', 'alternative') then 1.0
+            when weights.term = measured.change_kind then measured.alternative_evidence
+            when weights.term = 'timing' then exp(-measured.hours_to_onset / {{ var('fading_hours') }}.0)
+            -- Ten pieces of feedback naming the version make the rate fully credible; fewer count in proportion.
+            when weights.term = 'version_rate'
+                then coalesce(
+                    {{ doublings('measured.complaint_rate_on_version / measured.complaint_rate_elsewhere') }}
+                    * least(1.0, measured.version_feedback / 10.0), 0.0
+                )
+            when weights.term = 'version_named' then coalesce(measured.members_naming / measured.members, 0.0)
+            -- Twenty errors make the error rate fully credible; what rose elsewhere as well is taken off.
+            when weights.term = 'technical'
+                then coalesce(
+                    {{ doublings(
+                        'measured.error_rate_after / measured.error_rate_before'
+                        ~ ' / greatest(1.0, measured.error_ratio_elsewhere)'
+                    ) }}
+                    * least(1.0, measured.errors_after / 20.0), 0.0
+                )
+            when weights.term = 'shared_rise' then coalesce(measured.shared_rise, 0.0)
+            when weights.term = 'scope_contradiction'
+                then case
+                    when measured.scope_country is not null then 1.0
+                    when measured.platform <> measured.scope_platform then 1.0
+                    when measured.share_on_platform < 0.3 then 1.0
+                    else 0.0
+                end
+        end as double) as value
+    from measured
+    inner join {{ ref('release_evidence_weights') }} as weights
+        on
+            measured.change_kind = weights.explanation
+            or case when measured.is_change then 'change' else 'alternative' end = weights.explanation
+
+)
+
+select
+    issue_id,
+    change_id,
+    term,
+    value,
+    cast(weight as double) as weight,
+    -- Minus nothing is nothing.
+    weight * value + 0.0 as contribution,
+    meaning
+from valued

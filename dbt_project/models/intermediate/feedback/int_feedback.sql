@@ -1,0 +1,87 @@
+{{ config(materialized='incremental', meta={'rebuilt_by': 'counted_at'}, pre_hook="{{ forget_since('counted_at') }}") }}
+
+with feedback as (
+
+    select * from {{ ref('stg_feedback') }}
+
+),
+
+labels as (
+
+    select * from {{ ref('stg_labels') }}
+
+),
+
+channels as (
+
+    select * from {{ ref('channels') }}
+
+),
+
+joined as (
+
+    select
+        ---------- ids
+        feedback.feedback_id,
+        feedback.customer_id,
+        feedback.order_id,
+        labels.model_version,
+        labels.label_version,
+        labels.rule_id,
+        labels.duplicate_of,
+
+        ---------- text
+        feedback.source,
+        feedback.channel,
+        feedback.product,
+        feedback.title,
+        feedback.text,
+        labels.masked_text,
+        labels.issue_type,
+        labels.secondary_type,
+        labels.best_type,
+        labels.runner_up_type,
+        labels.decided_by,
+        labels.abstain_reason,
+        labels.language,
+        labels.sentiment,
+        labels.entities,
+        labels.key_phrases,
+        feedback.customer_segment,
+        feedback.country,
+        {{ told('feedback.platform', 'labels.named_platform') }} as platform,
+        {{ told_by('feedback.platform', 'labels.named_platform') }} as platform_source,
+        {{ told('feedback.app_version', 'labels.named_app_version') }} as app_version,
+        {{ told_by('feedback.app_version', 'labels.named_app_version') }} as app_version_source,
+        {{ told('feedback.device', 'labels.named_device') }} as device,
+        {{ told_by('feedback.device', 'labels.named_device') }} as device_source,
+        {{ told('feedback.feature', 'labels.named_feature') }} as feature,
+        {{ told_by('feedback.feature', 'labels.named_feature') }} as feature_source,
+        -- No source has a column for it.
+        labels.named_error_code as error_code,
+
+        ---------- numerics
+        cast(feedback.rating as double) as rating,
+        cast(feedback.nps_score as double) as nps_score,
+        cast(labels.confidence as double) as confidence,
+        cast(labels.sentiment_score as double) as sentiment_score,
+
+        ---------- booleans
+        labels.abstained,
+        coalesce(channels.is_support, false) as is_support,
+        coalesce(labels.is_spam, false) as is_spam,
+        not coalesce(labels.is_spam, false) and labels.duplicate_of is null as is_counted,
+
+        ---------- timestamps
+        feedback.occurred_at,
+        feedback.known_at,
+        {{ counted_at('feedback.occurred_at', 'feedback.known_at') }} as counted_at
+    from feedback
+    left join labels on feedback.feedback_id = labels.feedback_id
+    left join channels on feedback.channel = channels.channel
+
+)
+
+-- Incremental: a corrected version of a row that is already here is not inserted again.
+select * from joined
+where counted_at > {{ rebuild_from() }} and {{ is_new('feedback_id') }}
