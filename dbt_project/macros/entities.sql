@@ -1,6 +1,6 @@
 {# Values that the labels extract from texts (models_ml/text/entities.py), beside the columns of the source. #}
 
-{# The value of one kind that a text names: null unless it is exactly one. "Worked in 5.1.4, broken since 5.2.0" says which
+{# The value of one kind that a text names, if it names exactly one. "Worked in 5.1.4, broken since 5.2.0" says which
    versions there are, not which one the customer has. #}
 {% macro only_named(entities, kind) -%}
     case

@@ -6,7 +6,7 @@
     (({{ total }} + 0.5) / cast(greatest({{ days }}, 1) as double))
 {%- endmacro %}
 
-{# How surprising a count is, in standard deviations: Anscombe's variance-stabilised difference (Anscombe 1948),
+{# Surprise of a count, in standard deviations: Anscombe's variance-stabilised difference (Anscombe 1948),
    divided by the square root of the over-dispersion (quasi-Poisson; McCullagh & Nelder 1989, section 6.2). #}
 {% macro surprise(observed, expected, dispersion) -%}
     (2.0 * (sqrt({{ observed }} + 0.375) - sqrt({{ expected }} + 0.375)) / sqrt({{ dispersion }}))
@@ -30,7 +30,7 @@
     least(1.0, ln(1.0 + greatest({{ amount }}, 0.0)) / ln(1.0 + {{ full_at }}))
 {%- endmacro %}
 
-{# What a mart shows and what is compared with a threshold: six decimals. The last bits of a sum depend on the order of its
+{# Rounding of what marts show and thresholds compare: six decimals. The last bits of a sum depend on the order of its
    rows, and those of exp and ln on the machine, and neither may reach an outbound row. #}
 {% macro rounded(x, digits=6) -%}
     cast(round({{ x }}, {{ digits }}) as double)

@@ -1,7 +1,7 @@
-{# What a build makes anew. Rows up to `rebuild_from` stand: nothing that was landed since the last build touches them.
-   An incremental model first forgets its rows after that instant (or of issues that can still change), then appends them
-   as they are now. Whoever starts dbt says the instant (decisioning/changes.py); without one, everything is made anew;
-   and so it reads when dbt compiles without asking the warehouse. #}
+{# Incremental builds. Rows up to `rebuild_from` are kept: nothing landed since the last build touches them. An
+   incremental model first deletes its rows after that instant (or of issues that can still change), then appends them as
+   they are now. decisioning/incremental.py computes the instant; without one, and when dbt compiles without asking the
+   warehouse, everything is rebuilt. #}
 
 {% macro rebuild_from() -%} cast('{{ var("rebuild_from", "") or "1970-01-01" }}' as timestamp) {%- endmacro %}
 
@@ -23,7 +23,7 @@
     {%- if flags.INTROSPECT and is_incremental() -%} {{ id }} not in (select {{ id }} from {{ this }}) {%- else -%} true {%- endif -%}
 {%- endmacro %}
 
-{# A data test of a model that says `rebuilt_by` looks at what this build made: the rest was tested when it was made. #}
+{# Data tests of a model with `rebuilt_by` look at the rows of this build: the rest was tested when it was built. #}
 {% macro get_where_subquery(relation) -%}
     {%- set tested = graph.nodes.get(model.attached_node) if execute else none -%}
     {%- set column = tested.config.meta.get('rebuilt_by') if tested else none -%}

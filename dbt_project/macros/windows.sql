@@ -1,4 +1,4 @@
-{# Windows of time and of days. Their lengths are vars of dbt_project.yml, which decisioning/incremental.py reads too. #}
+{# Windows of time and of days. Their lengths are vars of dbt_project.yml; decisioning/incremental.py reads them, too. #}
 
 {# An interval in hours: a RANGE bound of one unit is all that Spark takes. #}
 {% macro hours(n) -%} interval '{{ n }}' hour {%- endmacro %}
@@ -38,8 +38,8 @@
 {%- endmacro %}
 
 {# Sums over trailing windows, at every tick at which one of them changes: a value enters its windows at its tick and
-   leaves each of them its length later. One row per key and such tick, with `next_tick` (it may lie ahead), and a column
-   `last_24h` and so on for each window. #}
+   leaves each of them its length later. One row per key and such tick, with `next_tick` (it may lie ahead), and a
+   column `last_24h` and so on for each window. #}
 {% macro trailing_sum(relation, keys, value, windows) -%}
     {%- set key = keys | join(', ') -%}
     select
@@ -76,5 +76,5 @@
     ) as changes
 {%- endmacro %}
 
-{# The days by which feedback of one day moves on until it is in no trailing count: 0 to 3. It enters the baseline then. #}
+{# The days in whose trailing counts feedback of one day still is: 0 to 3 later. It enters the baseline then. #}
 {% macro trailing_days() -%} {{ numbers(0, var('baseline_first_day') - 1) }} {%- endmacro %}

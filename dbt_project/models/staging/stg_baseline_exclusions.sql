@@ -1,4 +1,4 @@
--- Which days stay out of the baselines of which feedback, from when on that was said, and until it was said otherwise.
+-- Days excluded from baselines because a person rejected their issue, with the time for which that word holds.
 with source as (
 
     select * from {{ source('lake', 'baseline_exclusions') }}

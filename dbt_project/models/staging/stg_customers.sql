@@ -1,4 +1,4 @@
--- What was known of each customer: a row per version, numbered from the oldest on.
+-- Versions of each customer's record, numbered from the oldest on.
 with source as (
 
     select * from {{ source('lake', 'customers') }}

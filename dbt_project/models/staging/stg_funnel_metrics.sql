@@ -1,4 +1,4 @@
--- How many entered and completed each step of the journey per bucket; a re-sent bucket replaces the older one.
+-- Customers who entered and completed each step of the journey, per bucket; a re-sent bucket replaces the older one.
 with source as (
 
     select * from {{ source('lake', 'funnel_metrics') }}

@@ -1,4 +1,4 @@
--- What was known of each order line: a row per version, numbered from the oldest on; a refund arrives as a newer one.
+-- Versions of each order line, numbered from the oldest on; a refund arrives as a newer one.
 with source as (
 
     select * from {{ source('lake', 'orders') }}

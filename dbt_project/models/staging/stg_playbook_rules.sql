@@ -1,4 +1,4 @@
--- What playbook.yml says for each issue type, its defaults filled in.
+-- Rules of playbook.yml per issue type, defaults filled in.
 with source as (
 
     select * from {{ source('lake', 'playbook_rules') }}

@@ -1,4 +1,4 @@
--- What happened to tickets outside: what the ledger confirmed, and what others did there.
+-- Events of tickets in their trackers: writes that the ledger confirmed, and changes by others.
 with source as (
 
     select * from {{ source('lake', 'ticket_events') }}

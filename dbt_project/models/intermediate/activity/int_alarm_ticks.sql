@@ -1,6 +1,6 @@
 {{ config(materialized='incremental', meta={'rebuilt_by': 'tick'}, pre_hook="{{ forget_since('tick') }}") }}
 
--- When a product had more of one complaint than usual: how long each such count stood, and whether it raises an alarm.
+-- Ticks at which a count of one complaint is elevated or alarming, with the time for which the count stood.
 with activity as (
 
     select

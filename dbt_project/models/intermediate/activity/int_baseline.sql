@@ -1,7 +1,6 @@
--- What a normal day looks like for each series, on each day on which it is counted: its daily counts on the 28 days
--- from 4 to 31 back. A day far above its own expectation (a known incident) enters at the edge of the normal range
--- instead of at full height, so that one incident does not hide the next; a day that people rejected as no incident at
--- all is taken off again, and the baseline has a day less.
+-- Baseline of each series on each day on which it is counted: its daily counts on the 28 days from 4 to 31 back. A day
+-- far above its own expectation (an incident) is winsorized to the edge of the normal range, so that one incident does
+-- not hide the next. Days of issues that people rejected are excluded, and the baseline has fewer days.
 with daily as (
 
     select

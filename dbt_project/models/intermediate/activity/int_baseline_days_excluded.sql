@@ -1,5 +1,5 @@
--- Which of the days behind a baseline stay out of it: those of an issue that a person rejected, by what was known when
--- the day that is judged began. So what was decided before stays, the ids of issues above all, when somebody says so.
+-- Days excluded from a baseline: those of an issue that a person rejected, if that was known when the judged day began.
+-- Earlier decisions, and the ids of issues, do not change when somebody rejects one.
 with counted as (
 
     select distinct

@@ -1,4 +1,4 @@
--- How much chance to complain there was: visits over the last 24 and 72 hours per product and scope at every tick at
+-- Exposure, the chance to complain: visits over the last 24 and 72 hours per product and scope at every tick at
 -- which complaints are counted, beside the mean day of the baseline (4 to 31 back). Products without funnel telemetry
 -- have no rows here.
 with visits as (

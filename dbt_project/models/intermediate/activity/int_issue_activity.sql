@@ -39,7 +39,7 @@ exposed as (
         series.*,
         everything.count_24h - series.count_24h as other_24h,
         everything.count_72h - series.count_72h as other_72h,
-        -- Of the series, days may be left out; everything else is told by all of them.
+        -- The series' baseline may exclude days; the background's never does. Rescaled before it is subtracted.
         greatest(
             0.0,
             everything.baseline_total

@@ -1,7 +1,6 @@
--- How the days of the week differ in what is said, for products whose visits nobody counts: of the 28 days from 4 to 31
--- back, the share of those that were the same day of the week, as a multiple of a seventh. Ten pieces of feedback for
--- each day of the week are added, so that thin history has no season; a day of more than twice the usual counts as
--- twice, so that one incident makes none.
+-- Weekly season, for products without funnel data: the share of each weekday in the feedback of days 4 to 31 back, as a
+-- multiple of 1/7. Shrunk towards 1 (prior: ten pieces of feedback a day), so that thin history has no season; days are
+-- winsorized at twice the mean, so that one incident makes none.
 with daily as (
 
     select

@@ -1,6 +1,6 @@
--- What else could have caused each issue, in competition with releases and flags: a campaign (or a change of prices or
--- of the catalogue, which is recorded as one), a crowd that says more of everything, an outage that hits every platform
--- at once, one country, one text sent many times. `evidence` (0-1) says how clearly each is seen.
+-- Alternatives to releases and flags as causes of each issue: a campaign (or a change of prices or of the catalogue,
+-- which is recorded as one), a crowd that says more of everything, an outage that hits every platform at once, one
+-- country, one text sent many times. `evidence` (0-1) says how clearly each is seen.
 with issues as (
 
     select

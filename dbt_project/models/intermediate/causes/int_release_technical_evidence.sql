@@ -1,4 +1,4 @@
--- What telemetry says of each candidate: the error rate of the services the issue touches, on the candidate's platform
+-- Telemetry of each candidate: the error rate of the services the issue touches, on the candidate's platform
 -- and version where the telemetry carries them, after it went out against the 28 days before; and, as a control, the
 -- same everywhere else at the same time. A change without a version acts at once and everywhere, so only the six hours
 -- after it count: what begins later has another cause.

@@ -1,6 +1,6 @@
--- What the feedback itself says of each candidate. Inside its platform: how much more often feedback that names its
--- version complains than feedback that names another one. Against the other platforms: whether the complaint rose there
--- as well, which a release that never went there cannot explain.
+-- Feedback as evidence for and against each candidate. On its platform: the complaint rate of feedback that names its
+-- version (in the source's column or in the text) against other versions. On other platforms: a rise of the complaint
+-- there, which a release that never went there cannot explain.
 with candidates as (
 
     select

@@ -1,4 +1,4 @@
--- Who is affected: distinct customers (unknown ones count one each), their weight by segment, the lifetime value that
+-- Affected people: distinct customers (unknown ones count one each), their weight by segment, the lifetime value that
 -- may leave with them, all as known when the issue ended, and support pressure: tickets and chats a day against the 28
 -- days before.
 with known as (

@@ -1,4 +1,4 @@
--- What an issue has cost in refunds: money given back since its onset beyond what the 28 days before let expect, where
+-- Refunds caused by an issue: money given back since its onset beyond what the 28 days before let expect, where
 -- complaints of its type end in refunds (taxonomy).
 with sums as (
 

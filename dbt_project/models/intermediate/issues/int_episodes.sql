@@ -3,7 +3,7 @@
 -- back to where nothing was halfway to an alarm for 12 hours. (Chance alone elevates a count now and then; going back
 -- through everything elevated would put the onset before the release that caused it.) The tick of the first alarm gives
 -- the issue its id: counts at past ticks do not change as time goes on, so neither does the id.
-with elevated as (
+with alarm_ticks as (
 
     select
         *,
@@ -24,11 +24,11 @@ with elevated as (
 gaps as (
 
     select
-        elevated.*,
+        alarm_ticks.*,
         settings.quiet_hours,
-        {{ seconds_between('elevated.elevated_until', 'elevated.tick') }} / 3600.0 as hours_quiet,
-        {{ seconds_between('elevated.halfway_until', 'elevated.tick') }} / 3600.0 as hours_below_halfway
-    from elevated
+        {{ seconds_between('alarm_ticks.elevated_until', 'alarm_ticks.tick') }} / 3600.0 as hours_quiet,
+        {{ seconds_between('alarm_ticks.halfway_until', 'alarm_ticks.tick') }} / 3600.0 as hours_below_halfway
+    from alarm_ticks
     cross join {{ ref('stg_playbook_settings') }} as settings
 
 ),

@@ -1,4 +1,4 @@
--- Which feedback belongs to which issue: same product and type, counted from a day before the first elevated tick to
+-- Feedback that belongs to each issue: same product and type, counted from a day before the first elevated tick to
 -- the last.
 select
     issues.issue_id,

@@ -1,6 +1,7 @@
--- Where an issue sits: a platform, country, version or feature that holds three quarters of its feedback or more, and
--- whose odds are at least four times what they are in the background. Background: for versions, other feedback said
--- meanwhile (a new version is everywhere after its release); for the rest, everything said in the 28 days before.
+-- Candidate scopes of an issue: platforms, countries, versions and features in its feedback. One explains the issue if
+-- it holds three quarters of it or more, at odds at least four times those of the background. Background: for versions,
+-- other feedback of the same time (a new version is everywhere after its release); for the rest, everything in the 28
+-- days before.
 with compared_feedback as (
 
     select

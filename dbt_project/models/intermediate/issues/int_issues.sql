@@ -1,5 +1,5 @@
--- The issues that this build judges: those that are open, or whose evidence may have changed since the last build. What
--- follows from time alone: when it began, when it was noticed, whether it is over.
+-- The issues that this build judges: those that are open, or whose evidence may have changed since the last build. Its
+-- times: onset, detection, resolution.
 with episodes as (
 
     select * from {{ ref('int_episodes') }}
