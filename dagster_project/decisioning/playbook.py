@@ -1,21 +1,23 @@
-"""The playbook: the reviewed file that says what counts as an issue, how urgent it is, who acts and how.
+"""Playbook: the reviewed configuration of detection thresholds, priorities, actions and ticket links.
 
-``playbook.yml`` is validated on load and landed in the lake as two small tables, so that dbt decides by the same file
-that people review: one fact, one place. The taxonomy it refers to is the dbt seed ``taxonomy.csv``.
+``playbook.yml`` is validated on load and landed in the lake as two small tables. So dbt decides by the same file that
+people review: one fact, one place. The taxonomy it refers to is the dbt seed ``taxonomy.csv``.
 """
 
 from __future__ import annotations
 
 import csv
+import json
 from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import polars as pl
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from dagster_project import lake
+from dagster_project.decisioning.links import check_template
 from dagster_project.errors import ConfigurationError
 from dagster_project.home import DBT_PROJECT, PLAYBOOK, Home
 
@@ -77,22 +79,33 @@ class Thresholds(_Strict):
         return self
 
 
+UrlTemplate = Annotated[str, AfterValidator(check_template)]
+
+
 class Rule(_Strict):
-    """What the playbook says of one issue type; what is left out comes from ``defaults``."""
+    """The rule of one issue type; what is left out comes from ``defaults``.
+
+    ``dashboards`` (name: URL) and ``complaints`` (the page with all complaints of an issue) are optional links, shown in
+    tickets; see ``links.PLACEHOLDERS`` for what a URL may name in braces.
+    """
 
     ticket_from: Priority | None = None
     priority_floor: Priority | None = None
     action_regression: str | None = None
     action_otherwise: str | None = None
+    dashboards: dict[str, UrlTemplate] = Field(default_factory=dict)
+    complaints: UrlTemplate | None = None
 
 
 class Defaults(_Strict):
-    """The rule of every issue type that has none of its own."""
+    """The rule of every issue type that has none of its own; its dashboards are added to those of each rule."""
 
     ticket_from: Priority
     priority_floor: Priority
     action_regression: str
     action_otherwise: str
+    dashboards: dict[str, UrlTemplate] = Field(default_factory=dict)
+    complaints: UrlTemplate | None = None
 
 
 class Playbook(_Strict):
@@ -107,7 +120,7 @@ class Playbook(_Strict):
     rules: dict[str, Rule]
 
     def is_stale(self, today: date) -> bool:
-        """Whether the date by which people were to review it has passed."""
+        """True once the date has passed by which people were to review it."""
         return today > self.review_by
 
 
@@ -150,9 +163,18 @@ def land_playbook(home: Home, playbook: Playbook) -> None:
     }
     rules = []
     for issue_type in issue_types():
-        own = playbook.rules.get(issue_type, Rule()).model_dump(exclude_none=True)
-        rules.append({"issue_type": issue_type, **playbook.defaults.model_dump(), **own})
-    columns = ["issue_type", "priority_floor", "ticket_from", "action_regression", "action_otherwise"]
+        rule = playbook.rules.get(issue_type, Rule())
+        own = rule.model_dump(exclude_none=True)
+        links = json.dumps(_links(playbook.defaults, rule), ensure_ascii=False)
+        rules.append({"issue_type": issue_type, **playbook.defaults.model_dump(), **own, "links": links})
+    columns = ["issue_type", "priority_floor", "ticket_from", "action_regression", "action_otherwise", "links"]
     floats = {name: float(value) for name, value in settings.items()}
     lake.replace(home, "playbook_settings", pl.DataFrame([floats]))
     lake.replace(home, "playbook_rules", pl.DataFrame(rules).select(columns))
+
+
+def _links(defaults: Defaults, rule: Rule) -> list[dict[str, str]]:
+    """The links of a type's tickets, dashboards first; a rule's own replace those of the same name."""
+    links = [{"name": name, "url": url} for name, url in {**defaults.dashboards, **rule.dashboards}.items()]
+    complaints = rule.complaints or defaults.complaints
+    return [*links, *([{"name": "all complaints", "url": complaints}] if complaints else [])]
