@@ -1,6 +1,7 @@
-"""What was decided, for people: the queue of issues and the full reasoning behind one of them.
+"""Explanation of decisions for people: the queue of issues and the full reasoning behind one of them.
 
-Everything printed here is a column of a published mart; nothing is computed on the way.
+Everything printed here is a column of a published mart; nothing is computed on the way. The words are those of the
+ticket (``templates/``).
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from dagster_project.decisioning import wording
+from dagster_project.decisioning.facts import Facts, read_facts
 from dagster_project.decisioning.published import read_rows
 from dagster_project.errors import ConfigurationError
 from dagster_project.home import Home
@@ -18,7 +21,7 @@ _QUEUE = (
 )
 _TERMS = "select * from fct_issue_severity_terms where issue_id = ? order by points desc, term"
 _CANDIDATES = "select * from fct_release_correlation where issue_id = ? order by confidence desc, change_id"
-_STATEMENTS = "select kind, statement from int_issue_statements where issue_id = ? order by position"
+_EVIDENCE = "select * from fct_issue_evidence where issue_id = ? order by position"
 _QUOTES = "select * from int_issue_quotes where issue_id = ? order by quote_rank"
 _LIFECYCLE = "select * from fct_issue_lifecycle where issue_id = ?"
 
@@ -30,33 +33,21 @@ class Explanation:
     issue: dict[str, Any]
     severity_terms: list[dict[str, Any]]
     candidates: list[dict[str, Any]]
-    statements: list[dict[str, Any]]
+    evidence: list[dict[str, Any]]
     quotes: list[dict[str, Any]]
     lifecycle: dict[str, Any]
+    facts: Facts
 
     def as_json(self) -> str:
         """The same as JSON, under the marts' own column names."""
-        return json.dumps(vars(self), default=str, indent=2, ensure_ascii=False)
+        parts = {name: part for name, part in vars(self).items() if name != "facts"}
+        return json.dumps(parts, default=str, indent=2, ensure_ascii=False)
 
     def as_text(self) -> str:
         """The same as a page for a terminal."""
         issue = self.issue
-        lines = [
-            f"{issue['issue_id']}  [{issue['priority']}]  {issue['status']}  owner: {issue['owner']}",
-            "",
-            issue["summary"],
-            "",
-        ]
-        lines += ["What to do", f"  {issue['recommended_action']}", ""]
-        lines += [
-            "Times (UTC)",
-            f"  began {issue['started_at']:%Y-%m-%d %H:%M}, noticed {issue['detected_at']:%Y-%m-%d %H:%M}",
-        ]
-        if issue["resolved_at"]:
-            lines[-1] += f", over {issue['resolved_at']:%Y-%m-%d %H:%M}"
-        if self.lifecycle.get("ticket_url"):
-            lines.append(f"  ticket {self.lifecycle['ticket_url']}")
-        lines += ["", "Evidence"] + [f"  {row['kind']:<9} {row['statement']}" for row in self.statements]
+        said = {"title": wording.title(self.facts), "ticket_url": self.lifecycle.get("ticket_url"), "indent": "  "}
+        lines = [wording.text("explain.j2", self.facts, **said)]
         lines += ["", f"Severity {issue['severity_score']:.1f} = "]
         lines += [
             f"  {row['points']:5.1f} of {row['weight']:3.0f}  {row['term']:<14} {row['meaning']}"
@@ -77,7 +68,7 @@ def queue(home: Home, *, include_resolved: bool = False) -> list[dict[str, Any]]
 
 
 def explain(home: Home, issue_id: str) -> Explanation:
-    """Everything behind one issue; an unambiguous beginning of its id is enough.
+    """The reasoning behind one issue; an unambiguous beginning of its id is enough.
 
     Raises:
         ConfigurationError: no issue, or more than one, begins with that id.
@@ -90,10 +81,11 @@ def explain(home: Home, issue_id: str) -> Explanation:
         problem = "no issue begins with" if not found else "several issues begin with"
         raise ConfigurationError(f"{problem} '{issue_id}'; issues: {known}")
     exact = found[0]["issue_id"]
-    parts = [
-        read_rows(home, query, [exact]).to_dicts() for query in (_TERMS, _CANDIDATES, _STATEMENTS, _QUOTES, _LIFECYCLE)
-    ]
-    return Explanation(found[0], parts[0], parts[1], parts[2], parts[3], parts[4][0] if parts[4] else {})
+    terms, candidates, evidence, quotes, lifecycle = (
+        read_rows(home, query, [exact]).to_dicts() for query in (_TERMS, _CANDIDATES, _EVIDENCE, _QUOTES, _LIFECYCLE)
+    )
+    facts = read_facts(home, exact)[exact]
+    return Explanation(found[0], terms, candidates, evidence, quotes, lifecycle[0] if lifecycle else {}, facts)
 
 
 def _candidate_line(row: dict[str, Any]) -> str:

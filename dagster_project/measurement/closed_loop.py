@@ -14,7 +14,9 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from dagster_project.decisioning import wording
 from dagster_project.decisioning.explain import queue
+from dagster_project.decisioning.facts import Facts, read_facts
 from dagster_project.decisioning.published import read_rows
 from dagster_project.home import Home
 
@@ -45,7 +47,8 @@ def write_report(home: Home) -> Path:
     issues = queue(home, include_resolved=True)
     lifecycle = read_rows(home, _LIFECYCLE)
     as_of = read_rows(home, "select max(tick) as last from fct_issue_activity").item()
-    cards = [{"issue": issue, "figure": _figure(home, issue, as_of)} for issue in issues[:_SHOWN]]
+    facts = read_facts(home)
+    cards = [_card(issue, facts[issue["issue_id"]], _figure(home, issue, as_of)) for issue in issues[:_SHOWN]]
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES), autoescape=select_autoescape(["html", "j2"]), undefined=StrictUndefined
     )
@@ -65,6 +68,18 @@ def write_report(home: Home) -> Path:
     fresh.write_text(page, encoding="utf-8")
     fresh.replace(path)
     return path
+
+
+def _card(issue: dict[str, Any], facts: Facts, figure: str) -> dict[str, Any]:
+    """One issue on the page, in the words of its ticket."""
+    summary = wording.text("summary.j2", facts).split("\n\n")
+    return {
+        "issue": issue,
+        "figure": figure,
+        "title": wording.title(facts),
+        "summary": summary,
+        "do_now": wording.text("do_now.j2", facts),
+    }
 
 
 def _figure(home: Home, issue: dict[str, Any], as_of: datetime) -> str:

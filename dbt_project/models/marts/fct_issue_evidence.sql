@@ -5,6 +5,7 @@ select
     position,
     kind,
     subject,
+    subject_title,
     stance,
     measure,
     value,

@@ -22,9 +22,9 @@ evidence as (
     select
         issue_id,
         {{ json_list({
-            'position': 'position', 'kind': 'kind', 'subject': 'subject', 'stance': 'stance', 'measure': 'measure',
-            'value': 'value', 'baseline': 'baseline', 'share': 'share', 'counted': 'counted', 'total': 'total',
-            'happened_at': minute_of('happened_at'), 'sentence': 'sentence'
+            'position': 'position', 'kind': 'kind', 'subject': 'subject', 'subject_title': 'subject_title',
+            'stance': 'stance', 'measure': 'measure', 'value': 'value', 'baseline': 'baseline', 'share': 'share',
+            'counted': 'counted', 'total': 'total', 'happened_at': minute_of('happened_at'), 'sentence': 'sentence'
         }, ['position']) }} as evidence
     from {{ ref('fct_issue_evidence') }}
     group by issue_id

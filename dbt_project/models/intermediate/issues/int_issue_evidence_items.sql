@@ -12,6 +12,7 @@ changes as (
     select
         correlation.issue_id,
         correlation.change_id,
+        correlation.platform,
         correlation.version,
         correlation.changed_at,
         correlation.issue_feedback,
@@ -27,6 +28,10 @@ changes as (
         correlation.scope_contradiction,
         correlation.confidence,
         10 * cast(correlation.candidate_rank as int) as first_position,
+        coalesce(
+            coalesce({{ platform_title('correlation.platform') }} || ' ', '') || correlation.version,
+            correlation.change_id
+        ) as title,
         {{ seconds_between('correlation.changed_at', 'evidence.started_at') }} / 3600.0 as hours_to_onset,
         cast(count(members.feedback_id) filter (
             where members.occurred_at < correlation.changed_at
@@ -39,6 +44,7 @@ changes as (
     group by
         correlation.issue_id,
         correlation.change_id,
+        correlation.platform,
         correlation.version,
         correlation.changed_at,
         correlation.issue_feedback,
@@ -58,10 +64,30 @@ changes as (
 
 ),
 
+scopes as (
+
+    select
+        issue_id,
+        feedback_count,
+        share,
+        background_share,
+        scope_kind || '_share' as measure_name,
+        case scope_kind
+            when 'platform' then {{ platform_title('scope_value') }} else scope_value
+        end as title,
+        case scope_kind when 'platform' then 6 when 'app_version' then 7 when 'country' then 8 else 9 end
+            as first_position
+    from {{ ref('int_issue_scopes') }}
+    where explains_issue
+
+),
+
 alternatives as (
 
     select
         correlation.*,
+        correlation.change_id as title,
+        correlation.change_kind as measure_name,
         100 + cast(correlation.candidate_rank as int) as first_position
     from {{ ref('fct_release_correlation') }} as correlation
     inner join evidence on correlation.issue_id = evidence.issue_id
@@ -104,17 +130,23 @@ items as (
 
     union all
 
+    {{ evidence_item('first_position', 'feedback', none, "'for'", subject_title='title', value='share',
+        baseline='background_share', counted='feedback_count') }}
+    from scopes
+
+    union all
+
     {{ evidence_item('first_position', 'change', 'hours_to_onset', "
         case
             when hours_to_onset < 0.0 then 'against'
             when hours_to_onset <= 72.0 then 'for'
             else 'neutral'
-        end", subject='change_id', value='hours_to_onset', happened_at='changed_at', share='confidence') }}
+        end", subject='change_id', subject_title='title', value='hours_to_onset', happened_at='changed_at', share='confidence') }}
     from changes
 
     union all
 
-    {{ evidence_item('first_position + 1', 'change', 'complaints_before_change', "'against'", subject='change_id',
+    {{ evidence_item('first_position + 1', 'change', 'complaints_before_change', "'against'", subject='change_id', subject_title='title',
         counted='complaints_before', total='complaints') }}
     from changes
     where complaints_before > 0
@@ -125,13 +157,13 @@ items as (
         case
             when issue_feedback_naming_version >= 0.5 * issue_feedback_with_version then 'for'
             else 'against'
-        end", subject='change_id', counted='issue_feedback_naming_version', total='issue_feedback_with_version') }}
+        end", subject='change_id', subject_title='title', counted='issue_feedback_naming_version', total='issue_feedback_with_version') }}
     from changes
     where version is not null and issue_feedback_with_version > 0
 
     union all
 
-    {{ evidence_item('first_position + 3', 'change', 'other_version_named', "'against'", subject='change_id',
+    {{ evidence_item('first_position + 3', 'change', 'other_version_named', "'against'", subject='change_id', subject_title='title',
         counted='issue_feedback_with_version - issue_feedback_naming_version', total='issue_feedback_with_version') }}
     from changes
     where
@@ -146,7 +178,7 @@ items as (
             when complaint_rate_on_version >= 2.0 * complaint_rate_elsewhere then 'for'
             when complaint_rate_on_version < 1.25 * complaint_rate_elsewhere then 'against'
             else 'neutral'
-        end", subject='change_id', value='complaint_rate_on_version', baseline='complaint_rate_elsewhere') }}
+        end", subject='change_id', subject_title='title', value='complaint_rate_on_version', baseline='complaint_rate_elsewhere') }}
     from changes
     where complaint_rate_on_version is not null and complaint_rate_elsewhere is not null
 
@@ -157,27 +189,27 @@ items as (
             when technical >= 0.2 then 'for'
             when error_rate_after < 1.25 * error_rate_before then 'against'
             else 'neutral'
-        end", subject='change_id', value='error_rate_after', baseline='error_rate_before') }}
+        end", subject='change_id', subject_title='title', value='error_rate_after', baseline='error_rate_before') }}
     from changes
     where error_rate_after is not null
 
     union all
 
-    {{ evidence_item('first_position + 6', 'change', 'error_rise_elsewhere', "'against'", subject='change_id',
+    {{ evidence_item('first_position + 6', 'change', 'error_rise_elsewhere', "'against'", subject='change_id', subject_title='title',
         value='error_ratio_elsewhere') }}
     from changes
     where error_ratio_elsewhere >= 1.5
 
     union all
 
-    {{ evidence_item('first_position + 7', 'change', 'shared_rise', "'against'", subject='change_id',
+    {{ evidence_item('first_position + 7', 'change', 'shared_rise', "'against'", subject='change_id', subject_title='title',
         value='shared_rise') }}
     from changes
     where shared_rise >= 0.25
 
     union all
 
-    {{ evidence_item('first_position + 8', 'change', 'other_scope', "'against'", subject='change_id') }}
+    {{ evidence_item('first_position + 8', 'change', 'other_scope', "'against'", subject='change_id', subject_title='title') }}
     from changes
     where scope_contradiction = 1.0
 
@@ -185,7 +217,7 @@ items as (
 
     {{ evidence_item('first_position', 'alternative', none, "
         case when confidence >= 0.2 then 'for' else 'neutral' end",
-        subject='change_id', value='alternative_evidence', share='confidence', happened_at='changed_at') }}
+        subject='change_id', subject_title='title', value='alternative_evidence', share='confidence', happened_at='changed_at') }}
     from alternatives
 
 )
@@ -195,6 +227,7 @@ select
     position,
     kind,
     subject,
+    subject_title,
     stance,
     measure,
     {{ rounded('value') }} as value,
