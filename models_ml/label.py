@@ -21,7 +21,7 @@ from models_ml.text import duplicates, entities, language, spam
 from models_ml.text.masking import mask
 from models_ml.text.rules import Rules, Verdict, load_rules
 
-CODE_VERSION = 1
+CODE_VERSION = 2
 """Raised when this module changes what a label becomes from the same text, model and rules."""
 
 Reason = Literal["", "no_text", "unsupported_language", "vetoed", "low_confidence"]
