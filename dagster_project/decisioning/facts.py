@@ -1,7 +1,7 @@
 """Facts of an issue: the typed columns and rows of its marts, from which every text about it is worded.
 
-Numbers cross from dbt to Python as columns (``fct_issues``, ``fct_issue_facts``) and rows (``fct_issue_evidence``), each
-row of evidence with its stance. Sentences in the marts are for readers of the marts: nothing here parses one.
+Numbers cross from dbt to Python as columns (``fct_issues``, ``fct_issue_facts``) and rows (``fct_issue_evidence``),
+each with its stance. Sentences in the marts are for readers of the marts: nothing parses one.
 """
 
 from __future__ import annotations

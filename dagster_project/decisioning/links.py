@@ -22,7 +22,7 @@ def check_template(template: str) -> str:
     address = urlsplit(template)
     if address.scheme not in ("http", "https") or not address.hostname or set("{}\\ \t\r\n") & set(address.netloc):
         raise ValueError(f"'{template}' is no http(s) URL with a fixed host")
-    if any(character.isspace() or character in "<>\"`" for character in template):
+    if any(character.isspace() or character in '<>"`' for character in template):
         raise ValueError(f"'{template}' has a space, quote or angle bracket in it; percent-encode it")
     for _, name, specification, conversion in Formatter().parse(template):
         if name is not None and (name not in PLACEHOLDERS or specification or conversion):

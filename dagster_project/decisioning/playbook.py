@@ -85,8 +85,8 @@ UrlTemplate = Annotated[str, AfterValidator(check_template)]
 class Rule(_Strict):
     """The rule of one issue type; what is left out comes from ``defaults``.
 
-    ``dashboards`` (name: URL) and ``complaints`` (the page with all complaints of an issue) are optional links, shown in
-    tickets; see ``links.PLACEHOLDERS`` for what a URL may name in braces.
+    ``dashboards`` (name: URL) and ``complaints`` (the page with all complaints of an issue) are optional links in
+    tickets; ``links.PLACEHOLDERS`` lists what a URL may name in braces.
     """
 
     ticket_from: Priority | None = None

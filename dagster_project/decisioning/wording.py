@@ -1,8 +1,8 @@
 """Wording of an issue: names, amounts and instants as people write them, and the templates that tell its facts.
 
-``templates/*.j2`` hold the words, once for every text: the ticket (``automation/tickets/brief.py``) includes them with
-values made inert, ``text`` renders them for a terminal or a page. Amounts have two significant figures, so that a ticket
-is not edited for the last digit of an estimate.
+``templates/*.j2`` hold the words, once for every text: the ticket (``automation/tickets/brief.py``) includes them and
+sanitizes their values, ``text`` renders them for a terminal or a page. Amounts have two significant figures, so that a
+ticket is not edited for the last digit of an estimate.
 """
 
 from __future__ import annotations

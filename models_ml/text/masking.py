@@ -158,7 +158,8 @@ _SIGNED = (
     # "Kind regards, Jo Doe": nothing but a name follows
     re.compile(
         r"(\b(?i:(?:best|kind|warm)(?:est)?[ ](?:regards|wishes)|regards|sincerely|yours(?:[ ]truly)?"
-        r"|(?:viele|beste|liebe|freundliche|mit[ ](?:freundlichen|besten|lieben))[ ]gr(?:ü|ue)(?:ß|ss)en?|mfg|hochachtungsvoll"
+        r"|(?:viele|beste|liebe|freundliche|mit[ ](?:freundlichen|besten|lieben))[ ]gr(?:ü|ue)(?:ß|ss)en?|mfg"
+        r"|hochachtungsvoll"
         r"|cordialement|bien[ ]à[ ]vous|salutations|saludos(?:[ ]cordiales)?|un[ ]saludo|atentamente"
         r"|atenciosamente|cumprimentos|abraços)\b[,.!]?)"
         rf"\s{{1,4}}{_NAMES}{_END}"
@@ -174,7 +175,7 @@ _FULL_WIDTH = {ord(wide): narrow for wide, narrow in zip("＠．－＋（）／"
 
 
 def mask(text: str) -> str:
-    """The text with personal data replaced by ``[email]``, ``[iban]``, ``[card]``, ``[phone]``, ``[address]``, ``[name]``."""
+    """The text with ``[email]``, ``[iban]``, ``[card]``, ``[phone]``, ``[address]`` or ``[name]`` for personal data."""
     masked = _EMAIL_SPELLED.sub("[email]", _EMAIL.sub("[email]", _ascii_digits(text)))
     masked = _replace(masked, _IBAN_START, _end_of_iban, "[iban]")
     masked = _NUMBERS.sub(_mask_cards, masked)

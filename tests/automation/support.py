@@ -75,7 +75,7 @@ CHECKOUT = Issue(
     revenue_at_risk=12430.4,
     signals=4,
     owner="checkout-squad",
-    recommended_action="Halt the rollout of the suspect release and reproduce the checkout on it.",
+    recommended_action="Reproduce the checkout on the suspect release, and prepare the rollback for approval.",
     summary="Checkout failing on Android 5.2.0: 184 complaints since 2026-05-31 09:00 UTC, P1.",
     severity_terms=tuple(SeverityTerm(term=t, weight=w, points=p, why=why) for t, w, p, why in TERMS),
     suspect_kind="release",

@@ -27,7 +27,7 @@ _CUT = "… (cut here: too long for this tool)"
 _SILENT = frozenset({"image"})
 _MARKER = re.compile(r"<!-- feedback-control:\w+ -->")
 FOLD_START, FOLD_END = "<details>", "</details>"
-"""Lines round what is folded away where the target can; text from outside cannot write them, its brackets are escaped."""
+"""Lines round a fold, for targets that have folds. Text from outside cannot write them: its brackets are escaped."""
 _SUMMARY = re.compile(r"<summary>(.*)</summary>")
 _BREAK = "\N{ZERO WIDTH SPACE}"
 

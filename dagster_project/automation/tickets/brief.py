@@ -1,4 +1,4 @@
-"""Ticket as an incident brief for the person on call: is it going on, what to do now, why this cause, in customers' words.
+"""Ticket as an incident brief for the person on call: trend, action, cause with its evidence, quotes.
 
 ``render`` is a pure function of one row of the queue. The same row gives the same bytes, so the ledger sees by a hash
 if there is anything to say. The words are in ``templates/ticket.md.j2`` and, shared with every other text about an
@@ -128,7 +128,8 @@ def _context(issue: Issue) -> dict[str, Any]:
         "scoring": [term for term in issue.severity_terms if term.points > 0],
         "silent_terms": [term.term.replace("_", " ") for term in issue.severity_terms if term.points <= 0],
         "quotes": [
-            {"text": sanitize.one_line(quote.text, QUOTE_LIMIT), "said": _said(quote)} for quote in _chosen(issue.quotes)
+            {"text": sanitize.one_line(quote.text, QUOTE_LIMIT), "said": _said(quote)}
+            for quote in _chosen(issue.quotes)
         ],
     }
 
@@ -160,7 +161,7 @@ def _chosen(quotes: Sequence[Quote]) -> list[Quote]:
     """One quote for each symptom, from the affected scope where it has any; three where no symptom is known."""
     inside = [quote for quote in quotes if quote.is_in_scope] or list(quotes)
     firsts = {quote.symptom: quote for quote in reversed(inside) if quote.symptom}
-    return [quote for quote in inside if firsts.get(quote.symptom) is quote] or inside[:3]
+    return [quote for quote in inside if quote.symptom and firsts[quote.symptom] is quote] or inside[:3]
 
 
 def _said(quote: Quote) -> str:

@@ -14,7 +14,7 @@ from dagster_project.automation.tickets.brief import render
 from tests.automation.support import CHECKOUT
 
 BRIEF = render(CHECKOUT, "any").body
-WORDS = ["checkout-squad", "Cart just spins", "139 of 184 complaints name it", "Error rate 6.1", "79.2"]
+WORDS = ["checkout-squad", "Cart just spins", "139 of 146 complaints with a version", "31 % of requests", "79.2"]
 
 
 def texts(node: dict[str, Any]) -> str:

@@ -135,14 +135,18 @@ def test_evidence_is_grouped_by_its_stance_and_not_by_its_words() -> None:
     assert "10 hours" not in for_it
 
 
-@pytest.mark.parametrize("sentence", ["speaking against it: it is not sold there", "web; 5.2 is fine. Confidence 91 %", ""])
+@pytest.mark.parametrize(
+    "sentence", ["speaking against it: it is not sold there", "web; 5.2 is fine. Confidence 91 %", ""]
+)
 @pytest.mark.parametrize("issue", [CHECKOUT, DELIVERY, FLAG], ids=["release", "none", "flag"])
 def test_a_reworded_sentence_changes_nothing_that_a_ticket_claims(issue: Issue, sentence: str) -> None:
     evidence = tuple(item.model_copy(update={"sentence": sentence}) for item in issue.evidence)
     assert render(replace(issue, evidence=evidence, summary=sentence), "github") == render(issue, "github")
 
 
-@pytest.mark.parametrize("change_id", ["web; 5.2", "against it: 5.2", "5.2 nothing unusual. Confidence 3 %: no_regression."])
+@pytest.mark.parametrize(
+    "change_id", ["web; 5.2", "against it: 5.2", "5.2 nothing unusual. Confidence 3 %: no_regression."]
+)
 def test_an_id_with_anything_in_it_stays_one_id(change_id: str) -> None:
     ours = tuple(
         item.model_copy(update={"subject": change_id}) if item.subject == "shop-app@5.2.0" else item
@@ -247,7 +251,13 @@ def test_signals_are_listed_and_none_is_called_independent() -> None:
 
 def test_where_complaints_gather_is_a_reason_where_no_change_is() -> None:
     shares = Evidence(
-        kind="feedback", measure="country_share", stance="for", subject_title="FR", value=0.84, baseline=0.35, counted=67
+        kind="feedback",
+        measure="country_share",
+        stance="for",
+        subject_title="FR",
+        value=0.84,
+        baseline=0.35,
+        counted=67,
     )
     body = render(replace(DELIVERY, evidence=(*DELIVERY.evidence, shares)), "local").body
     assert "- 84 % of the complaints that name a country name FR; of other feedback 35 %." in section(body, "Cause")
@@ -284,7 +294,9 @@ def test_links_open_and_are_left_out_where_a_value_is_missing() -> None:
     )
 
 
-@pytest.mark.parametrize("url", ["javascript:alert(1)", "https://e.example/a b", "https://e.example/>)<b", "file:///etc"])
+@pytest.mark.parametrize(
+    "url", ["javascript:alert(1)", "https://e.example/a b", "https://e.example/>)<b", "file:///etc"]
+)
 def test_a_release_page_that_is_no_web_page_is_no_link(url: str) -> None:
     assert "[release" not in render(replace(CHECKOUT, suspect_url=url), "github").body
 
@@ -347,7 +359,9 @@ def test_no_quotes_no_section() -> None:
 def hostile_everywhere(text: str) -> Issue:
     ours = Evidence(kind="change", measure=text, subject=text, subject_title=text, stance="for", sentence=text)
     other = Evidence(kind="change", measure=text, subject=f"{text}2", subject_title=text, stance="against")
-    likelier = Evidence(kind="alternative", measure="campaign", subject=text, subject_title=text, stance="for", share=0.5)
+    likelier = Evidence(
+        kind="alternative", measure="campaign", subject=text, subject_title=text, stance="for", share=0.5
+    )
     return replace(
         CHECKOUT,
         issue_id=text,
@@ -435,5 +449,7 @@ def test_people_are_told_of_what_matters_to_them(before: Issue, after: Issue, no
 
 def test_who_is_accountable_consulted_and_informed_stands_in_the_ticket() -> None:
     named = replace(CHECKOUT, accountable="head-of-commerce", consulted="qa;payments <b>", informed=None)
-    assert "Owner: checkout-squad; approval: head-of-commerce; ask: qa, payments &lt;b&gt;." in render(named, "any").body
+    assert (
+        "Owner: checkout-squad; approval: head-of-commerce; ask: qa, payments &lt;b&gt;." in render(named, "any").body
+    )
     assert "Owner: checkout-squad.\n" in render(CHECKOUT, "any").body
