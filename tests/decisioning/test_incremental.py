@@ -26,7 +26,8 @@ MARTS = (
     "fct_release_correlation",
     "fct_issue_lifecycle",
     "fct_issue_days",
-    "int_issue_statements",
+    "fct_issue_evidence",
+    "fct_issue_facts",
     "int_issue_quotes",
 )
 
