@@ -89,12 +89,13 @@ def explain(home: Home, issue_id: str) -> Explanation:
 
 
 def _candidate_line(row: dict[str, Any]) -> str:
+    sure = f"{wording.sureness(row['confidence']):>9}"
     if not row["is_change"]:
-        return f"  {row['confidence']:4.0%}  not a change: {row['change_id']} (seen {row['alternative_evidence']:.2f})"
+        return f"  {sure}  not a change: {row['change_id']} (seen {row['alternative_evidence']:.2f})"
     terms = ", ".join(f"{name} {row[name]:.2f}" for name in ("timing", "version_rate", "version_named", "technical"))
     against = f", against: rose elsewhere as well {row['shared_rise']:.2f}" if row["shared_rise"] else ""
     against += ", against: sits where the change does not" if row["scope_contradiction"] else ""
-    return f"  {row['confidence']:4.0%}  {row['change_id']} ({terms}{against}) -> {row['verdict']}"
+    return f"  {sure}  {row['change_id']} ({terms}{against}) -> {row['verdict']}"
 
 
 def _said(row: dict[str, Any]) -> str:

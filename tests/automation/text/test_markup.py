@@ -39,6 +39,14 @@ def test_markdown_becomes_text() -> None:
     assert markup.mrkdwn(markdown) == "*Head*\n\n*bold* and `code`\n\n• one\n• two\n\n> quoted\n\na: 1\nb: 2"
 
 
+def test_a_fold_becomes_a_rule_and_a_heading() -> None:
+    folded = "Before\n\n<details>\n<summary>How</summary>\n\nInside\n\n</details>\n\nAfter"
+    assert markup.plain(folded) == "Before\n\n---\n\nHow\n\nInside\n\nAfter"
+    assert markup.html(folded) == "<p>Before</p>\n<hr />\n<h3>How</h3>\n<p>Inside</p>\n<p>After</p>\n"
+    said = sanitize.markdown("<details>")
+    assert "details" in markup.plain(said) and "---" not in markup.plain(said)
+
+
 def test_what_was_safe_as_code_is_safe_as_text() -> None:
     assert markup.plain("`@here http://x.example`") == "@\u200bhere http:\u200b//x.example"
     assert markup.mrkdwn("`<!here>`") == "`&lt;!here&gt;`"
