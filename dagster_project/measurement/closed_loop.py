@@ -72,12 +72,11 @@ def write_report(home: Home) -> Path:
 
 def _card(issue: dict[str, Any], facts: Facts, figure: str) -> dict[str, Any]:
     """One issue on the page, in the words of its ticket."""
-    summary = wording.text("summary.j2", facts).split("\n\n")
     return {
         "issue": issue,
         "figure": figure,
         "title": wording.title(facts),
-        "summary": summary,
+        "summary": wording.text("summary.j2", facts),
         "do_now": wording.text("do_now.j2", facts),
     }
 

@@ -327,6 +327,7 @@ def test_a_resolved_issue_asks_for_nothing() -> None:
     assert ticket.body.startswith("**Resolved 2026-06-03 12:00 UTC.** It began 2026-05-31 09:00 UTC.")
     assert "**Do now:** Nothing at once: complaints are back to their usual rate." in ticket.body
     assert "nothing is left to halt" not in ticket.body
+    assert "**Customers saw:** coupons" in ticket.body and "**Was at stake:** about" in ticket.body
 
 
 def test_of_an_issue_with_next_to_no_data_only_what_is_known_is_said() -> None:
