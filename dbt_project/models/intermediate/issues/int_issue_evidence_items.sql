@@ -1,5 +1,5 @@
--- The evidence of each issue as rows: what was measured, the numbers, and whether it speaks for or against the change that
--- the row is about (or, where it is about none, for there being an issue). `measure` says what the numbers are.
+-- The evidence of each issue as rows: what was measured, the numbers, and their stance: for or against the change that
+-- the row is about (or, where it is about none, there being an issue). `measure` says what the numbers are.
 with evidence as (
 
     select * from {{ ref('int_issue_evidence') }}
@@ -141,13 +141,14 @@ items as (
             when hours_to_onset < 0.0 then 'against'
             when hours_to_onset <= 72.0 then 'for'
             else 'neutral'
-        end", subject='change_id', subject_title='title', value='hours_to_onset', happened_at='changed_at', share='confidence') }}
+        end", subject='change_id', subject_title='title', value='hours_to_onset', happened_at='changed_at',
+        share='confidence') }}
     from changes
 
     union all
 
-    {{ evidence_item('first_position + 1', 'change', 'complaints_before_change', "'against'", subject='change_id', subject_title='title',
-        counted='complaints_before', total='complaints') }}
+    {{ evidence_item('first_position + 1', 'change', 'complaints_before_change', "'against'", subject='change_id',
+        subject_title='title', counted='complaints_before', total='complaints') }}
     from changes
     where complaints_before > 0
 
@@ -157,14 +158,16 @@ items as (
         case
             when issue_feedback_naming_version >= 0.5 * issue_feedback_with_version then 'for'
             else 'against'
-        end", subject='change_id', subject_title='title', counted='issue_feedback_naming_version', total='issue_feedback_with_version') }}
+        end", subject='change_id', subject_title='title', counted='issue_feedback_naming_version',
+        total='issue_feedback_with_version') }}
     from changes
     where version is not null and issue_feedback_with_version > 0
 
     union all
 
-    {{ evidence_item('first_position + 3', 'change', 'other_version_named', "'against'", subject='change_id', subject_title='title',
-        counted='issue_feedback_with_version - issue_feedback_naming_version', total='issue_feedback_with_version') }}
+    {{ evidence_item('first_position + 3', 'change', 'other_version_named', "'against'", subject='change_id',
+        subject_title='title', total='issue_feedback_with_version',
+        counted='issue_feedback_with_version - issue_feedback_naming_version') }}
     from changes
     where
         version is not null
@@ -178,7 +181,8 @@ items as (
             when complaint_rate_on_version >= 2.0 * complaint_rate_elsewhere then 'for'
             when complaint_rate_on_version < 1.25 * complaint_rate_elsewhere then 'against'
             else 'neutral'
-        end", subject='change_id', subject_title='title', value='complaint_rate_on_version', baseline='complaint_rate_elsewhere') }}
+        end", subject='change_id', subject_title='title', value='complaint_rate_on_version',
+        baseline='complaint_rate_elsewhere') }}
     from changes
     where complaint_rate_on_version is not null and complaint_rate_elsewhere is not null
 
@@ -195,21 +199,22 @@ items as (
 
     union all
 
-    {{ evidence_item('first_position + 6', 'change', 'error_rise_elsewhere', "'against'", subject='change_id', subject_title='title',
-        value='error_ratio_elsewhere') }}
+    {{ evidence_item('first_position + 6', 'change', 'error_rise_elsewhere', "'against'", subject='change_id',
+        subject_title='title', value='error_ratio_elsewhere') }}
     from changes
     where error_ratio_elsewhere >= 1.5
 
     union all
 
-    {{ evidence_item('first_position + 7', 'change', 'shared_rise', "'against'", subject='change_id', subject_title='title',
-        value='shared_rise') }}
+    {{ evidence_item('first_position + 7', 'change', 'shared_rise', "'against'", subject='change_id',
+        subject_title='title', value='shared_rise') }}
     from changes
     where shared_rise >= 0.25
 
     union all
 
-    {{ evidence_item('first_position + 8', 'change', 'other_scope', "'against'", subject='change_id', subject_title='title') }}
+    {{ evidence_item('first_position + 8', 'change', 'other_scope', "'against'", subject='change_id',
+        subject_title='title') }}
     from changes
     where scope_contradiction = 1.0
 
@@ -217,7 +222,8 @@ items as (
 
     {{ evidence_item('first_position', 'alternative', none, "
         case when confidence >= 0.2 then 'for' else 'neutral' end",
-        subject='change_id', subject_title='title', value='alternative_evidence', share='confidence', happened_at='changed_at') }}
+        subject='change_id', subject_title='title', value='alternative_evidence', share='confidence',
+        happened_at='changed_at') }}
     from alternatives
 
 )

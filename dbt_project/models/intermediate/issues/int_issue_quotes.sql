@@ -52,7 +52,7 @@ ranked as (
             partition by issue_id, symptom_position
             order by
                 out_of_scope asc,
-                case when length(masked_text) between 40 and 280 then 0 else 1 end,
+                case when length(masked_text) between 40 and 280 then 0 else 1 end asc,
                 round(confidence * 20.0) desc,
                 occurred_at desc,
                 feedback_id asc
@@ -70,9 +70,9 @@ chosen as (
             partition by issue_id
             order by
                 out_of_scope asc,
-                case when symptom_position < 99 then rank_in_symptom else 9 end,
-                symptom_position,
-                case when length(masked_text) between 40 and 280 then 0 else 1 end,
+                case when symptom_position < 99 then rank_in_symptom else 9 end asc,
+                symptom_position asc,
+                case when length(masked_text) between 40 and 280 then 0 else 1 end asc,
                 round(confidence * 20.0) desc,
                 occurred_at desc,
                 feedback_id asc

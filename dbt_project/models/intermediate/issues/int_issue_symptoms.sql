@@ -28,14 +28,14 @@ described as (
 repeated as (
 
     select
-        issue_id,
+        phrases.issue_id,
         lower(phrases.said.phrase) as symptom,
         true as is_phrase,
-        cast(count(distinct feedback_id) as bigint) as complaints
+        cast(count(distinct phrases.feedback_id) as bigint) as complaints
     from phrases
     where phrases.said.phrase like '% %'
-    group by issue_id, lower(phrases.said.phrase)
-    having count(distinct feedback_id) >= 3
+    group by phrases.issue_id, lower(phrases.said.phrase)
+    having count(distinct phrases.feedback_id) >= 3
 
 ),
 
