@@ -20,15 +20,15 @@ _TERMS = [
     {"term": name, "weight": 20.0, "points": 11.5, "why": f"how far {name} is from what is usual, in doublings"}
     for name in ("velocity", "volume", "technical", "revenue", "journey")
 ]
+_RELEASE = {"kind": "change", "subject": "shop-app@5.2.0", "subject_title": "Android 5.2.0"}
 _EVIDENCE = [
-    {"kind": "feedback", "statement": "184 complaints, at the peak 11.3 times what was expected."},
-    {"kind": "technical", "statement": "Error rate 6.1 % since the onset, 0.8 % before."},
-    {"kind": "business", "statement": "Conversion of this step 61.2 % since the onset, 84.0 % before."},
-    {
-        "kind": "change",
-        "statement": "shop-app@5.2.0 went out 08:10; 139 of 184 complaints name it. Confidence 91 %: regression.",
-    },
+    {"kind": "feedback", "measure": "complaints", "stance": "for", "value": 11.3, "counted": 184},
+    {"kind": "technical", "measure": "error_rate", "stance": "for", "value": 0.061, "baseline": 0.008},
+    {"kind": "business", "measure": "conversion", "stance": "for", "value": 0.612, "baseline": 0.84},
+    {**_RELEASE, "measure": "hours_to_onset", "stance": "for", "value": 0.8, "share": 0.91},
+    {**_RELEASE, "measure": "version_named", "stance": "for", "counted": 139, "total": 146},
 ]
+_SYMPTOMS = [{"symptom": "order button dead", "complaints": 44}, {"symptom": "cart emptied", "complaints": 12}]
 _QUOTES = [
     {"text": "Cart just spins, then something went wrong. Third try today!", "channel": "app_review", "rating": 1},
     {"text": "Order page says failed but the money is gone", "channel": "support_ticket", "country": "DE"},
@@ -59,8 +59,29 @@ def issues(count: int, *, detected_at: datetime, resolved: Sequence[bool] = ()) 
         "customers_affected": 171,
         "revenue_at_risk": 12430.4,
         "signals": 4,
-        "recommended_action": "Halt the rollout of the suspect release and reproduce the checkout on it.",
-        "summary": "Checkout failing on android version 5.2.0: 184 complaints since this morning.",
+        "recommended_action": "Reproduce the checkout on the suspect release, and prepare the rollback for approval.",
+        "summary": "Checkout failing on Android 5.2.0: 184 complaints since this morning.",
+        "suspect_kind": "release",
+        "suspect_platform": "Android",
+        "suspect_rollout_percent": 100.0,
+        "suspect_changed_at": detected_at - timedelta(hours=4),
+        "rollback_supported": True,
+        "platform_title": "Android",
+        "direction": "rising",
+        "latest_day": detected_at - timedelta(days=1),
+        "complaints_latest_day": 104,
+        "complaints_day_before": 71,
+        "usual_per_day": 3.2,
+        "currency": "EUR",
+        "currencies": 1,
+        "orders_lost": 131.4,
+        "lost_orders_value": 10_220.4,
+        "conversion_during": 0.612,
+        "conversion_before": 0.84,
+        "refund_value": 0.0,
+        "churn_value": 2_210.0,
+        "symptoms": json.dumps(_SYMPTOMS),
+        "links": "[]",
         "severity_terms": json.dumps(_TERMS),
         "evidence": json.dumps(_EVIDENCE),
         "quotes": json.dumps(_QUOTES),
@@ -75,6 +96,7 @@ def issues(count: int, *, detected_at: datetime, resolved: Sequence[bool] = ()) 
         "resolved_at": pl.when("over").then(pl.lit(detected_at + timedelta(days=2))),
     }
     every = {**{name: pl.lit(value) for name, value in same.items()}, **own}
+    every |= {name: pl.lit(None) for name in Issue.__dataclass_fields__ if name not in every}
     return names.select(**{name: every[name] for name in Issue.__dataclass_fields__})
 
 

@@ -459,7 +459,8 @@ _TABLES = (
         "decisioning",
         ("issue_type",),
         dict.fromkeys(
-            ("issue_type", "priority_floor", "ticket_from", "action_regression", "action_otherwise"), pl.String()
+            ("issue_type", "priority_floor", "ticket_from", "action_regression", "action_otherwise", "links"),
+            pl.String(),
         ),
     ),
 )

@@ -1,6 +1,7 @@
-"""What was decided, for people: the queue of issues and the full reasoning behind one of them.
+"""Explanation of decisions for people: the queue of issues and the full reasoning behind one of them.
 
-Everything printed here is a column of a published mart; nothing is computed on the way.
+Everything printed here is a column of a published mart; nothing is computed on the way. The words are those of the
+ticket (``templates/``).
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from typing import Any
 
 import polars as pl
 
+from dagster_project.decisioning import wording
+from dagster_project.decisioning.facts import Facts, read_facts
 from dagster_project.decisioning.published import read_mart
 from dagster_project.errors import ConfigurationError
 from dagster_project.home import Home
@@ -23,33 +26,21 @@ class Explanation:
     issue: dict[str, Any]
     severity_terms: list[dict[str, Any]]
     candidates: list[dict[str, Any]]
-    statements: list[dict[str, Any]]
+    evidence: list[dict[str, Any]]
     quotes: list[dict[str, Any]]
     lifecycle: dict[str, Any]
+    facts: Facts
 
     def as_json(self) -> str:
         """The same as JSON, under the marts' own column names."""
-        return json.dumps(vars(self), default=str, indent=2, ensure_ascii=False)
+        parts = {name: part for name, part in vars(self).items() if name != "facts"}
+        return json.dumps(parts, default=str, indent=2, ensure_ascii=False)
 
     def as_text(self) -> str:
         """The same as a page for a terminal."""
         issue = self.issue
-        lines = [
-            f"{issue['issue_id']}  [{issue['priority']}]  {issue['status']}  owner: {issue['owner']}",
-            "",
-            issue["summary"],
-            "",
-        ]
-        lines += ["What to do", f"  {issue['recommended_action']}", ""]
-        lines += [
-            "Times (UTC)",
-            f"  began {issue['started_at']:%Y-%m-%d %H:%M}, noticed {issue['detected_at']:%Y-%m-%d %H:%M}",
-        ]
-        if issue["resolved_at"]:
-            lines[-1] += f", over {issue['resolved_at']:%Y-%m-%d %H:%M}"
-        if self.lifecycle.get("ticket_url"):
-            lines.append(f"  ticket {self.lifecycle['ticket_url']}")
-        lines += ["", "Evidence"] + [f"  {row['kind']:<9} {row['statement']}" for row in self.statements]
+        said = {"title": wording.title(self.facts), "ticket_url": self.lifecycle.get("ticket_url"), "indent": "  "}
+        lines = [wording.text("explain.j2", self.facts, **said)]
         lines += ["", f"Severity {issue['severity_score']:.1f} = "]
         lines += [
             f"  {row['points']:5.1f} of {row['weight']:3.0f}  {row['term']:<14} {row['meaning']}"
@@ -72,7 +63,7 @@ def queue(home: Home, *, include_resolved: bool = False) -> list[dict[str, Any]]
 
 
 def explain(home: Home, issue_id: str) -> Explanation:
-    """Everything behind one issue; an unambiguous beginning of its id is enough.
+    """The reasoning behind one issue; an unambiguous beginning of its id is enough.
 
     Raises:
         ConfigurationError: no issue, or more than one, begins with that id.
@@ -97,18 +88,20 @@ def explain(home: Home, issue_id: str) -> Explanation:
         issue=found[0],
         severity_terms=part("fct_issue_severity_terms", "points", "term", descending=True).to_dicts(),
         candidates=candidates,
-        statements=part("int_issue_statements", "position").select("kind", "statement").to_dicts(),
+        evidence=part("fct_issue_evidence", "position").to_dicts(),
         quotes=part("int_issue_quotes", "quote_rank").to_dicts(),
         lifecycle=next(part("fct_issue_lifecycle", "issue_id").iter_rows(named=True), {}),
+        facts=read_facts(home, found[0]["issue_id"])[found[0]["issue_id"]],
     )
 
 
 def _candidate_line(row: dict[str, Any]) -> str:
+    sure = f"{wording.sureness(row['confidence']):>9}"
     if not row["is_change"]:
-        return f"  {row['confidence']:4.0%}  not a change: {row['change_id']} (seen {row['alternative_evidence']:.2f})"
+        return f"  {sure}  not a change: {row['change_id']} (seen {row['alternative_evidence']:.2f})"
     shown = (term for term in row["terms"] if term["contribution"])
     terms = ", ".join(f"{term['term']} {term['value']:.2f} x {term['weight']:g}" for term in shown)
-    return f"  {row['confidence']:4.0%}  {row['change_id']} ({terms}) -> {row['verdict']}"
+    return f"  {sure}  {row['change_id']} ({terms}) -> {row['verdict']}"
 
 
 def _said(row: dict[str, Any]) -> str:

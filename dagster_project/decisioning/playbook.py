@@ -1,21 +1,23 @@
-"""The playbook: the reviewed file that says what counts as an issue, how urgent it is, who acts and how.
+"""Playbook: the reviewed configuration of detection thresholds, priorities, actions and ticket links.
 
-``playbook.yml`` is validated on load and landed in the lake as two small tables, so that dbt decides by the same file
-that people review: one fact, one place. The taxonomy it refers to is the dbt seed ``taxonomy.csv``.
+``playbook.yml`` is validated on load and landed in the lake as two small tables. So dbt decides by the same file that
+people review: one fact, one place. The taxonomy it refers to is the dbt seed ``taxonomy.csv``.
 """
 
 from __future__ import annotations
 
 import csv
+import json
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import polars as pl
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from dagster_project import lake
+from dagster_project.decisioning.links import check_template
 from dagster_project.errors import ConfigurationError
 from dagster_project.home import DBT_PROJECT, PLAYBOOK, Home
 from dagster_project.lake_tables import schema_of
@@ -78,22 +80,33 @@ class Thresholds(_Strict):
         return self
 
 
+UrlTemplate = Annotated[str, AfterValidator(check_template)]
+
+
 class Rule(_Strict):
-    """What the playbook says of one issue type; what is left out comes from ``defaults``."""
+    """The rule of one issue type; what is left out comes from ``defaults``.
+
+    ``dashboards`` (name: URL) and ``complaints`` (the page with all complaints of an issue) are optional links in
+    tickets; ``links.PLACEHOLDERS`` lists what a URL may name in braces.
+    """
 
     ticket_from: Priority | None = None
     priority_floor: Priority | None = None
     action_regression: str | None = None
     action_otherwise: str | None = None
+    dashboards: dict[str, UrlTemplate] = Field(default_factory=dict)
+    complaints: UrlTemplate | None = None
 
 
 class Defaults(_Strict):
-    """The rule of every issue type that has none of its own."""
+    """The rule of every issue type that has none of its own; its dashboards are added to those of each rule."""
 
     ticket_from: Priority
     priority_floor: Priority
     action_regression: str
     action_otherwise: str
+    dashboards: dict[str, UrlTemplate] = Field(default_factory=dict)
+    complaints: UrlTemplate | None = None
 
 
 class Playbook(_Strict):
@@ -108,7 +121,7 @@ class Playbook(_Strict):
     rules: dict[str, Rule]
 
     def is_stale(self, today: date) -> bool:
-        """Whether the date by which people were to review it has passed."""
+        """True once the date has passed by which people were to review it."""
         return today > self.review_by
 
 
@@ -151,8 +164,17 @@ def land_playbook(home: Home, playbook: Playbook) -> None:
     }
     rules: list[dict[str, Any]] = []
     for issue_type in issue_types():
-        own = playbook.rules.get(issue_type, Rule()).model_dump(exclude_none=True)
-        rules.append({"issue_type": issue_type, **playbook.defaults.model_dump(), **own})
+        rule = playbook.rules.get(issue_type, Rule())
+        own = rule.model_dump(exclude_none=True)
+        links = json.dumps(_links(playbook.defaults, rule), ensure_ascii=False)
+        rules.append({"issue_type": issue_type, **playbook.defaults.model_dump(), **own, "links": links})
     floats = {name: float(value) for name, value in settings.items()}
     for table, rows in {"playbook_settings": [floats], "playbook_rules": rules}.items():
         lake.replace(home, table, pl.DataFrame(rows).select(list(schema_of(table))))
+
+
+def _links(defaults: Defaults, rule: Rule) -> list[dict[str, str]]:
+    """The links of a type's tickets, dashboards first; a rule's own replace those of the same name."""
+    links = [{"name": name, "url": url} for name, url in {**defaults.dashboards, **rule.dashboards}.items()]
+    complaints = rule.complaints or defaults.complaints
+    return [*links, *([{"name": "all complaints", "url": complaints}] if complaints else [])]

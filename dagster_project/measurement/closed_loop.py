@@ -14,7 +14,9 @@ from typing import Any
 import polars as pl
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from dagster_project.decisioning import wording
 from dagster_project.decisioning.explain import queue
+from dagster_project.decisioning.facts import Facts, read_facts
 from dagster_project.decisioning.published import read_mart
 from dagster_project.files import write_text
 from dagster_project.home import Home
@@ -30,7 +32,8 @@ def write_report(home: Home) -> Path:
     rows = read_mart(home, "fct_issue_lifecycle")
     lifecycle = rows.sort("detected_at", "issue_id", descending=[True, False], nulls_last=True)
     as_of = read_mart(home, "fct_issue_activity", ["tick"]).max().item()
-    cards = [{"issue": issue, "figure": _figure(home, issue, as_of)} for issue in issues[:_SHOWN]]
+    facts = read_facts(home)
+    cards = [_card(issue, facts[issue["issue_id"]], _figure(home, issue, as_of)) for issue in issues[:_SHOWN]]
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES), autoescape=select_autoescape(["html", "j2"]), undefined=StrictUndefined
     )
@@ -47,6 +50,17 @@ def write_report(home: Home) -> Path:
     path = home.reports / "closed_loop.html"
     write_text(path, page)
     return path
+
+
+def _card(issue: dict[str, Any], facts: Facts, figure: str) -> dict[str, Any]:
+    """One issue on the page, in the words of its ticket."""
+    return {
+        "issue": issue,
+        "figure": figure,
+        "title": wording.title(facts),
+        "summary": wording.text("summary.j2", facts),
+        "do_now": wording.text("do_now.j2", facts),
+    }
 
 
 def _figure(home: Home, issue: dict[str, Any], as_of: datetime) -> str:

@@ -55,3 +55,14 @@
 {% macro duckdb__json_text(json, path) -%} json_extract_string({{ json }}, '{{ path }}') {%- endmacro %}
 
 {% macro spark__json_text(json, path) -%} get_json_object({{ json }}, '{{ path }}') {%- endmacro %}
+
+{# Rows of the key phrases in a label's JSON list, each a struct with the field `phrase`; for a select list. #}
+{% macro key_phrases_of(json) %}{{ return(adapter.dispatch('key_phrases_of')(json)) }}{% endmacro %}
+
+{% macro duckdb__key_phrases_of(json) -%}
+    unnest(from_json({{ json }}, '[{"phrase": "VARCHAR"}]'))
+{%- endmacro %}
+
+{% macro spark__key_phrases_of(json) -%}
+    explode(from_json({{ json }}, 'array<struct<phrase: string>>'))
+{%- endmacro %}

@@ -1,9 +1,9 @@
-"""Masking of personal data before text leaves: e-mail, card, IBAN, phone and street address.
+"""Masking of personal data before text leaves: e-mail, card, IBAN, phone, street address and the name of a sign-off.
 
 Written for English, German, Spanish, French and Portuguese. Numbers that are not such data (versions, prices, order
 numbers, dates) are left alone: cards must pass the Luhn check (ISO/IEC 7812-1), IBANs their country's length and check
-digits (ISO 13616), and phones must be written as phones are, or follow a word that says so. Names are not masked. Every
-pattern takes time linear in the text.
+digits (ISO 13616), and phones must be written as phones are, or follow a word that says so. Of names, only the one with
+which a text is signed is masked ("Kind regards, Jo Doe"). Every pattern takes time linear in the text.
 """
 
 from __future__ import annotations
@@ -150,11 +150,32 @@ _STREETS = (
     ),
 )
 
+_NAME = r"[^\W\d_a-zß-öø-ÿ](?:[\w'’-]+|\.)?"
+_MORE = rf"[ ](?:(?:v[ao]n|de[rnl]?|d[aio]s?|la|le)[ ]){{0,2}}{_NAME}"
+_NAMES = rf"{_NAME}(?:{_MORE}){{0,2}}"
+_END = r"(?=(?:[\s.,!]|\[(?:email|phone|address)\])*\Z|[ .,!]*\n)"
+_SIGNED = (
+    # "Kind regards, Jo Doe": nothing but a name follows
+    re.compile(
+        r"(\b(?i:(?:best|kind|warm)(?:est)?[ ](?:regards|wishes)|regards|sincerely|yours(?:[ ]truly)?"
+        r"|(?:viele|beste|liebe|freundliche|mit[ ](?:freundlichen|besten|lieben))[ ]gr(?:ü|ue)(?:ß|ss)en?|mfg"
+        r"|hochachtungsvoll"
+        r"|cordialement|bien[ ]à[ ]vous|salutations|saludos(?:[ ]cordiales)?|un[ ]saludo|atentamente"
+        r"|atenciosamente|cumprimentos|abraços)\b[,.!]?)"
+        rf"\s{{1,4}}{_NAMES}{_END}"
+    ),
+    # "Thanks Jo Doe", or a name on a line of its own: "Thanks Team" and "Danke Amazon" are no names
+    re.compile(
+        r"(\b(?i:thanks|thank[ ]you|many[ ]thanks|cheers|danke|vielen[ ]dank|merci|gracias|obrigad[oa])\b)"
+        rf"(?:[,.!]?\s{{0,4}}\n\s{{0,4}}{_NAMES}|,?[ ]{_NAME}(?:{_MORE}){{1,2}}){_END}"
+    ),
+)
+
 _FULL_WIDTH = {ord(wide): narrow for wide, narrow in zip("＠．－＋（）／", "@.-+()/", strict=True)}
 
 
 def mask(text: str) -> str:
-    """The text with personal data replaced by ``[email]``, ``[iban]``, ``[card]``, ``[phone]`` and ``[address]``."""
+    """The text with ``[email]``, ``[iban]``, ``[card]``, ``[phone]``, ``[address]`` or ``[name]`` for personal data."""
     masked = _EMAIL_SPELLED.sub("[email]", _EMAIL.sub("[email]", _ascii_digits(text)))
     masked = _replace(masked, _IBAN_START, _end_of_iban, "[iban]")
     masked = _NUMBERS.sub(_mask_cards, masked)
@@ -162,6 +183,8 @@ def mask(text: str) -> str:
     masked = _replace(masked, _PHONE, _end_of_phone, "[phone]")
     for street in _STREETS:
         masked = street.sub("[address]", masked)
+    for signed in _SIGNED:
+        masked = signed.sub(r"\1 [name]", masked)
     return masked
 
 

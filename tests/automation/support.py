@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,9 @@ from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.automation.outcomes import Deferred, DeliveryError, Failure, NotSent, Rejected, Unknown
 from dagster_project.automation.ticket import ExternalTicket, Ticket, carries
 from dagster_project.automation.tickets.brief import render
-from dagster_project.automation.tickets.issues import Evidence, Issue, Quote, SeverityTerm
+from dagster_project.automation.tickets.issues import JSON_COLUMNS, Issue, Quote, SeverityTerm
 from dagster_project.automation.tickets.push import PushReport, push
+from dagster_project.decisioning.facts import Evidence, Symptom
 from dagster_project.files import write_atomically
 from dagster_project.home import Home
 
@@ -42,6 +43,12 @@ TERMS = [
     ("customer_value", 5, 0.0, "share of affected customers in the segments that matter most (segment_weights)"),
     ("support", 5, 0.0, "support tickets and chats about it against their baseline, in doublings; full at eightfold"),
 ]
+
+
+def about(subject: str, title: str, *evidence: Evidence) -> tuple[Evidence, ...]:
+    """The evidence, about one change."""
+    return tuple(item.model_copy(update={"subject": subject, "subject_title": title}) for item in evidence)
+
 
 CHECKOUT = Issue(
     issue_id="ISS-4F0C11AA92",
@@ -67,25 +74,66 @@ CHECKOUT = Issue(
     revenue_at_risk=12430.4,
     signals=4,
     owner="checkout-squad",
-    recommended_action="Halt the rollout of the suspect release and reproduce the checkout on it.",
-    summary="Checkout failing on android version 5.2.0: 184 complaints since 2026-05-31 09:00 UTC.",
+    recommended_action="Reproduce the checkout on the suspect release, and prepare the rollback for approval.",
+    summary="Checkout failing on Android 5.2.0: 184 complaints since 2026-05-31 09:00 UTC, P1.",
     severity_terms=tuple(SeverityTerm(term=t, weight=w, points=p, why=why) for t, w, p, why in TERMS),
+    suspect_kind="release",
+    suspect_platform="Android",
+    suspect_previous_version="5.1.4",
+    suspect_url="https://github.example.com/shop/shop-app/releases/tag/v5.2.0",
+    suspect_rollout_percent=100.0,
+    suspect_changed_at=datetime(2026, 5, 31, 8, 10, tzinfo=UTC),
+    rollback_supported=True,
+    platform_title="Android",
+    direction="rising",
+    latest_day=datetime(2026, 6, 1, tzinfo=UTC),
+    complaints_latest_day=104,
+    complaints_day_before=71,
+    complaints_since=9,
+    usual_per_day=3.2,
+    currency="EUR",
+    currencies=1,
+    orders_lost=131.4,
+    lost_orders_value=10_220.4,
+    conversion_during=0.612,
+    conversion_before=0.840,
+    churn_value=2_210.0,
+    symptoms=(
+        Symptom(symptom="coupons refused", complaints=61),
+        Symptom(symptom="order button dead", complaints=44),
+        Symptom(symptom="cart emptied", complaints=12),
+    ),
     evidence=(
-        Evidence(
-            kind="feedback",
-            statement="184 complaints, at the peak 11.3 times what was expected (9.8 standard deviations).",
+        Evidence(kind="feedback", measure="complaints", stance="for", value=11.3, counted=184),
+        Evidence(kind="technical", measure="error_rate", stance="for", value=0.061, baseline=0.008),
+        Evidence(kind="business", measure="conversion", stance="for", value=0.612, baseline=0.84),
+        *about(
+            "shop-app@5.2.0",
+            "Android 5.2.0",
+            Evidence(
+                kind="change",
+                measure="hours_to_onset",
+                stance="for",
+                value=0.83,
+                share=0.91,
+                happened_at=datetime(2026, 5, 31, 8, 10, tzinfo=UTC),
+            ),
+            Evidence(kind="change", measure="version_named", stance="for", counted=139, total=146),
+            Evidence(kind="change", measure="other_version_named", stance="against", counted=7, total=146),
+            Evidence(kind="change", measure="error_rate", stance="for", value=0.31, baseline=0.004),
         ),
-        Evidence(kind="technical", statement="Error rate 6.1 % since the onset, 0.8 % before."),
-        Evidence(kind="business", statement="Conversion of this step 61.2 % since the onset, 84.0 % before."),
-        Evidence(
-            kind="change",
-            statement="shop-app@5.2.0 went out 2026-05-31 08:10; 139 of 184 complaints name it (38 name no version);"
-            " error rate 6.10 % after it, 0.80 % before. Confidence 91 %: regression.",
-        ),
-        Evidence(
-            kind="change",
-            statement="promo-banner went out 2026-05-30 16:00; against it: the issue sits where this change does not."
-            " Confidence 4 %: no_regression.",
+        *about(
+            "promo-banner@2026-05-30 16:00",
+            "promo-banner@2026-05-30 16:00",
+            Evidence(
+                kind="change",
+                measure="hours_to_onset",
+                stance="for",
+                value=17.0,
+                share=0.04,
+                happened_at=datetime(2026, 5, 30, 16, 0, tzinfo=UTC),
+            ),
+            Evidence(kind="change", measure="other_scope", stance="against"),
         ),
     ),
     quotes=(
@@ -96,11 +144,13 @@ CHECKOUT = Issue(
             rating=1,
             country="DE",
             app_version="5.2.0",
+            symptom="order button dead",
         ),
         Quote(
             text="Order page says failed but I got a mail, my address is [EMAIL]",
             channel="support_ticket",
             occurred_at="2026-06-01 09:40",
+            symptom="cart emptied",
         ),
     ),
 )
@@ -120,10 +170,25 @@ DELIVERY = replace(
     suspect_release_id=None,
     suspect_version=None,
     release_confidence=None,
+    platform_title=None,
+    suspect_kind=None,
+    suspect_platform=None,
+    suspect_previous_version=None,
+    suspect_url=None,
+    suspect_rollout_percent=None,
+    suspect_changed_at=None,
+    rollback_supported=False,
     revenue_at_risk=0.0,
+    orders_lost=None,
+    lost_orders_value=None,
+    conversion_during=None,
+    conversion_before=None,
+    churn_value=0.0,
     signals=1,
     owner="logistics-desk",
-    evidence=CHECKOUT.evidence[:1] + CHECKOUT.evidence[4:],
+    recommended_action="Ask the carriers serving the affected country.",
+    symptoms=(Symptom(symptom="parcel late", complaints=120),),
+    evidence=CHECKOUT.evidence[:1] + CHECKOUT.evidence[7:],
 )
 """An open P3 that no release explains."""
 
@@ -136,10 +201,7 @@ def resolved(issue: Issue) -> Issue:
 def publish(home: Home, issues: Iterable[Issue]) -> None:
     """Make these issues the published queue, as the decisioning stage would: typed columns, lists as JSON text."""
     rows = [_row(issue) for issue in issues]
-    types = {"started_at": "timestamp", "detected_at": "timestamp", "resolved_at": "timestamp", "signals": "bigint"}
-    types |= dict.fromkeys(("severity_score", "release_confidence", "revenue_at_risk"), "double")
-    types |= dict.fromkeys(("feedback_count", "customers_affected"), "bigint")
-    columns = ", ".join(f"{name} {types.get(name, 'varchar')}" for name in Issue.__dataclass_fields__)
+    columns = ", ".join(f"{field.name} {_type(str(field.type))}" for field in fields(Issue))
 
     def write(path: Path) -> None:
         with duckdb.connect(str(path)) as connection:
@@ -153,11 +215,15 @@ def publish(home: Home, issues: Iterable[Issue]) -> None:
 
 def _row(issue: Issue) -> dict[str, Any]:
     row: dict[str, Any] = {name: getattr(issue, name) for name in Issue.__dataclass_fields__}
-    for name in ("severity_terms", "evidence", "quotes"):
-        row[name] = json.dumps([item.model_dump() for item in row[name]])
-    for name in ("started_at", "detected_at", "resolved_at"):
-        row[name] = row[name].replace(tzinfo=None) if row[name] else None
-    return row
+    for name in JSON_COLUMNS:
+        row[name] = json.dumps([item.model_dump(mode="json") for item in row[name]])
+    return {name: value.replace(tzinfo=None) if isinstance(value, datetime) else value for name, value in row.items()}
+
+
+def _type(annotation: str) -> str:
+    """The warehouse's type of a field."""
+    types = {"datetime": "timestamp", "float": "double", "int": "bigint", "bool": "boolean"}
+    return types.get(annotation.removesuffix(" | None"), "varchar")
 
 
 @dataclass

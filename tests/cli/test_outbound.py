@@ -45,7 +45,7 @@ def test_a_plan_is_applied_as_it_was_seen(decided: Home, tmp_path: Path) -> None
     assert (applied["created"], applied["deferred"]) == (1, 1)
     assert "changed since; make a new plan" in applied["problems"][0]
     assert [ticket.title for ticket in list_tickets(decided.tickets)] == [
-        "[P1] Checkout failing on Android 5.2.0 — shop-app"
+        "[P1] Checkout failing since Android 5.2.0 (31 May 08:10): coupons refused, order button dead — shop-app"
     ]
     broken = cli(decided, "push", "--plan", str(tmp_path / "none.json"))
     assert broken.exit_code == 2 and "push --write-plan" in broken.stderr

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,11 +12,15 @@ from typing import Any
 import duckdb
 import pytest
 
+from dagster_project.automation.tickets.brief import render
+from dagster_project.automation.tickets.issues import read_queue
+from dagster_project.decisioning import wording
 from dagster_project.decisioning.decide import decide
 from dagster_project.decisioning.explain import explain, queue
+from dagster_project.decisioning.facts import Evidence, read_facts
 from dagster_project.decisioning.published import read_mart
 from dagster_project.errors import ConfigurationError, DecisionError
-from dagster_project.home import Home
+from dagster_project.home import DBT_PROJECT, Home
 from tests.decisioning.lake_builder import LakeBuilder, hours
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -95,7 +101,60 @@ def test_an_explanation_names_the_release_in_the_text(decided: Home) -> None:
     crash = by_type(decided)["app_crash"]
     text = explain(decided, crash["issue_id"][:9].lower()).as_text()
     assert "app@2.0" in text
-    assert crash["summary"] in text
+    assert "App crashing since Android 2.0 (10 Apr 00:00) — app" in text
+    assert "What to do\n  Halt the rollout of Android 2.0 if it is still under way; otherwise bring back 1.9" in text
+
+
+def test_a_ticket_claims_what_the_evidence_holds_and_nothing_else(decided: Home) -> None:
+    crash = by_type(decided)["app_crash"]
+    issue = next(one for one in read_queue(decided) if one.issue_id == crash["issue_id"])
+    rows = read_mart(decided, "fct_issue_evidence", where={"issue_id": issue.issue_id}).sort("position")
+    about = rows.filter(subject="app@2.0")
+    body = render(issue, "local").body
+    for_it, against_it = (part.split("Seen in")[0] for part in body.split("**For it**")[1].split("**Against it**"))
+    assert for_it.count("\n- ") == about.filter(stance="for").height > 0
+    assert against_it.count("\n- ") == max(1, about.filter(stance="against").height)
+    named = about.filter(measure="version_named").row(0, named=True)
+    assert f"- {named['counted']} of {named['total']} complaints with a version name it." in for_it
+    correlation = explain(decided, issue.issue_id).candidates[0]
+    assert named["counted"] == correlation["issue_feedback_naming_version"]
+    assert named["total"] == correlation["issue_feedback_with_version"]
+    days = read_mart(decided, "fct_issue_facts", where={"issue_id": issue.issue_id}).row(0, named=True)
+    assert f" {days['complaints_latest_day']} complaints on 11 Apr" in body.splitlines()[0]
+    assert f"In all {crash['feedback_count']} complaints from {crash['customers_affected']} customers." in body
+
+
+def test_a_reworded_mart_changes_no_ticket(decided: Home) -> None:
+    for issue in read_queue(decided):
+        evidence = tuple(item.model_copy(update={"sentence": "against it: nothing"}) for item in issue.evidence)
+        assert render(replace(issue, evidence=evidence, summary="All is well."), "x") == render(issue, "x")
+
+
+def test_a_ticket_without_a_suspect_says_where_it_gathers_and_quotes_from_there(decided: Home) -> None:
+    late = by_type(decided)["shipping_delivery"]
+    issue = next(one for one in read_queue(decided) if one.issue_id == late["issue_id"])
+    ticket = render(issue, "local")
+    assert ticket.title.startswith(f"[{issue.priority}] Delivery failing on web in GB since 11 Apr 00:00")
+    assert "of the complaints that name a country name GB" in ticket.body
+    assert {quote.country for quote in issue.quotes if quote.is_in_scope} == {"GB"}
+
+
+def test_every_measure_of_the_evidence_has_words(decided: Home) -> None:
+    models = (DBT_PROJECT / "models" / "intermediate" / "issues" / "int_issue_evidence_items.sql").read_text()
+    written = set(re.findall(r"'change', '(\w+)'", models))
+    assert {"hours_to_onset", "version_named", "other_scope"} <= written
+    kinds = set(
+        re.findall(
+            r"'(\w+)' as kind", (DBT_PROJECT / "models/intermediate/causes/int_issue_alternatives.sql").read_text()
+        )
+    )
+    crash = read_facts(decided, by_type(decided)["app_crash"]["issue_id"]).popitem()[1]
+    for measure in written | kinds:
+        item = Evidence(
+            kind="change", measure=measure, stance="for", subject="x", value=1, baseline=1, counted=1, total=1
+        )
+        words = wording.text("evidence.j2", crash, item=item)
+        assert not words.startswith(measure.replace("_", " ")) or measure in ("campaign", "country"), words
 
 
 def test_the_terms_of_each_candidate_sum_to_its_log_odds(decided: Home) -> None:

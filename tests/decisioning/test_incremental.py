@@ -29,7 +29,8 @@ MARTS = (
     "fct_release_terms",
     "fct_issue_lifecycle",
     "fct_issue_days",
-    "int_issue_statements",
+    "fct_issue_evidence",
+    "fct_issue_facts",
     "int_issue_quotes",
 )
 

@@ -6,7 +6,8 @@
     mrkdwn    Slack's own dialect
 
 CommonMark is parsed by markdown-it-py, with raw HTML as text and images left out, so text that was sanitized in
-Markdown is harmless in all four. The marker's line is left out: where a tool has a field for it, it goes there.
+Markdown is harmless in all four. The marker's line is left out: where a tool has a field for it, it goes there. The
+lines of a fold (``<details>``) become a rule and a heading.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ from dagster_project.automation.text import sanitize
 _CUT = "… (cut here: too long for this tool)"
 _SILENT = frozenset({"image"})
 _MARKER = re.compile(r"<!-- feedback-control:\w+ -->")
+FOLD_START, FOLD_END = "<details>", "</details>"
+"""Lines round a fold, for targets that have folds. Text from outside cannot write them: its brackets are escaped."""
+_SUMMARY = re.compile(r"<summary>(.*)</summary>")
 _BREAK = "\N{ZERO WIDTH SPACE}"
 
 
@@ -63,7 +67,7 @@ def parts(text: str, limit: int) -> list[str]:
 
 def html(markdown: str) -> str:
     """HTML in which only the Markdown's own structure is markup."""
-    return str(_parser().render(_without_marker(markdown)))
+    return str(_parser().render(_without_html(markdown)))
 
 
 def adf(markdown: str, limit: int = 30_000) -> dict[str, Any]:
@@ -91,7 +95,7 @@ class _Plain:
     strong, emphasis = "{}", "{}"
 
     def inline_code(self, words: str) -> str:
-        return sanitize.plain(words)  # as code it was safe from mentions and links; without the markup it is not
+        return sanitize.identifier(words)  # as code it was safe from mentions and links; without the markup it is not
 
     def text(self, words: str) -> str:
         return words
@@ -272,11 +276,13 @@ def _adf_paragraph(text: str) -> dict[str, Any]:
 
 
 def _parsed(markdown: str) -> SyntaxTreeNode:
-    return SyntaxTreeNode(_parser().parse(_without_marker(markdown)))
+    return SyntaxTreeNode(_parser().parse(_without_html(markdown)))
 
 
-def _without_marker(markdown: str) -> str:
-    return "\n".join(line for line in markdown.splitlines() if not _MARKER.fullmatch(line.strip()))
+def _without_html(markdown: str) -> str:
+    """The Markdown without the only HTML that tickets have: the marker and the fold."""
+    lines = (line for line in markdown.splitlines() if not _MARKER.fullmatch(line.strip()) and line != FOLD_END)
+    return "\n".join("---" if line == FOLD_START else _SUMMARY.sub(r"\n### \1", line) for line in lines)
 
 
 @cache

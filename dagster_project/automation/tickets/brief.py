@@ -1,16 +1,17 @@
-"""The ticket as an incident brief: what an on-call engineer needs, in the order they need it.
+"""Ticket as an incident brief for the person on call: trend, action, cause with its evidence, quotes.
 
-``render`` is a pure function of one row of the queue: the same row gives the same bytes, so the ledger can tell by a
-hash whether there is anything to say. The words are in ``templates/ticket.md.j2``, rendered in Jinja's sandbox; every
-value that the template prints is made inert on its way out, so that no text from outside can ping, link, load or
-format anything.
+``render`` is a pure function of one row of the queue. The same row gives the same bytes, so the ledger sees by a hash
+if there is anything to say. The words are in ``templates/ticket.md.j2`` and, shared with every other text about an
+issue, in ``decisioning/templates``. They are rendered in Jinja's sandbox, and every value that a template prints is
+sanitized on its way out: no text from outside can ping, link, load or format anything. Evidence is grouped by its
+stance column; no sentence is ever parsed.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from datetime import datetime
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,23 +21,18 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from dagster_project.automation.destinations.settings import Policy
 from dagster_project.automation.text import sanitize
+from dagster_project.automation.text.markup import FOLD_END, FOLD_START
 from dagster_project.automation.ticket import Ticket, marker_line
-from dagster_project.automation.tickets.issues import Evidence, Issue, Quote
+from dagster_project.automation.tickets.issues import Issue, Quote
 from dagster_project.automation.tickets.throttling import Umbrella, owner_of
+from dagster_project.decisioning import wording
+from dagster_project.decisioning.links import fill
 from dagster_project.errors import ConfigurationError
 
 TITLE_LIMIT = 200
 QUOTE_LIMIT = 400
 BODY_LIMIT = 60_000  # characters; GitHub takes 65,536, the least of the common trackers
 
-_SUSPECTS = {
-    "regression": "This change best explains the issue.",
-    "no_regression": "No release or flag change explains it: look outside them (providers, content, operations).",
-    "inconclusive": "A change may be involved, but the evidence does not settle it.",
-    "insufficient_data": "There is too little data to say whether a change is the cause.",
-}
-_AGAINST = "against it: "  # as int_issue_statements words it
-_NOTHING_UNUSUAL = "nothing unusual"
 _DEFAULT = Policy()
 
 
@@ -45,7 +41,7 @@ class _Ours(str):
 
 
 def marker_of(issue_id: str, destination: str) -> str:
-    """What makes a ticket recognisable at a destination for ever: the same issue there has the same marker."""
+    """Idempotency key of a ticket, for ever: the same issue at the same destination has the same marker."""
     return hashlib.sha256(json.dumps([issue_id, destination]).encode()).hexdigest()[:24]
 
 
@@ -76,7 +72,7 @@ def render(issue: Issue, destination: str, policy: Policy = _DEFAULT) -> Ticket:
 
 
 def render_umbrella(umbrella: Umbrella, destination: str) -> Ticket:
-    """One ticket for what came too fast to be read one by one."""
+    """The umbrella ticket for a storm: issues that came too fast to be read one by one."""
     marker = marker_of(umbrella.issue_id, destination)
     members = [(issue, _title(issue)) for issue in umbrella.issues]
     body = _template("umbrella.md.j2").render(umbrella=umbrella, members=members, marker=marker_line(marker)).strip()
@@ -93,13 +89,13 @@ def render_umbrella(umbrella: Umbrella, destination: str) -> Ticket:
 
 
 def labels_of(priority: str, issue_type: str, product: str) -> tuple[str, ...]:
-    """The labels of a ticket."""
+    """Labels of a ticket: priority, type and product."""
     labels = (f"priority: {priority}", f"type: {issue_type}", f"product: {product}")
     return tuple(sanitize.plain(label, sanitize.LABEL_LIMIT).replace(",", " ") for label in labels)
 
 
 def note_between(before: Ticket, after: Ticket) -> str:
-    """What a person should be told about the change, as one line; empty when the text alone changed."""
+    """Note for people about a change of status or priority, as one line; empty when the text alone changed."""
     if after.status == "resolved":
         return "Resolved: complaints are back to their usual rate. The ticket now shows the final numbers."
     if before.status == "resolved":
@@ -113,125 +109,59 @@ def note_between(before: Ticket, after: Ticket) -> str:
 def _within_limit(body: str, issue_id: str, marker: str) -> str:
     if len(body) <= BODY_LIMIT:
         return body
-    note = f"(Cut here: too long for a ticket. The rest: `feedback-control explain {issue_id}`.)"
-    return f"{body[:BODY_LIMIT].rpartition(chr(10))[0]}\n\n{note}\n\n{marker_line(marker)}"
+    kept = body[:BODY_LIMIT].rpartition("\n")[0]
+    note = f"(Cut here: too long for a ticket. The rest: {sanitize.code(f'feedback-control explain {issue_id}')}.)"
+    fold = [FOLD_END] if FOLD_START in kept and FOLD_END not in kept else []
+    return "\n\n".join([kept, note, *fold, marker_line(marker)])
 
 
 def _title(issue: Issue) -> str:
-    version = issue.scope_version or issue.suspect_version
-    platform = _platform(issue.scope_platform) if issue.scope_platform else None
-    parts = [
-        f"[{issue.priority}] {issue.issue_title}",
-        f"on {platform} {version or ''}".rstrip() if platform else f"in version {version}" if version else "",
-        f"in {issue.scope_country}" if issue.scope_country else "",
-        f"around {issue.scope_feature}" if issue.scope_feature else "",
-        f"— {issue.product}",
-    ]
-    return sanitize.plain(" ".join(part for part in parts if part), TITLE_LIMIT)
-
-
-def _platform(name: str) -> str:
-    proper = {
-        "android": "Android",
-        "ios": "iOS",
-        "web": "web",
-        "macos": "macOS",
-        "windows": "Windows",
-        "linux": "Linux",
-    }
-    return proper.get(name.lower(), name)
+    return sanitize.plain(f"[{issue.priority}] {wording.title(issue)}", TITLE_LIMIT)
 
 
 def _context(issue: Issue) -> dict[str, Any]:
-    suspect = issue.suspect_release_id
-    changes = [e.statement for e in issue.evidence if e.kind == "change"]
-    measured = [e for e in issue.evidence if e.kind not in ("change", "alternative")]
-    clauses = [clause for statement in changes if _is_about(statement, suspect) for clause in _clauses(statement)]
-    against = [_sentence(clause.removeprefix(_AGAINST)) for clause in clauses if clause.startswith(_AGAINST)]
-    against += [e.statement for e in measured if suspect and _NOTHING_UNUSUAL in e.statement]
     return {
+        **wording.context(issue),
         "issue": issue,
-        "raci": _raci(issue),
-        "resolved_at": _instant(issue.resolved_at) if issue.resolved_at else None,
-        "where": _where(issue),
-        "revenue": _revenue(issue.revenue_at_risk),
-        "suspect_heading": _suspect_heading(issue),
-        "suspect_text": _SUSPECTS[issue.verdict],
-        "evidence_for": [_sentence(clause) for clause in clauses if not clause.startswith(_AGAINST)],
-        "evidence_against": against,
-        "other_changes": [_readable(statement) for statement in changes if not _is_about(statement, suspect)],
-        "alternatives": [e.statement for e in issue.evidence if e.kind == "alternative"],
-        "signals": _by_signal(measured, suspect),
-        "agreement": _agreement(issue.signals),
+        "people": _people(issue),
+        "links": _links(issue),
         "scoring": [term for term in issue.severity_terms if term.points > 0],
         "silent_terms": [term.term.replace("_", " ") for term in issue.severity_terms if term.points <= 0],
         "quotes": [
-            {"text": sanitize.one_line(quote.text, QUOTE_LIMIT), "said": _said(quote)} for quote in issue.quotes
+            {"text": sanitize.one_line(quote.text, QUOTE_LIMIT), "said": _said(quote)}
+            for quote in _chosen(issue.quotes)
         ],
     }
 
 
-def _raci(issue: Issue) -> str:
-    named = {"Accountable": issue.accountable, "consulted": issue.consulted, "informed": issue.informed}
-    parts = [f"{role}: {', '.join(who.split(';'))}" for role, who in named.items() if who]
-    return f"{'; '.join(parts)}." if parts else ""
+def _people(issue: Issue) -> str:
+    roles = {"approval": issue.accountable, "ask": issue.consulted, "tell": issue.informed}
+    named = {"Owner": issue.owner, **{role: ", ".join((who or "").split(";")) for role, who in roles.items()}}
+    return "; ".join(f"{role}: {who}" for role, who in named.items() if who)
 
 
-def _is_about(statement: str, change_id: str | None) -> bool:
-    return change_id is not None and statement.startswith(f"{change_id} ")
-
-
-def _clauses(statement: str) -> list[str]:
-    """The findings of one statement about a change; its closing verdict is said in the heading."""
-    findings = statement.partition(". Confidence ")[0].split("; ")
-    return [f"it {findings[0].partition(' ')[2]}", *findings[1:]]
-
-
-def _sentence(clause: str) -> str:
-    return clause[:1].upper() + clause[1:].rstrip(".") + "."
-
-
-def _readable(statement: str) -> str:
-    for verdict in _SUSPECTS:
-        statement = statement.replace(f"%: {verdict}.", f"%: {verdict.replace('_', ' ')}.")
-    return statement
-
-
-def _by_signal(measured: list[Evidence], suspect: str | None) -> dict[str, list[str]]:
-    signals: dict[str, list[str]] = {}
-    for evidence in measured:
-        signals.setdefault(evidence.kind.capitalize(), []).append(evidence.statement)
-    if suspect:
-        signals["Change"] = [f"{suspect}, see above."]
-    return signals
-
-
-def _suspect_heading(issue: Issue) -> str:
-    if issue.suspect_release_id is None:
-        return "not settled" if issue.verdict == "inconclusive" else "none"
-    sure = "" if issue.release_confidence is None else f", {issue.release_confidence * 100:.0f} % sure"
-    return _Ours(sanitize.code(issue.suspect_release_id) + sure)
-
-
-def _where(issue: Issue) -> str:
-    named = {
-        "platform": _platform(issue.scope_platform) if issue.scope_platform else None,
-        "version": issue.scope_version or issue.suspect_version,
+def _links(issue: Issue) -> list[_Ours]:
+    """Links that open: the page of the suspect, then those of the playbook that the issue has values for."""
+    values = {
+        "issue_id": issue.issue_id,
+        "issue_type": issue.issue_type,
+        "product": issue.product,
+        "platform": issue.scope_platform or (issue.suspect_platform or "").lower() or None,
+        "version": issue.suspect_version or issue.scope_version,
         "country": issue.scope_country,
-        "feature": issue.scope_feature,
+        "since": f"{issue.started_at:%Y-%m-%dT%H:%M:%SZ}",
     }
-    parts = [f"{name} {value}" for name, value in named.items() if value]
-    return (
-        f"{issue.product}, {', '.join(parts)}"
-        if parts
-        else f"{issue.product}, everywhere: no platform, version or country stands out"
-    )
+    known = [(link.name, fill(link.url, values)) for link in issue.links]
+    release = [(f"release {wording.suspect_name(issue)}", issue.suspect_url)]
+    linked = [sanitize.link(name, url) for name, url in [*release, *known] if url]
+    return [_Ours(link) for link in linked if link]
 
 
-def _agreement(signals: int) -> str:
-    if signals <= 1:
-        return "Customers' words are the only signal so far; nothing measured confirms them yet."
-    return f"{signals} independent kinds of signal agree."
+def _chosen(quotes: Sequence[Quote]) -> list[Quote]:
+    """One quote for each symptom, from the affected scope where it has any; three where no symptom is known."""
+    inside = [quote for quote in quotes if quote.is_in_scope] or list(quotes)
+    firsts = {quote.symptom: quote for quote in reversed(inside) if quote.symptom}
+    return [quote for quote in inside if quote.symptom and firsts[quote.symptom] is quote] or inside[:3]
 
 
 def _said(quote: Quote) -> str:
@@ -239,20 +169,6 @@ def _said(quote: Quote) -> str:
     version = f"version {quote.app_version}" if quote.app_version else ""
     parts = [quote.channel.replace("_", " "), stars, version, quote.country, quote.occurred_at]
     return ", ".join(sanitize.one_line(part, 60) for part in parts if part)
-
-
-def _revenue(value: float | None) -> str:
-    if value is None or value < 1:
-        return "none that was measured"
-    return f"about {_amount(value)}, in the currency of the orders"
-
-
-def _instant(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC"
-
-
-def _amount(value: float | None) -> str:
-    return f"{round(value or 0):,}"
 
 
 def _finalize(value: object) -> object:
@@ -288,18 +204,18 @@ def _compiled(text: str, *, plain: bool = False) -> Template:
 @cache
 def _environment(*, plain: bool = False) -> ImmutableSandboxedEnvironment:
     environment = ImmutableSandboxedEnvironment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        loader=FileSystemLoader([Path(__file__).parent / "templates", wording.TEMPLATES]),
         undefined=StrictUndefined,
         finalize=None if plain else _finalize,
         trim_blocks=True,
         lstrip_blocks=True,
-        keep_trailing_newline=True,
+    )
+    environment.filters |= wording.filters(
+        code=lambda text: _Ours(sanitize.code(str(text))),
+        strong=lambda text: _Ours(f"**{sanitize.markdown(str(text))}**"),
     )
     environment.filters |= {
-        "amount": _amount,
-        "code": lambda text: _Ours(sanitize.code(text)),
         "decimal": lambda value: f"{value:.1f}",
-        "instant": _instant,
         "ours": _Ours,
         "rounded": lambda value: f"{value:.0f}",
         "words": lambda text: text.replace("_", " "),

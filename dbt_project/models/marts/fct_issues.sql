@@ -93,58 +93,6 @@ queued as (
         end as queue_position
     from prioritised
 
-),
-
-described as (
-
-    select
-        *,
-        issue_title
-        || coalesce(' on ' || scope_platform, '')
-        || coalesce(' version ' || coalesce(scope_version, suspect_version), '')
-        || coalesce(' in ' || scope_country, '')
-        || coalesce(' around ' || scope_feature, '')
-        || ': ' || {{ as_text('feedback_count') }} || ' complaints since ' || {{ minute_of('started_at') }}
-        || ' UTC, ' || coalesce(
-            'at the peak ' || {{ whole('peak_times_expected') }} || ' times the usual rate. ',
-            'unusually many for one platform or country. '
-        ) as what_happens,
-        case
-            when customers_affected = 1 then '1 customer is affected'
-            else {{ as_text('customers_affected') }} || ' customers are affected'
-        end
-        || case
-            when revenue_at_risk >= 1.0
-                then ' and revenue of about ' || {{ whole('revenue_at_risk') }} || ' is at risk. '
-            else '. '
-        end as who_is_hit,
-        'Severity ' || {{ whole('severity_score') }} || ' of 100 (' || priority || '), '
-        || case
-            when signals = 1 then 'on the word of customers alone. '
-            else 'agreed by ' || {{ as_text('signals') }} || ' independent kinds of signal. '
-        end as how_severe,
-        case verdict
-            when 'regression'
-                then
-                    case candidate_kind when 'flag' then 'Suspect: flag change ' else 'Suspect: release ' end
-                    || suspect_release_id || ' (confidence ' || {{ whole('candidate_confidence * 100.0') }} || ' %).'
-            when 'no_regression'
-                then
-                    'No release explains it'
-                    || case
-                        when alternative_confidence >= 0.2
-                            then
-                                '; likelier: '
-                                || lower(substring(alternative_statement, 1, 1))
-                                || substring(alternative_statement, 2)
-                        else ''
-                    end
-                    || '.'
-            when 'inconclusive' then 'A release may be involved; the evidence is not conclusive.'
-            else 'There is too little data to say whether a release is the cause.'
-        end as which_release
-    from queued
-
 )
 
 select
@@ -167,7 +115,7 @@ select
     owner,
     recommended_action,
     ticket_from,
-    what_happens || who_is_hit || how_severe || which_release as summary,
+    {{ issue_sentence() }} as summary,
     case
         when recurrences >= 2
             then {{ as_text('recurrences + 1') }} || ' times in half a year: plan a lasting fix, not another repair.'
@@ -203,4 +151,4 @@ select
     started_at,
     detected_at,
     resolved_at
-from described
+from queued

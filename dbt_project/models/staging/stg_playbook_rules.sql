@@ -10,5 +10,6 @@ select
     priority_floor,
     ticket_from,
     action_regression,
-    action_otherwise
+    action_otherwise,
+    links
 from source

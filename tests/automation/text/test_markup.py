@@ -14,7 +14,7 @@ from dagster_project.automation.tickets.brief import render
 from tests.automation.support import CHECKOUT
 
 BRIEF = render(CHECKOUT, "any").body
-WORDS = ["checkout-squad", "Cart just spins", "139 of 184 complaints name it", "Error rate 6.1", "79.2"]
+WORDS = ["checkout-squad", "Cart just spins", "139 of 146 complaints with a version", "31 % of requests", "79.2"]
 
 
 def texts(node: dict[str, Any]) -> str:
@@ -37,6 +37,14 @@ def test_markdown_becomes_text() -> None:
     markdown = "### Head\n\n**bold** and `code`\n\n- one\n- two\n\n> quoted\n\n| a | b |\n| - | - |\n| 1 | 2 |"
     assert markup.plain(markdown) == "Head\n\nbold and code\n\n- one\n- two\n\n> quoted\n\na: 1\nb: 2"
     assert markup.mrkdwn(markdown) == "*Head*\n\n*bold* and `code`\n\n• one\n• two\n\n> quoted\n\na: 1\nb: 2"
+
+
+def test_a_fold_becomes_a_rule_and_a_heading() -> None:
+    folded = "Before\n\n<details>\n<summary>How</summary>\n\nInside\n\n</details>\n\nAfter"
+    assert markup.plain(folded) == "Before\n\n---\n\nHow\n\nInside\n\nAfter"
+    assert markup.html(folded) == "<p>Before</p>\n<hr />\n<h3>How</h3>\n<p>Inside</p>\n<p>After</p>\n"
+    said = sanitize.markdown("<details>")
+    assert "details" in markup.plain(said) and "---" not in markup.plain(said)
 
 
 def test_what_was_safe_as_code_is_safe_as_text() -> None:

@@ -75,6 +75,35 @@ def test_what_is_not_a_mention_can_be_copied_as_it_is() -> None:
     )
 
 
+def test_an_id_can_be_copied_and_reaches_nobody() -> None:
+    assert sanitize.code("gh-90100260") == "`gh-90100260`"
+    assert sanitize.identifier("gh-90100260") == "gh-90100260"
+    assert sanitize.identifier("@here #12 http://x.example") == "@\u200bhere #\u200b12 http:\u200b//x.example"
+    assert sanitize.plain("see gh-12") == "see gh\u200b-12"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "javascript:alert(1)",
+        "http://",
+        "https://e.example/a b",
+        "https://e.example/<b>",
+        "https://e.example/\n",
+        "//e.example",
+    ],
+)
+def test_what_is_no_web_page_becomes_no_link(url: str) -> None:
+    assert sanitize.link("page", url) is None
+
+
+def test_a_link_shows_its_name_and_opens_its_page() -> None:
+    url = "https://github.example.com/shop/app/releases/tag/v5.2.0?a=(1)&b=[2]#x"
+    link = [token for token in tokens(sanitize.link("*release* [1]", url) or "") if token.type == "link_open"]
+    assert [token.attrs["href"] for token in link] == [url.replace("[", "%5B").replace("]", "%5D")]
+    assert shown(sanitize.link("*release* [1]", url) or "") == "*release* [1]"
+
+
 def test_long_text_is_cut_and_shows_it() -> None:
     assert sanitize.one_line("x" * 50, limit=10) == "x" * 9 + "…"
 

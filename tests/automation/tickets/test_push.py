@@ -114,7 +114,7 @@ def test_a_dry_run_shows_the_difference_and_touches_nothing(home: Home, tracker:
         ("create", CHECKOUT.issue_id, "sim"),
         ("create", DELIVERY.issue_id, "sim"),
     ]
-    assert "+[P1] Checkout failing on Android 5.2.0 — shop-app" in report.changes[0].diff
+    assert f"+{render(CHECKOUT, 'sim').title}" in report.changes[0].diff
     assert (tracker.writes, counts(report), files(home.root)) == (0, {}, before)
 
     pushed(home, tracker)
@@ -149,7 +149,7 @@ def test_links_and_progress_name_what_changed(home: Home, tracker: SimulatedTrac
     said: list[str] = []
     report = pushed(home, tracker, progress=said.append)
     assert report.links == ["https://tracker.example/1", "https://tracker.example/2"]
-    assert said[0] == "sim: created 1 [P1] Checkout failing on Android 5.2.0 — shop-app"
+    assert said[0] == f"sim: created 1 {render(CHECKOUT, 'sim').title}"
 
 
 def test_the_lake_learns_of_each_action_once(home: Home, tracker: SimulatedTracker) -> None:

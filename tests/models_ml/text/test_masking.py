@@ -227,3 +227,39 @@ def test_any_text_can_be_masked_and_masking_again_changes_nothing(text: str) -> 
 def test_of_any_soup_of_digits_masking_again_leaks_nothing_new(text: str) -> None:
     masked = mask(text)
     assert masked.count("[card]") == mask(masked).count("[card]")
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("It fails. Please help. Thanks Lena Evans", "It fails. Please help. Thanks [name]"),
+        ("Kind regards\nJo Doe", "Kind regards [name]"),
+        ("best regards, Anne-Marie O'Neil.", "best regards, [name]."),
+        ("Thanks\nLena", "Thanks [name]"),
+        ("Danke, Jürgen von Öst", "Danke [name]"),
+        ("Mit freundlichen Grüßen Öznur Şahin", "Mit freundlichen Grüßen [name]"),
+        ("Cordialement\nJean D.", "Cordialement [name]"),
+        ("Saludos Rosa Ortiz [email]", "Saludos [name] [email]"),
+        ("Regards Lena Evans +49 170 1234567", "Regards [name] [phone]"),
+        ("Viele Grüße\nLena Evans\nOrder SO-12", "Viele Grüße [name]\nOrder SO-12"),
+    ],
+)
+def test_the_name_with_which_a_text_is_signed_is_masked(text: str, masked: str) -> None:
+    assert mask(text) == masked
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Thanks Team",
+        "Thanks. Great App",
+        "Thank you in advance",
+        "Danke. Kann ich empfehlen.",
+        "Many thanks to Lena Evans from the shop",
+        "Cheers for nothing",
+        "Regards the new update: it crashes",
+        "merci de vérifier. Inadmissible.",
+    ],
+)
+def test_thanks_that_sign_nothing_stay(text: str) -> None:
+    assert mask(text) == text

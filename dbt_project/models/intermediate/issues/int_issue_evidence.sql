@@ -7,19 +7,6 @@ with best_candidate as (
 
 ),
 
-best_alternative as (
-
-    select
-        correlation.issue_id,
-        correlation.confidence,
-        alternatives.statement
-    from {{ ref('int_release_correlation') }} as correlation
-    inner join {{ ref('int_issue_alternatives') }} as alternatives
-        on correlation.issue_id = alternatives.issue_id and correlation.change_id = alternatives.alternative_id
-    where correlation.candidate_rank = 1 and not correlation.is_change
-
-),
-
 joined as (
 
     select
@@ -66,8 +53,6 @@ joined as (
         candidate.technical as candidate_technical,
         candidate.shared_rise as candidate_shared_rise,
         candidate.log_e_value as candidate_log_e_value,
-        alternative.confidence as alternative_confidence,
-        alternative.statement as alternative_statement,
         settings.min_evidence,
         {{ rounded('-ln(settings.rollback_alpha)') }} as rollback_log_e_value
     from {{ ref('int_issues') }} as issues
@@ -77,7 +62,6 @@ joined as (
     left join {{ ref('int_issue_business') }} as business on issues.issue_id = business.issue_id
     left join {{ ref('int_issue_refunds') }} as refunds on issues.issue_id = refunds.issue_id
     left join best_candidate as candidate on issues.issue_id = candidate.issue_id
-    left join best_alternative as alternative on issues.issue_id = alternative.issue_id
     cross join {{ ref('stg_playbook_settings') }} as settings
 
 ),

@@ -1,17 +1,46 @@
 {{ config(materialized='incremental', pre_hook="{{ forget_live_issues() }}") }}
 
--- Up to five quotes per issue, masked, from distinct texts, surest label first: what a person reads to believe the
--- numbers.
-with quoted as (
+-- Up to five masked quotes per issue, what a person reads to believe the numbers: from the affected scope where it has
+-- any, one for each symptom before a second for one, surest label and newest first. Copies of a text are one.
+with members as (
 
     select
         members.*,
+        symptoms.symptom,
+        case
+            when
+                coalesce(members.platform = places.scope_platform, places.scope_platform is null)
+                and coalesce(members.app_version = places.scope_version, places.scope_version is null)
+                and coalesce(members.country = places.scope_country, places.scope_country is null)
+                and coalesce(members.feature = places.scope_feature, places.scope_feature is null)
+                then 0
+            else 1
+        end as out_of_scope,
         row_number() over (
-            partition by members.issue_id, lower(members.masked_text)
-            order by members.occurred_at, members.feedback_id
-        ) as copy_number
+            partition by members.issue_id, members.feedback_id
+            order by coalesce(symptoms.position, 99)
+        ) as symptom_number,
+        coalesce(symptoms.position, 99) as symptom_position
     from {{ ref('int_issue_feedback') }} as members
+    inner join {{ ref('int_issue_scope') }} as places on members.issue_id = places.issue_id
+    left join {{ ref('int_issue_complaint_symptoms') }} as described
+        on members.issue_id = described.issue_id and members.feedback_id = described.feedback_id
+    left join {{ ref('int_issue_symptoms') }} as symptoms
+        on described.issue_id = symptoms.issue_id and described.symptom = symptoms.symptom
     where length(members.masked_text) >= 20
+
+),
+
+quoted as (
+
+    select
+        *,
+        row_number() over (
+            partition by issue_id, lower(masked_text)
+            order by out_of_scope, occurred_at, feedback_id
+        ) as copy_number
+    from members
+    where symptom_number = 1
 
 ),
 
@@ -20,15 +49,35 @@ ranked as (
     select
         *,
         row_number() over (
+            partition by issue_id, symptom_position
+            order by
+                out_of_scope asc,
+                case when length(masked_text) between 40 and 280 then 0 else 1 end asc,
+                round(confidence * 20.0) desc,
+                occurred_at desc,
+                feedback_id asc
+        ) as rank_in_symptom
+    from quoted
+    where copy_number = 1
+
+),
+
+chosen as (
+
+    select
+        *,
+        row_number() over (
             partition by issue_id
             order by
-                case when length(masked_text) between 40 and 280 then 0 else 1 end,
+                out_of_scope asc,
+                case when symptom_position < 99 then rank_in_symptom else 9 end asc,
+                symptom_position asc,
+                case when length(masked_text) between 40 and 280 then 0 else 1 end asc,
                 round(confidence * 20.0) desc,
                 occurred_at desc,
                 feedback_id asc
         ) as quote_rank
-    from quoted
-    where copy_number = 1
+    from ranked
 
 )
 
@@ -41,6 +90,8 @@ select
     substring(cast(occurred_at as {{ dbt.type_string() }}), 1, 16) as occurred_at,
     cast(round(rating) as bigint) as rating,
     country,
-    app_version
-from ranked
+    app_version,
+    symptom,
+    out_of_scope = 0 as is_in_scope
+from chosen
 where quote_rank <= 5

@@ -1,0 +1,71 @@
+{# Rows of evidence (int_issue_evidence_items), and the sentence that a reader of the mart finds beside the numbers. #}
+
+{# One row of evidence: everything that is not given is null. Without a measure, its name is in the column measure_name. #}
+{% macro evidence_item(
+    position, kind, measure, stance,
+    subject='null', subject_title='null', value='null', baseline='null', share='null', counted='null', total='null', happened_at='null'
+) -%}
+    select
+        issue_id,
+        cast({{ position }} as int) as position,
+        '{{ kind }}' as kind,
+        cast({{ subject }} as {{ dbt.type_string() }}) as subject,
+        cast({{ subject_title }} as {{ dbt.type_string() }}) as subject_title,
+        {{ stance | trim }} as stance,
+        {% if measure %}'{{ measure }}'{% else %}measure_name{% endif %} as measure,
+        cast({{ value }} as double) as value,
+        cast({{ baseline }} as double) as baseline,
+        cast({{ share }} as double) as share,
+        cast({{ counted }} as double) as counted,
+        cast({{ total }} as double) as total,
+        cast({{ happened_at }} as timestamp) as happened_at
+{%- endmacro %}
+
+{# For readers only: nothing parses it, and a ticket is worded from the columns. #}
+{% macro evidence_sentence() -%}
+    case measure
+        when 'complaints' then {{ whole('counted') }} || ' complaints' || coalesce(
+            ', at the peak ' || {{ decimals('value', 1) }} || ' times the expected', ''
+        )
+        when 'platform_share' then {{ share_sentence('platform') }}
+        when 'country_share' then {{ share_sentence('country') }}
+        when 'app_version_share' then {{ share_sentence('version') }}
+        when 'feature_share' then {{ share_sentence('feature') }}
+        when 'error_rate'
+            then 'Error rate ' || {{ decimals('value * 100.0', 2) }} || ' %, '
+            || {{ decimals('baseline * 100.0', 2) }} || ' % before'
+        when 'latency_p95_ms'
+            then 'Latency (95th percentile) ' || {{ whole('value') }} || ' ms, ' || {{ whole('baseline') }} || ' ms before'
+        when 'conversion'
+            then 'Conversion of this step ' || {{ decimals('value * 100.0', 1) }} || ' %, '
+            || {{ decimals('baseline * 100.0', 1) }} || ' % before'
+        when 'support_rate'
+            then {{ whole('counted') }} || ' of ' || {{ whole('total') }} || ' complaints are tickets and chats, '
+            || {{ decimals('value', 1) }} || ' times the usual rate'
+        when 'hours_to_onset'
+            then subject_title || ' went out ' || {{ minute_of('happened_at') }} || ', '
+            || {{ decimals('abs(value)', 1) }} || ' hours '
+            || case when value < 0.0 then 'after' else 'before' end || ' the first complaint'
+        when 'complaints_before_change'
+            then {{ whole('counted') }} || ' of ' || {{ whole('total') }} || ' complaints are older than ' || subject_title
+        when 'version_named'
+            then {{ whole('counted') }} || ' of ' || {{ whole('total') }} || ' complaints with a version name '
+            || subject_title
+        when 'other_version_named'
+            then {{ whole('counted') }} || ' of ' || {{ whole('total') }} || ' complaints with a version name another version than '
+            || subject_title
+        when 'complaint_rate'
+            then {{ decimals('value * 100.0', 1) }} || ' % of what is said on ' || subject_title || ' is this complaint, '
+            || {{ decimals('baseline * 100.0', 1) }} || ' % on other versions'
+        when 'error_rise_elsewhere'
+            then 'Errors also rose where ' || subject_title || ' is not, ' || {{ decimals('value', 1) }} || ' times'
+        when 'shared_rise' then 'Complaints also rose on platforms that ' || subject_title || ' did not go to'
+        when 'other_scope' then 'The issue sits where ' || subject_title || ' did not go'
+        else subject_title || ' seen with ' || {{ decimals('value', 2) }} || ' of 1'
+    end || '.'
+{%- endmacro %}
+
+{% macro share_sentence(dimension) -%}
+    {{ whole('value * 100.0') }} || ' % of the complaints that name a {{ dimension }} name ' || subject_title || ', '
+    || {{ whole('baseline * 100.0') }} || ' % of other feedback'
+{%- endmacro %}
