@@ -32,6 +32,7 @@ PUBLIC = ("marts", "outbound")
 
 MANY_PARENTS_ALLOWED = {
     "int_issue_evidence": "gathers every kind of evidence in one row per issue",
+    "out_tickets": "all that a ticket is written from, in one row per issue",
     "fct_issues": "the issue with its priority: evidence, severity, routing, and three reference tables",
 }
 UNREAD_ALLOWED = {"stg_sync_snapshot": "the state of every ticket in the ledger, for queries by hand"}

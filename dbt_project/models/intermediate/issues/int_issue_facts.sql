@@ -1,43 +1,8 @@
--- The facts of an issue's summary beside those in its evidence: the suspect as people know it and how far it is rolled
--- out, how complaints develop, and what was lost, with its currency. What a brief says of them is written elsewhere.
+-- Facts of an issue beside those in its evidence: the suspect, the development of complaints, and the loss with its
+-- currency. Their wording is the brief's.
 with evidence as (
 
     select * from {{ ref('int_issue_evidence') }}
-
-),
-
--- What to go back to: the version named in the release, else the one that went out before it to the same place.
-releases as (
-
-    select
-        release_id,
-        url,
-        service,
-        rollout_percent,
-        coalesce(
-            previous_version,
-            lag(version) over (
-                partition by product, lower(environment), coalesce(platform, ''), coalesce(service, '')
-                order by deployed_at, release_id
-            )
-        ) as previous_version
-    from {{ ref('stg_releases') }}
-
-),
-
-flags as (
-
-    select
-        product,
-        flag_key,
-        enabled,
-        {{ flag_change_id('flag_key', 'changed_at') }} as change_id,
-        row_number() over (
-            partition by product, {{ flag_change_id('flag_key', 'changed_at') }}
-            order by changed_at desc, environment asc
-        ) as last_first
-    from {{ ref('stg_flag_changes') }}
-    where lower(environment) in ('production', 'prod', 'live')
 
 ),
 
@@ -51,7 +16,7 @@ currencies as (
     inner join {{ ref('stg_orders') }} as orders
         on
             issues.product = orders.product
-            and issues.started_at - interval '672' hour < orders.ordered_at
+            and issues.started_at - {{ days(var('evidence_days')) }} < orders.ordered_at
             and issues.ended_at >= orders.ordered_at
             and issues.ended_at >= orders.known_at
     group by issues.issue_id
@@ -62,15 +27,15 @@ select
     evidence.issue_id,
 
     ---------- the suspect
-    case when evidence.suspect_release_id is not null then evidence.candidate_kind end as suspect_kind,
-    {{ platform_title('candidates.platform') }} as suspect_platform,
-    releases.service as suspect_service,
-    releases.previous_version as suspect_previous_version,
-    releases.url as suspect_url,
-    flags.flag_key as suspect_flag,
-    flags.enabled as suspect_flag_enabled,
-    cast(releases.rollout_percent as double) as suspect_rollout_percent,
-    candidates.changed_at as suspect_changed_at,
+    suspects.suspect_kind,
+    suspects.suspect_platform,
+    suspects.suspect_service,
+    suspects.suspect_previous_version,
+    suspects.suspect_url,
+    suspects.suspect_flag,
+    suspects.suspect_flag_enabled,
+    suspects.suspect_rollout_percent,
+    suspects.suspect_changed_at,
     evidence.rollback_supported,
 
     ---------- the place
@@ -102,9 +67,5 @@ select
 from evidence
 inner join {{ ref('int_issue_trend') }} as trend on evidence.issue_id = trend.issue_id
 left join {{ ref('int_issue_business') }} as business on evidence.issue_id = business.issue_id
-left join {{ ref('int_release_candidates') }} as candidates
-    on evidence.issue_id = candidates.issue_id and evidence.suspect_release_id = candidates.change_id
-left join releases on evidence.suspect_release_id = releases.release_id
-left join flags
-    on evidence.product = flags.product and evidence.suspect_release_id = flags.change_id and flags.last_first = 1
+left join {{ ref('int_issue_suspect') }} as suspects on evidence.issue_id = suspects.issue_id
 left join currencies on evidence.issue_id = currencies.issue_id

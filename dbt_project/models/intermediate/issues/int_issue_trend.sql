@@ -5,7 +5,7 @@ with issues as (
     select
         *,
         {{ day_of('ended_at') }} as last_day,
-        {{ day_of('ended_at') }} + interval '24' hour = ended_at as is_last_day_whole
+        {{ day_of('ended_at') }} + {{ days(1) }} = ended_at as is_last_day_whole
     from {{ ref('int_issues') }}
 
 ),
@@ -14,7 +14,7 @@ whole as (
 
     select
         *,
-        case when is_last_day_whole then last_day else last_day - interval '24' hour end as latest_day
+        case when is_last_day_whole then last_day else last_day - {{ days(1) }} end as latest_day
     from issues
 
 ),
@@ -37,7 +37,7 @@ counted as (
         cast(coalesce(sum(said.complaints) filter (where said.day = whole.latest_day), 0) as bigint)
             as complaints_latest_day,
         cast(coalesce(sum(said.complaints) filter (
-            where said.day = whole.latest_day - interval '24' hour
+            where said.day = whole.latest_day - {{ days(1) }}
         ), 0) as bigint) as complaints_day_before,
         cast(coalesce(sum(said.complaints) filter (where said.day > whole.latest_day), 0) as bigint)
             as complaints_since
@@ -73,7 +73,7 @@ compared as (
         whole.latest_day,
         whole.is_last_day_whole,
         {{ day_of('whole.started_at') }} < whole.latest_day as is_a_day_old,
-        {{ day_of('whole.started_at') }} + interval '24' hour < whole.latest_day as is_comparable,
+        {{ day_of('whole.started_at') }} + {{ days(1) }} < whole.latest_day as is_comparable,
         counted.complaints_latest_day,
         counted.complaints_day_before,
         counted.complaints_since,
