@@ -1,6 +1,6 @@
-"""The playbook, the dbt models, and the copy that everyone else reads."""
+"""Decisioning assets: the playbook, the dbt models grouped by their folders, and the published copy."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from dagster import (
@@ -23,10 +23,10 @@ from dagster_project.decisioning.incremental import plan
 from dagster_project.decisioning.playbook import land_playbook, load_playbook
 from dagster_project.decisioning.published import publish, read_rows
 from dagster_project.home import parse_instant
-from dagster_project.resources import HomeResource, dbt_project, now
+from dagster_project.resources import EACH_TURN, OWNERS, HomeResource, dbt_project, now
 
 WAREHOUSE_POOL = "warehouse"
-"""Who writes the DuckDB file takes this pool, which holds one."""
+"""Mutex of the DuckDB file: every step that writes it takes this pool, which holds one."""
 
 
 class AsOf(Config):
@@ -36,10 +36,14 @@ class AsOf(Config):
 
 
 class _Translator(DagsterDbtTranslator):
-    """Seeds and models belong to the decisioning stage; dbt's folders show as tags."""
+    """Asset groups are dbt's folders: seeds, staging, those of the intermediate models, marts, outbound."""
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
-        return "decisioning"
+        folders = dbt_resource_props.get("fqn", [])[1:-1]
+        return folders[-1] if folders else "seeds"
+
+    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> Sequence[str]:
+        return super().get_owners(dbt_resource_props) or OWNERS["decisioning"]
 
     def get_tags(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, str]:
         folders = dbt_resource_props.get("fqn", [])[1:-1]
@@ -48,10 +52,17 @@ class _Translator(DagsterDbtTranslator):
 
 @multi_asset(
     specs=[
-        AssetSpec(["lake", "playbook_settings"], group_name="decisioning", description="Thresholds of playbook.yml."),
         AssetSpec(
-            ["lake", "playbook_rules"], group_name="decisioning", description="Rules of playbook.yml per issue type."
-        ),
+            ["lake", table],
+            group_name="decisioning",
+            description=description,
+            kinds={"yaml", "parquet"},
+            owners=OWNERS["decisioning"],
+        )
+        for table, description in {
+            "playbook_settings": "Thresholds of playbook.yml. One row.",
+            "playbook_rules": "Rules of playbook.yml. One row per issue type.",
+        }.items()
     ]
 )
 def playbook(home: HomeResource) -> Iterator[MaterializeResult[None]]:
@@ -88,6 +99,8 @@ def warehouse(context: AssetExecutionContext, dbt: DbtCliResource, home: HomeRes
     deps=[AssetKey(name) for name in ("out_tickets", "fct_issues", "fct_release_correlation", "fct_issue_lifecycle")],
     group_name="decisioning",
     kinds={"duckdb"},
+    owners=OWNERS["decisioning"],
+    freshness_policy=EACH_TURN,
     pool=WAREHOUSE_POOL,
 )
 def published_warehouse(context: AssetExecutionContext, home: HomeResource) -> MaterializeResult[None]:
