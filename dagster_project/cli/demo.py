@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from contextlib import redirect_stdout
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +18,6 @@ from dagster_project.home import REPOSITORY, Home, parse_instant
 
 if TYPE_CHECKING:
     from dagster import ExecuteInProcessResult
-
-# Dagster's own tags for a run over a range of partitions.
-_RANGE_START = "dagster/asset_partition_range_start"
-_RANGE_END = "dagster/asset_partition_range_end"
 
 
 @click.command()
@@ -73,7 +69,7 @@ def _run_in_dagster(home: Home, sources: Path, as_of: datetime) -> None:
         shutil.copy(REPOSITORY / "dagster.yaml", home.dagster / "dagster.yaml")
     os.environ["FEEDBACK_HOME"] = str(home.root)
     os.environ["DAGSTER_HOME"] = str(home.dagster)
-    results = run_in_dagster(home, sources=str(sources), as_of=as_of, days=56)
+    results = run_in_dagster(home, sources=str(sources), as_of=as_of)
     failed = [event for result in results for event in result.all_events if event.is_step_failure]
     if failed:
         raise FeedbackControlError(
@@ -81,22 +77,16 @@ def _run_in_dagster(home: Home, sources: Path, as_of: datetime) -> None:
         )
 
 
-def run_in_dagster(home: Home, *, sources: str, as_of: datetime, days: int = 1) -> list[ExecuteInProcessResult]:
+def run_in_dagster(home: Home, *, sources: str, as_of: datetime) -> list[ExecuteInProcessResult]:
     """One turn of the loop as Dagster runs, recorded in the home's own instance, in this process.
 
-    The run covers the last ``days`` days of ingestion up to the as-of instant.
+    The partition is today: the day of ingestion, whatever the as-of instant.
     """
     from dagster import DagsterInstance
 
     from dagster_project.definitions import defs, loop, push
-    from dagster_project.ingestion.assets import DAYS
-    from dagster_project.resources import HomeResource, dbt_resource
+    from dagster_project.resources import HomeResource, dbt_resource, now
 
-    last = as_of.date()
-    span = {
-        _RANGE_START: max(last - timedelta(days=days - 1), DAYS.start.date()).isoformat(),
-        _RANGE_END: last.isoformat(),
-    }
     resources = {"home": HomeResource(root=str(home.root), sources=sources), "dbt": dbt_resource()}
     plain: dict[str, Any] = {"loggers": {"plain": {}}}
     pinned = {"ops": {"warehouse": {"config": {"as_of": as_of.isoformat()}}}, **plain}
@@ -104,12 +94,16 @@ def run_in_dagster(home: Home, *, sources: str, as_of: datetime, days: int = 1) 
     dbt_log = home.root / "logs" / "dbt_console.log"
     dbt_log.parent.mkdir(parents=True, exist_ok=True)
     with DagsterInstance.from_config(str(home.dagster)) as instance:
-        for job, config, tags in ((loop, pinned, span), (push, plain, {})):
+        for job, config, day in ((loop, pinned, f"{now():%Y-%m-%d}"), (push, plain, None)):
             definition = defs.resolve_job_def(job.name)
             with dbt_log.open("a", encoding="utf-8") as quiet, redirect_stdout(quiet):  # dbt talks to standard output
                 results.append(
                     definition.execute_in_process(
-                        run_config=config, instance=instance, tags=tags, resources=resources, raise_on_error=False
+                        run_config=config,
+                        instance=instance,
+                        partition_key=day,
+                        resources=resources,
+                        raise_on_error=False,
                     )
                 )
             if not results[-1].success:

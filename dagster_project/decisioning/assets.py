@@ -90,7 +90,14 @@ def warehouse(context: AssetExecutionContext, dbt: DbtCliResource, home: HomeRes
     here = home.home()
     planned = plan(here, parse_instant(config.as_of) if config.as_of else now())
     with dbt_environment(here):
-        yield from dbt.cli([*BUILD, *planned.arguments()], context=context).stream()
+        # dagster-dbt asks the asset context for what Dagster has deprecated there; the context below it has it. One
+        # target folder for all runs, as the pool admits one at a time: a folder for each would fill the disk.
+        build = dbt.cli(
+            [*BUILD, *planned.arguments()],
+            context=context.op_execution_context,
+            target_path=here.root / "dbt_target_dagster",
+        )
+        yield from build.stream()
     if not context.is_subset:
         planned.remember(here)
 
