@@ -148,9 +148,8 @@ def tickets(context: AssetExecutionContext, home: HomeResource) -> Iterator[Mate
             context.log.warning(problem)
         _log_side_effects(context, here, outlet.name, report)
         yield from check_results(Ledger(here.ledger_url), outlet.name)
-        if report.deferred and report.problems:  # nothing more was sent there: see the problems
-            failed += report.problems
-        else:
+        failed += report.stopped
+        if not report.stopped:
             yield MaterializeResult(asset_key=ticket_key(outlet.name), metadata=_metadata(report))
     if failed:
         raise Failure("; ".join(failed))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 from contextlib import redirect_stdout
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dagster_project.cli.options import Instant, progress_since, show_queue
+from dagster_project.cli.options import Instant, command_line, progress_since, show_queue
 from dagster_project.errors import ConfigurationError, FeedbackControlError
 from dagster_project.home import REPOSITORY, Home, parse_instant
 
@@ -31,19 +32,21 @@ def demo(home: Home, until: datetime | None) -> None:
     """
     from dagster_project.simulation.shop.shop import write_shop
 
-    started = datetime.now(UTC)
+    started, command = datetime.now(UTC), command_line(home)  # before the run sets $FEEDBACK_HOME
     show = progress_since(started)
     present = until or started.replace(hour=0, minute=0, second=0, microsecond=0)
     show("simulating 56 days of a shop")
     folder = home.root / "demo"
     _make_room(home, present)
     write_shop(folder, until=present)
-    show("running the loop in Dagster (the first time trains the classifier: about two minutes)")
+    show("running the loop in Dagster (the first time trains the classifier: some minutes)")
     _run_in_dagster(home, folder / "sources.yml", present)
     show_queue(home, include_resolved=True)
     click.echo(f"tickets   {home.tickets}")
     click.echo(f"report    {home.reports / 'closed_loop.html'}")
-    click.echo("look      feedback-control issues | feedback-control explain ISSUE_ID | feedback-control tickets")
+    click.echo(f"look      {command} issues")
+    click.echo(f"          {command} explain ISSUE_ID")
+    click.echo(f"          {command} tickets")
     click.echo("UI        make dev, then open http://127.0.0.1:3000 (assets, runs, checks, sensors)")
     click.echo(f"done in {(datetime.now(UTC) - started).total_seconds():.0f} s")
 
@@ -93,6 +96,8 @@ def run_in_dagster(home: Home, *, sources: str, as_of: datetime) -> list[Execute
     results: list[ExecuteInProcessResult] = []
     dbt_log = home.root / "logs" / "dbt_console.log"
     dbt_log.parent.mkdir(parents=True, exist_ok=True)
+    # Dagster's logger for libraries: dagster-dbt tells there what it calls, which dbt's own log file has as well.
+    logging.getLogger("dagster.builtin").setLevel(logging.WARNING)
     with DagsterInstance.from_config(str(home.dagster)) as instance:
         for job, config, day in ((loop, pinned, f"{now():%Y-%m-%d}"), (push, plain, None)):
             definition = defs.resolve_job_def(job.name)

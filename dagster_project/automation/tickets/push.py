@@ -74,7 +74,7 @@ def push(
             else:
                 delivery.run(issues)
         except ConfigurationError as error:  # a template, or the mapping of a field: the others go on
-            progress(report.problem(outlet.name, f"nothing is sent: {error}"))
+            progress(report.stop(outlet.name, f"nothing is sent: {error}"))
         finally:
             _close(outlet)
         counts = {name: count - before[name] for name, count in report.tally.items()}
