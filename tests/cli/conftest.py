@@ -1,14 +1,5 @@
-"""A home of its own for each test."""
+"""Fixtures of the command line's tests."""
 
-from __future__ import annotations
+from tests.automation.conftest import home
 
-from pathlib import Path
-
-import pytest
-
-from dagster_project.home import Home
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return Home(tmp_path / "home")
+__all__ = ["home"]
