@@ -37,7 +37,7 @@ def fill(folder: Path, rows: int) -> None:
 
     from dagster_project import lake
     from dagster_project.home import Home
-    from dagster_project.ingestion.contracts import schema_of
+    from dagster_project.lake_tables import INSTANT, schema_of
     from models_ml.golden.golden_set import load_golden
 
     home = Home(folder)
@@ -48,7 +48,7 @@ def fill(folder: Path, rows: int) -> None:
     while len(texts) < rows:
         texts[" ".join(rng.sample(golden, 2))] = None
     said = pl.DataFrame({"text": list(texts)}).with_row_index("number")
-    at = pl.lit(_BEGAN).cast(lake.INSTANT) + pl.duration(minutes=pl.col("number") * 14)
+    at = pl.lit(_BEGAN).cast(INSTANT) + pl.duration(minutes=pl.col("number") * 14)
     values = {
         "feedback_id": pl.format("f{}", "number"),
         "source": pl.lit("benchmark"),
@@ -62,7 +62,7 @@ def fill(folder: Path, rows: int) -> None:
     }
     schema = schema_of("feedback")
     columns = [values.get(name, pl.lit(None)).cast(kind).alias(name) for name, kind in schema.items()]
-    lake.ensure_table(home, "feedback", schema)
+    lake.ensure_table(home, "feedback")
     lake.append(home, "feedback", said.select(columns))
 
 

@@ -21,7 +21,7 @@ import numpy.typing as npt
 import polars as pl
 from scipy.optimize import minimize
 
-from dagster_project.decisioning.published import read_rows
+from dagster_project.decisioning.published import read_mart
 from dagster_project.home import DBT_PROJECT, Home
 from dagster_project.simulation.worlds import runner
 from dagster_project.simulation.worlds.catalogue import cast
@@ -32,12 +32,6 @@ SEED_FILE = DBT_PROJECT / "seeds" / "release_evidence_weights.csv"
 TERMS = ("timing", "version_rate", "version_named", "technical", "shared_rise", "scope_contradiction")
 ALTERNATIVES = ("campaign", "crowd", "outage", "country", "copies")
 _BATCH = 80
-_QUERY = """
-    select candidates.*, issues.issue_type, issues.detected_at
-    from fct_release_correlation as candidates
-    inner join fct_issues as issues using (issue_id, product)
-    where issues.verdict <> 'insufficient_data'
-"""
 Floats = npt.NDArray[np.float64]
 
 
@@ -68,7 +62,7 @@ def gather(must_fire: int, must_not: int, seed: int) -> Trials:
             home = Home(Path(folder))
             runner.set_up(home, drawings)
             for look in runner.decisions(home, progress=lambda message: click.echo(message, err=True)):
-                rows = read_rows(home, _QUERY).with_columns(pl.col("detected_at").dt.replace_time_zone("UTC"))
+                rows = competitors(home)
                 for drawing, found in each(drawings, rows):
                     plot = drawing.world.plot
                     culprit = drawing.change_id(plot.culprit) if plot.culprit else None
@@ -92,6 +86,14 @@ def gather(must_fire: int, must_not: int, seed: int) -> Trials:
         rows["is_change"].to_numpy(),
         1.0 / weight,
     )
+
+
+def competitors(home: Home) -> pl.DataFrame:
+    """Every competitor of every issue that has a verdict, with the issue's type and when it was noticed."""
+    issues = read_mart(home, "fct_issues", ["issue_id", "product", "issue_type", "verdict", "detected_at"])
+    judged = issues.filter(pl.col("verdict") != "insufficient_data").drop("verdict")
+    noticed = pl.col("detected_at").dt.replace_time_zone("UTC")
+    return read_mart(home, "fct_release_correlation").join(judged.with_columns(noticed), on=["issue_id", "product"])
 
 
 def loss(weights: Floats, trials: Trials) -> float:

@@ -26,9 +26,8 @@ from numpy.typing import NDArray
 from benchmarks.measuring import ROOT, peak_mib, told_by
 from dagster_project import lake
 from dagster_project.decisioning.playbook import issue_types
-from dagster_project.enrichment.labeling import LABELS_SCHEMA
 from dagster_project.home import Home
-from dagster_project.ingestion.contracts import FURTHER_TABLES, TABLES, schema_of
+from dagster_project.lake_tables import INSTANT, schema_of
 
 START = datetime(2015, 1, 1, tzinfo=UTC)
 PLATFORMS, COUNTRIES, STEPS, SERVICES = (
@@ -55,7 +54,7 @@ def land(home: Home, shape: Shape, first_day: int, days: int) -> None:
     """Land some days, one file per table and day."""
     for number in range(first_day, first_day + days):
         for table, rows in drawn(shape, number):
-            schema = LABELS_SCHEMA if table == "labels" else schema_of(table)
+            schema = schema_of(table)
             folder = home.lake / table / f"ingest_date={START + timedelta(days=number):%Y-%m-%d}"
             folder.mkdir(parents=True, exist_ok=True)
             columns = [
@@ -108,7 +107,7 @@ def _said(
     product = np.concatenate([rng.choice(products, usual), rng.choice(broken, extra)])
     types = np.concatenate([rng.choice(issue_types(), usual), np.full(extra, "checkout_failure")])
     seconds = (START + timedelta(days=number)).timestamp() + rng.uniform(0, 86_400, count)
-    instants = pl.Series(seconds * 1e6).cast(pl.Int64).cast(lake.INSTANT)
+    instants = pl.Series(seconds * 1e6).cast(pl.Int64).cast(INSTANT)
     ids = [f"f{number}-{place}" for place in range(count)]
     said = pl.DataFrame(
         {
@@ -158,7 +157,7 @@ def build_once(home: Home, as_of: datetime) -> dict[str, float]:
 
     from dagster_project.decisioning.dbt_build import build
     from dagster_project.decisioning.incremental import plan
-    from dagster_project.decisioning.published import publish, read_rows
+    from dagster_project.decisioning.published import publish, read_mart
 
     rebuilt = plan(home, as_of).rebuild_from
     started = time.perf_counter()
@@ -168,7 +167,7 @@ def build_once(home: Home, as_of: datetime) -> dict[str, float]:
     publish(home)
     published = time.perf_counter() - started
     peak = peak_mib()
-    rows = read_rows(home, "select count(*) from fct_issues").item()
+    rows = read_mart(home, "fct_issues", ["issue_id"]).height
     back = (as_of - rebuilt).total_seconds() / 86_400 if rebuilt else float("nan")
     return {"seconds": seconds, "publish": published, "mib": peak, "issues": rows, "days_rebuilt": back}
 
@@ -214,9 +213,7 @@ def main(products: int, days: int, feedback: int, out: Path, one: Path | None, a
     for shape in (Shape(products, days // 10, feedback // 10), Shape(products, days, feedback)):
         with tempfile.TemporaryDirectory() as folder:
             home = Home(Path(folder))
-            for table in (*TABLES, *FURTHER_TABLES):
-                lake.ensure_table(home, table, schema_of(table))
-            lake.ensure_table(home, "labels", LABELS_SCHEMA)
+            lake.ensure_tables(home)
             land(home, shape, 0, shape.days)
             everything = measured(home, START + timedelta(days=shape.days))
             lines.append(line(f"everything, {shape.days} days", shape.feedback, everything))

@@ -14,7 +14,7 @@ from pathlib import Path
 from dagster_project.automation.destinations import Outlet, load_outlets
 from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.decisioning.playbook import load_playbook
-from dagster_project.decisioning.published import read_rows
+from dagster_project.decisioning.published import read_mart
 from dagster_project.errors import FeedbackControlError
 from dagster_project.home import Home
 from dagster_project.ingestion.landing import survey
@@ -43,9 +43,7 @@ def examine(home: Home, sources: Path | None = None) -> list[Finding]:
         _check("playbook", _playbook),
         _check("model", lambda: _model(home)),
         *_several("destinations", lambda: _destinations(load_outlets(home))),
-        _check(
-            "warehouse", lambda: f"{read_rows(home, 'select count(*) as n from fct_issues').item()} issues published"
-        ),
+        _check("warehouse", lambda: f"{read_mart(home, 'fct_issues', ['issue_id']).height} issues published"),
         _check("ledger", lambda: _ledger(home)),
     ]
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dagster_project.errors import ConfigurationError
+from models_ml.files import write_folder
 from models_ml.golden.golden_set import GOLDEN
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -64,9 +65,8 @@ class Home:
     def own_golden(self) -> Path:
         """A golden set that may be added to: the packaged one is copied to the home first."""
         if self.golden == GOLDEN:
-            scratch = self.root / f".golden-{os.getpid()}"
-            shutil.copytree(GOLDEN, scratch)
-            scratch.rename(self.root / "golden")
+            with write_folder(self.root / "golden") as copy:
+                shutil.copytree(GOLDEN, copy, ignore=shutil.ignore_patterns("*.py*", "__pycache__"), dirs_exist_ok=True)
         return self.golden
 
     @property

@@ -1,38 +1,41 @@
-"""The lake: append-only Parquet, one folder per table, one sub-folder per day on which rows became known.
+"""The lake: append-only Parquet, one folder per table, one sub-folder per day of ingestion (``known_at``).
 
-Files land atomically (written beside their place, synced, then renamed), under a name given by their content, so
-writing the same rows twice leaves one file. Readers never see a half-written file.
+Appends are idempotent: a file is named by the hash of its rows, so writing the same rows twice leaves one file. Writes
+are atomic, so readers never see a part of a file.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 
 import polars as pl
 import polars.selectors as cs
 
+from dagster_project.files import write_atomically
 from dagster_project.home import Home
-
-INSTANT = pl.Datetime("us", "UTC")
-"""The one timestamp type of the lake."""
+from dagster_project.lake_tables import LAKE_TABLES, schema_of
 
 _EMPTY_DAY = "ingest_date=1970-01-01"
 
 
-def ensure_table(home: Home, table: str, schema: Mapping[str, pl.DataType | type[pl.DataType]]) -> None:
+def ensure_table(home: Home, table: str) -> None:
     """Make sure the table's folder holds at least an empty, typed file, so that SQL over it always works.
 
     The file is rewritten when the schema has grown, so a new column is there before its first row.
     """
     path = home.lake / table / _EMPTY_DAY / "schema.parquet"
-    wanted = pl.DataFrame(schema=dict(schema))
+    wanted = pl.DataFrame(schema=schema_of(table))
     if not path.exists() or pl.read_parquet_schema(path) != wanted.schema:
-        _write_atomically(wanted, path)
+        _write(wanted, path)
+
+
+def ensure_tables(home: Home) -> None:
+    """Make sure that every table of the lake is there."""
+    for table in LAKE_TABLES:
+        ensure_table(home, table)
 
 
 def append(home: Home, table: str, rows: pl.DataFrame) -> list[Path]:
@@ -48,7 +51,7 @@ def append(home: Home, table: str, rows: pl.DataFrame) -> list[Path]:
         fingerprint = hashlib.sha256(plain.encode()).hexdigest()[:20]
         path = home.lake / table / f"ingest_date={day.isoformat()}" / f"{fingerprint}.parquet"
         if not path.exists():
-            _write_atomically(part, path)
+            _write(part, path)
             written.append(path)
     return written
 
@@ -57,7 +60,7 @@ def replace(home: Home, table: str, rows: pl.DataFrame) -> Path:
     """Make these rows the whole of a small reference table, atomically."""
     path = home.lake / table / _EMPTY_DAY / "all.parquet"
     if not path.exists() or not pl.read_parquet(path).equals(rows):
-        _write_atomically(rows, path)
+        _write(rows, path)
     return path
 
 
@@ -83,14 +86,5 @@ def scan_days(home: Home, table: str, days: Iterable[date]) -> pl.LazyFrame:
     )
 
 
-def _write_atomically(frame: pl.DataFrame, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
-    os.close(handle)
-    try:
-        frame.write_parquet(temporary, compression="zstd")
-        with Path(temporary).open("rb") as written:
-            os.fsync(written.fileno())
-        Path(temporary).replace(path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+def _write(frame: pl.DataFrame, path: Path) -> None:
+    write_atomically(path, lambda temporary: frame.write_parquet(temporary, compression="zstd"))

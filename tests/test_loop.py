@@ -9,6 +9,7 @@ import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
 from click.testing import CliRunner
 
@@ -19,7 +20,7 @@ from dagster_project.automation.tickets.push import push
 from dagster_project.cli.main import main
 from dagster_project.decisioning.decide import decide
 from dagster_project.decisioning.explain import queue
-from dagster_project.decisioning.published import read_rows
+from dagster_project.decisioning.published import read_mart
 from dagster_project.home import REPOSITORY, Home
 from dagster_project.loop import TurnReport, turn
 from dagster_project.measurement.drift import label_queue
@@ -119,8 +120,7 @@ def test_a_person_who_says_not_a_bug_is_heard_by_the_next_decision(
     assert (report.problems, report.rejected, report.exclusions) == ([], 1, 1)
 
     decide(home, as_of=later)
-    chosen = "select * from fct_issue_lifecycle where rejected_at is not null"
-    (issue,) = read_rows(home, chosen).to_dicts()
+    (issue,) = read_mart(home, "fct_issue_lifecycle").drop_nulls("rejected_at").to_dicts()
     assert (issue["issue_type"], issue["ticket_status"]) == ("checkout_failure", "rejected")
     assert (issue["rejected_as"], issue["rejected_by"]) == ("not a bug", "jo")
     assert issue["rejected_at"] == said_at.replace(tzinfo=None)
@@ -134,15 +134,18 @@ def test_a_person_who_says_not_a_bug_is_heard_by_the_next_decision(
     assert [note.startswith(asked) for note in notes[:6]] == [True] * 5 + [False]
 
     decide(home, as_of=UNTIL + timedelta(days=2, hours=6))
-    days = "select day, max(baseline_days) from int_baseline where issue_type = ? and scope_kind = 'all' group by day"
-    heard, unheard = (dict(read_rows(home, days, [kind]).iter_rows()) for kind in ("checkout_failure", "(any)"))
+    days = read_mart(home, "int_baseline", ["issue_type", "day", "baseline_days"], where={"scope_kind": "all"})
+    heard, unheard = (
+        dict(days.filter(pl.col("issue_type") == kind).group_by("day").agg(pl.max("baseline_days")).iter_rows())
+        for kind in ("checkout_failure", "(any)")
+    )
     midnight = UNTIL.replace(tzinfo=None)
     assert heard[midnight] == unheard[midnight] == 28.0
     after = midnight + timedelta(days=2)
     assert unheard[after] == 28.0
     assert heard[after] < 28.0
-    again = "select issue_id from fct_issues where issue_type = 'checkout_failure'"
-    assert read_rows(home, again).to_series().to_list() == [issue["issue_id"]]
+    again = read_mart(home, "fct_issues", ["issue_id"], where={"issue_type": "checkout_failure"})
+    assert again["issue_id"].to_list() == [issue["issue_id"]]
 
 
 def test_the_report_shows_every_issue(first: tuple[Home, TurnReport]) -> None:
@@ -171,6 +174,6 @@ def test_usage_errors_exit_with_two_and_name_the_remedy(tmp_path: Path) -> None:
     missing = runner.invoke(main, ["--home", str(tmp_path), "run"])
     assert (missing.exit_code, "--sources" in missing.stderr) == (2, True)
     early = runner.invoke(main, ["--home", str(tmp_path), "issues"])
-    assert (early.exit_code, "feedback-control run" in early.stderr) == (2, True)
+    assert (early.exit_code, f"`feedback-control --home {tmp_path} run`" in early.stderr) == (2, True)
     date = runner.invoke(main, ["--home", str(tmp_path), "run", "--as-of", "tomorrow"])
     assert (date.exit_code, "2026-01-31" in date.stderr) == (2, True)

@@ -35,20 +35,14 @@ from dagster_project.automation.tickets.push import PushReport, push
 from dagster_project.decisioning.assets import published_warehouse
 from dagster_project.errors import ConfigurationError
 from dagster_project.home import Home
+from dagster_project.lake_tables import LAKE_TABLES
 from dagster_project.resources import EACH_DAY, EACH_TURN, OWNERS, RETRY, HomeResource, now
 
 DESTINATIONS = {outlet.name: getattr(outlet.policy, "kind", "local") for outlet in load_outlets(Home.locate())}
 """Kind of each destination by its name."""
 
-PULLED_TABLES = {
-    "ticket_events": "Confirmed writes, and what people did to tickets. One row per event and issue.",
-    "baseline_exclusions": "Days left out of baselines because people rejected their issue. One row per decision.",
-}
-SYNC_TABLES = {
-    "sync_runs": "Pushes that had something to do. One row per push and destination.",
-    "sync_attempts": "Tries at outbound writes, and look-ups of their outcome. One row per try.",
-    "sync_snapshot": "Every ticket as the ledger has it now. One row per issue and destination.",
-}
+PULLED_TABLES = ("ticket_events", "baseline_exclusions")
+SYNC_TABLES = ("sync_runs", "sync_attempts", "sync_snapshot")
 
 
 def tracker_key(destination: str) -> AssetKey:
@@ -72,11 +66,11 @@ sync_tables = [
         ["lake", table],
         deps=[ticket_key(name) for name in DESTINATIONS],
         group_name="automation",
-        description=f"{description} Written by each push.",
+        description=f"{LAKE_TABLES[table].description} Written by each push.",
         kinds={"parquet"},
         owners=OWNERS["automation"],
     )
-    for table, description in SYNC_TABLES.items()
+    for table in SYNC_TABLES
 ]
 
 
@@ -86,12 +80,12 @@ sync_tables = [
             ["lake", table],
             deps=[tracker_key(name) for name in DESTINATIONS],
             group_name="automation",
-            description=description,
+            description=LAKE_TABLES[table].description,
             kinds={"parquet"},
             owners=OWNERS["automation"],
             freshness_policy=EACH_TURN,
         )
-        for table, description in PULLED_TABLES.items()
+        for table in PULLED_TABLES
     ],
     pool="push",
     retry_policy=RETRY,

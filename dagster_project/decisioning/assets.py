@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import polars as pl
 from dagster import (
     AssetExecutionContext,
     AssetKey,
@@ -17,14 +18,16 @@ from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
 from pydantic import Field
 
 from dagster_project import display, lake
-from dagster_project.decisioning.dbt_build import BUILD, dbt_environment
+from dagster_project.decisioning.dbt_build import BUILD, dbt_environment, remove_warehouse
 from dagster_project.decisioning.explain import queue
 from dagster_project.decisioning.incremental import plan
 from dagster_project.decisioning.playbook import land_playbook, load_playbook
-from dagster_project.decisioning.published import publish, read_rows
+from dagster_project.decisioning.published import publish, read_mart, writing
 from dagster_project.home import parse_instant
+from dagster_project.lake_tables import LAKE_TABLES
 from dagster_project.resources import EACH_TURN, OWNERS, HomeResource, dbt_project, now
 
+PLAYBOOK_TABLES = ("playbook_settings", "playbook_rules")
 WAREHOUSE_POOL = "warehouse"
 """Mutex of the DuckDB file: every step that writes it takes this pool, which holds one."""
 
@@ -55,21 +58,18 @@ class _Translator(DagsterDbtTranslator):
         AssetSpec(
             ["lake", table],
             group_name="decisioning",
-            description=description,
+            description=LAKE_TABLES[table].description,
             kinds={"yaml", "parquet"},
             owners=OWNERS["decisioning"],
         )
-        for table, description in {
-            "playbook_settings": "Thresholds of playbook.yml. One row.",
-            "playbook_rules": "Rules of playbook.yml. One row per issue type.",
-        }.items()
+        for table in PLAYBOOK_TABLES
     ]
 )
 def playbook(home: HomeResource) -> Iterator[MaterializeResult[None]]:
     """The playbook, validated and landed where dbt reads it."""
     here, loaded = home.home(), load_playbook()
     land_playbook(here, loaded)
-    for table in ("playbook_settings", "playbook_rules"):
+    for table in PLAYBOOK_TABLES:
         yield MaterializeResult(
             asset_key=["lake", table],
             metadata={
@@ -88,18 +88,21 @@ def playbook(home: HomeResource) -> Iterator[MaterializeResult[None]]:
 def warehouse(context: AssetExecutionContext, dbt: DbtCliResource, home: HomeResource, config: AsOf) -> Iterator[Any]:
     """Build every model and run every data test, as of one instant."""
     here = home.home()
-    planned = plan(here, parse_instant(config.as_of) if config.as_of else now())
-    with dbt_environment(here):
-        # dagster-dbt asks the asset context for what Dagster has deprecated there; the context below it has it. One
-        # target folder for all runs, as the pool admits one at a time: a folder for each would fill the disk.
-        build = dbt.cli(
-            [*BUILD, *planned.arguments()],
-            context=context.op_execution_context,
-            target_path=here.root / "dbt_target_dagster",
-        )
-        yield from build.stream()
-    if not context.is_subset:
-        planned.remember(here)
+    with writing(here, context.log.info):  # the pool does not keep out runs of the command line
+        planned = plan(here, parse_instant(config.as_of) if config.as_of else now())
+        if planned.rebuild_from is None and not context.is_subset:
+            remove_warehouse(here)
+        with dbt_environment(here):
+            # dagster-dbt asks the asset context for what Dagster has deprecated there; the context below it has it. One
+            # target folder for all runs, as one builds at a time: a folder for each would fill the disk.
+            build = dbt.cli(
+                [*BUILD, *planned.arguments()],
+                context=context.op_execution_context,
+                target_path=here.root / "dbt_target_dagster",
+            )
+            yield from build.stream()
+        if not context.is_subset:
+            planned.remember(here)
 
 
 @asset(
@@ -122,19 +125,16 @@ def published_warehouse(context: AssetExecutionContext, home: HomeResource) -> M
         "suspect_version": "suspect",
     }
     issues = [{short: row[name] for name, short in shown.items()} for row in queue(here)]
-    activity = read_rows(
-        here,
-        "select strftime(counted_at, '%Y-%m-%d') as day, count(*) as complaints"
-        " from fct_feedback inner join taxonomy using (issue_type) where actionable and is_counted"
-        " group by all order by day desc limit 21",
-    )
+    actionable = read_mart(here, "taxonomy", ["issue_type"], where={"actionable": True})["issue_type"].to_list()
+    counted = read_mart(here, "fct_feedback", ["counted_at"], where={"is_counted": True, "issue_type": actionable})
+    activity = counted.group_by(day=pl.col("counted_at").dt.strftime("%Y-%m-%d")).len("complaints")
     return MaterializeResult(
         metadata={
             "open issues": report.issues_open,
             "tied to a release": report.regressions,
             "resolved issues": report.issues_resolved,
             "queue": MetadataValue.md(display.markdown_table(issues) if issues else "Nothing is open."),
-            "complaints a day": MetadataValue.md(display.bar_chart(activity)),
+            "complaints a day": MetadataValue.md(display.bar_chart(activity.sort("day", descending=True).head(21))),
             "published copy": MetadataValue.path(str(here.published)),
         }
     )

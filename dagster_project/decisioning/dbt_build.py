@@ -1,4 +1,4 @@
-"""The dbt build: models as of one instant, in this process. dbt is the only writer of the warehouse file."""
+"""The dbt build of the warehouse as of one instant, in this process. dbt is the only writer of the warehouse file."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 from dagster_project.decisioning.incremental import plan
 from dagster_project.decisioning.playbook import land_playbook, load_playbook
+from dagster_project.decisioning.published import Progress, writing
 from dagster_project.errors import DecisionError
 from dagster_project.home import DBT_PROJECT, Home
 
@@ -17,17 +18,26 @@ BUILD = ("build", "--exclude-resource-type", "unit_test")
 """A production build: seeds, models and data tests; unit tests belong in CI."""
 
 
-def build(home: Home, *, as_of: datetime, command: Sequence[str] = BUILD) -> None:
-    """Bring every model up to an instant; what no change since the last build touches stands.
+def build(home: Home, *, as_of: datetime, command: Sequence[str] = BUILD, progress: Progress = lambda _: None) -> None:
+    """Bring every model up to an instant, incrementally where the last build allows it; one build at a time.
 
     Raises:
         ConfigurationError: the playbook is wrong.
         DecisionError: dbt failed; the next build makes everything anew.
     """
-    land_playbook(home, load_playbook())
-    planned = plan(home, as_of)
-    run_dbt(home, [*command, *planned.arguments()])
-    planned.remember(home)
+    with writing(home, progress):
+        land_playbook(home, load_playbook())
+        planned = plan(home, as_of)
+        if planned.rebuild_from is None and command == BUILD:
+            remove_warehouse(home)
+        run_dbt(home, [*command, *planned.arguments()])
+        planned.remember(home)
+
+
+def remove_warehouse(home: Home) -> None:
+    """Begin a build of everything with a new file, so that no table of a model that is gone stays published."""
+    for path in (home.warehouse, home.warehouse.with_name(home.warehouse.name + ".wal")):
+        path.unlink(missing_ok=True)
 
 
 def run_dbt(home: Home, arguments: Sequence[str]) -> None:

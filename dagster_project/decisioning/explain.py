@@ -9,18 +9,11 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from dagster_project.decisioning.published import read_rows
+import polars as pl
+
+from dagster_project.decisioning.published import read_mart
 from dagster_project.errors import ConfigurationError
 from dagster_project.home import Home
-
-_QUEUE = (
-    "select * from fct_issues where status = 'open' or ? order by queue_position nulls last, detected_at desc, issue_id"
-)
-_TERMS = "select * from fct_issue_severity_terms where issue_id = ? order by points desc, term"
-_CANDIDATES = "select * from fct_release_correlation where issue_id = ? order by confidence desc, change_id"
-_STATEMENTS = "select kind, statement from int_issue_statements where issue_id = ? order by position"
-_QUOTES = "select * from int_issue_quotes where issue_id = ? order by quote_rank"
-_LIFECYCLE = "select * from fct_issue_lifecycle where issue_id = ?"
 
 
 @dataclass(frozen=True)
@@ -73,7 +66,9 @@ class Explanation:
 
 def queue(home: Home, *, include_resolved: bool = False) -> list[dict[str, Any]]:
     """The issues in the order in which to act: rows of ``fct_issues``, open ones first."""
-    return read_rows(home, _QUEUE, [include_resolved]).to_dicts()
+    issues = read_mart(home, "fct_issues", where=None if include_resolved else {"status": "open"})
+    order = ["queue_position", "detected_at", "issue_id"]
+    return issues.sort(order, descending=[False, True, False], nulls_last=True).to_dicts()
 
 
 def explain(home: Home, issue_id: str) -> Explanation:
@@ -82,18 +77,25 @@ def explain(home: Home, issue_id: str) -> Explanation:
     Raises:
         ConfigurationError: no issue, or more than one, begins with that id.
     """
-    found = read_rows(
-        home, "select * from fct_issues where issue_id ilike ? || '%' order by issue_id", [issue_id]
-    ).to_dicts()
+    issues = queue(home, include_resolved=True)
+    found = [row for row in issues if row["issue_id"].lower().startswith(issue_id.lower())]
     if len(found) != 1:
-        known = ", ".join(row["issue_id"] for row in (found or queue(home, include_resolved=True))[:8]) or "none yet"
+        known = ", ".join(row["issue_id"] for row in (found or issues)[:8]) or "none yet"
         problem = "no issue begins with" if not found else "several issues begin with"
         raise ConfigurationError(f"{problem} '{issue_id}'; issues: {known}")
-    exact = found[0]["issue_id"]
-    parts = [
-        read_rows(home, query, [exact]).to_dicts() for query in (_TERMS, _CANDIDATES, _STATEMENTS, _QUOTES, _LIFECYCLE)
-    ]
-    return Explanation(found[0], parts[0], parts[1], parts[2], parts[3], parts[4][0] if parts[4] else {})
+
+    def part(mart: str, *order: str, descending: bool = False) -> pl.DataFrame:
+        rows = read_mart(home, mart, where={"issue_id": found[0]["issue_id"]})
+        return rows.sort(order, descending=[descending, *[False] * (len(order) - 1)], nulls_last=True)
+
+    return Explanation(
+        issue=found[0],
+        severity_terms=part("fct_issue_severity_terms", "points", "term", descending=True).to_dicts(),
+        candidates=part("fct_release_correlation", "confidence", "change_id", descending=True).to_dicts(),
+        statements=part("int_issue_statements", "position").select("kind", "statement").to_dicts(),
+        quotes=part("int_issue_quotes", "quote_rank").to_dicts(),
+        lifecycle=next(part("fct_issue_lifecycle", "issue_id").iter_rows(named=True), {}),
+    )
 
 
 def _candidate_line(row: dict[str, Any]) -> str:

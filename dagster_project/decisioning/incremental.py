@@ -18,6 +18,7 @@ from pathlib import Path
 
 import duckdb
 
+from dagster_project.files import write_text
 from dagster_project.home import DBT_PROJECT, PLAYBOOK, Home
 
 _WINDOW = timedelta(hours=72)
@@ -74,16 +75,13 @@ class Plan:
 
     def remember(self, home: Home) -> None:
         """Note that this build is done."""
-        path = _memory(home)
-        fresh = path.with_suffix(".fresh")
         said = {
             "as_of": self.as_of.isoformat(),
             "recipe": self.recipe,
             "warehouse": _written(home.warehouse.stat()),
             "files": self.files,
         }
-        fresh.write_text(json.dumps(said), encoding="utf-8")
-        fresh.replace(path)
+        write_text(_memory(home), json.dumps(said))
 
 
 def dbt_instant(instant: datetime) -> str:

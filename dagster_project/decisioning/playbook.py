@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import polars as pl
 import yaml
@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from dagster_project import lake
 from dagster_project.errors import ConfigurationError
 from dagster_project.home import DBT_PROJECT, PLAYBOOK, Home
+from dagster_project.lake_tables import schema_of
 
 Priority = Literal["P1", "P2", "P3", "P4"]
 
@@ -148,11 +149,10 @@ def land_playbook(home: Home, playbook: Playbook) -> None:
         **playbook.release.model_dump(),
         **{f"{name.lower()}_from": value for name, value in playbook.priority.model_dump().items()},
     }
-    rules = []
+    rules: list[dict[str, Any]] = []
     for issue_type in issue_types():
         own = playbook.rules.get(issue_type, Rule()).model_dump(exclude_none=True)
         rules.append({"issue_type": issue_type, **playbook.defaults.model_dump(), **own})
-    columns = ["issue_type", "priority_floor", "ticket_from", "action_regression", "action_otherwise"]
     floats = {name: float(value) for name, value in settings.items()}
-    lake.replace(home, "playbook_settings", pl.DataFrame([floats]))
-    lake.replace(home, "playbook_rules", pl.DataFrame(rules).select(columns))
+    for table, rows in {"playbook_settings": [floats], "playbook_rules": rules}.items():
+        lake.replace(home, table, pl.DataFrame(rows).select(list(schema_of(table))))

@@ -1,26 +1,31 @@
-"""The published copy of the warehouse: a read-only file that everybody but dbt reads, and the outbound rows.
+"""The published copy of the warehouse: how it is made, and the one read path to it.
 
-After each build the warehouse is copied and swapped in atomically as ``published/warehouse.duckdb``, which analysts,
-the automation and the pages read without ever blocking a build. The outbound rows are exported as JSON Lines, ordered
-and byte-equal for equal inputs. ``read_rows`` is the one read path.
+After each build the warehouse is copied and swapped in atomically as ``published/warehouse.duckdb``. Analysts, the
+automation and the pages read that copy; they never wait for a build, and a build never waits for them. ``read_mart``
+gives a mart as a polars frame; filters and joins are polars expressions, so no other module speaks DuckDB. The outbound
+marts are exported as JSON Lines, ordered and byte-equal for equal inputs.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from pathlib import Path
 
 import duckdb
 import polars as pl
 
-from dagster_project.errors import ConfigurationError
+from dagster_project.errors import ConfigurationError, DecisionError
+from dagster_project.files import locked, write_atomically, write_text
 from dagster_project.home import Home
 
 Progress = Callable[[str], None]
+Wanted = Mapping[str, object | Sequence[object]]
+"""By column, the value that a row must have, or a list of the values that it may have."""
 
 OUTBOUND = ("out_tickets",)
 """The outbound marts, exported after every build under their own names."""
@@ -28,7 +33,7 @@ OUTBOUND = ("out_tickets",)
 
 @dataclass(frozen=True)
 class DecisionReport:
-    """What one build decided: issues by status, open ones tied to a release, and rows per outbound mart."""
+    """Summary of one build: issues by status, open ones tied to a release, and rows per outbound mart."""
 
     issues_open: int
     issues_resolved: int
@@ -36,57 +41,125 @@ class DecisionReport:
     outbound: dict[str, int]
 
 
+def writing(home: Home, progress: Progress = lambda _: None) -> AbstractContextManager[None]:
+    """The lock of the warehouse: a build, and the copying of what it built, hold it; readers never do.
+
+    Whoever builds and publishes holds it around both, so that what is published is what was built.
+    """
+    return locked(home.warehouse.with_suffix(".lock"), progress)
+
+
 def publish(home: Home, *, progress: Progress = lambda _: None) -> DecisionReport:
-    """Swap in a fresh read-only copy of the warehouse, and export the outbound rows."""
-    home.published.parent.mkdir(parents=True, exist_ok=True)
-    fresh = home.published.with_suffix(".fresh")
-    fresh.unlink(missing_ok=True)
-    if home.warehouse.with_name(home.warehouse.name + ".wal").exists():
-        with duckdb.connect(str(home.warehouse)) as connection:
-            connection.execute("checkpoint")  # whoever wrote it last did not close it
-    shutil.copyfile(home.warehouse, fresh)
-    with duckdb.connect(str(fresh)) as connection:
-        # What reads the lake stays behind: it would show only what the last build had to read.
-        connection.execute("drop schema if exists lake cascade")
-        views = connection.execute("select view_name from duckdb_views() where not internal").fetchall()
-        for (view,) in views:
-            connection.execute(f'drop view "{view}"')
-    fresh.replace(home.published)
-    exported = {mart: _export(home, mart) for mart in OUTBOUND}
-    counts = read_rows(
-        home,
-        "select count(*) filter (where status = 'open') as issues_open,"
-        " count(*) filter (where status = 'resolved') as issues_resolved,"
-        " count(*) filter (where status = 'open' and verdict = 'regression') as regressions from fct_issues",
+    """Swap in a fresh read-only copy of the warehouse, and export the outbound marts.
+
+    Raises:
+        DecisionError: a dbt that was started by hand is writing the warehouse.
+    """
+    with writing(home, progress):
+        write_atomically(home.published, lambda copy: _copy_warehouse(home, copy))
+        exported = {mart: _export(home, mart) for mart in OUTBOUND}
+        issues = read_mart(home, "fct_issues", ["status", "verdict"])
+    is_open = pl.col("status") == "open"
+    counts = issues.select(
+        issues_open=is_open.sum(),
+        issues_resolved=(pl.col("status") == "resolved").sum(),
+        regressions=(is_open & (pl.col("verdict") == "regression")).sum(),
     ).row(0, named=True)
     progress(f"decided: {counts['issues_open']} open issues, {counts['regressions']} tied to a release")
     return DecisionReport(outbound=exported, **counts)
 
 
-def read_rows(home: Home, query: str, parameters: Sequence[Any] = ()) -> pl.DataFrame:
-    """Rows of a query over the published warehouse.
+def read_mart(
+    home: Home, mart: str, columns: Sequence[str] | None = None, *, where: Wanted | None = None
+) -> pl.DataFrame:
+    """Rows of a mart as last published, in no particular order.
+
+    Args:
+        home: the installation.
+        mart: the model's name.
+        columns: the columns to read; None means all.
+        where: values that columns must have: only such rows are read from the file; any other filter is polars'.
 
     Raises:
         ConfigurationError: nothing has been published yet.
+        DecisionError: the published copy has no such mart or column; it was made by another version.
     """
     if not home.published.exists():
-        raise ConfigurationError(
-            f"no decisions in {home.root} yet; run `feedback-control run --home {home.root}` first"
-        )
-    with duckdb.connect(str(home.published), read_only=True) as connection:
-        rows: pl.DataFrame = connection.sql(query, params=list(parameters)).pl()
+        raise ConfigurationError(f"no decisions in {home.root} yet; run `{_run(home)}` first")
+    try:
+        return _read(home.published, mart, columns, where)
+    except (duckdb.CatalogException, duckdb.BinderException) as error:
+        reason = str(error).splitlines()[0]
+        raise DecisionError(f"{home.published}: {reason}; build it anew with `{_run(home)}`") from None
+
+
+def read_built(home: Home, mart: str, columns: Sequence[str], *, where: Wanted | None = None) -> pl.DataFrame:
+    """Rows of a model in the warehouse itself, which a build plans by; call it with the warehouse's lock held."""
+    return _read(home.warehouse, mart, columns, where)
+
+
+def _read(database: Path, mart: str, columns: Sequence[str] | None, where: Wanted | None) -> pl.DataFrame:
+    chosen = ", ".join(_quoted(column) for column in columns) if columns else "*"
+    conditions, values = [], []
+    for column, value in (where or {}).items():
+        several = isinstance(value, Sequence) and not isinstance(value, str)
+        conditions.append(f"list_contains(?, {_quoted(column)})" if several else f"{_quoted(column)} = ?")
+        values.append(list(value) if isinstance(value, Sequence) and several else value)
+    query = f"select {chosen} from {_quoted(mart)} where {' and '.join(conditions) or 'true'}"
+    with duckdb.connect(str(database), read_only=True) as connection:
+        connection.execute("set timezone = 'UTC'")
+        rows: pl.DataFrame = connection.sql(query, params=values).pl()
     return rows
 
 
+def _run(home: Home) -> str:
+    """The command that builds and publishes; the option stands before the command."""
+    return f"feedback-control --home {home.root} run"
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _copy_warehouse(home: Home, copy: Path) -> None:
+    """Copy the file, and drop the views: those of the lake show only what the last build had to read."""
+    log_left = home.warehouse.with_name(home.warehouse.name + ".wal").exists()
+    with duckdb.connect() as connection:
+        try:
+            # DuckDB's own lock keeps a dbt that was started by hand from writing meanwhile.
+            _attach(connection, home.warehouse, "built", read_only=not log_left)
+        except duckdb.IOException as error:
+            reason = str(error).splitlines()[0]
+            raise DecisionError(f"cannot read {home.warehouse} ({reason}); let the dbt that uses it finish") from None
+        if log_left:
+            connection.execute("checkpoint built")  # the last writer did not close the file
+        shutil.copyfile(home.warehouse, copy)
+        connection.execute("detach built")
+        _attach(connection, copy, "copy", read_only=False)
+        connection.execute("use copy")
+        views = connection.execute(
+            "select schema_name, view_name from duckdb_views() where database_name = 'copy' and not internal"
+        ).fetchall()
+        for schema, view in views:
+            connection.execute(f"drop view if exists {_quoted(schema)}.{_quoted(view)} cascade")
+        connection.execute("drop schema if exists lake cascade")
+        connection.execute("use memory")
+        connection.execute("detach copy")
+
+
+def _attach(connection: duckdb.DuckDBPyConnection, path: Path, name: str, *, read_only: bool) -> None:
+    literal = str(path).replace("'", "''")
+    connection.execute(f"attach '{literal}' as {name} ({'read_only' if read_only else 'read_write'})")
+
+
 def _export(home: Home, mart: str) -> int:
-    home.outbound.mkdir(parents=True, exist_ok=True)
-    path = home.outbound / f"{mart}.jsonl"
-    rows = read_rows(home, f"select * from {mart} order by all")
-    fresh = path.with_suffix(".fresh")
-    with fresh.open("w", encoding="utf-8") as lines:
-        for row in rows.iter_rows(named=True):
-            lines.write(json.dumps(row, default=_readable, sort_keys=True, ensure_ascii=False) + "\n")
-    fresh.replace(path)
+    rows = read_mart(home, mart)
+    ordered = rows.sort(rows.columns, nulls_last=True)
+    lines = [
+        json.dumps(row, default=_readable, sort_keys=True, ensure_ascii=False) + "\n"
+        for row in ordered.iter_rows(named=True)
+    ]
+    write_text(home.outbound / f"{mart}.jsonl", "".join(lines))
     return rows.height
 
 

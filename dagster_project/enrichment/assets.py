@@ -14,6 +14,7 @@ from dagster import (
 
 from dagster_project import display, lake
 from dagster_project.enrichment.labeling import label_new
+from dagster_project.lake_tables import LAKE_TABLES
 from dagster_project.resources import EACH_TURN, OWNERS, HomeResource
 from models_ml.training.registry import promote
 
@@ -69,6 +70,7 @@ def classifier(context: AssetExecutionContext, home: HomeResource) -> Iterator[M
 
 @asset(
     key=["lake", "labels"],
+    description=LAKE_TABLES["labels"].description,
     deps=[AssetKey(["lake", "feedback"]), classifier],
     group_name="enrichment",
     kinds={"huggingface", "parquet"},
@@ -76,7 +78,7 @@ def classifier(context: AssetExecutionContext, home: HomeResource) -> Iterator[M
     freshness_policy=EACH_TURN,
 )
 def labels(context: AssetExecutionContext, home: HomeResource) -> MaterializeResult[None]:
-    """Issue type, sentiment, language, entities and masked text. One row per feedback, text and model version."""
+    """Label the feedback that has no label yet; equal texts are read once."""
     here = home.home()
     report = label_new(here, progress=context.log.info)
     rows = lake.scan(here, "labels")

@@ -20,6 +20,7 @@ import polars as pl
 
 from dagster_project import lake
 from dagster_project.home import Home
+from dagster_project.lake_tables import INSTANT, LABELS_OF_TEXT, LAKE_TABLES
 from models_ml.label import Labeller, TextLabel
 from models_ml.model.sentiment import combine
 from models_ml.text.channels import prepare
@@ -29,48 +30,6 @@ from models_ml.training.registry import promote
 
 Progress = Callable[[str], None]
 Earlier = deque[tuple[datetime, str, str, bytes]]
-
-_OF_TEXT: dict[str, pl.DataType] = {
-    "text_hash": pl.String(),
-    "label_version": pl.String(),
-    "model_version": pl.String(),
-    "runtime": pl.String(),
-    "issue_type": pl.String(),
-    "secondary_type": pl.String(),
-    "confidence": pl.Float64(),
-    "abstained": pl.Boolean(),
-    "abstain_reason": pl.String(),
-    "decided_by": pl.String(),
-    "rule_id": pl.String(),
-    "rule_type": pl.String(),
-    "best_type": pl.String(),
-    "model_confidence": pl.Float64(),
-    "runner_up_type": pl.String(),
-    "runner_up_confidence": pl.Float64(),
-    "language": pl.String(),
-    "language_confidence": pl.Float64(),
-    "words_sentiment": pl.Float64(),
-    "is_spam": pl.Boolean(),
-    "spam_reason": pl.String(),
-    "entities": pl.String(),
-    "key_phrases": pl.String(),
-    "explanation": pl.String(),
-    "signature": pl.Binary(),
-    "masked_text": pl.String(),
-}
-"""The columns that follow from the text alone: two customers who wrote the same words share them."""
-
-LABELS_SCHEMA: dict[str, pl.DataType] = {
-    "feedback_id": pl.String(),
-    "content_hash": pl.String(),
-    **_OF_TEXT,
-    "sentiment": pl.String(),
-    "sentiment_score": pl.Float64(),
-    "duplicate_of": pl.String(),
-    "known_at": lake.INSTANT,
-    "labeled_at": lake.INSTANT,
-}
-"""The lake table ``labels``: one row per version of a piece of feedback and label version."""
 
 _VERSION_OF_FEEDBACK = ["feedback_id", "known_at", "content_hash"]
 _CHUNK = 2_000
@@ -103,7 +62,7 @@ def label_new(home: Home, *, progress: Progress = lambda _: None) -> LabelReport
         GoldenSetError: the golden set is missing or wrong.
         NoChampionError: no model is fit to serve.
     """
-    lake.ensure_table(home, "labels", LABELS_SCHEMA)
+    lake.ensure_table(home, "labels")
     model, _ = promote(home.models, golden=home.golden, progress=progress)
     labeller = Labeller(model)
     waiting = _unlabelled(home, labeller.version)
@@ -117,7 +76,7 @@ def label_new(home: Home, *, progress: Progress = lambda _: None) -> LabelReport
         known = _already_read(home, labeller.version, chunk["text_hash"])
         labels = _label(chunk, labeller, known)
         copies = pl.Series("duplicate_of", _copies(labels, clusters, earlier), dtype=pl.String)
-        labels = labels.with_columns(copies).select(list(LABELS_SCHEMA))
+        labels = labels.with_columns(copies).select(list(LAKE_TABLES["labels"].columns))
         lake.append(home, "labels", labels)
         by_type.update(labels["issue_type"].to_list())
         from_cache += chunk.join(known, on="text_hash", how="semi").height
@@ -203,7 +162,7 @@ def _already_read(home: Home, version: str, hashes: pl.Series) -> pl.DataFrame:
     return (
         lake.scan(home, "labels")
         .filter(pl.col("label_version") == version, pl.col("text_hash").is_in(hashes.unique().to_list()))
-        .select(list(_OF_TEXT))
+        .select(list(LABELS_OF_TEXT))
         .unique("text_hash")
         .collect()
     )
@@ -218,7 +177,7 @@ def _label(chunk: pl.DataFrame, labeller: Labeller, known: pl.DataFrame) -> pl.D
     return labelled.with_columns(
         pl.Series("sentiment", [one.feeling for one in feelings], dtype=pl.String),
         pl.Series("sentiment_score", [one.score for one in feelings], dtype=pl.Float64),
-        pl.lit(datetime.now(UTC)).cast(lake.INSTANT).alias("labeled_at"),
+        pl.lit(datetime.now(UTC)).cast(INSTANT).alias("labeled_at"),
     )
 
 
@@ -234,7 +193,7 @@ def _read(hashes: list[str], texts: list[str], labeller: Labeller) -> pl.DataFra
         }
         for digest, label in zip(hashes, labeller.label(texts), strict=True)
     ]
-    return pl.DataFrame(rows, schema=_OF_TEXT)
+    return pl.DataFrame(rows, schema=LABELS_OF_TEXT)
 
 
 def _columns(label: TextLabel) -> dict[str, Any]:

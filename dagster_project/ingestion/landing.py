@@ -21,8 +21,8 @@ import polars as pl
 
 from dagster_project import lake
 from dagster_project.errors import SourceError
+from dagster_project.files import write_atomically, write_text
 from dagster_project.home import Home
-from dagster_project.ingestion.contracts import FURTHER_TABLES, TABLES, schema_of
 from dagster_project.ingestion.readers import API_READERS, FILE_READERS
 from dagster_project.ingestion.reading import Reading, SourceLine
 from dagster_project.ingestion.records import Reject
@@ -85,12 +85,6 @@ class _Task:
     mark: Path = Path()
 
 
-def ensure_lake(home: Home) -> None:
-    """Make every lake table that ingestion and automation fill, empty and typed, if it is not there."""
-    for table in (*TABLES, *FURTHER_TABLES):
-        lake.ensure_table(home, table, schema_of(table))
-
-
 def land(
     home: Home,
     sources: Sequence[SourceConfig],
@@ -108,7 +102,7 @@ def land(
         window: the time to ask APIs for; without it, the day before ``now``.
         progress: told of every file.
     """
-    ensure_lake(home)
+    lake.ensure_tables(home)
     report = LandingReport()
     span = window or (now.replace(hour=0, minute=0, second=0, microsecond=0), now)
     tasks = list(_tasks(home, sources, report))
@@ -262,9 +256,6 @@ def _marked(mark: Path) -> dict[str, object]:
 
 def _note_landed(mark: Path, content: dict[str, object], said: pl.Series) -> None:
     """Note that a file was read, with its content hashes; the mark is last, so a crash in between repeats it."""
-    mark.parent.mkdir(parents=True, exist_ok=True)
-    fresh = mark.with_suffix(".fresh")
-    pl.DataFrame({"content_hash": said.sort()}, schema={"content_hash": pl.String}).write_parquet(fresh)
-    fresh.replace(mark.with_suffix(".parquet"))
-    fresh.write_text(json.dumps(content, indent=1), encoding="utf-8")
-    fresh.replace(mark)
+    hashes = pl.DataFrame({"content_hash": said.sort()}, schema={"content_hash": pl.String})
+    write_atomically(mark.with_suffix(".parquet"), hashes.write_parquet)
+    write_text(mark, json.dumps(content, indent=1))

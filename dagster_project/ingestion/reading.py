@@ -17,13 +17,14 @@ import polars as pl
 
 from dagster_project import lake
 from dagster_project.home import Home
-from dagster_project.ingestion.contracts import TABLES, schema_of
+from dagster_project.ingestion.contracts import TABLES
 from dagster_project.ingestion.mapping import Named, missing_columns, names_of
 from dagster_project.ingestion.readers import DEFAULTS
 from dagster_project.ingestion.records import RAW_LIMIT, Record, Reject, Tally
 from dagster_project.ingestion.sources import SourceConfig
 from dagster_project.ingestion.validation import shape
 from dagster_project.ingestion.versions import Moment, place
+from dagster_project.lake_tables import schema_of
 
 BATCH = 50_000
 """Records shaped at once: as Python objects they take much more memory than as rows."""

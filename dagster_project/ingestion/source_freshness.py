@@ -15,6 +15,7 @@ from pathlib import Path
 import polars as pl
 
 from dagster_project import lake
+from dagster_project.files import write_text
 from dagster_project.home import Home
 from dagster_project.ingestion.reading import SourceLine
 from dagster_project.ingestion.sources import SourceConfig
@@ -69,12 +70,8 @@ def remember_sources(home: Home, sources: Iterable[SourceConfig], now: datetime)
     known = _first_seen(home)
     new = {source.name: now for source in sources if source.name not in known}
     if new:
-        path = _memory(home)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_suffix(".fresh")
         said = {name: instant.isoformat() for name, instant in sorted({**known, **new}.items())}
-        fresh.write_text(json.dumps(said, indent=1), encoding="utf-8")
-        fresh.replace(path)
+        write_text(_memory(home), json.dumps(said, indent=1))
 
 
 def first_day(home: Home) -> date:

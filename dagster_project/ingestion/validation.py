@@ -19,11 +19,11 @@ from zoneinfo import ZoneInfo
 import dataframely as dy
 import polars as pl
 
-from dagster_project import lake
 from dagster_project.ingestion.contracts import TABLES, allowed, own_columns
 from dagster_project.ingestion.mapping import Named, is_missing
 from dagster_project.ingestion.records import Record, Reject
 from dagster_project.ingestion.sources import SourceConfig
+from dagster_project.lake_tables import INSTANT
 
 _TRUE = {"true", "t", "yes", "y", "1", "on", "enabled"}
 _FALSE = {"false", "f", "no", "n", "0", "off", "disabled"}
@@ -47,7 +47,7 @@ def shape(records: Sequence[Record], names: Sequence[Named], source: SourceConfi
     columns = own_columns(table)
     typed: dict[str, pl.Series] = {}
     problems: list[str | None] = [None] * len(records)
-    for name, kind in {**columns, "known_at": lake.INSTANT}.items():
+    for name, kind in {**columns, "known_at": INSTANT}.items():
         values, faults = _convert([row.get(name) for row in named], kind, source, name)
         typed[name] = pl.Series(name, values, dtype=kind, strict=False)
         for index, fault in faults.items():
@@ -56,7 +56,7 @@ def shape(records: Sequence[Record], names: Sequence[Named], source: SourceConfi
         typed["schema_version"] = typed["schema_version"].fill_null(1)
     known = set(typed) | {"attributes"}
     # Orders the versions of a row; it stays an attribute, and one that cannot be read orders nothing.
-    updates, _ = _convert([row.get("updated_at") for row in named], lake.INSTANT, source, "updated_at")
+    updates, _ = _convert([row.get("updated_at") for row in named], INSTANT, source, "updated_at")
     attributes = [
         _attributes({**one.kept, **{key: value for key, value in one.row.items() if key not in known}}, one.row)
         for one in names
@@ -69,7 +69,7 @@ def shape(records: Sequence[Record], names: Sequence[Named], source: SourceConfi
     rows = frame.with_columns(
         pl.lit(loaded_from).alias("loaded_from"),
         pl.Series("content_hash", hashes, dtype=pl.String),
-        pl.Series("updated", updates, dtype=lake.INSTANT),
+        pl.Series("updated", updates, dtype=INSTANT),
         pl.Series("line", [record.line for record in records], dtype=pl.Int64),
         pl.int_range(pl.len()).alias("position"),
     ).filter(good)
@@ -109,7 +109,7 @@ def _one(value: Any, kind: pl.DataType, source: SourceConfig, name: str) -> Any:
         return _as_text(value)
     if is_missing(value):
         return None
-    if kind == lake.INSTANT:
+    if kind == INSTANT:
         instant = instant_of(value, source)
         return instant + source.known_at.after if name == "known_at" and source.known_at else instant
     if kind == pl.Boolean:
@@ -196,7 +196,7 @@ def _broken_rules(frame: pl.DataFrame, table: str) -> dict[int, str]:
 @cache
 def _positioned(table: str) -> type[dy.Schema]:
     """The table's contract with a row number, so that a broken row can be found again."""
-    contract = TABLES[table].schema
+    contract = TABLES[table].contract
     return type(f"Positioned{contract.__name__}", (contract,), {"position": dy.UInt32(nullable=False)})
 
 
@@ -217,7 +217,7 @@ def _contents(frame: pl.DataFrame) -> Iterable[str]:
 
 
 def _wanted(kind: pl.DataType, source: SourceConfig) -> str:
-    if kind == lake.INSTANT:
+    if kind == INSTANT:
         expected = f"a date in the format {source.date_format}" if source.date_format else "an ISO 8601 date"
         return f"{expected}; set `date_format` if the source writes dates otherwise"
     return {pl.Boolean: "true or false", pl.Int64: "a whole number"}.get(type(kind), "a number")

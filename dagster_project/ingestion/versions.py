@@ -21,6 +21,7 @@ from dagster_project.home import Home
 from dagster_project.ingestion.contracts import TABLES
 from dagster_project.ingestion.sources import SourceConfig
 from dagster_project.ingestion.validation import instant_of
+from dagster_project.lake_tables import INSTANT
 
 _STEP = timedelta(microseconds=1)
 _CORRECTIONS = timedelta(microseconds=100)
@@ -111,10 +112,10 @@ def place(home: Home, source: SourceConfig, rows: pl.DataFrame, moment: Moment) 
     in_force = (pl.col("current") == pl.col("content_hash")) & (
         pl.col("known_at").is_null() | (pl.col("known_at") >= pl.col("current_at"))
     )
-    fresh = light.filter(is_fresh).select("position", pl.col("known_at").fill_null(moment.known).cast(lake.INSTANT))
+    fresh = light.filter(is_fresh).select("position", pl.col("known_at").fill_null(moment.known).cast(INSTANT))
     contested = light.filter(~is_fresh & ~(pl.col("single") & in_force.fill_null(False)))
     settled = _settle(home, source, contested.drop("single", "current_at", "current"), held, moment)
-    others = pl.DataFrame(list(settled.places.items()), {"position": pl.Int64, "known_at": lake.INSTANT}, orient="row")
+    others = pl.DataFrame(list(settled.places.items()), {"position": pl.Int64, "known_at": INSTANT}, orient="row")
     return Placed(pl.concat([fresh, others]), fresh.height + settled.new_keys, settled.contradictions)
 
 

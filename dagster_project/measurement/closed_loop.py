@@ -12,39 +12,25 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from dagster_project.decisioning.explain import queue
-from dagster_project.decisioning.published import read_rows
+from dagster_project.decisioning.published import read_mart
+from dagster_project.files import write_text
 from dagster_project.home import Home
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _SHOWN = 8
 """Issues with a figure of their own: the queue first, then the latest resolved ones."""
 
-_ACTIVITY = """
-    with standing as (
-        select tick, valid_to, feedback_count, explained, lead(tick) over (order by tick) as next_tick
-        from fct_issue_activity
-        where product = ? and issue_type = ? and scope_kind = 'all' and tick between ? and ?
-    )
-    select tick, feedback_count, explained from standing
-    union all
-    select least(valid_to, ?), 0, null from standing where valid_to is distinct from next_tick
-    order by tick
-"""
-_CHANGES = """
-    select changed_at from fct_release_correlation
-    where issue_id = ? and candidate_rank = 1 and verdict = 'regression'
-"""
-_LIFECYCLE = "select * from fct_issue_lifecycle order by detected_at desc, issue_id"
-
 
 def write_report(home: Home) -> Path:
     """Write ``reports/closed_loop.html`` from the published marts; returns its path."""
     issues = queue(home, include_resolved=True)
-    lifecycle = read_rows(home, _LIFECYCLE)
-    as_of = read_rows(home, "select max(tick) as last from fct_issue_activity").item()
+    rows = read_mart(home, "fct_issue_lifecycle")
+    lifecycle = rows.sort("detected_at", "issue_id", descending=[True, False], nulls_last=True)
+    as_of = read_mart(home, "fct_issue_activity", ["tick"]).max().item()
     cards = [{"issue": issue, "figure": _figure(home, issue, as_of)} for issue in issues[:_SHOWN]]
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES), autoescape=select_autoescape(["html", "j2"]), undefined=StrictUndefined
@@ -59,11 +45,8 @@ def write_report(home: Home) -> Path:
         median_detect=lifecycle["minutes_to_detect"].median(),
         as_of=as_of,
     )
-    home.reports.mkdir(parents=True, exist_ok=True)
     path = home.reports / "closed_loop.html"
-    fresh = path.with_suffix(".fresh")
-    fresh.write_text(page, encoding="utf-8")
-    fresh.replace(path)
+    write_text(path, page)
     return path
 
 
@@ -77,7 +60,8 @@ def _figure(home: Home, issue: dict[str, Any], as_of: datetime) -> str:
 
     start = issue["started_at"] - timedelta(days=21)
     end = min(as_of, (issue["resolved_at"] or as_of) + timedelta(days=7))
-    rows = read_rows(home, _ACTIVITY, [issue["product"], issue["issue_type"], start, end, as_of])
+    rows = _activity(home, issue, start, end, as_of)
+    suspect = {"issue_id": issue["issue_id"], "candidate_rank": 1, "verdict": "regression"}
     with mpl.rc_context({"svg.hashsalt": "feedback-control", "svg.fonttype": "none", "font.size": 9}):
         figure, axes = plt.subplots(figsize=(7.2, 2.4), layout="constrained")
         ticks, counts = rows["tick"].to_list(), rows["feedback_count"].to_list()
@@ -85,7 +69,7 @@ def _figure(home: Home, issue: dict[str, Any], as_of: datetime) -> str:
         axes.step(ticks, rows["explained"].to_list(), where="post", color="#33506b", linewidth=1.4, label="explained")
         axes.axvline(issue["started_at"], color="#d08a00", linestyle=":", label="onset")
         axes.axvline(issue["detected_at"], color="#b3261e", label="noticed")
-        for changed_at in read_rows(home, _CHANGES, [issue["issue_id"]])["changed_at"].to_list():
+        for changed_at in read_mart(home, "fct_release_correlation", ["changed_at"], where=suspect)["changed_at"]:
             axes.axvline(changed_at, color="#5b3a8c", linestyle="--", label="suspect change")
         if issue["resolved_at"]:
             axes.axvline(issue["resolved_at"], color="#2e7d32", label="over")
@@ -98,6 +82,20 @@ def _figure(home: Home, issue: dict[str, Any], as_of: datetime) -> str:
         figure.savefig(drawn, format="svg", metadata={"Date": None})
         plt.close(figure)
     return drawn.getvalue().split("?>", 1)[-1].split('.dtd">', 1)[-1]
+
+
+def _activity(home: Home, issue: dict[str, Any], start: datetime, end: datetime, as_of: datetime) -> pl.DataFrame:
+    """The steps of the issue's product-wide series; where a tick ends before the next begins, nothing was said."""
+    series = {"product": issue["product"], "issue_type": issue["issue_type"], "scope_kind": "all"}
+    columns = ["tick", "valid_to", "feedback_count", "explained"]
+    steps = read_mart(home, "fct_issue_activity", columns, where=series)
+    steps = steps.filter(pl.col("tick").is_between(start, end)).sort("tick")
+    gaps = steps.filter(pl.col("valid_to").ne_missing(pl.col("tick").shift(-1))).select(
+        tick=pl.min_horizontal("valid_to", pl.lit(as_of)),
+        feedback_count=pl.lit(0, steps.schema["feedback_count"]),
+        explained=pl.lit(None, steps.schema["explained"]),
+    )
+    return pl.concat([steps.drop("valid_to"), gaps], how="vertical").sort("tick", maintain_order=True)
 
 
 def _duration(minutes: float | None) -> str:

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models_ml.drift.corpus import words_of
+from models_ml.files import write_text
 from models_ml.golden.golden_set import SPLITS, GoldenSetError, Split, load_golden
 from models_ml.model.encoder import embed
 from models_ml.text.preprocess import clean
@@ -233,9 +234,8 @@ def _errors(row: Mapping[str, str], seen: Mapping[str, str]) -> list[str]:
 
 
 def _write_rows(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
-    fresh = path.with_suffix(".fresh")
-    with fresh.open("w", encoding="utf-8", newline="") as target:
-        writer = csv.DictWriter(target, COLUMNS, restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    fresh.replace(path)
+    content = io.StringIO(newline="")
+    writer = csv.DictWriter(content, COLUMNS, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, content.getvalue())

@@ -157,8 +157,8 @@ _BARE_CODE = re.compile(r"\s*[\[(]?([A-Z]{2,}(?:_[A-Z]{2,}){1,5})[\])]?\s*")
 def prepare(title: str | None, text: str | None, channel: str) -> str:
     """The words that count of one piece of feedback: one clean line of at most ``MAX_CHARACTERS``.
 
-    ``channel`` is one of ``data.CHANNELS``; any other is only cleaned. Empty if title and text are, or if an answer on
-    a form (nps, return) says nothing. Any text whatever is valid.
+    ``channel`` is one of ``taxonomy.CHANNELS``; others are only cleaned. Empty if title and text are, or if an answer
+    on a form (nps, return) says nothing. Any text whatever is valid.
     """
     # Cleaned first, line by line: French puts a no-break space before a colon, exports of chats an invisible mark.
     lines = unicodedata.normalize("NFKC", (text or "")[:_KEPT]).replace("\r\n", "\n").replace("\r", "\n")

@@ -7,18 +7,14 @@ The encoder is exported for serving in the same step; calibration is fitted outs
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import importlib.metadata
 import json
-import os
 import platform
-import shutil
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models_ml.errors import ModelError
-from models_ml.files import write_json
+from models_ml.files import locked, write_folder, write_json
 from models_ml.golden.golden_set import GOLDEN, SPLITS, GoldenSet, GoldenText, load_golden
 from models_ml.model.calibration import answers, fit_temperature, fit_thresholds, readable_languages, softmax
 from models_ml.model.char_ngrams import Target, fit_letters
@@ -94,8 +90,7 @@ def load_or_train(
     version = content_hash(data, config)
     folder = models / version
     if not (folder / "metrics.json").exists():
-        models.mkdir(parents=True, exist_ok=True)
-        with _lock(models / f".{version}.lock"):
+        with locked(models / f".{version}.lock", progress):
             if not (folder / "metrics.json").exists():
                 _train(folder, data, config, progress)
     return Classifier.load(folder)
@@ -128,7 +123,7 @@ def _train(folder: Path, data: GoldenSet, config: TrainingConfig, progress: Prog
     probabilities = softmax(taught.logits(_cleaned(evaluation), vectors["evaluation"])[own], temperature)
     truth = [text.issue_type for text, judged in zip(evaluation, own, strict=True) if judged]
     metrics = evaluate(probabilities, truth, answers(probabilities, thresholds))
-    with _atomic_folder(folder) as scratch:
+    with write_folder(folder) as scratch:
         encoder.save(str(scratch / "encoder"), create_model_card=False)
         cosine = _export(encoder, scratch, evaluation, vectors["evaluation"])
         details = {**_details(data, config, time.monotonic() - started), "least_cosine_of_export": cosine}
@@ -258,24 +253,3 @@ def _details(data: GoldenSet, config: TrainingConfig, seconds: float) -> dict[st
         "machine": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         "seconds": round(seconds, 1),
     }
-
-
-@contextmanager
-def _atomic_folder(folder: Path) -> Iterator[Path]:
-    """A folder to fill, which takes its name only once everything is in it."""
-    scratch = folder.with_name(f".{folder.name}-{os.getpid()}")
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir()
-    try:
-        yield scratch
-        shutil.rmtree(folder, ignore_errors=True)
-        scratch.rename(folder)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-
-
-@contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    with path.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield

@@ -22,6 +22,7 @@ from dagster_project.automation.ticket import ExternalTicket, Ticket, carries
 from dagster_project.automation.tickets.brief import render
 from dagster_project.automation.tickets.issues import Evidence, Issue, Quote, SeverityTerm
 from dagster_project.automation.tickets.push import PushReport, push
+from dagster_project.files import write_atomically
 from dagster_project.home import Home
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
@@ -137,19 +138,19 @@ def resolved(issue: Issue) -> Issue:
 def publish(home: Home, issues: Iterable[Issue]) -> None:
     """Make these issues the published queue, as the decisioning stage would: typed columns, lists as JSON text."""
     rows = [_row(issue) for issue in issues]
-    home.published.parent.mkdir(parents=True, exist_ok=True)
-    fresh = home.published.with_suffix(".fresh")
-    fresh.unlink(missing_ok=True)
     types = {"started_at": "timestamp", "detected_at": "timestamp", "resolved_at": "timestamp", "signals": "bigint"}
     types |= dict.fromkeys(("severity_score", "release_confidence", "revenue_at_risk"), "double")
     types |= dict.fromkeys(("feedback_count", "customers_affected"), "bigint")
     columns = ", ".join(f"{name} {types.get(name, 'varchar')}" for name in Issue.__dataclass_fields__)
-    with duckdb.connect(str(fresh)) as connection:
-        connection.execute(f"create table out_tickets ({columns}, as_of timestamptz)")
-        for row in rows:
-            marks = ", ".join("?" for _ in row)
-            connection.execute(f"insert into out_tickets values ({marks}, now())", list(row.values()))
-    fresh.replace(home.published)
+
+    def write(path: Path) -> None:
+        with duckdb.connect(str(path)) as connection:
+            connection.execute(f"create table out_tickets ({columns}, as_of timestamptz)")
+            for row in rows:
+                marks = ", ".join("?" for _ in row)
+                connection.execute(f"insert into out_tickets values ({marks}, now())", list(row.values()))
+
+    write_atomically(home.published, write)
 
 
 def _row(issue: Issue) -> dict[str, Any]:

@@ -35,19 +35,19 @@ def two(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
 def test_a_destination_that_fails_is_red_and_the_other_is_made(two: ModuleType, home: Home) -> None:
     publish(home, [CHECKOUT])
     assert two.DESTINATIONS == {"github": "github", "local": "local"}
-    instance = DagsterInstance.ephemeral()
-    result = materialize(
-        [two.tickets],
-        resources={"home": HomeResource(root=str(home.root))},
-        instance=instance,
-        raise_on_error=False,
-    )
+    with DagsterInstance.ephemeral() as instance:
+        result = materialize(
+            [two.tickets],
+            resources={"home": HomeResource(root=str(home.root))},
+            instance=instance,
+            raise_on_error=False,
+        )
+        assert instance.fetch_observations(AssetKey(["trackers", "local"]), 1).records
     assert not result.success
     made = {event.asset_key.to_user_string() for event in result.get_asset_materialization_events() if event.asset_key}
     assert made == {"tickets/local", "lake/sync_runs", "lake/sync_attempts", "lake/sync_snapshot", "lake/ticket_events"}
     (failure,) = [event for event in result.all_events if event.is_step_failure]
     assert "UNSET_TOKEN is not set" in str(failure.step_failure_data.error)
-    assert instance.fetch_observations(AssetKey(["trackers", "local"]), 1).records
     assert len(result.get_asset_check_evaluations()) == 2 * 6  # tried again once
 
 

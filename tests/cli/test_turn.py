@@ -22,12 +22,12 @@ from dagster_project.cli.main import main
 from dagster_project.decisioning import explain
 from dagster_project.decisioning.history import history
 from dagster_project.decisioning.published import DecisionReport
-from dagster_project.enrichment.labeling import LABELS_SCHEMA, LabelReport
+from dagster_project.enrichment.labeling import LabelReport
 from dagster_project.home import Home
-from dagster_project.ingestion.contracts import schema_of
-from dagster_project.ingestion.landing import LandingReport, ensure_lake, land
+from dagster_project.ingestion.landing import LandingReport, land
 from dagster_project.ingestion.reading import SourceLine
 from dagster_project.ingestion.sources import load_sources
+from dagster_project.lake_tables import schema_of
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 
@@ -35,8 +35,7 @@ NOW = datetime(2026, 5, 1, tzinfo=UTC)
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     home = Home(tmp_path / "home")
-    ensure_lake(home)
-    lake.ensure_table(home, "labels", LABELS_SCHEMA)
+    lake.ensure_tables(home)
     (home.root / "sources.yml").write_text("sources:\n- {name: reviews, table: feedback, path: reviews.csv}\n")
     return home
 
@@ -82,10 +81,8 @@ def test_a_turn_fails_for_a_source_that_is_not_read_and_a_ticket_that_does_not_l
 
 def say(home: Home, days: int, issue_type: str = "app_crash") -> None:
     """A piece of feedback a day, each labelled."""
-    for table, schema, column in (
-        ("feedback", schema_of("feedback"), "occurred_at"),
-        ("labels", LABELS_SCHEMA, "labeled_at"),
-    ):
+    for table, column in (("feedback", "occurred_at"), ("labels", "labeled_at")):
+        schema = schema_of(table)
         rows = [
             {"feedback_id": f"f{day}", "product": "app", "issue_type": issue_type, "known_at": NOW, "abstained": False}
             | {column: NOW + timedelta(days=day)}

@@ -9,9 +9,7 @@ import pytest
 from dagster_project import lake
 from dagster_project.decisioning.dbt_build import run_dbt
 from dagster_project.decisioning.playbook import land_playbook, load_playbook
-from dagster_project.enrichment.labeling import LABELS_SCHEMA
 from dagster_project.home import Home
-from dagster_project.ingestion.landing import ensure_lake
 
 # dbt leaves its log file open until the next run in the same process opens another.
 pytestmark = pytest.mark.filterwarnings(
@@ -21,8 +19,7 @@ pytestmark = pytest.mark.filterwarnings(
 
 def test_every_formula_and_rule_of_the_models_gives_what_was_computed_by_hand(tmp_path: Path) -> None:
     home = Home(tmp_path)
-    ensure_lake(home)
-    lake.ensure_table(home, "labels", LABELS_SCHEMA)
+    lake.ensure_tables(home)
     land_playbook(home, load_playbook())
     # An empty lake builds and passes every data test; and a fixture takes its types from the model that it stands for.
     run_dbt(home, ["build", "--exclude-resource-type", "unit_test"])

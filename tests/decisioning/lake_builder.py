@@ -9,10 +9,8 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from dagster_project import lake
-from dagster_project.enrichment.labeling import LABELS_SCHEMA
 from dagster_project.home import Home
-from dagster_project.ingestion.contracts import schema_of
-from dagster_project.ingestion.landing import ensure_lake
+from dagster_project.lake_tables import schema_of
 
 
 @dataclass
@@ -59,11 +57,9 @@ class LakeBuilder:
 
     def write(self) -> None:
         """Write everything collected."""
-        ensure_lake(self.home)
-        lake.ensure_table(self.home, "labels", LABELS_SCHEMA)
+        lake.ensure_tables(self.home)
         for table, rows in self.rows.items():
-            schema = LABELS_SCHEMA if table == "labels" else schema_of(table)
-            lake.append(self.home, table, pl.DataFrame(rows, schema=schema, infer_schema_length=None))
+            lake.append(self.home, table, pl.DataFrame(rows, schema=schema_of(table), infer_schema_length=None))
 
 
 def hours(start: datetime, end: datetime, every: float) -> Iterator[datetime]:

@@ -12,7 +12,6 @@ import pytest
 
 from dagster_project.decisioning.decide import decide
 from dagster_project.decisioning.explain import explain, queue
-from dagster_project.decisioning.published import read_rows
 from dagster_project.errors import ConfigurationError, DecisionError
 from dagster_project.home import Home
 from tests.decisioning.lake_builder import LakeBuilder, hours
@@ -177,11 +176,6 @@ def test_an_empty_lake_decides_nothing_and_does_not_fail(tmp_path: Path) -> None
     LakeBuilder(home).write()
     report = decide(home, as_of=AS_OF)
     assert (report.issues_open, report.outbound) == (0, {"out_tickets": 0})
-
-
-def test_reading_before_the_first_turn_says_what_to_run(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="feedback-control run"):
-        read_rows(Home(tmp_path), "select 1")
 
 
 def test_a_failing_build_names_the_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,9 +9,9 @@ import pytest
 
 from dagster_project import lake
 from dagster_project.enrichment import labeling
-from dagster_project.enrichment.labeling import LABELS_SCHEMA, label_new
+from dagster_project.enrichment.labeling import label_new
 from dagster_project.home import Home
-from dagster_project.ingestion.contracts import schema_of
+from dagster_project.lake_tables import schema_of
 from models_ml.model.classifier import Classifier
 from models_ml.taxonomy import ISSUE_TYPES
 
@@ -23,7 +23,7 @@ def home(tmp_path: Path, classifier: Classifier, models_dir: Path) -> Home:
     """An empty lake beside the one trained model."""
     here = Home(tmp_path)
     here.models.symlink_to(models_dir)
-    lake.ensure_table(here, "feedback", schema_of("feedback"))
+    lake.ensure_table(here, "feedback")
     return here
 
 
@@ -61,7 +61,7 @@ def test_every_column_of_a_label_is_filled(home: Home, classifier: Classifier) -
     say(home, "a", "every time I open it, write me at jo@example.com", title="Crashes")
     report = label_new(home)
     rows = labels(home)
-    assert dict(rows.schema) == LABELS_SCHEMA
+    assert dict(rows.schema) == schema_of("labels")
     row = rows.row(0, named=True)
     assert {name for name, value in row.items() if value is None} == {"duplicate_of"}
     assert (row["issue_type"], row["best_type"], row["abstained"]) == ("app_crash", "app_crash", False)
@@ -149,7 +149,7 @@ def test_labels_do_not_depend_on_what_they_are_made_with(home: Home, tmp_path: P
     other = Home(tmp_path / "other")
     other.root.mkdir()
     other.models.symlink_to(models_dir)
-    lake.ensure_table(other, "feedback", schema_of("feedback"))
+    lake.ensure_table(other, "feedback")
     for number, text in enumerate(texts):
         say(home, f"f{number}", text, at=START + timedelta(hours=number))
         label_new(home)
@@ -175,7 +175,7 @@ def test_copies_are_found_across_runs_as_within_one(home: Home, tmp_path: Path, 
     other = Home(tmp_path / "other")
     other.root.mkdir()
     other.models.symlink_to(models_dir)
-    lake.ensure_table(other, "feedback", schema_of("feedback"))
+    lake.ensure_table(other, "feedback")
     for number, text in enumerate(texts):
         for here in (home, other):
             say(here, f"f{number}", text, at=START + timedelta(days=number))

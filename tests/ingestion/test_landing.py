@@ -17,12 +17,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dagster_project import lake
 from dagster_project.errors import ConfigurationError
 from dagster_project.home import Home
-from dagster_project.ingestion.contracts import FURTHER_TABLES, TABLES, own_columns, required_columns
-from dagster_project.ingestion.landing import ensure_lake, land
+from dagster_project.ingestion.contracts import TABLES, own_columns, required_columns
+from dagster_project.ingestion.landing import land
 from dagster_project.ingestion.sources import SourceConfig, fingerprint, load_sources
+from dagster_project.lake_tables import INSTANT
 from tests.ingestion.exports import HEADER, NOW, balanced, held, row, run, source
 
 
@@ -170,7 +170,7 @@ def test_every_table_lands_from_every_format(home: Home, tmp_path: Path) -> None
     for table in TABLES:
         values: dict[str, Any] = {name: "x" for name in required_columns(table)}
         for name, kind in own_columns(table).items():
-            if kind == lake.INSTANT and name in values:
+            if kind == INSTANT and name in values:
                 values[name] = "2026-04-01T00:00:00+02:00"
             elif name in values and kind.is_numeric():
                 values[name] = 1
@@ -253,11 +253,6 @@ def test_the_fingerprint_changes_with_the_files(tmp_path: Path) -> None:
     between = fingerprint(sources)
     assert before != between
     assert fingerprint(sources) == between
-
-
-def test_an_empty_lake_has_every_table(home: Home) -> None:
-    ensure_lake(home)
-    assert {path.name for path in home.lake.iterdir()} == {*TABLES, *FURTHER_TABLES}
 
 
 @pytest.mark.parametrize("last_column", [True, False])

@@ -22,7 +22,7 @@ from dagster_project.cli.main import main
 from dagster_project.definitions import defs
 from dagster_project.enrichment.labeling import label_new
 from dagster_project.home import Home
-from dagster_project.ingestion.contracts import schema_of
+from dagster_project.lake_tables import schema_of
 from dagster_project.measurement.drift import DriftReport, label_queue, report, write_report
 from dagster_project.measurement.schedules import every_monday
 from dagster_project.resources import HomeResource
@@ -85,7 +85,7 @@ def fresh(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Fresh:
     def make() -> Home:
         home = Home(tmp_path_factory.mktemp("home"))
         home.models.symlink_to(models_dir)
-        lake.ensure_table(home, "feedback", schema_of("feedback"))
+        lake.ensure_table(home, "feedback")
         return home
 
     return make

@@ -13,7 +13,7 @@ import polars.selectors as cs
 from dagster_project import lake
 from dagster_project.decisioning.playbook import land_playbook, load_playbook
 from dagster_project.home import Home
-from dagster_project.ingestion.contracts import schema_of
+from dagster_project.lake_tables import INSTANT, schema_of
 from dagster_project.simulation.worlds import runner
 from dagster_project.simulation.worlds.catalogue import cast
 from dagster_project.simulation.worlds.simulate import Drawing
@@ -52,7 +52,7 @@ def set_up(home: Home) -> None:
         customer_id=pl.format("c{}", "number"),
         segment=_one_of(_SEGMENTS, "number"),
         lifetime_value=pl.col("number") * 1.37,
-        known_at=pl.lit(START).cast(lake.INSTANT) + pl.duration(hours="number"),
+        known_at=pl.lit(START).cast(INSTANT) + pl.duration(hours="number"),
         content_hash=pl.lit("first"),
     )
     _append(home, "customers", customers)
@@ -121,7 +121,7 @@ def _one_of(values: tuple[str, ...], number: str) -> pl.Expr:
 
 def bring_news(home: Home, now: datetime, issues: list[str]) -> None:
     """Rows that arrive late or correct earlier ones, none of a time long past; and tickets for the issues so far."""
-    moment = pl.lit(now).cast(lake.INSTANT)
+    moment = pl.lit(now).cast(INSTANT)
     recent = {"feedback": 1, "labels": 1, "funnel_metrics": 2, "service_metrics": 2, "releases": 3}
     changed = {
         "feedback": {"text": pl.lit("corrected"), "title": pl.lit(None), "country": pl.lit("FR")},

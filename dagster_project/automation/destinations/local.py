@@ -9,9 +9,7 @@ atomically, under a lock that spans processes.
 from __future__ import annotations
 
 import fcntl
-import os
 import re
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,6 +34,7 @@ from dagster_project.automation.ticket import (
     marker_line,
     markers_in,
 )
+from dagster_project.files import write_text
 from dagster_project.home import Home
 
 CLOSED = frozenset({"resolved", "closed", "done", "duplicate", "rejected", "not a bug"})
@@ -199,8 +198,10 @@ class LocalTracker:
     def _write(self, path: Path, matter: dict[str, Any], ticket: Ticket, below: str, before: str = "") -> None:
         front = yaml.safe_dump(matter, sort_keys=False, allow_unicode=True, width=200)
         hint = f"{_HINT}\n{written_comment(before, matter)}"
-        _replace(path, f"---\n{front}---\n\n{hint}\n\n{_heading(ticket.title)}\n\n{ticket.body}\n\n{below.rstrip()}\n")
-        _replace(self._folder / "index.md", _index(self._folder))
+        write_text(
+            path, f"---\n{front}---\n\n{hint}\n\n{_heading(ticket.title)}\n\n{ticket.body}\n\n{below.rstrip()}\n"
+        )
+        write_text(self._folder / "index.md", _index(self._folder))
 
     def _stamp(self) -> str:
         return f"{self._clock():%Y-%m-%d %H:%M} UTC"
@@ -309,16 +310,3 @@ def _ticket_files(folder: Path) -> list[Path]:
 
 def _number(path: Path) -> int:
     return int(path.stem.removeprefix("FC-"))
-
-
-def _replace(path: Path, text: str) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)

@@ -28,7 +28,7 @@ from dagster_project.automation.ledger.tables import attempts, intents
 from dagster_project.automation.ledger.umbrellas import Member
 from dagster_project.automation.ticket import Ticket
 from dagster_project.home import Home
-from dagster_project.ingestion.contracts import schema_of
+from dagster_project.lake_tables import schema_of
 
 EVENTS, RUNS, ATTEMPTS, SNAPSHOT = "ticket_events", "sync_runs", "sync_attempts", "sync_snapshot"
 Row = dict[str, object]
@@ -55,7 +55,7 @@ class Synced:
 def export(home: Home, ledger: Ledger, runs: Sequence[Synced], now: datetime, sinks: Sinks = _NOBODY) -> None:
     """Bring the lake up to date with the ledger, and note what ``sinks`` of events are to be told."""
     for table in (EVENTS, RUNS, ATTEMPTS, SNAPSHOT):
-        lake.ensure_table(home, table, schema_of(table))
+        lake.ensure_table(home, table)
     _export_events(home, ledger, now, sinks)
     worth_telling = [run for run in runs if run.did_something]
     if worth_telling:

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+import polars as pl
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from dagster_project.automation.ledger.intents import Grounds
 from dagster_project.automation.ticket import Status
-from dagster_project.decisioning.published import read_rows
+from dagster_project.decisioning.published import read_mart
 from dagster_project.errors import DecisionError
 from dagster_project.home import Home
 
@@ -105,10 +106,10 @@ def read_queue(home: Home, also: Collection[str] = ()) -> list[Issue]:
         ConfigurationError: nothing has been published yet.
         DecisionError: a row of ``out_tickets`` is not what the mart promises.
     """
-    chosen = "where status = 'open' or list_contains($1, issue_id)"
-    order = "order by priority, severity_score desc, issue_id"
-    rows = read_rows(home, f"select {', '.join(_COLUMNS)} from out_tickets {chosen} {order}", [sorted(also)])
-    return [_issue(row) for row in rows.iter_rows(named=True)]
+    rows = read_mart(home, "out_tickets", _COLUMNS)
+    chosen = rows.filter((pl.col("status") == "open") | pl.col("issue_id").is_in(sorted(also)))
+    order = chosen.sort("priority", "severity_score", "issue_id", descending=[False, True, False], nulls_last=True)
+    return [_issue(row) for row in order.iter_rows(named=True)]
 
 
 def _issue(row: dict[str, Any]) -> Issue:

@@ -35,7 +35,7 @@ from dagster_project.automation.ticket import ChangeKind, TicketChange
 from dagster_project.automation.tickets.push_report import Progress
 from dagster_project.automation.tickets.rejections import export_exclusions
 from dagster_project.home import Home
-from dagster_project.ingestion.contracts import schema_of
+from dagster_project.lake_tables import schema_of
 from models_ml.text.masking import mask
 
 MARGIN = timedelta(minutes=15)
@@ -76,7 +76,7 @@ def pull(
         ConfigurationError: the ledger cannot be used.
     """
     ledger, report = ledger or Ledger(home.ledger_url, now=now), PullReport()
-    lake.ensure_table(home, EVENTS, schema_of(EVENTS))
+    lake.ensure_table(home, EVENTS)
     for outlet in outlets:
         try:
             _pull_from(home, ledger, outlet, now, report, progress)

@@ -14,28 +14,32 @@ import polars as pl
 
 from dagster_project import lake
 from dagster_project.automation.ledger.lake_export import EVENTS
-from dagster_project.decisioning.published import read_rows
+from dagster_project.decisioning.published import read_mart
 from dagster_project.home import Home
-from dagster_project.ingestion.contracts import schema_of
+from dagster_project.lake_tables import schema_of
 
 EXCLUSIONS = "baseline_exclusions"
-_ISSUES = """
-    select issue_id, product, issue_type, scope_platform as platform, scope_country as country,
-        started_at as excluded_from, resolved_at as excluded_until
-    from fct_issues where list_contains($1, issue_id)
-"""
+_COLUMNS = {
+    **{name: name for name in ("issue_id", "product", "issue_type")},
+    "platform": "scope_platform",
+    "country": "scope_country",
+    "excluded_from": "started_at",
+    "excluded_until": "resolved_at",
+}
+"""Columns of the table, and where ``fct_issues`` has them."""
 
 
 def export_exclusions(home: Home, now: datetime) -> int:
     """Bring the table in line with what people rejected; how many issues changed."""
     for table in (EVENTS, EXCLUSIONS):
-        lake.ensure_table(home, table, schema_of(table))
+        lake.ensure_table(home, table)
     verdicts = _verdicts(home)
     present = _present(home)
     if not home.published.exists() or not verdicts:
         return 0
     rows = []
-    for issue in read_rows(home, _ISSUES, [sorted(verdicts)]).iter_rows(named=True):
+    issues = read_mart(home, "fct_issues", list(_COLUMNS.values()), where={"issue_id": sorted(verdicts)})
+    for issue in issues.select(**_COLUMNS).iter_rows(named=True):
         wanted = {name: _utc(value) for name, value in issue.items()} | {"excluded": verdicts[issue["issue_id"]]}
         before = present.get(issue["issue_id"])
         if wanted["excluded"] if before is None else wanted != before:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from dagster_project.files import write_atomically
 from dagster_project.measurement.drift.windows import Windows
 from models_ml.drift import MIN_ROWS, Rows
 
@@ -28,9 +29,7 @@ def write_evidently(path: Path, windows: Windows, reference: str) -> bool:
     frame = _columns(windows, np.concatenate(list(chosen.values())))
     varied = frame.select(column for column in frame.iter_columns() if column.n_unique() > 1)
     split = len(chosen[reference])
-    fresh = path.with_suffix(".fresh")
-    _save(fresh, varied[:split], varied[split:])
-    fresh.replace(path)
+    write_atomically(path, lambda page: _save(page, varied[:split], varied[split:]))
     return True
 
 

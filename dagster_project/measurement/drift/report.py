@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from dagster_project.files import write_text
 from dagster_project.home import Home
 from dagster_project.measurement.drift import figures
 from dagster_project.measurement.drift.evidently_pages import write_evidently
@@ -163,8 +164,8 @@ def write_report(
     )
     progress("drift: writing the pages")
     pages = [name for name in REFERENCES if write_evidently(folder / f"evidently_{name}.html", windows, name)]
-    _write(folder / "drift.json", json.dumps(report.as_dict(), indent=1, sort_keys=True, ensure_ascii=False) + "\n")
-    _write(report.page, _page(report, windows, pages))
+    write_text(folder / "drift.json", json.dumps(report.as_dict(), indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+    write_text(report.page, _page(report, windows, pages))
     progress("drift: " + ", ".join(f"{verdict} against {name}" for name, verdict in report.verdicts.items()))
     return report
 
@@ -237,9 +238,3 @@ def _page(report: DriftReport, windows: Windows, evidently_pages: list[str]) -> 
         evidently_pages=evidently_pages,
         queue=(report.folder / "to_label.csv").exists(),
     )
-
-
-def _write(path: Path, content: str) -> None:
-    fresh = path.with_suffix(".fresh")
-    fresh.write_text(content, encoding="utf-8")
-    fresh.replace(path)

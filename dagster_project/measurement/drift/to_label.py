@@ -11,7 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
-from dagster_project.decisioning.published import read_rows
+from dagster_project.decisioning.published import read_mart
 from dagster_project.home import Home
 from dagster_project.measurement.drift.windows import Progress, read_labelled
 from models_ml.golden.active_learning import Candidate, doubted_first, write_queue
@@ -21,14 +21,11 @@ from models_ml.training.registry import champion
 RECENT = timedelta(days=28)
 """How far back the queue looks for feedback."""
 
-_REJECTED = """
-    select feedback.feedback_id, lifecycle.issue_id, lifecycle.rejected_as, lifecycle.rejected_by
-    from fct_issue_lifecycle as lifecycle
-    inner join fct_feedback as feedback
-        on lifecycle.product = feedback.product and lifecycle.issue_type = feedback.issue_type
-        and feedback.counted_at between lifecycle.started_at and coalesce(lifecycle.resolved_at, feedback.counted_at)
-    where lifecycle.rejected_at <= $1 and feedback.is_counted
-"""
+
+_LIFECYCLE = (
+    *("issue_id", "product", "issue_type", "started_at", "resolved_at", "rejected_at", "rejected_as", "rejected_by"),
+)
+_FEEDBACK = ("feedback_id", "product", "issue_type", "counted_at")
 
 
 def label_queue(home: Home, *, as_of: datetime, size: int = 50, progress: Progress = lambda _: None) -> Path:
@@ -71,7 +68,14 @@ def _doubts(home: Home, as_of: datetime) -> dict[str, str]:
     """By piece of feedback, who rejected the issue that it was counted in; none where nothing was decided yet."""
     if not home.published.exists():
         return {}
-    rows = read_rows(home, _REJECTED, [as_of.replace(tzinfo=None)])
+    lifecycle = read_mart(home, "fct_issue_lifecycle", _LIFECYCLE)
+    rejected = lifecycle.filter(pl.col("rejected_at").dt.replace_time_zone("UTC") <= as_of)
+    types = rejected["issue_type"].unique().to_list()
+    feedback = read_mart(home, "fct_feedback", _FEEDBACK, where={"is_counted": True, "issue_type": types})
+    until = pl.col("resolved_at").fill_null(pl.col("counted_at"))
+    rows = rejected.join(feedback, on=["product", "issue_type"]).filter(
+        pl.col("counted_at").is_between("started_at", until)
+    )
     return {row["feedback_id"]: _doubt(row) for row in rows.sort("feedback_id", "issue_id").iter_rows(named=True)}
 
 

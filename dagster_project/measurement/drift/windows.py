@@ -15,9 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dagster_project import lake
-from dagster_project.enrichment.labeling import LABELS_SCHEMA
 from dagster_project.home import Home
-from dagster_project.ingestion.contracts import schema_of
 from models_ml.drift import MAX_EMBEDDED, MAX_ROWS, Corpus, Judged, Reading, Rows, subsample
 from models_ml.golden.golden_set import GoldenText, load_golden
 from models_ml.model.classifier import Classifier
@@ -64,8 +62,8 @@ def read_labelled(home: Home, model: Classifier, *, after: datetime, until: date
     ``language``, ``best_type``, ``confidence``, ``abstained`` (by the model alone), ``runner_up_type``,
     ``runner_up_confidence``.
     """
-    lake.ensure_table(home, "labels", LABELS_SCHEMA)
-    lake.ensure_table(home, "feedback", schema_of("feedback"))
+    lake.ensure_table(home, "labels")
+    lake.ensure_table(home, "feedback")
     labels = (
         lake.scan(home, "labels")
         .filter(pl.col("model_version") == model.version, pl.col("known_at") > after, pl.col("known_at") <= until)

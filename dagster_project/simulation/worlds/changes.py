@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import polars as pl
 
-from dagster_project.lake import INSTANT
+from dagster_project.lake_tables import INSTANT
 from dagster_project.simulation.worlds.scenario import Flag
 from dagster_project.simulation.worlds.timeline import Course
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from dagster_project.lake import INSTANT
+from dagster_project.lake_tables import INSTANT
 from dagster_project.simulation.shop.story import COUNTRIES, PLATFORMS
 from dagster_project.simulation.worlds.scenario import BREAKABLE, NEW_COUNTRY, Trouble
 from dagster_project.simulation.worlds.timeline import HOURS, START, Course, Ints, instants

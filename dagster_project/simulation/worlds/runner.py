@@ -11,10 +11,9 @@ import polars as pl
 from dagster_project import lake
 from dagster_project.decisioning.dbt_build import BUILD, build
 from dagster_project.decisioning.playbook import load_playbook
-from dagster_project.decisioning.published import publish, read_rows
-from dagster_project.enrichment.labeling import LABELS_SCHEMA
+from dagster_project.decisioning.published import publish, read_mart
 from dagster_project.home import Home
-from dagster_project.ingestion.contracts import FURTHER_TABLES, TABLES, schema_of
+from dagster_project.lake_tables import LAKE_TABLES, schema_of
 from dagster_project.simulation.worlds.simulate import Drawing
 from dagster_project.simulation.worlds.timeline import DAYS_AFTER, DAYS_BEFORE, START
 
@@ -32,6 +31,12 @@ _CONSTANTS: dict[str, dict[str, str | float]] = {
 }
 
 
+_ISSUE = (
+    *("issue_id", "product", "issue_type", "status", "priority", "severity_score", "verdict", "suspect_release_id"),
+    *("release_confidence", "rollback_supported", "detected_at", "feedback_count"),
+)
+
+
 def set_up(home: Home, drawings: Sequence[Drawing]) -> None:
     """Make these worlds the whole of a home's lake."""
     drawn = [drawing.rows for drawing in drawings]
@@ -39,21 +44,20 @@ def set_up(home: Home, drawings: Sequence[Drawing]) -> None:
     said = rows["feedback"]
     rows["feedback"] = said.with_columns(text="feedback_id")
     rows["labels"] = said.with_columns(labeled_at="known_at", text_hash="feedback_id", masked_text="feedback_id")
-    for table in (*TABLES, *FURTHER_TABLES):
-        _land(home, table, rows.get(table), schema_of(table))
-    _land(home, "labels", rows["labels"], LABELS_SCHEMA)
+    for table in LAKE_TABLES:
+        _land(home, table, rows.get(table))
 
 
-def _land(home: Home, table: str, rows: pl.DataFrame | None, schema: dict[str, pl.DataType]) -> None:
+def _land(home: Home, table: str, rows: pl.DataFrame | None) -> None:
     """Bring rows into the lake's schema; what a world does not say is null."""
-    lake.ensure_table(home, table, schema)
+    lake.ensure_table(home, table)
     if rows is None:
         return
     constants = [pl.lit(value).alias(name) for name, value in _CONSTANTS.get(table, {}).items()]
     full = rows.with_columns(constants)
     columns = [
         (pl.col(name).cast(kind) if name in full.columns else pl.lit(None, dtype=kind)).alias(name)
-        for name, kind in schema.items()
+        for name, kind in schema_of(table).items()
     ]
     lake.replace(home, table, full.select(columns))
 
@@ -72,32 +76,38 @@ def decisions(home: Home, looks: Sequence[datetime] = LOOKS, progress: Progress 
 
 def issues_at(home: Home, look: datetime) -> pl.DataFrame:
     """What was decided at one look: one row per issue."""
-    return read_rows(
-        home,
-        "select issue_id, product, issue_type, status, priority, severity_score, verdict, suspect_release_id,"
-        " release_confidence, rollback_supported, detected_at, feedback_count from fct_issues",
-    ).with_columns(pl.lit(look).alias("look"), pl.col("detected_at").dt.replace_time_zone("UTC"))
+    return _at(look, read_mart(home, "fct_issues", _ISSUE))
 
 
 def candidates_at(home: Home, look: datetime) -> pl.DataFrame:
     """Every change that was weighed at one look, with the probability given to it: one row per issue and change."""
-    return read_rows(
-        home,
-        "select candidates.product, issues.issue_type, candidates.change_id, candidates.confidence, issues.detected_at"
-        " from fct_release_correlation as candidates inner join fct_issues as issues using (issue_id)"
-        " where candidates.verdict <> 'insufficient_data'",
-    ).with_columns(pl.lit(look).alias("look"), pl.col("detected_at").dt.replace_time_zone("UTC"))
+    columns = ["issue_id", "product", "change_id", "confidence", "verdict"]
+    candidates = read_mart(home, "fct_release_correlation", columns)
+    issues = read_mart(home, "fct_issues", ["issue_id", "issue_type", "detected_at"])
+    weighed = candidates.filter(pl.col("verdict") != "insufficient_data").join(issues, on="issue_id")
+    return _at(look, weighed.select("product", "issue_type", "change_id", "confidence", "detected_at"))
 
 
 def scores_at(home: Home) -> pl.DataFrame:
     """The largest score of each product-wide series at every tick at which enough was said to raise an alarm."""
     detection = load_playbook().detection
-    return read_rows(
-        home,
-        "select product, issue_type, tick, greatest("
-        "case when excess >= $1 and feedback_count >= $4 * explained then score else 0 end, case when excess_72h >= $1"
-        " and score >= $2 and feedback_count_72h >= $4 * explained_72h then score_72h else 0 end) as score"
-        " from fct_issue_activity where scope_kind = 'all' and baseline_days >= $3"
-        " and (excess >= $1 or excess_72h >= $1)",
-        [detection.min_excess, detection.close_score, detection.min_baseline_days, detection.min_ratio],
-    ).with_columns(pl.col("tick").dt.replace_time_zone("UTC"))
+    rows = read_mart(home, "fct_issue_activity", where={"scope_kind": "all"})
+    day, three_days = (pl.col(name) >= detection.min_excess for name in ("excess", "excess_72h"))
+    day_stands = day & (pl.col("feedback_count") >= detection.min_ratio * pl.col("explained"))
+    three_days_stand = (
+        three_days
+        & (pl.col("score") >= detection.close_score)
+        & (pl.col("feedback_count_72h") >= detection.min_ratio * pl.col("explained_72h"))
+    )
+    return rows.filter((pl.col("baseline_days") >= detection.min_baseline_days) & (day | three_days)).select(
+        "product",
+        "issue_type",
+        pl.col("tick").dt.replace_time_zone("UTC"),
+        score=pl.max_horizontal(
+            pl.when(day_stands).then("score").otherwise(0.0), pl.when(three_days_stand).then("score_72h").otherwise(0.0)
+        ),
+    )
+
+
+def _at(look: datetime, rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.with_columns(pl.lit(look).alias("look"), pl.col("detected_at").dt.replace_time_zone("UTC"))

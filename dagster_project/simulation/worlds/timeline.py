@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from dagster_project.lake import INSTANT
+from dagster_project.lake_tables import INSTANT
 from dagster_project.simulation.shop.story import HOURS_OF_DAY, PLATFORMS, WEEKDAYS, updated
 from dagster_project.simulation.worlds.scenario import Flag, Release, Trouble, World
 

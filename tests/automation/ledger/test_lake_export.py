@@ -17,7 +17,7 @@ from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.automation.ledger.tables import attempts
 from dagster_project.automation.tickets.push import push
 from dagster_project.home import Home
-from dagster_project.ingestion.contracts import schema_of
+from dagster_project.lake_tables import schema_of
 from tests.automation.support import CHECKOUT, DELIVERY, NOW, Clock, SimulatedTracker, publish, resolved
 
 

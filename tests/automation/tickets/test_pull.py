@@ -24,7 +24,7 @@ from dagster_project.automation.tickets.issues import Issue
 from dagster_project.automation.tickets.pull import LONGEST, MARGIN, PullReport
 from dagster_project.automation.tickets.push import push
 from dagster_project.home import Home
-from dagster_project.ingestion.contracts import schema_of
+from dagster_project.lake_tables import schema_of
 from tests.automation.destinations.test_contract import SUBJECTS, Subject, live
 from tests.automation.editor import Folder
 from tests.automation.support import CHECKOUT, DELIVERY, NOW, KilledError, publish, resolved
@@ -66,7 +66,7 @@ class Place:
 
 
 def rows(home: Home, table: str) -> list[dict[str, Any]]:
-    lake.ensure_table(home, table, schema_of(table))
+    lake.ensure_table(home, table)
     found = lake.scan(home, table).sort("known_at", *(["occurred_at"] if table == "ticket_events" else []))
     return found.collect().to_dicts()
 

@@ -24,7 +24,7 @@ from dagster_project.automation.tickets.issues import Issue, read_queue
 from dagster_project.automation.tickets.push import PushReport, push
 from dagster_project.errors import ConfigurationError, DecisionError
 from dagster_project.home import Home
-from dagster_project.ingestion.contracts import schema_of
+from dagster_project.lake_tables import schema_of
 from tests.automation.support import CHECKOUT, DELIVERY, NOW, Clock, SimulatedTracker, publish, resolved
 
 
@@ -256,7 +256,7 @@ def test_a_ticket_found_with_other_words_is_brought_up_to_date(home: Home, track
 
 
 def test_before_anything_is_decided_the_user_is_told_what_to_do(home: Home, tracker: SimulatedTracker) -> None:
-    with pytest.raises(ConfigurationError, match="feedback-control run"):
+    with pytest.raises(ConfigurationError, match=r"feedback-control --home .* run"):
         pushed(home, tracker)
 
 

@@ -13,10 +13,10 @@ from dagster_project.simulation.shop.grammar import expand
 from dagster_project.simulation.shop.phrases import ENGLISH
 from dagster_project.simulation.shop.phrases_local import FRENCH, GERMAN, SPANISH
 from dagster_project.simulation.shop.texts import Situation, compose, person_of
+from models_ml.taxonomy import CHANNELS
 from tests.simulation.shop.shop_fixtures import LandedShop
 
 LANGUAGES = {"en": ENGLISH, "de": GERMAN, "fr": FRENCH, "es": SPANISH}
-CHANNELS = ("app_review", "product_review", "support_ticket", "chat", "social", "nps", "return")
 
 
 def _situation(
