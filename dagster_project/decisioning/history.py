@@ -50,7 +50,7 @@ def history(home: Home) -> History:
     labels = lake.scan(home, "labels").sort("known_at", "labeled_at").unique("feedback_id", keep="last").collect()
     counts = labels["issue_type"].value_counts(sort=True)
     return History(
-        days=int((spans["days"].to_list() and max(spans["days"].to_list())) or 0),
+        days=max(spans["days"].to_list(), default=0),
         days_needed=round(load_playbook().detection.min_baseline_days) + _RECENT_DAYS,
         by_type=dict(counts.iter_rows()),
         abstained=int(labels["abstained"].sum()),

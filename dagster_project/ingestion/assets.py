@@ -18,7 +18,6 @@ from dagster import (
     DailyPartitionsDefinition,
     MaterializeResult,
     MetadataValue,
-    RetryRequested,
     multi_asset,
 )
 
@@ -80,9 +79,6 @@ def landing(context: AssetExecutionContext, home: HomeResource) -> Iterator[Mate
     )
     for problem in (*report.problems, *report.silent):
         context.log.warning(problem)
-    apis = {source.name for source in sources if not source.path}
-    if context.retry_number < RETRY.max_retries and any(line.source in apis for line in report.unread):
-        raise RetryRequested(max_retries=RETRY.max_retries, seconds_to_wait=RETRY.delay)  # landing again is free
     if "quarantine" not in chosen and report.quarantined:
         context.log_event(AssetMaterialization(["lake", "quarantine"], metadata={"new rows": report.quarantined}))
     for table in (name for name in INPUTS if name in chosen):

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from time import sleep
 
 import httpx
 import polars as pl
@@ -31,6 +32,9 @@ from dagster_project.ingestion.sources import SourceConfig
 from dagster_project.ingestion.versions import Moment
 
 Progress = Callable[[str], None]
+
+_RETRY_SECONDS = (1.0, 3.0)
+"""Pauses before an API is asked again."""
 
 _APART = timedelta(milliseconds=1)
 """Between the readings of one run, so that of two files with the same row the later one is current."""
@@ -233,10 +237,18 @@ def _land_file(home: Home, task: _Task, path: Path, known: datetime, problems: l
 
 
 def _land_api(home: Home, task: _Task, known: datetime, problems: list[str], span: tuple[datetime, datetime]) -> None:
+    """Land an API's answer; a request that brought nothing is retried."""
     reading = Reading(home, task.source, task.line, Moment(known, known), task.source.url, problems)
     try:
         with httpx.Client(timeout=30) as client:
-            reading.land(API_READERS[task.source.reader](task.source, span, client))
+            for pause in (*_RETRY_SECONDS, None):
+                try:
+                    reading.land(API_READERS[task.source.reader](task.source, span, client))
+                    break
+                except SourceError:
+                    if pause is None or task.line.read:
+                        raise
+                    sleep(pause)
     except SourceError as error:
         task.line.fail("unreadable", str(error))
         problems.append(str(error))

@@ -9,6 +9,7 @@ import pytest
 from dagster import AssetCheckResult, AssetCheckSeverity, AssetKey, materialize
 
 from dagster_project.home import Home
+from dagster_project.ingestion import landing
 from dagster_project.ingestion.checks import check_results
 from dagster_project.ingestion.landing import LandingReport, land, survey
 from dagster_project.ingestion.sources import SourceConfig
@@ -123,7 +124,7 @@ def test_a_survey_reports_the_same_and_lands_nothing(
 
 
 def test_one_table_can_be_landed_alone(home: Home, tmp_path: Path) -> None:
-    from dagster_project.ingestion.assets import landing
+    from dagster_project.ingestion import assets
 
     (tmp_path / "a.csv").write_text(HEADER + row(1, rating="9") + row(2))
     (tmp_path / "sources.yml").write_text(
@@ -131,7 +132,7 @@ def test_one_table_can_be_landed_alone(home: Home, tmp_path: Path) -> None:
     )
     today = f"{datetime.now(UTC):%Y-%m-%d}"
     result = materialize(
-        [landing],
+        [assets.landing],
         selection=[AssetKey(["lake", "feedback"])],
         partition_key=today,
         resources={"home": HomeResource(root=str(home.root), sources=str(tmp_path / "sources.yml"))},
@@ -142,3 +143,16 @@ def test_one_table_can_be_landed_alone(home: Home, tmp_path: Path) -> None:
     assert "gone" not in str(event.metadata["sources"].value)
     checks = {(one.asset_key.path[-1], one.check_name): one.passed for one in result.get_asset_check_evaluations()}
     assert checks == {("feedback", "every_source_was_read"): True, ("feedback", "quarantine_share"): False}
+
+
+def test_an_api_that_cannot_be_reached_is_asked_again_and_stops_nothing(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(landing, "sleep", pauses.append)
+    (tmp_path / "a.csv").write_text(HEADER + row(1))
+    api = SourceConfig(name="deploys", reader="github", url="http://127.0.0.1:9", repository="a/b")
+    report = land(home, [source("a.csv", tmp_path), api], now=NOW)
+    assert (pauses, report.lines[0].landed) == ([1.0, 3.0], 1)
+    assert [(line.source, line.state) for line in report.unread] == [("deploys", "unreadable")]
+    assert len(report.problems) == 1
