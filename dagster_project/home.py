@@ -1,4 +1,4 @@
-"""Where one installation keeps its state: every path under ``$FEEDBACK_HOME``, named once.
+"""State folder of one installation: every path under ``$FEEDBACK_HOME``, named once.
 
 The lake holds landed Parquet, the warehouse is the DuckDB file that dbt writes, ``published`` is the copy that people
 and the automation read, the ledger records every outbound write. Nothing else in the package spells such a path.
@@ -23,7 +23,7 @@ PLAYBOOK = REPOSITORY / "playbook.yml"
 
 @dataclass(frozen=True)
 class Home:
-    """The folder of one installation; ``Home.locate()`` finds it, the properties name what is inside."""
+    """The folder of one installation; ``Home.locate()`` finds it, its properties are the paths inside."""
 
     root: Path
 
@@ -58,12 +58,12 @@ class Home:
 
     @property
     def golden(self) -> Path:
-        """The golden set that models are trained on and judged by: ``$FEEDBACK_GOLDEN``, the home's own, or ours."""
+        """The golden set that models are trained and judged by: ``$FEEDBACK_GOLDEN``, the home's own, or ours."""
         named, own = os.environ.get("FEEDBACK_GOLDEN"), self.root / "golden"
         return Path(named).expanduser().absolute() if named else own if own.is_dir() else GOLDEN
 
     def own_golden(self) -> Path:
-        """A golden set that may be added to: the packaged one is copied to the home first."""
+        """A writable golden set: the packaged one is copied to the home first."""
         if self.golden == GOLDEN:
             with write_folder(self.root / "golden") as copy:
                 shutil.copytree(GOLDEN, copy, ignore=shutil.ignore_patterns("*.py*", "__pycache__"), dirs_exist_ok=True)
@@ -76,7 +76,7 @@ class Home:
 
     @property
     def events(self) -> Path:
-        """What becomes of issues and tickets, where a sink of events is set: CloudEvents, one a line; it only grows."""
+        """Events about issues and tickets, if an event sink is set: CloudEvents, one per line, append-only."""
         return self.outbound / "events.jsonl"
 
     @property

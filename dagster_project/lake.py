@@ -66,20 +66,20 @@ def replace(home: Home, table: str, rows: pl.DataFrame) -> Path:
 
 def scan(home: Home, table: str) -> pl.LazyFrame:
     """All rows of a table, lazily; the table must exist (``ensure_table``)."""
-    return pl.scan_parquet(
-        home.lake / table / "**" / "*.parquet",
-        hive_partitioning=False,
-        missing_columns="insert",
-        extra_columns="ignore",
-    )
+    return scan_files(home, table, ["**/*.parquet"])
 
 
 def scan_days(home: Home, table: str, days: Iterable[date]) -> pl.LazyFrame:
     """The rows that became known on these days, lazily, without opening a file of any other."""
     wanted = {_EMPTY_DAY, *(f"ingest_date={day.isoformat()}" for day in days)}
     present = [name for name in sorted(wanted) if (home.lake / table / name).is_dir()]
+    return scan_files(home, table, [f"{name}/*.parquet" for name in present])
+
+
+def scan_files(home: Home, table: str, files: Iterable[str]) -> pl.LazyFrame:
+    """The rows of some files of a table, lazily; ``files`` are paths or patterns below its folder."""
     return pl.scan_parquet(
-        [home.lake / table / name / "*.parquet" for name in present],
+        [home.lake / table / file for file in files],
         hive_partitioning=False,
         missing_columns="insert",
         extra_columns="ignore",

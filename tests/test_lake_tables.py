@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from dagster_project import lake
+from dagster_project.decisioning import incremental
 from dagster_project.decisioning.playbook import land_playbook, load_playbook
 from dagster_project.home import DBT_PROJECT, Home
 from dagster_project.lake_tables import INSTANT, LAKE_TABLES, InputTable, LakeTable, schema_of
@@ -45,6 +46,14 @@ def test_sources_fill_the_input_tables_within_their_contracts() -> None:
         required = [name for name in table.key if name not in ("sku", "platform", "country", "app_version")]
         assert not any(table.contract.columns()[name].nullable for name in required)
     assert isinstance(inputs["feedback"].contract.columns()["channel"], dy.Enum)
+
+
+def test_a_change_of_any_table_is_a_reason_to_rebuild_or_rebuilt_by_every_build() -> None:
+    read = {name for name, table in LAKE_TABLES.items() if table.in_dbt}
+    assert read == incremental._KNOWN | incremental._READ_WHOLE
+    assert not incremental._KNOWN & incremental._READ_WHOLE
+    for name, earliest in incremental._EARLIEST.items():
+        assert set(earliest.meta.root_names()) <= set(LAKE_TABLES[name].columns)
 
 
 def test_an_empty_lake_has_every_table_with_its_columns(tmp_path: Path) -> None:

@@ -1,9 +1,9 @@
-"""What has changed since the last build, so that a build makes only that anew.
+"""Plan an incremental dbt build: find the earliest instant that new or changed lake files affect.
 
 A build reads the lake as of an instant. Between two builds the instant moves on and files land; each changed row has an
-earliest instant from which anything decided may differ, and the earliest of them all is where the rebuild starts. What
-lies before it stands, whatever the length of history. The folder remembers each finished build in ``built.json``, and
-the warehouse as that build left it: after one that failed, or a dbt run by hand, everything is built anew.
+earliest instant from which a decision may differ, and the earliest of them all is where the rebuild starts. Everything
+before it is kept, whatever the length of history. ``built.json`` remembers each finished build with its lake files and
+the warehouse it left. After a failed build, or a dbt run by hand, everything is rebuilt.
 """
 
 from __future__ import annotations
@@ -11,15 +11,18 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-import duckdb
+import polars as pl
 
+from dagster_project import lake
+from dagster_project.decisioning.published import read_built
 from dagster_project.files import write_text
 from dagster_project.home import DBT_PROJECT, PLAYBOOK, Home
+from dagster_project.lake_tables import LAKE_TABLES
 
 _WINDOW = timedelta(hours=72)
 """The longest trailing count: a change this long before an instant still shows in it."""
@@ -27,29 +30,37 @@ _WINDOW = timedelta(hours=72)
 _REACH = timedelta(days=60)
 """How long before its onset the evidence of an issue begins (42 days), and a fortnight for onsets found late."""
 
-_COUNTED = "case when known_at - occurred_at <= interval 3 day then known_at else occurred_at end"
-_EARLIEST = {
-    "feedback": _COUNTED,
-    "releases": "deployed_at - interval 1 day",
-    "flag_changes": "changed_at - interval 1 day",
-    "service_metrics": "bucket_start",
-    "funnel_metrics": "bucket_start",
-    "campaigns": "started_at",
-    # Issues know customers and orders as they were known at their end.
-    "orders": "known_at",
-    "customers": "known_at",
-    # What people rejected counts for the days that begin afterwards.
-    "baseline_exclusions": "known_at",
-}
-"""By lake table, from when on a changed row can change what was decided."""
+_BACKFILL = timedelta(days=3)
+_GRACE = timedelta(days=1)
+_IS_BACKFILL = pl.col("known_at") - pl.col("occurred_at") > _BACKFILL
 
-_OTHER_VERSIONS = {
-    "feedback": "min(counted_at) from built.fct_feedback where feedback_id in (select feedback_id from changed)",
-    "labels": "min(counted_at) from built.fct_feedback where feedback_id in (select feedback_id from changed)",
-    "releases": "min(deployed_at) - interval 1 day from {table} where release_id in (select release_id from changed)",
-    "campaigns": "min(started_at) from {table} where campaign_id in (select campaign_id from changed)",
+_EARLIEST = {
+    "feedback": pl.when(_IS_BACKFILL).then("occurred_at").otherwise("known_at"),
+    "releases": pl.col("deployed_at") - _GRACE,
+    "flag_changes": pl.col("changed_at") - _GRACE,
+    "service_metrics": pl.col("bucket_start"),
+    "funnel_metrics": pl.col("bucket_start"),
+    "campaigns": pl.col("started_at"),
+    # Issues know customers and orders as they were known at their end.
+    "orders": pl.col("known_at"),
+    "customers": pl.col("known_at"),
+    # A rejection counts for the days that begin afterwards.
+    "baseline_exclusions": pl.col("known_at"),
 }
-"""Where an earlier version of a changed row counted."""
+"""The earliest instant that a changed row can affect, by lake table."""
+
+_COUNTED_IN = {"feedback": "fct_feedback", "labels": "fct_feedback"}
+"""The model that says when an earlier version of a changed row counted, by lake table."""
+
+_MOVABLE = ("releases", "campaigns")
+"""Lake tables whose rows may change their instant: the earlier versions of a changed row count as well."""
+
+_READ_WHOLE = frozenset(
+    ("ticket_events", "sync_runs", "sync_attempts", "sync_snapshot", "playbook_settings", "playbook_rules")
+)
+"""Lake tables whose models are rebuilt whole by every build (the playbook itself is part of the recipe)."""
+
+_KNOWN = frozenset({*_EARLIEST, *_COUNTED_IN})
 
 _ALWAYS_READ = date(1970, 1, 1)
 
@@ -59,7 +70,7 @@ Files = dict[str, dict[str, str]]
 
 @dataclass(frozen=True)
 class Plan:
-    """One build: as of when, and from when on (None: everything, with new tables)."""
+    """One build: its as-of instant, and where the rebuild starts (None: everything, with new tables)."""
 
     as_of: datetime
     rebuild_from: datetime | None
@@ -68,7 +79,7 @@ class Plan:
     files: Files
 
     def arguments(self) -> list[str]:
-        """What dbt is told of it."""
+        """Arguments of dbt for this build."""
         wanted = {"as_of": self.as_of, "rebuild_from": self.rebuild_from, "history_from": self.history_from}
         told = {name: dbt_instant(instant) for name, instant in wanted.items() if instant}
         return ["--vars", json.dumps(told), *(["--full-refresh"] if self.rebuild_from is None else [])]
@@ -90,10 +101,11 @@ def dbt_instant(instant: datetime) -> str:
 
 
 def plan(home: Home, as_of: datetime) -> Plan:
-    """What a build as of this instant has to make anew.
+    """Plan of a build as of this instant: where the rebuild starts.
 
-    Everything, where there was no build before, something else wrote the warehouse since, the models or the playbook
-    are others now, files were taken away, or the instant lies before the last one.
+    It rebuilds everything if there was no build before, something else wrote the warehouse since, the models or the
+    playbook changed, files were taken away, the instant lies before the last one, or a lake table changed of which
+    this module does not know what it affects. Call it with the warehouse's lock held.
     """
     recipe, files = _recipe(), _files(home)
     everything = Plan(as_of, None, None, recipe, files)
@@ -103,65 +115,63 @@ def plan(home: Home, as_of: datetime) -> Plan:
     before = datetime.fromisoformat(last["as_of"])
     gone = any(file not in files.get(table, {}) for table, own in last["files"].items() for file in own)
     touched = last["warehouse"] != _written(home.warehouse.stat())
-    if last["recipe"] != recipe or touched or gone or as_of < before:
+    unknown = any(own != last["files"].get(table, {}) for table, own in files.items() if table not in _KNOWN)
+    if last["recipe"] != recipe or touched or gone or unknown or as_of < before:
         return everything
-    with duckdb.connect() as connection:
-        connection.execute("set timezone = 'UTC'")
-        connection.execute(f"attach '{home.warehouse}' as built (read_only)")
-        earliest = min([before, *_changes(connection, home, last["files"], files, before, as_of)])
-        start = (earliest - _WINDOW).astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        (oldest,) = connection.execute(
-            "select min(started_at) from built.fct_issues where resolved_at is null or resolved_at > $1",
-            [start.replace(tzinfo=None)],
-        ).fetchall()[0]
-    reach = min(start, oldest.replace(tzinfo=UTC) if oldest else start) - _REACH
+    earliest = min([before, *_changes(home, last["files"], files, before, as_of)])
+    start = (earliest - _WINDOW).astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    issues = read_built(home, "fct_issues", ["started_at", "resolved_at"])
+    ended = pl.col("resolved_at") <= start.replace(tzinfo=None)
+    oldest = _utc(issues.filter(~ended.fill_null(False)).select(pl.min("started_at")).item())
+    reach = min(start, oldest or start) - _REACH
     return Plan(as_of, start, reach, recipe, files)
 
 
-def _changes(
-    connection: duckdb.DuckDBPyConnection, home: Home, old: Files, new: Files, before: datetime, as_of: datetime
-) -> Iterator[datetime]:
-    """From when on each table's changes matter."""
-    for table in {**_EARLIEST, **_OTHER_VERSIONS}:
+def _changes(home: Home, old: Files, new: Files, before: datetime, as_of: datetime) -> Iterator[datetime]:
+    """The earliest instant that the changes of each table affect."""
+    for table in sorted(_KNOWN):
         own = new.get(table, {})
         landed = [file for file, written in own.items() if old.get(table, {}).get(file) != written]
-        # What had landed before, but was not known yet as of the last build.
+        # Rows that had landed before, but were not known yet as of the last build.
         waiting = [file for file in own.keys() - set(landed) if _may_hold(file, before, as_of)]
-        if not landed and not waiting:
-            continue
+        known = pl.col("known_at")
         parts = [
-            f"select * from {_read(home, table, files)} where {since} and known_at <= {_literal(as_of)}"
-            for files, since in ((landed, "true"), (waiting, f"known_at > {_literal(before)}"))
+            lake.scan_files(home, table, files).filter(since & (known <= as_of))
+            for files, since in ((landed, pl.lit(True)), (waiting, known > before))
             if files
         ]
-        connection.execute(f"create or replace temp table changed as {' union all by name '.join(parts)}")
-        queries = [f"select min({_EARLIEST[table]}) from changed"] if table in _EARLIEST else []
-        if table in _OTHER_VERSIONS:
-            queries.append("select " + _OTHER_VERSIONS[table].format(table=_read(home, table, list(own))))
-        for query in queries:
-            (found,) = connection.execute(query).fetchall()[0]
-            if found is not None:
-                yield found if found.tzinfo else found.replace(tzinfo=UTC)
+        if not parts:
+            continue
+        (key,) = LAKE_TABLES[table].key[:1]
+        earliest = _EARLIEST.get(table)
+        read = {"known_at", key, *(earliest.meta.root_names() if earliest is not None else ())}
+        changed = pl.concat([part.select(sorted(read)) for part in parts]).collect()
+        found = [changed.select(earliest.min()).item()] if earliest is not None else []
+        if table in _COUNTED_IN:
+            earlier = read_built(home, _COUNTED_IN[table], ["counted_at"], where={key: changed[key]})
+            found.append(earlier.select(pl.min("counted_at")).item())
+        if table in _MOVABLE:
+            versions = lake.scan_files(home, table, own).filter(pl.col(key).is_in(changed[key].implode()))
+            found.append(versions.select(_EARLIEST[table].min()).collect().item())
+        yield from filter(None, map(_utc, found))
+
+
+def _utc(instant: datetime | None) -> datetime | None:
+    """An instant of the lake or the warehouse; the warehouse's are UTC without saying so."""
+    return instant.replace(tzinfo=UTC) if instant else None
 
 
 def _may_hold(file: str, before: datetime, as_of: datetime) -> bool:
-    """Whether a file's day lies between two instants; files without a day of their own may hold anything."""
+    """True if a file's day lies between two instants; a file without a day of its own may hold rows of any day."""
     day = date.fromisoformat(file.split("/", maxsplit=1)[0].removeprefix("ingest_date="))
     return day == _ALWAYS_READ or before.astimezone(UTC).date() <= day <= as_of.astimezone(UTC).date()
 
 
-def _read(home: Home, table: str, files: Sequence[str]) -> str:
-    paths = ", ".join("'" + str(home.lake / table / file).replace("'", "''") + "'" for file in files)
-    return f"read_parquet([{paths}], union_by_name = true)"
-
-
-def _literal(instant: datetime) -> str:
-    return f"timestamptz '{instant.isoformat()}'"
-
-
 def _files(home: Home) -> Files:
     files: Files = {}
-    for table in {**_EARLIEST, **_OTHER_VERSIONS}:
+    for table in sorted(set(LAKE_TABLES) - _READ_WHOLE):
+        if not LAKE_TABLES[table].in_dbt:
+            continue
         root = home.lake / table
         own = {path.relative_to(root).as_posix(): path.stat() for path in sorted(root.glob("*/*.parquet"))}
         files[table] = {file: _written(stat) for file, stat in own.items()}
@@ -173,7 +183,7 @@ def _written(stat: os.stat_result) -> str:
 
 
 def _recipe() -> str:
-    """What the models, the seeds and the playbook say, as one hash."""
+    """Hash of the models, the macros, the seeds and the playbook."""
     folders = ("models", "macros", "seeds")
     sources = [path for folder in folders for path in sorted((DBT_PROJECT / folder).rglob("*")) if path.is_file()]
     said = hashlib.sha256()

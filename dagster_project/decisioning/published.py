@@ -24,8 +24,8 @@ from dagster_project.files import locked, write_atomically, write_text
 from dagster_project.home import Home
 
 Progress = Callable[[str], None]
-Wanted = Mapping[str, object | Sequence[object]]
-"""By column, the value that a row must have, or a list of the values that it may have."""
+Wanted = Mapping[str, object | Sequence[object] | pl.Series]
+"""By column, the value that a row must have, or the values that it may have."""
 
 OUTBOUND = ("out_tickets",)
 """The outbound marts, exported after every build under their own names."""
@@ -100,14 +100,18 @@ def read_built(home: Home, mart: str, columns: Sequence[str], *, where: Wanted |
 
 def _read(database: Path, mart: str, columns: Sequence[str] | None, where: Wanted | None) -> pl.DataFrame:
     chosen = ", ".join(_quoted(column) for column in columns) if columns else "*"
-    conditions, values = [], []
-    for column, value in (where or {}).items():
-        several = isinstance(value, Sequence) and not isinstance(value, str)
-        conditions.append(f"list_contains(?, {_quoted(column)})" if several else f"{_quoted(column)} = ?")
-        values.append(list(value) if isinstance(value, Sequence) and several else value)
-    query = f"select {chosen} from {_quoted(mart)} where {' and '.join(conditions) or 'true'}"
+    conditions, values = ["true"], []
     with duckdb.connect(str(database), read_only=True) as connection:
         connection.execute("set timezone = 'UTC'")
+        for number, (column, value) in enumerate((where or {}).items()):
+            if isinstance(value, pl.Series) or (isinstance(value, Sequence) and not isinstance(value, str)):
+                # As a table, so that a hundred thousand ids are joined, not compared one by one.
+                connection.register(f"wanted_{number}", pl.DataFrame({"value": value}))
+                conditions.append(f"{_quoted(column)} in (select value from wanted_{number})")
+            else:
+                conditions.append(f"{_quoted(column)} = ?")
+                values.append(value)
+        query = f"select {chosen} from {_quoted(mart)} where {' and '.join(conditions)}"
         rows: pl.DataFrame = connection.sql(query, params=values).pl()
     return rows
 
@@ -122,7 +126,7 @@ def _quoted(name: str) -> str:
 
 
 def _copy_warehouse(home: Home, copy: Path) -> None:
-    """Copy the file, and drop the views: those of the lake show only what the last build had to read."""
+    """Copy the file, and drop the views of the lake: they show only what the last build had to read."""
     log_left = home.warehouse.with_name(home.warehouse.name + ".wal").exists()
     with duckdb.connect() as connection:
         try:
@@ -138,7 +142,8 @@ def _copy_warehouse(home: Home, copy: Path) -> None:
         _attach(connection, copy, "copy", read_only=False)
         connection.execute("use copy")
         views = connection.execute(
-            "select schema_name, view_name from duckdb_views() where database_name = 'copy' and not internal"
+            "select schema_name, view_name from duckdb_views()"
+            " where database_name = 'copy' and starts_with(view_name, 'stg_')"
         ).fetchall()
         for schema, view in views:
             connection.execute(f"drop view if exists {_quoted(schema)}.{_quoted(view)} cascade")

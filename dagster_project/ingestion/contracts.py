@@ -1,4 +1,7 @@
-"""The contracts of the input tables, as ingestion asks for them; the tables themselves stand in ``lake_tables``."""
+"""Contracts of the input tables, as ingestion needs them: names, own and required columns, allowed values in words.
+
+The tables themselves, with the rules of a row, stand in ``dagster_project.lake_tables``.
+"""
 
 from __future__ import annotations
 

@@ -208,9 +208,16 @@ def test_after_a_build_that_failed_or_was_made_by_hand_everything_is_made_anew(s
     with pytest.raises(DecisionError, match="nothing_of_that_name"):
         build(small, as_of=as_of, command=["run-operation", "nothing_of_that_name"])
     run_dbt(small, ["run", "--select", "int_complaints", "--vars", '{"as_of": "2026-03-01 06:00:00"}'])
+    with duckdb.connect(str(small.warehouse)) as connection:
+        connection.execute("create table fct_of_a_model_that_is_gone as select 1 as one")
     assert plan(small, as_of).rebuild_from is None
     build(small, as_of=as_of)
     assert plan(small, as_of).rebuild_from is not None
+    with duckdb.connect(str(small.warehouse), read_only=True) as connection:
+        (tables,) = connection.execute("select list(table_name) from duckdb_tables()").fetchall()[0]
+        (tags,) = connection.execute("select tags from duckdb_databases() where not internal").fetchall()[0]
+    assert "fct_issues" in tables and "fct_of_a_model_that_is_gone" not in tables
+    assert tags["storage_version"].startswith("v1.0.0")  # any DuckDB since then opens the published copy
 
 
 def test_a_file_that_was_taken_away_is_missed(small: Home) -> None:
