@@ -24,13 +24,15 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from benchmarks.measuring import ROOT, cost_of
 from benchmarks.queues import issues, publish
-from dagster_project.automation.destinations.configured import Outlet
+from dagster_project.automation.destinations.configured import ConfiguredDestination
+from dagster_project.automation.ledger import engine
 from dagster_project.automation.ledger.audit import chained
-from dagster_project.automation.ledger.lake_export import export
+from dagster_project.automation.ledger.lake_export import export_sync
 from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.automation.ledger.tables import attempts, audit, audit_end, intents, umbrella_members
-from dagster_project.automation.ticket import ExternalTicket, Ticket
+from dagster_project.automation.ticket import KIND, ExternalTicket, Ticket
 from dagster_project.automation.tickets.push import push
+from dagster_project.automation.tickets.ticket_events import export_events
 from dagster_project.home import Home
 
 SIZES = (5_000, 50_000)
@@ -117,7 +119,7 @@ def push_again(home: Home, *, new: bool) -> float:
         if new:
             publish(home, queue(over, OPEN + number))
         started = time.perf_counter()
-        report = push(home, now=_NOW + timedelta(minutes=15 * number), outlets=[Outlet(Nowhere())])
+        report = push(home, now=_NOW + timedelta(minutes=15 * number), destinations=[ConfiguredDestination(Nowhere())])
         taken.append(time.perf_counter() - started)
         done = {name: count for name, count in report.counts.items() if count}
         assert done == ({"created": 1, "unchanged": OPEN + number - 1} if new else {"unchanged": OPEN}), report
@@ -133,14 +135,17 @@ def fill(home: Home, size: int) -> None:
     ledger = Ledger(home.ledger_url, now=_BEGAN - timedelta(days=1))
     for hours, rows in enumerate((queue(0, 1), queue(0, 1).with_columns(priority=pl.lit("P1")), queue(1, 0))):
         publish(home, rows)
-        push(home, now=_BEGAN + timedelta(hours=hours), outlets=[Outlet(Nowhere())], ledger=ledger)
+        push(home, now=_BEGAN + timedelta(hours=hours), destinations=[ConfiguredDestination(Nowhere())], ledger=ledger)
     over = (size - OPEN) // PER_TICKET
-    with ledger.engine.begin() as connection:
+    opened = engine.connect(home.ledger_url)
+    with opened.begin() as connection:
         copy(connection, over)
-    export(home, ledger, [], _NOW - timedelta(days=3))
+    opened.dispose()
+    export_events(home, ledger, _NOW - timedelta(days=3), {})
+    export_sync(home, ledger, KIND, [])
     publish(home, queue(over, OPEN))
-    for days in (3, 2, 1):  # opened; looked for twins twice
-        push(home, now=_NOW - timedelta(days=days), outlets=[Outlet(Nowhere())], ledger=ledger)
+    for days in (3, 2, 1):  # opened; checked for duplicates twice
+        push(home, now=_NOW - timedelta(days=days), destinations=[ConfiguredDestination(Nowhere())], ledger=ledger)
     assert sum(ledger.count_by_state().values()) == over * PER_TICKET + OPEN
     assert ledger.verify_audit().holds
     (home.root / "over.json").write_text(json.dumps(over))
@@ -149,7 +154,7 @@ def fill(home: Home, size: int) -> None:
 def copy(connection: Connection, count: int) -> None:
     """The one ticket of the ledger so many times, the last of them lately; some are umbrellas."""
     lives = {table: [dict(row) for row in connection.execute(select(table)).mappings()] for table in _TABLES}
-    connection.execute(update(intents).values(sweeps=2, swept_at=_BEGAN))
+    connection.execute(update(intents).values(duplicate_checks=2, duplicates_checked_at=_BEGAN))
     link = str(connection.execute(select(audit_end.c.hash)).scalar_one())
     for number in range(1, count):
         name = f"UMB-{number}" if number % UMBRELLA_EVERY == 0 else f"ISS-{number}"
@@ -162,7 +167,7 @@ def copy(connection: Connection, count: int) -> None:
             connection.execute(insert(table), rows)
         if name.startswith("UMB"):
             same = {"destination": Nowhere.name, "umbrella_id": name, "joined_at": _BEGAN + later}
-            members = [{**same, "issue_id": f"{name}-{place}"} for place in range(MEMBERS)]
+            members = [{**same, "subject_id": f"{name}-{place}"} for place in range(MEMBERS)]
             connection.execute(insert(umbrella_members), members)
     last: int = connection.execute(select(func.max(audit.c.audit_id))).scalar_one()
     connection.execute(update(audit_end).values(audit_id=last, hash=link))
@@ -174,7 +179,8 @@ def _renamed(row: dict[str, Any], name: str, number: int, later: timedelta) -> d
         copied.pop(counted, None)
     if row["intent_id"]:
         copied["intent_id"] = f"{number:06x}{row['intent_id'][6:]}"
-    own = {"issue_id": name, "owner": f"squad-{number}", "exported_at": None, "swept_at": _BEGAN, "sweeps": 2}
+    own: dict[str, Any] = {"subject_id": name, "owner": f"squad-{number}", "exported_at": None}
+    own |= {"duplicates_checked_at": _BEGAN, "duplicate_checks": 2}
     return copied | {column: value for column, value in own.items() if column in row}
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dagster_project.automation.destinations import Outlet, load_outlets
+from dagster_project.automation.destinations import ConfiguredDestination, load_destinations
 from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.decisioning.playbook import load_playbook
 from dagster_project.decisioning.published import read_mart
@@ -42,7 +42,7 @@ def examine(home: Home, sources: Path | None = None) -> list[Finding]:
         *_several("sources", lambda: _sources(home, sources)),
         _check("playbook", _playbook),
         _check("model", lambda: _model(home)),
-        *_several("destinations", lambda: _destinations(load_outlets(home))),
+        *_several("destinations", lambda: _destinations(load_destinations(home))),
         _check("warehouse", lambda: f"{read_mart(home, 'fct_issues', ['issue_id']).height} issues published"),
         _check("ledger", lambda: _ledger(home)),
     ]
@@ -103,8 +103,8 @@ def _model(home: Home) -> str:
     return f"champion {version}, macro-F1 {figures['macro_f1']:.2f} on the golden evaluation split"
 
 
-def _destinations(outlets: list[Outlet]) -> Iterator[Finding]:
-    unset = {outlet.name: list(_unset_secrets(outlet)) for outlet in outlets}
+def _destinations(configured: list[ConfiguredDestination]) -> Iterator[Finding]:
+    unset = {one.name: list(_unset_secrets(one)) for one in configured}
     yield Finding("destinations", not any(unset.values()), ", ".join(unset))
     for name, variables in unset.items():
         for setting, variable in variables:
@@ -112,9 +112,9 @@ def _destinations(outlets: list[Outlet]) -> Iterator[Finding]:
             yield Finding("destination", False, f"{detail}; export {variable}=…")
 
 
-def _unset_secrets(outlet: Outlet) -> Iterator[tuple[str, str]]:
+def _unset_secrets(configured: ConfiguredDestination) -> Iterator[tuple[str, str]]:
     """Settings that name the variable of a secret (``*_env``), where that is not set."""
-    settings = outlet.policy.model_dump()
+    settings = configured.policy.model_dump()
     if settings.get("user", "someone") is None:  # mail without a login needs no password
         return
     for setting, variable in settings.items():
@@ -127,6 +127,6 @@ def _ledger(home: Home) -> str:
     waiting = counts.get("rejected", 0) + counts.get("held", 0)
     if waiting:
         raise FeedbackControlError(
-            f"{waiting} writes wait for a person; `feedback-control outbox list` has owners and reasons"
+            f"{waiting} writes wait for a person; `feedback-control dead-letters list` has owners and reasons"
         )
     return ", ".join(f"{count} {state}" for state, count in sorted(counts.items())) or "empty"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dagster_project.automation.destinations import load_outlets
+from dagster_project.automation.destinations import load_destinations
 from dagster_project.automation.tickets.pull import PullReport, pull
 from dagster_project.automation.tickets.push import PushReport, push
 from dagster_project.decisioning.decide import decide
@@ -62,8 +62,8 @@ def turn(
     now = datetime.now(UTC).replace(microsecond=0)
     landed = land(home, load_sources(sources), now=now, progress=progress)
     labeled = label_new(home, progress=progress)
-    outlets = load_outlets(home)
-    pulled = pull(home, now=now, outlets=outlets, progress=progress)
+    destinations = load_destinations(home)
+    pulled = pull(home, now=now, destinations=destinations, progress=progress)
     decided = decide(home, as_of=as_of or now, progress=progress)
-    pushed = push(home, now=now, outlets=outlets, progress=progress) if send else None
+    pushed = push(home, now=now, destinations=destinations, progress=progress) if send else None
     return TurnReport(landed, labeled, pulled, decided, pushed, write_report(home))

@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 
-from dagster_project.automation.destinations import load_outlets
+from dagster_project.automation.destinations import load_destinations
 from dagster_project.automation.destinations.local import list_tickets
 from dagster_project.automation.tickets.pull import pull
 from dagster_project.automation.tickets.push import push
@@ -115,8 +115,8 @@ def test_a_person_who_says_not_a_bug_is_heard_by_the_next_decision(
     text = ticket.path.read_text(encoding="utf-8").replace("status: open\n", "status: not a bug\nby: jo\n", 1)
     ticket.path.write_text(text, encoding="utf-8")
     os.utime(ticket.path, (said_at.timestamp(), said_at.timestamp()))
-    outlets = load_outlets(home)
-    report = pull(home, now=later, outlets=outlets)
+    destinations = load_destinations(home)
+    report = pull(home, now=later, destinations=destinations)
     assert (report.problems, report.rejected, report.exclusions) == ([], 1, 1)
 
     decide(home, as_of=later)
@@ -124,7 +124,7 @@ def test_a_person_who_says_not_a_bug_is_heard_by_the_next_decision(
     assert (issue["issue_type"], issue["ticket_status"]) == ("checkout_failure", "rejected")
     assert (issue["rejected_as"], issue["rejected_by"]) == ("not a bug", "jo")
     assert issue["rejected_at"] == said_at.replace(tzinfo=None)
-    pushed = push(home, now=datetime.now(UTC), outlets=outlets)
+    pushed = push(home, now=datetime.now(UTC), destinations=destinations)
     assert (pushed.created, pushed.problems) == (0, [])
     assert "status: not a bug" in ticket.path.read_text(encoding="utf-8")
 

@@ -1,1 +1,1 @@
-"""What leaves the building: tickets today, through the ledger, each exactly once."""
+"""Outbound automation: tickets today, each written exactly once through the ledger."""

@@ -27,7 +27,7 @@ from dagster import (
 
 from dagster_project import display, lake
 from dagster_project.automation.checks import check_results, check_specs, ticket_key
-from dagster_project.automation.destinations import Outlet, load_outlets
+from dagster_project.automation.destinations import ConfiguredDestination, load_destinations
 from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.automation.tickets.event_delivery import sinks_of
 from dagster_project.automation.tickets.pull import pull
@@ -38,7 +38,7 @@ from dagster_project.home import Home
 from dagster_project.lake_tables import LAKE_TABLES
 from dagster_project.resources import EACH_DAY, EACH_TURN, OWNERS, RETRY, HomeResource, now
 
-DESTINATIONS = {outlet.name: getattr(outlet.policy, "kind", "local") for outlet in load_outlets(Home.locate())}
+DESTINATIONS = {one.name: getattr(one.policy, "kind", "local") for one in load_destinations(Home.locate())}
 """Kind of each destination by its name."""
 
 PULLED_TABLES = ("ticket_events", "baseline_exclusions")
@@ -93,7 +93,7 @@ sync_tables = [
 def ticket_changes(context: AssetExecutionContext, home: HomeResource) -> Iterator[MaterializeResult[None]]:
     """Pull what people did to our tickets, before the next decision; nothing is written to the trackers."""
     here = home.home()
-    report = pull(here, now=now(), outlets=load_outlets(here), progress=context.log.info)
+    report = pull(here, now=now(), destinations=load_destinations(here), progress=context.log.info)
     for problem in report.problems:
         context.log.warning(problem)
     counts: dict[str, dict[str, int]] = {
@@ -132,32 +132,32 @@ def tickets(context: AssetExecutionContext, home: HomeResource) -> Iterator[Mate
     Sinks of events come last, so that they hear of the tickets that the others have just opened.
     """
     here = home.home()
-    outlets = load_outlets(here)
-    sinks = sinks_of(outlets)
-    chosen = _chosen(context, sorted(outlets, key=lambda outlet: outlet.name in sinks))
+    configured = load_destinations(here)
+    sinks = sinks_of(configured)
+    chosen = _chosen(context, sorted(configured, key=lambda one: one.name in sinks))
     failed: list[str] = []
-    for outlet in chosen:
-        report = push(here, now=now(), outlets=[outlet], sinks=sinks, progress=context.log.info)
+    for one in chosen:
+        report = push(here, now=now(), destinations=[one], sinks=sinks, progress=context.log.info)
         for problem in report.problems:
             context.log.warning(problem)
-        _log_side_effects(context, here, outlet.name, report)
-        yield from check_results(Ledger(here.ledger_url), outlet.name)
+        _log_side_effects(context, here, one.name, report)
+        yield from check_results(Ledger(here.ledger_url), one.name)
         failed += report.stopped
         if not report.stopped:
-            yield MaterializeResult(asset_key=ticket_key(outlet.name), metadata=_metadata(report))
+            yield MaterializeResult(asset_key=ticket_key(one.name), metadata=_metadata(report))
     if failed:
         raise Failure("; ".join(failed))
 
 
-def _chosen(context: AssetExecutionContext, outlets: list[Outlet]) -> list[Outlet]:
+def _chosen(context: AssetExecutionContext, configured: list[ConfiguredDestination]) -> list[ConfiguredDestination]:
     """The destinations of the selected assets.
 
     Raises:
         ConfigurationError: destinations.yml has changed since the code location was loaded.
     """
-    chosen = [outlet for outlet in outlets if ticket_key(outlet.name) in context.selected_asset_keys]
-    gone = {key.path[-1] for key in context.selected_asset_keys} - {outlet.name for outlet in chosen}
-    if gone or {outlet.name for outlet in outlets} - set(DESTINATIONS):
+    chosen = [one for one in configured if ticket_key(one.name) in context.selected_asset_keys]
+    gone = {key.path[-1] for key in context.selected_asset_keys} - {one.name for one in chosen}
+    if gone or {one.name for one in configured} - set(DESTINATIONS):
         raise ConfigurationError("destinations.yml has other destinations than this code location: reload it")
     return chosen
 

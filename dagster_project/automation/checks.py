@@ -7,7 +7,6 @@ from typing import Any
 from dagster import AssetCheckResult, AssetCheckSpec, AssetKey, MetadataValue
 
 from dagster_project import display
-from dagster_project.automation.ledger import dead_letters
 from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.resources import now
 
@@ -40,17 +39,17 @@ def check_results(ledger: Ledger, destination: str) -> Iterator[AssetCheckResult
 
 
 def no_dead_letters(ledger: Ledger, destination: str) -> AssetCheckResult:
-    """A dead letter needs its owner: `feedback-control outbox list`."""
-    letters = [one.as_dict() for one in dead_letters.dead_letters(ledger) if one.intent.destination == destination]
+    """A dead letter needs its owner: `feedback-control dead-letters list`."""
+    letters = [one.as_dict() for one in ledger.dead_letters.all() if one.intent.destination == destination]
     shown = MetadataValue.md(display.markdown_table(letters) or "none")
     return _result("no_dead_letters", destination, not letters, {"count": len(letters), "dead letters": shown})
 
 
 def nothing_stale(ledger: Ledger, destination: str) -> AssetCheckResult:
     """A stale intent means that pushes are off, die, or cannot reach the destination."""
-    stale = dead_letters.stale(ledger, now(), STALE)
-    waiting = [intent.created_at for intent in stale if intent.destination == destination]
-    untold = ledger.still_untold(now() - STALE).get(destination, 0)
+    overdue = ledger.overdue(now() - STALE)
+    waiting = [intent.created_at for intent in overdue if intent.destination == destination]
+    untold = ledger.event_outbox.overdue_events(now() - STALE).get(destination, 0)
     shown: dict[str, object] = {"count": len(waiting), "events untold": untold}
     shown["oldest"] = str(min(waiting, default="none"))
     return _result("nothing_stale", destination, not waiting and not untold, shown)

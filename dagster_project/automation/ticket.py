@@ -1,6 +1,6 @@
-"""A ticket: what a destination is asked to hold, as it holds it, and what was done to it there.
+"""Tickets and their idempotency key, the marker: as wanted, as a destination has them, and the changes made there.
 
-Each ticket carries a marker on a line of its own, the idempotency key by which it is found again.
+The marker stands on a line of its own in the body; by it a ticket is found again.
 """
 
 from __future__ import annotations
@@ -13,21 +13,23 @@ from datetime import datetime
 from functools import cached_property
 from typing import Literal
 
+KIND = "ticket"
+"""The kind of a ticket's intents in the ledger."""
+
 Status = Literal["open", "resolved"]
 ChangeKind = Literal["status", "assignee", "priority", "comment"]
 Resolution = Literal["open", "resolved", "rejected"]
-"""What a status comes to; *rejected*: there was nothing to mend ("not a bug"), or nobody will."""
+"""Classification of a status; *rejected* means "not a bug" or "won't fix"."""
 
 
 @dataclass(frozen=True)
 class Ticket:
-    """What a destination is asked to hold, ready to send.
+    """A ticket as a destination is asked to hold it, ready to send; a ``Payload`` of the ledger.
 
-    ``note`` is a comment about the change since the last delivery (empty: no comment), ``note_key`` tells this change
-    from every other (empty: the ticket is new), and ``reopens`` says that this system resolved the ticket before and
-    takes that back. ``fields`` are further fields of the target's own, from the mapping in ``destinations.yml``.
-    ``keeps_open`` leaves closing to people. ``sequence`` orders what is said of one issue at one destination, as text:
-    later is greater.
+    ``note`` is a comment about the change since the last delivery (empty: no comment), ``note_key`` is the idempotency
+    key of that comment (empty: the ticket is new), and ``reopens`` is True if this system resolved the ticket before
+    and takes that back. ``fields`` are further fields of the target's own, from the mapping in ``destinations.yml``.
+    ``keeps_open`` leaves closing to people. ``sequence`` sorts the writes about one issue at one destination, as text.
     """
 
     issue_id: str
@@ -46,13 +48,28 @@ class Ticket:
     sequence: str = ""
 
     @property
+    def kind(self) -> str:
+        """The kind of its intents."""
+        return KIND
+
+    @property
+    def subject_id(self) -> str:
+        """The issue, as the ledger's subject."""
+        return self.issue_id
+
+    @property
+    def is_final(self) -> bool:
+        """True if its issue is over, so that nothing more is due once this ticket is written."""
+        return self.status == "resolved"
+
+    @property
     def closes(self) -> bool:
-        """Whether the target's ticket is to be closed: its issue is over, and closing is not left to people."""
-        return self.status == "resolved" and not self.keeps_open
+        """True if the target's ticket is to be closed: its issue is over, and closing is not left to people."""
+        return self.is_final and not self.keeps_open
 
     @cached_property
     def content_hash(self) -> str:
-        """Identifies what the ticket says; the note about the change, and the place in the order, do not count."""
+        """Hash of the ticket's content; the note about the change, and the sequence, do not count."""
         still = replace(self, note="", note_key="", reopens=False, sequence="")
         return hashlib.sha256(still.as_json().encode()).hexdigest()
 
@@ -74,7 +91,7 @@ class Ticket:
 
 @dataclass(frozen=True)
 class ExternalTicket:
-    """A ticket as the tool has it; ``closed`` by whomever.
+    """A ticket as the tool has it; ``closed`` by anybody.
 
     ``content_hash`` is the hash that was sent with the text, for tools that keep it in a field beside the marker: their
     text comes back in another markup and cannot be compared.
@@ -88,7 +105,7 @@ class ExternalTicket:
     content_hash: str = ""
 
     def says(self, ticket: Ticket) -> bool:
-        """Whether the tool holds what this ticket says, so that nothing has to be sent."""
+        """True if the tool holds the content of this ticket, so that nothing has to be sent."""
         done = self.closed if ticket.closes else not (ticket.reopens and self.closed)
         if self.content_hash:
             return done and self.content_hash == ticket.content_hash
@@ -101,12 +118,12 @@ def marker_line(marker: str) -> str:
 
 
 def carries(body: str, marker: str) -> bool:
-    """Whether a ticket's body carries the marker; text that merely quotes it within a line does not count."""
+    """True if a ticket's body carries the marker; text that merely quotes it within a line does not count."""
     return marker_line(marker) in (line.strip() for line in body.splitlines())
 
 
 def markers_in(text: str) -> list[str]:
-    """The markers that stand in a text on lines of their own: whose ticket it is, or which comment is ours."""
+    """The markers that stand in a text on lines of their own; they identify our tickets and our comments."""
     return _MARKER.findall(text)
 
 
@@ -120,10 +137,10 @@ _MARKER = re.compile(r"^[ \t]*<!-- feedback-control:(\w+) -->[ \t\r]*$", re.MULT
 
 @dataclass(frozen=True)
 class TicketChange:
-    """One thing that was done to one of our tickets, in the tool's own words; by a person, or ``by_program``.
+    """One change to one of our tickets, in the tool's own words; by a person, or ``by_program``.
 
-    ``marker`` tells whose ticket it is, and ``change_id`` this change from every other. Of a status, ``resolution``
-    says what it comes to. A comment's ``value`` is its text, not masked yet.
+    ``marker`` identifies the ticket and ``change_id`` the change. ``resolution`` classifies a status. A comment's
+    ``value`` is its text, not masked yet.
     """
 
     marker: str

@@ -1,4 +1,4 @@
-"""The part of the command line that is about the trackers: push, plan, preview, pull, dead letters, the audit log."""
+"""Outbound commands: push (dry run, plan), pull, preview, dead-letters, audit."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from typing import Any
 
 import click
 
-from dagster_project.automation.destinations import Outlet, load_outlets
-from dagster_project.automation.ledger import dead_letters
+from dagster_project.automation.destinations import ConfiguredDestination, load_destinations
 from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.automation.tickets import brief
 from dagster_project.automation.tickets.event_delivery import sinks_of
@@ -44,7 +43,7 @@ def push_command(
     report = push(
         home,
         now=datetime.now(UTC),
-        outlets=_chosen(home, only),
+        destinations=_chosen(home, only),
         dry_run=dry_run,
         plan=keys,
         sinks=sinks_of(_chosen(home, None)),
@@ -81,7 +80,7 @@ def pull_command(home: Home, only: str | None, as_json: bool) -> None:
     report = pull(
         home,
         now=datetime.now(UTC),
-        outlets=_chosen(home, only),
+        destinations=_chosen(home, only),
         progress=lambda line: click.echo(line, err=True),
     )
     if as_json:
@@ -97,70 +96,73 @@ def pull_command(home: Home, only: str | None, as_json: bool) -> None:
 @click.pass_obj
 def preview_command(home: Home, issue_id: str, destination: str | None) -> None:
     """Print an issue's ticket as a destination would get it."""
-    outlet = _chosen(home, destination)[0]
+    configured = _chosen(home, destination)[0]
     issue = next((one for one in read_queue(home, [issue_id]) if one.issue_id == issue_id), None)
     if issue is None:
         raise ConfigurationError(f"issue {issue_id} is not in the queue; `feedback-control issues --all` lists what is")
-    ticket = brief.render(issue, outlet.name, outlet.policy)
+    ticket = brief.render(issue, configured.name, configured.policy)
     click.echo(f"{ticket.title}\nlabels: {', '.join(ticket.labels)}")
     for name, value in ticket.fields:
         click.echo(f"{name}: {value}")
     click.echo(f"\n{ticket.body}")
 
 
-@click.group("outbox")
-def outbox_group() -> None:
-    """Dead letters: what waits for a person, and how it goes on."""
+@click.group("dead-letters")
+def dead_letters_group() -> None:
+    """Rejected or unverifiable writes, which wait for a person."""
 
 
-@outbox_group.command("list")
+@dead_letters_group.command("list")
 @_json
 @click.pass_obj
 def list_command(home: Home, as_json: bool) -> None:
-    """What waits for a person, whose it is, and why."""
-    letters = dead_letters.dead_letters(_ledger(home))
+    """List them with owner and reason."""
+    letters = [letter.as_dict() for letter in _ledger(home).dead_letters.all()]
     if as_json:
-        click.echo(json.dumps([letter.as_dict() for letter in letters], indent=2, ensure_ascii=False))
-    for letter in letters if not as_json else []:
-        row = letter.as_dict()
+        click.echo(json.dumps(letters, indent=2, ensure_ascii=False))
+        return
+    for row in letters:
         click.echo(
             f"{row['intent']}  {row['state']}  {row['destination']}  {row['action']}  {row['owner']}  {row['title']}"
         )
         click.echo(f"          {row['reason']}")
-    if not letters and not as_json:
+    if not letters:
         click.echo("no dead letters")
 
 
-@outbox_group.command("replay")
+@dead_letters_group.command("replay")
 @click.argument("intent", required=False)
-@click.option("--all", "everything", is_flag=True, help="Every refused one.")
+@click.option("--all", "everything", is_flag=True, help="Every rejected one.")
 @click.pass_obj
 def replay_command(home: Home, intent: str | None, everything: bool) -> None:
-    """Let the next push send a refused intent again, after what it names was fixed."""
-    ledger = _ledger(home)
+    """Retry a rejected intent with the next push, after the cause that it names was fixed."""
+    letters = _ledger(home).dead_letters
     if (intent is None) is not everything:
-        raise click.UsageError("name an intent (see `outbox list`), or give --all")
-    chosen = dead_letters.dead_letters(ledger) if intent is None else [dead_letters.find(ledger, intent)]
-    click.echo(f"{dead_letters.replay(ledger, chosen, datetime.now(UTC))} will be sent by the next push")
+        raise click.UsageError("name an intent (see `dead-letters list`), or give --all")
+    chosen = letters.all() if intent is None else [letters.find(intent)]
+    click.echo(f"{letters.replay(chosen, datetime.now(UTC))} will be sent by the next push")
 
 
-@outbox_group.command("settle")
+@dead_letters_group.command("settle")
 @click.argument("intent")
 @click.option("--arrived", help="It is there: its id in the tool.")
 @click.option("--url", default="", help="... and its address.")
 @click.option("--not-arrived", is_flag=True, help="It is not there: send it again.")
 @click.pass_obj
 def settle_command(home: Home, intent: str, arrived: str | None, url: str, not_arrived: bool) -> None:
-    """Say whether a held intent reached its tool; nothing is sent again before somebody does."""
+    """Record whether a held intent reached its tool; it is not sent again before."""
     if (arrived is None) is not not_arrived:
         raise click.UsageError("say either --arrived ID or --not-arrived")
-    ledger = _ledger(home)
-    letter = dead_letters.find(ledger, intent)
-    if not dead_letters.settle(ledger, letter, None if arrived is None else (arrived, url), datetime.now(UTC)):
+    letters = _ledger(home).dead_letters
+    letter = letters.find(intent)
+    if not letters.settle(letter, None if arrived is None else (arrived, url), datetime.now(UTC)):
         raise ConfigurationError(
             f"{letter.short_id} is {letter.intent.state.value}, not held: there is nothing to settle"
         )
     click.echo("it will be sent by the next push" if arrived is None else f"taken as {arrived}")
+
+
+outbox_group = click.Group("outbox", dead_letters_group.commands, hidden=True, help="The old name of dead-letters.")
 
 
 @click.group("audit")
@@ -196,8 +198,9 @@ def verify_command(home: Home, expect: str | None, as_json: bool) -> None:
 @_json
 @click.pass_obj
 def show_command(home: Home, issue_id: str, as_json: bool) -> None:
-    """What was done about an issue: when, by whom, on what grounds."""
-    rows = _ledger(home).history_of(issue_id)
+    """Print the audit rows of an issue (its id, or the beginning of it): when, by whom, on what grounds."""
+    ledger = _ledger(home)
+    rows = ledger.history_of(_full_id(ledger, issue_id))
     if as_json:
         shown = [{**row, "at": row["at"].isoformat(), "detail": json.loads(row["detail"])} for row in rows]
         click.echo(json.dumps(shown, indent=2, ensure_ascii=False))
@@ -205,15 +208,37 @@ def show_command(home: Home, issue_id: str, as_json: bool) -> None:
     for row in rows:
         sure = "" if row["confidence"] is None else f", {row['confidence']:.0%} sure"
         grounds = f"  ({row['basis']}{sure})" if row["basis"] else ""
-        detail = " ".join(f"{name}={value}" for name, value in json.loads(row["detail"]).items() if name != "issue_id")
+        details = json.loads(row["detail"]).items()
+        detail = " ".join(f"{name}={value}" for name, value in details if name not in _SUBJECT)
         click.echo(
             f"{row['at']:%Y-%m-%d %H:%M:%S}  {row['destination']}  {row['actor']}  {row['event']}  {detail}{grounds}"
         )
     if not rows:
-        click.echo("nothing was done about it")
+        click.echo("nothing was sent about it yet")
 
 
-COMMANDS: tuple[click.Command, ...] = (push_command, pull_command, preview_command, outbox_group, audit_group)
+COMMANDS: tuple[click.Command, ...] = (
+    push_command,
+    pull_command,
+    preview_command,
+    dead_letters_group,
+    outbox_group,
+    audit_group,
+)
+_SUBJECT = ("subject_id", "issue_id")  # rows of older versions have the second
+
+
+def _full_id(ledger: Ledger, issue_id: str) -> str:
+    found = ledger.subjects_beginning(issue_id)
+    if issue_id in found:
+        return issue_id
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise ConfigurationError(
+            f"the ledger has no issue whose id begins with {issue_id}; `feedback-control issues --all` lists the issues"
+        )
+    raise ConfigurationError(f"several issues begin with {issue_id} ({', '.join(found[:5])}); give more of the id")
 
 
 def _ledger(home: Home) -> Ledger:
@@ -224,11 +249,11 @@ def _ledger(home: Home) -> Ledger:
     return Ledger(home.ledger_url, actor=actor)
 
 
-def _chosen(home: Home, name: str | None) -> list[Outlet]:
-    outlets = load_outlets(home)
-    chosen = [outlet for outlet in outlets if name in (None, outlet.name)]
+def _chosen(home: Home, name: str | None) -> list[ConfiguredDestination]:
+    destinations = load_destinations(home)
+    chosen = [configured for configured in destinations if name in (None, configured.name)]
     if not chosen:
-        known = ", ".join(outlet.name for outlet in outlets) or "none"
+        known = ", ".join(configured.name for configured in destinations) or "none"
         raise ConfigurationError(f"there is no destination {name or ''}; destinations.yml has: {known}")
     return chosen
 

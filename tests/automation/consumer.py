@@ -34,7 +34,7 @@ def published(kind: str) -> dict[str, Any]:
 
 
 def validator() -> Any:
-    """What holds a whole event against the published schemas."""
+    """Validator of a whole event against the published schemas."""
     schemas = [published(kind) for kind in ("event", "incident", "ticket")]
     known: Registry[Any] = Registry().with_resources((one["$id"], Resource.from_contents(one)) for one in schemas)
     return Draft202012Validator(schemas[0], registry=known, format_checker=Draft202012Validator.FORMAT_CHECKER)
@@ -42,7 +42,7 @@ def validator() -> Any:
 
 @dataclass
 class Consumer:
-    """What it knows of issues and tickets, by the events that it took."""
+    """A consumer's state of issues and tickets, from the events that it took."""
 
     secret: str
     seen: set[str] = field(default_factory=set)

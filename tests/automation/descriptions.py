@@ -1,4 +1,4 @@
-"""Vendors' own descriptions of their APIs, where they are at hand: every request of a test is held against them."""
+"""Vendors' own API descriptions, where available: every request of a test is validated against them."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def check(name: str, server: str, request: httpx.Request) -> None:
 
 
 def _check_swagger(document: dict[str, Any], request: httpx.Request) -> None:
-    """What openapi-core does not read: Swagger 2.0, here its paths, its query parameters and its JSON bodies."""
+    """Validate by Swagger 2.0, which openapi-core does not read: paths, query parameters and JSON bodies."""
     from jsonschema import Draft4Validator  # type: ignore[import-untyped]
 
     path = request.url.path.removeprefix(document.get("basePath", ""))

@@ -1,4 +1,4 @@
-"""Somebody with an editor, in the folder of the embedded tracker."""
+"""A person with an editor, in the folder of the embedded tracker."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Folder:
     now: datetime = NOW
 
     def act(self, what: str, value: str = "", *, by: str = "jo", number: int = 1) -> None:
-        """What somebody does to a file."""
+        """Change a file as a person does."""
         path = self.root / f"FC-{number}.md"
         text = path.read_text(encoding="utf-8")
         if what == "comment":

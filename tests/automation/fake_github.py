@@ -58,7 +58,7 @@ class FakeGitHub(Unreliable):
         ]
 
     def act(self, what: str, value: str = "", *, by: str = "jo", number: int = 1) -> None:
-        """What somebody does to an issue in their browser."""
+        """Change an issue as a person does in the browser."""
         issue = next(one for one in self.issues if one["number"] == number)
         match what:
             case "comment":

@@ -76,7 +76,7 @@ class FakeJira(Unreliable):
         ]
 
     def act(self, what: str, value: str = "", *, by: str = "jo", number: int = 1) -> None:
-        """What somebody does to an issue in their browser."""
+        """Change an issue as a person does in the browser."""
         issue = self.issues[f"OPS-{number}"]
         match what:
             case "comment":

@@ -71,7 +71,7 @@ class FakeRequestTracker(Unreliable):
         ]
 
     def act(self, what: str, value: str = "", *, by: str = "jo", number: int = 1) -> None:
-        """What somebody does to a ticket in their browser."""
+        """Change a ticket as a person does in the browser."""
         ticket = self.tickets[number - 1]
         statuses = {"resolve": "resolved", "reject": "rejected", "reopen": "open"}
         match what:

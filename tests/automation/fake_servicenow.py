@@ -62,7 +62,7 @@ class FakeServiceNow(Unreliable):
         ]
 
     def act(self, what: str, value: str = "", *, by: str = "jo", number: int = 1) -> None:
-        """What somebody does to a record in their browser."""
+        """Change a record as a person does in the browser."""
         row = self.rows[number - 1]
         states = {"resolve": ("6", "Solution provided"), "reject": ("6", "Not Solved (Not Reproducible)")}
         match what:

@@ -1,4 +1,4 @@
-"""A real mail server on loopback that fails as told."""
+"""A real mail server on loopback with planned faults."""
 
 from __future__ import annotations
 

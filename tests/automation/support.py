@@ -1,4 +1,4 @@
-"""What the automation tests stand on: a queue published by hand, a clock, and a tracker that misbehaves on demand."""
+"""Shared parts of the automation tests: a queue published by hand, a clock, and a tracker with planned faults."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import duckdb
 
 from dagster_project import lake
-from dagster_project.automation.destinations import Outlet
-from dagster_project.automation.ledger.event_outbox import Sinks
+from dagster_project.automation.destinations import ConfiguredDestination
 from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.automation.outcomes import Deferred, DeliveryError, Failure, NotSent, Rejected, Unknown
 from dagster_project.automation.ticket import ExternalTicket, Ticket, carries
@@ -200,9 +198,10 @@ class MortalLedger(Ledger):
     def __init__(self, url: str, *, now: datetime, fate: Fate) -> None:
         super().__init__(url, now=now)
         self._fate = fate
-        steps = "record claim finish expire found absent not_looked_up withdraw begin_to_tell told"
-        for name in steps.split():
+        for name in "record claim finish expire found absent not_looked_up withdraw".split():
             setattr(self, name, self._mortal(getattr(self, name)))
+        for name in ("claim_event", "delivered"):
+            setattr(self.event_outbox, name, self._mortal(getattr(self.event_outbox, name)))
 
     def _mortal(self, method: Callable[..., Any]) -> Callable[..., Any]:
         def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -214,10 +213,10 @@ class MortalLedger(Ledger):
         return wrapped
 
     @contextmanager
-    def exporting(self, now: datetime, sinks: Sinks = MappingProxyType({})) -> Iterator[list[Any]]:
+    def exporting(self, *arguments: Any) -> Iterator[list[Any]]:
         """The export may die before, within and after."""
         self._fate.step()
-        with super().exporting(now, sinks) as confirmed:
+        with super().exporting(*arguments) as confirmed:
             yield confirmed
             self._fate.step()
         self._fate.step()
@@ -260,12 +259,12 @@ class SimulatedTracker:
         self._faults: Iterator[str] = iter(())
 
     def create(self, ticket: Ticket) -> ExternalTicket:
-        """Open a ticket, or fail as told."""
+        """Open a ticket, or fail as planned."""
         visible_at = self._clock.now + timedelta(seconds=self.lag())
         return self._write(lambda: self._open(ticket, visible_at))
 
     def update(self, external_id: str, ticket: Ticket) -> ExternalTicket:
-        """Set what the ticket says, or fail as told."""
+        """Set the ticket's content, or fail as planned."""
         return self._write(lambda: self._set(external_id, ticket))
 
     resolve = update
@@ -349,7 +348,9 @@ class World:
         before, self.tracker.fate = self.tracker.fate, Fate(dies_at)
         ledger = MortalLedger(self.home.ledger_url, now=self.clock.now, fate=self.tracker.fate)
         try:
-            return push(self.home, now=self.clock.now, outlets=[Outlet(self.tracker)], ledger=ledger)
+            return push(
+                self.home, now=self.clock.now, destinations=[ConfiguredDestination(self.tracker)], ledger=ledger
+            )
         except KilledError:
             return None
         finally:
@@ -365,7 +366,7 @@ class World:
         return report
 
     def events(self) -> list[dict[str, Any]]:
-        """What the lake knows of the tickets."""
+        """The ticket events in the lake."""
         return lake.scan(self.home, "ticket_events").sort("known_at", "event_id").collect().to_dicts()
 
     def assert_exactly_once(self) -> None:

@@ -1,4 +1,4 @@
-"""Version 1 of the events is a promise: what a consumer was built on stays, and only fields are added.
+"""Compatibility of event schemas, version 1: fields are only ever added.
 
 ``published/`` holds the schemas as they were published. To add a field, add it in both places. What breaks a consumer
 is a version 2 beside version 1.
@@ -14,9 +14,11 @@ import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from dagster_project.automation import cloudevents
-from dagster_project.automation.ledger.intents import Action, Intent, State
+from dagster_project.automation.ledger.intents import Intent, State
+from dagster_project.automation.tickets.actions import Action
 from dagster_project.automation.tickets.brief import render
 from dagster_project.automation.tickets.issues import Issue
+from dagster_project.automation.tickets.ticket_events import ticket_event
 from tests.automation.consumer import published, validator
 from tests.automation.support import CHECKOUT, NOW, resolved
 
@@ -87,10 +89,29 @@ def incident(change: Any, issue: Issue) -> dict[str, Any]:
 
 def ticket(action: Action) -> dict[str, Any]:
     sequence = int(action is not Action.CREATE)
-    there = ("OPS-1", "https://tracker.example/OPS-1", "", 1, NOW, None, NOW, NOW, "checkout-squad")
-    intent = Intent("i", CHECKOUT.issue_id, "jira", sequence, action, State.CONFIRMED, "hash", *there)
-    issue = resolved(CHECKOUT) if action is Action.RESOLVE else CHECKOUT
-    return cloudevents.ticket_event(intent, render(issue, "jira"), f"20260501-{sequence:06d}")
+    ticket = render(resolved(CHECKOUT) if action is Action.RESOLVE else CHECKOUT, "jira")
+    intent = Intent(
+        intent_id="i",
+        kind=ticket.kind,
+        subject_id=ticket.subject_id,
+        destination="jira",
+        sequence=sequence,
+        action=action,
+        is_final=ticket.is_final,
+        state=State.CONFIRMED,
+        title=ticket.title,
+        payload_hash="hash",
+        external_id="OPS-1",
+        url="https://tracker.example/OPS-1",
+        reason="",
+        attempts=1,
+        not_before=NOW,
+        lease_until=None,
+        confirmed_at=NOW,
+        created_at=NOW,
+        owner=ticket.owner,
+    )
+    return ticket_event(intent, ticket, f"20260501-{sequence:06d}")
 
 
 EVERY = {

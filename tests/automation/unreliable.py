@@ -1,4 +1,4 @@
-"""What every simulated target has in common: an ``httpx`` transport handler whose writes go wrong as told."""
+"""Base of the simulated targets: an ``httpx`` transport handler with planned faults at writes."""
 
 from __future__ import annotations
 

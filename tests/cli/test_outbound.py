@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from dagster_project.automation.destinations import Outlet
+from dagster_project.automation.destinations import ConfiguredDestination
 from dagster_project.automation.destinations.local import LocalTracker, list_tickets
 from dagster_project.automation.outcomes import DeliveryError, Failure, Rejected, Unknown
 from dagster_project.automation.ticket import ExternalTicket
@@ -81,16 +81,16 @@ def test_a_refused_ticket_is_a_dead_letter_with_an_owner_and_is_replayed(
     with monkeypatch.context() as patch:
         failing(patch, LocalTracker, Rejected("the field Squad is required; add it to fields"))
         cli(decided, "push")
-    letters = json.loads(cli(decided, "outbox", "list", "--json").stdout)
+    letters = json.loads(cli(decided, "dead-letters", "list", "--json").stdout)
     assert {letter["owner"] for letter in letters} == {"checkout-squad", "logistics-desk"}
-    assert "add it to fields" in cli(decided, "outbox", "list").stdout
+    assert "add it to fields" in cli(decided, "dead-letters", "list").stdout
     assert "0 created" not in cli(decided, "push").stdout and list_tickets(decided.tickets) == []  # not before tomorrow
-    assert cli(decided, "outbox", "replay", letters[0]["intent"]).stdout.startswith("1 ")
-    assert cli(decided, "outbox", "replay", "--all").stdout.startswith("1 ")
+    assert cli(decided, "dead-letters", "replay", letters[0]["intent"]).stdout.startswith("1 ")
+    assert cli(decided, "dead-letters", "replay", "--all").stdout.startswith("1 ")
     assert cli(decided, "push").stdout == "2 created\n"
-    assert cli(decided, "outbox", "list").stdout == "no dead letters\n"
-    assert cli(decided, "outbox", "replay").exit_code == 2
-    assert "no dead letter has an id" in cli(decided, "outbox", "replay", "zzz").stderr
+    assert cli(decided, "dead-letters", "list").stdout == "no dead letters\n"
+    assert cli(decided, "dead-letters", "replay").exit_code == 2
+    assert "no dead letter has an id" in cli(decided, "dead-letters", "replay", "zzz").stderr
 
 
 class Unseen:
@@ -106,26 +106,42 @@ def test_what_nobody_can_look_up_waits_until_a_person_says_whether_it_arrived(
     decided: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unseen = Unseen(LocalTracker(decided.tickets))
-    monkeypatch.setattr("dagster_project.cli.outbound.load_outlets", lambda home: [Outlet(unseen)])
+    monkeypatch.setattr("dagster_project.cli.outbound.load_destinations", lambda home: [ConfiguredDestination(unseen)])
     with monkeypatch.context() as patch:
         failing(patch, unseen, Unknown("the line went dead"))
         cli(decided, "push")
         assert cli(decided, "push").stdout == "2 rejected\n"
-    letters = json.loads(cli(decided, "outbox", "list", "--json").stdout)
+    letters = json.loads(cli(decided, "dead-letters", "list", "--json").stdout)
     assert {letter["state"] for letter in letters} == {"held"}
-    assert cli(decided, "outbox", "replay", "--all").stdout.startswith("0 ")  # held is never simply sent again
+    assert cli(decided, "dead-letters", "replay", "--all").stdout.startswith("0 ")  # held is never simply sent again
     first, second = (letter["intent"] for letter in letters)
-    assert "taken as FC-9" in cli(decided, "outbox", "settle", first, "--arrived", "FC-9").stdout
-    assert "sent by the next push" in cli(decided, "outbox", "settle", second, "--not-arrived").stdout
-    assert cli(decided, "outbox", "settle", second, "--not-arrived").exit_code == 2
+    assert "taken as FC-9" in cli(decided, "dead-letters", "settle", first, "--arrived", "FC-9").stdout
+    assert "sent by the next push" in cli(decided, "dead-letters", "settle", second, "--not-arrived").stdout
+    assert cli(decided, "dead-letters", "settle", second, "--not-arrived").exit_code == 2
     assert cli(decided, "push").stdout == "1 created, 1 unchanged\n"
+
+
+def test_the_old_name_of_dead_letters_still_works_and_is_not_shown(decided: Home) -> None:
+    assert cli(decided, "outbox", "list").stdout == "no dead letters\n"
+    shown = cli(decided, "--help").stdout
+    assert "dead-letters" in shown and "outbox" not in shown
 
 
 def test_the_audit_log_is_shown_and_verified(decided: Home) -> None:
     cli(decided, "push")
     shown = cli(decided, "audit", "show", CHECKOUT.issue_id).stdout
     assert "intent confirmed" in shown and "(P1, regression, 4 signals, 91% sure)" in shown
+    assert "subject_id" not in shown and "action=create" in shown
+    assert cli(decided, "audit", "show", CHECKOUT.issue_id[:6].lower()).stdout == shown
     end = json.loads(cli(decided, "audit", "verify", "--json").stdout)["end"]
     assert end in cli(decided, "audit", "verify").stdout
     assert cli(decided, "audit", "verify", "--expect", end).exit_code == 0
     assert cli(decided, "audit", "verify", "--expect", "f" * 64).exit_code == 1
+
+
+def test_the_audit_log_of_an_issue_that_is_not_there_is_an_error(decided: Home) -> None:
+    cli(decided, "push")
+    unknown = cli(decided, "audit", "show", "NOPE")
+    assert unknown.exit_code == 2 and "no issue whose id begins with NOPE" in unknown.stderr
+    several = cli(decided, "audit", "show", "ISS-", "--json")
+    assert several.exit_code == 2 and CHECKOUT.issue_id in several.stderr and DELIVERY.issue_id in several.stderr

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from dagster_project.automation.destinations import Outlet
+from dagster_project.automation.destinations import ConfiguredDestination
 from dagster_project.automation.ledger.intents import State
 from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.automation.outcomes import DeliveryError, Rejected, outcome_of
@@ -123,7 +123,7 @@ def test_roundup_has_one_issue_each_whatever_happened_on_the_way(
 ) -> None:
     ours = issues(f"faults{seed}", 5)
     with faulty(tmp_path, tracker.url.removesuffix("/rest"), planned(seed, 0.4)) as url:
-        runs = tell(home, Outlet(to_roundup(f"{url}/rest", timeout_seconds=3)), ours)
+        runs = tell(home, ConfiguredDestination(to_roundup(f"{url}/rest", timeout_seconds=3)), ours)
     print(f"Roundup: {len(ours)} issues in {runs} runs")
     told(tracker, ours)
 
@@ -137,10 +137,10 @@ def test_the_same_with_the_ledger_on_postgresql_and_two_runs_at_once(
     with postgresql() as database, faulty(tmp_path, tracker.url.removesuffix("/rest"), planned(3)) as url:
         monkeypatch.setenv("FEEDBACK_LEDGER_URL", database)
         Ledger(home.ledger_url, now=BORN)
-        runs = tell(home, Outlet(to_roundup(f"{url}/rest", timeout_seconds=3)), ours, together=2)
+        runs = tell(home, ConfiguredDestination(to_roundup(f"{url}/rest", timeout_seconds=3)), ours, together=2)
         ledger = Ledger(home.ledger_url)
         assert ledger.verify_audit().holds and ledger.count_by_state() == {State.CONFIRMED: 15}
-        ledger.engine.dispose()
+        ledger._store.engine.dispose()
     print(f"Roundup, by a ledger on PostgreSQL: {len(ours)} issues in {runs} times two runs at once")
     told(tracker, ours)
 
@@ -154,10 +154,10 @@ def test_roundups_own_rate_limit_is_honoured_for_as_long_as_it_asks(home: Home, 
         asked = int(answer.headers["retry-after"])
 
         def run(now: Any) -> PushReport:
-            return push(home, now=now, outlets=[Outlet(to_roundup(limited.url, settle_seconds=0))])
+            return push(home, now=now, destinations=[ConfiguredDestination(to_roundup(limited.url, settle_seconds=0))])
 
         first = run(NOW)
-        held = Ledger(home.ledger_url).held_until("roundup", NOW)
+        held = Ledger(home.ledger_url).rate_limited_until("roundup", NOW)
         assert answer.status_code == 429 and first.created == 0 and first.deferred == len(ours)
         assert "429" in first.problems[0] and held and NOW < held <= NOW + timedelta(seconds=asked * 1.3 + 5)
         log = (tmp_path / "roundup.log").read_text()
@@ -178,6 +178,10 @@ def test_two_runs_at_once_open_each_issue_once(tracker: RunningRoundup, home: Ho
     ours = issues("twice", 4)
     publish(home, ours)
     with ThreadPoolExecutor(2) as pool:
-        reports = list(pool.map(lambda _: push(home, now=NOW, outlets=[Outlet(to_roundup(tracker.url))]), range(2)))
+        reports = list(
+            pool.map(
+                lambda _: push(home, now=NOW, destinations=[ConfiguredDestination(to_roundup(tracker.url))]), range(2)
+            )
+        )
     assert sum(report.created for report in reports) == len(ours)
     assert [len(of(tracker, issue)) for issue in ours] == [1] * len(ours)

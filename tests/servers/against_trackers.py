@@ -20,7 +20,7 @@ from typing import Any
 import httpx
 import pytest
 
-from dagster_project.automation.destinations import Outlet
+from dagster_project.automation.destinations import ConfiguredDestination
 from dagster_project.automation.destinations.github import GitHubIssues, GitHubSettings
 from dagster_project.automation.destinations.request_tracker import RequestTracker, RequestTrackerSettings
 from dagster_project.automation.destinations.slack import Slack, SlackSettings
@@ -89,16 +89,16 @@ def test_rt_opens_reads_updates_comments_closes_and_reopens(tracker: rt.RequestT
 
 @needs_rt
 def test_rt_tells_what_people_did(tracker: rt.RequestTracker, home: Home) -> None:
-    issue, outlet = replace(CHECKOUT, issue_id="told"), Outlet(to_rt(tracker.url))
+    issue, configured = replace(CHECKOUT, issue_id="told"), ConfiguredDestination(to_rt(tracker.url))
     for stage in (issue, replace(issue, priority="P2")):
         publish(home, [stage])
-        assert push(home, now=NOW, outlets=[outlet]).problems == []
+        assert push(home, now=NOW, destinations=[configured]).problems == []
     (ticket,) = of(tracker, issue)
     tracker.jo_does("POST", f"/ticket/{ticket['id']}/comment", {"Content": "Our shard", "ContentType": "text/plain"})
     for change in ({"Owner": "jo"}, {"Priority": "80"}, {"Status": "rejected"}):
         tracker.jo_does("PUT", f"/ticket/{ticket['id']}", change)
     told = {"comment": "Our shard", "assignee": "jo", "priority": "80", "status": "rejected"}
-    assert comes_back(home, outlet, [issue]) == {kind: [("jo", value)] for kind, value in told.items()}
+    assert comes_back(home, configured, [issue]) == {kind: [("jo", value)] for kind, value in told.items()}
 
 
 @needs_rt
@@ -110,7 +110,7 @@ def test_rt_has_one_ticket_per_issue_whatever_happened_on_the_way(
     plan = planned(seed, 0.4)
     ours = issues(f"faults{seed}", 8)
     with faulty(tmp_path, tracker.url, plan) as url:
-        told = tell(home, Outlet(to_rt(url, timeout_seconds=2)), ours)
+        told = tell(home, ConfiguredDestination(to_rt(url, timeout_seconds=2)), ours)
     assert told > 8
     for issue in ours:
         (ticket,) = of(tracker, issue)
@@ -140,7 +140,7 @@ def test_rt_has_one_ticket_per_issue_although_runs_are_killed(tracker: rt.Reques
             finished, usual = finished + 1, took
     for _ in range(4):
         now += timedelta(hours=25)
-        report = push(home, now=now, outlets=[Outlet(to_rt(tracker.url, settle_seconds=1))])
+        report = push(home, now=now, destinations=[ConfiguredDestination(to_rt(tracker.url, settle_seconds=1))])
     print(f"{killed} of {KILLS} runs were killed, {finished} finished first; {len(queue)} issues")
     assert killed > KILLS / 3 and finished and report.problems == []
     tickets: dict[str, list[dict[str, Any]]] = {}
@@ -218,7 +218,7 @@ def test_github_has_one_issue_each_by_its_own_description(
         assert canary.status_code == 422, "the proxy lets through what GitHub's description forbids"
         with faulty(tmp_path, checked, plan) as url:
             entry = {"kind": "github", "repository": "acme/shop", "base_url": url, **BRISK}
-            tell(home, Outlet(GitHubIssues(GitHubSettings.model_validate(entry))), ours)
+            tell(home, ConfiguredDestination(GitHubIssues(GitHubSettings.model_validate(entry))), ours)
     there = f"{emulated[0]}/repos/acme/shop/issues"
     found = httpx.get(there, params={"state": "all", "per_page": 100}, headers=headers).json()
     for issue in ours:
@@ -231,10 +231,10 @@ def test_github_tells_what_people_did(emulated: tuple[str, str], home: Home) -> 
     issue = replace(CHECKOUT, issue_id="told")
     entry = {"kind": "github", "repository": "acme/shop", "base_url": emulated[0], **BRISK}
     github = GitHubIssues(GitHubSettings.model_validate(entry))
-    outlet = Outlet(github)
+    configured = ConfiguredDestination(github)
     for stage in (issue, replace(issue, priority="P2")):
         publish(home, [stage])
-        assert push(home, now=NOW, outlets=[outlet]).problems == []
+        assert push(home, now=NOW, destinations=[configured]).problems == []
     (ticket,) = github.find_by_marker(marker_of("told", "github"))
     there = f"{emulated[0]}/repos/acme/shop/issues/{ticket.external_id}"
     headers = {"Authorization": "Bearer jos_token"}
@@ -245,7 +245,7 @@ def test_github_tells_what_people_did(emulated: tuple[str, str], home: Home) -> 
     ]:
         httpx.request(method, there + path, json=body, headers=headers).raise_for_status()
     told = {"comment": "Our shard", "assignee": "jo", "status": "rejected"}
-    assert comes_back(home, outlet, [issue]) == {kind: [("jo", value)] for kind, value in told.items()}
+    assert comes_back(home, configured, [issue]) == {kind: [("jo", value)] for kind, value in told.items()}
 
 
 @needs_tools
@@ -259,7 +259,7 @@ def test_slack_has_one_message_each(emulated: tuple[str, str], home: Home, tmp_p
     channel = ask("conversations.list")["channels"][0]["id"]
     with faulty(tmp_path, emulated[1], plan, "/api/conversations.") as url:
         entry = {"kind": "slack", "channel": channel, "base_url": f"{url}/api", **BRISK}
-        tell(home, Outlet(Slack(SlackSettings.model_validate(entry))), ours)
+        tell(home, ConfiguredDestination(Slack(SlackSettings.model_validate(entry))), ours)
     messages = ask("conversations.history", channel=channel, limit="200")["messages"]
     for issue in ours:
         marker = marker_of(issue.issue_id, "slack")

@@ -1,4 +1,4 @@
-"""Through vendors' own descriptions of their APIs: what a description does not allow, in either direction, is refused.
+"""Through vendors' own API descriptions: a request or an answer that a description does not allow is refused.
 
 Faults first, then the description (a validating proxy), then the simulated target that the contract suite uses, over
 real HTTP. Not part of ``make test``: `make test-servers` installs what this needs, and runs it.
@@ -21,7 +21,7 @@ import httpx
 import pytest
 from pydantic import TypeAdapter
 
-from dagster_project.automation.destinations import Outlet
+from dagster_project.automation.destinations import ConfiguredDestination
 from dagster_project.automation.destinations.base import ReportsChanges
 from dagster_project.automation.destinations.config import Settings
 from dagster_project.automation.tickets.pull import pull
@@ -152,20 +152,20 @@ def test_by_the_vendors_description_and_through_faults_there_is_one_each(
         with faulty(tmp_path, checked, planned(4)) as url:
             entry = {"kind": vendor.kind, **subject.settings, "base_url": url + vendor.base, **BRISK}
             settings: Any = TypeAdapter(Settings).validate_python(entry)
-            outlet = Outlet(settings.build(home))
-            runs = tell(home, outlet, ours)
+            configured = ConfiguredDestination(settings.build(home))
+            runs = tell(home, configured, ours)
             seen = target.records()
-            if isinstance(outlet.destination, ReportsChanges):
+            if isinstance(configured.destination, ReportsChanges):
                 decided(home, [resolved(issue) for issue in ours])
                 target.now = NOW + timedelta(days=1)
                 for what, value in (("comment", "seen"), ("assign", "kim"), ("priority", "4"), ("reject", "")):
                     target.act(what, value)
-                told = pull(home, now=target.now + timedelta(minutes=5), outlets=[outlet])
+                told = pull(home, now=target.now + timedelta(minutes=5), destinations=[configured])
                 assert told.problems == []
                 comes_back = told.counts
     print(f"{vendor.kind}: {len(ours)} issues in {runs} runs; {len(target.requests)} requests; {comes_back} came back")
     assert set(comes_back.values()) <= {1}
-    assert bool(comes_back) is isinstance(outlet.destination, ReportsChanges)
+    assert bool(comes_back) is isinstance(configured.destination, ReportsChanges)
     assert not served.failures, served.failures
     assert len(seen) == len(ours) and all(one.closed for one in seen)
     if subject.keeps_notes:

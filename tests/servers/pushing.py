@@ -6,7 +6,7 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
-from dagster_project.automation.destinations import Outlet
+from dagster_project.automation.destinations import ConfiguredDestination
 from dagster_project.automation.destinations.request_tracker import RequestTracker, RequestTrackerSettings
 from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.automation.tickets.push import push
@@ -21,7 +21,7 @@ def main(root: str, url: str, now: str) -> None:
     )
     ledger = Ledger(home.ledger_url, now=present)
     print("begins", flush=True)
-    push(home, now=present, outlets=[Outlet(RequestTracker(settings))], ledger=ledger)
+    push(home, now=present, destinations=[ConfiguredDestination(RequestTracker(settings))], ledger=ledger)
 
 
 if __name__ == "__main__":

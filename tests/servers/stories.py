@@ -1,4 +1,4 @@
-"""The story that every tracker is told, and what goes wrong on the way there."""
+"""The life of tickets that the tests play at every real tracker, with planned faults."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import polars as pl
 import pytest
 
 from dagster_project import lake
-from dagster_project.automation.destinations import Outlet
+from dagster_project.automation.destinations import ConfiguredDestination
 from dagster_project.automation.tickets.issues import Issue
 from dagster_project.automation.tickets.pull import pull
 from dagster_project.automation.tickets.push import PushReport, push
@@ -85,7 +85,7 @@ def faulty(folder: Path, upstream: str, plan: dict[str, str], post_reads: str = 
         yield f"http://127.0.0.1:{port}"
 
 
-def tell(home: Home, outlet: Outlet, ours: list[Issue], *, together: int = 1) -> int:
+def tell(home: Home, configured: ConfiguredDestination, ours: list[Issue], *, together: int = 1) -> int:
     """Every issue is opened, gets less urgent and is over, in as many runs as that takes; how many.
 
     Of the runs so many are made at once, each with connections of its own.
@@ -94,7 +94,9 @@ def tell(home: Home, outlet: Outlet, ours: list[Issue], *, together: int = 1) ->
     lowered = [replace(issue, priority="P2") for issue in ours]
 
     def run(_: int) -> PushReport:
-        return push(home, now=now, outlets=[replace(outlet, destination=copy.deepcopy(outlet.destination))])
+        return push(
+            home, now=now, destinations=[replace(configured, destination=copy.deepcopy(configured.destination))]
+        )
 
     for stage in (ours, lowered, [resolved(issue) for issue in lowered]):
         publish(home, stage)
@@ -109,11 +111,11 @@ def tell(home: Home, outlet: Outlet, ours: list[Issue], *, together: int = 1) ->
     return runs
 
 
-def comes_back(home: Home, outlet: Outlet, issues: list[Issue]) -> dict[str, list[tuple[str, str]]]:
+def comes_back(home: Home, configured: ConfiguredDestination, issues: list[Issue]) -> dict[str, list[tuple[str, str]]]:
     """What the lake learns that people did: by kind, who, and what it is now; a second pull learns nothing."""
     decided(home, issues)
     for learns in (True, False):
-        report = pull(home, now=datetime.now(UTC), outlets=[outlet])
+        report = pull(home, now=datetime.now(UTC), destinations=[configured])
         assert report.problems == [] and any(report.counts.values()) is learns, report
     found: dict[str, list[tuple[str, str]]] = {}
     for row in lake.scan(home, "ticket_events").filter(pl.col("by_person")).sort("occurred_at").collect().to_dicts():

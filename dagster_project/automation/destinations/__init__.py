@@ -1,6 +1,6 @@
-"""Where tickets can go: one file per kind of destination, all meeting the protocol in ``base.py``."""
+"""Destinations of tickets and events: one file per tool, all meeting the protocol in ``base.py``."""
 
-from dagster_project.automation.destinations.config import load_outlets
-from dagster_project.automation.destinations.configured import Outlet
+from dagster_project.automation.destinations.config import load_destinations
+from dagster_project.automation.destinations.configured import ConfiguredDestination
 
-__all__ = ["Outlet", "load_outlets"]
+__all__ = ["ConfiguredDestination", "load_destinations"]

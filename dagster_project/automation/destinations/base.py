@@ -1,21 +1,21 @@
-"""What a destination is: a tracker that tickets are opened in, updated in and resolved in.
+"""Protocol of a destination: a tracker in which tickets are opened, updated and resolved.
 
 A destination knows one tool and nothing of the ledger. Its methods return the ticket as the tool now has it, or raise
-``DeliveryError`` carrying what is known of the outcome. That outcome is the whole contract with ``push.py``:
+``DeliveryError`` with the outcome. The outcomes are the whole contract with ``tickets/delivery.py``:
 
     Confirmed   the tool has it
     Rejected    the tool refused it for good; the reason names the setting or ticket to fix
-    Unknown     it was sent and the answer was lost: it may or may not be there. Never sent again before a look-up
+    Unknown     it was sent and the answer was lost: it may or may not be there. No retry before a look-up
     NotSent     no connection was made, so it is certainly not there
     Deferred    the tool asked to wait (rate limit); it is certainly not there
 
 Two rules make exactly-once possible. ``create`` writes with one request, so that its outcome is never half known.
-``update`` and ``resolve`` set state and may be repeated: doing one twice leaves the same ticket as doing it once.
+``update`` and ``resolve`` are idempotent: doing one twice leaves the same ticket as doing it once.
 
-A power that not every tool has is a protocol of its own, checked structurally. How an unknown outcome is settled
-depends on it: ``FindsByMarker`` is looked up, ``RepeatsSafely`` is sent again under the same marker, and what can do
-neither is held for a person. To add a destination: one file with a class that meets ``TicketDestination``, its
-settings, and its entry in ``config.py``.
+An optional power of a tool is a protocol of its own, checked structurally. It decides how an unknown outcome is
+reconciled: ``FindsByMarker`` is looked up, ``RepeatsSafely`` is retried under the same marker, and without either the
+write is held for a person. To add a destination: one file with a class that meets ``TicketDestination``, its settings,
+and its entry in ``config.py`` (docs/destinations.md).
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from dagster_project.automation.ticket import ExternalTicket, Ticket, TicketChan
 
 
 class TicketDestination(Protocol):
-    """A tracker that tickets are kept in."""
+    """A tracker of tickets."""
 
     @property
     def name(self) -> str:
-        """What the ledger knows it by; unique among the configured destinations."""
+        """Its name in the ledger; unique among the configured destinations."""
         ...
 
     @property
     def settle_seconds(self) -> float:
-        """How long a write may stay invisible to ``find_by_marker``."""
+        """The settle time: a write may stay invisible to ``find_by_marker`` for this long."""
         ...
 
     def create(self, ticket: Ticket) -> ExternalTicket:
@@ -45,7 +45,7 @@ class TicketDestination(Protocol):
         ...
 
     def update(self, external_id: str, ticket: Ticket) -> ExternalTicket:
-        """Make the ticket say this, add its note once, and leave what people changed."""
+        """Set the ticket's content, add its note once, and leave people's changes alone."""
         ...
 
     def resolve(self, external_id: str, ticket: Ticket) -> ExternalTicket:
@@ -55,7 +55,7 @@ class TicketDestination(Protocol):
 
 @runtime_checkable
 class FindsByMarker(Protocol):
-    """A destination that can tell whether it has a ticket, without knowing its id."""
+    """A destination that finds a ticket by its marker, without knowing its id."""
 
     def find_by_marker(self, marker: str, since: datetime | None = None) -> list[ExternalTicket]:
         """Every ticket with this marker, oldest first.
@@ -68,10 +68,10 @@ class FindsByMarker(Protocol):
 
 @runtime_checkable
 class RepeatsSafely(Protocol):
-    """A destination whose target takes the same marker, and the same note key, only once.
+    """A destination whose target deduplicates on the marker, and on the note key.
 
-    What is sent again there changes nothing, so an unknown outcome is settled by sending the same again after the
-    settle time. What ``create`` returns says what was sent.
+    A retry changes nothing there, so an unknown outcome is reconciled by a retry after the settle time. The ticket that
+    ``create`` returns is the one that was sent.
     """
 
     @property
@@ -91,25 +91,24 @@ class ReadsTicket(Protocol):
 
 @runtime_checkable
 class TakesEvents(Protocol):
-    """A destination that is told of events, and keeps no tickets: what becomes of tickets elsewhere is told there too.
+    """An event sink: it keeps no tickets, and also gets the events about tickets at other destinations.
 
-    It takes an event's id only once, or leaves that to its consumers.
+    It deduplicates on the event's id, or leaves that to its consumers.
     """
 
-    def tell(self, event: Mapping[str, Any]) -> None:
+    def deliver(self, event: Mapping[str, Any]) -> None:
         """Hand a CloudEvent over; returns once it was taken, or raises ``DeliveryError``."""
         ...
 
 
 @runtime_checkable
 class ReportsChanges(Protocol):
-    """A destination that can tell what people did to our tickets there."""
+    """A destination that reports the changes that people made to our tickets."""
 
     def changes_since(self, since: datetime) -> Iterable[TicketChange]:
-        """What was done since an instant to tickets that carry our marker; what was done before may come as well.
+        """The changes since an instant to tickets that carry our marker; earlier changes may be among them.
 
-        Left out is what this system wrote itself, and what other programs commented. The same act comes the same each
-        time.
+        Without our own writes and the comments of other programs. The same change has the same id each time.
         """
         ...
 

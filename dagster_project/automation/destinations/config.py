@@ -1,4 +1,4 @@
-"""``destinations.yml``: where tickets go.
+"""Reader of ``destinations.yml``, which lists the destinations of tickets and events.
 
     version: 1
     destinations:
@@ -8,10 +8,10 @@
       - kind: pagerduty
         priorities: [P1]           # the integration key comes from routing_key_env (PAGERDUTY_ROUTING_KEY)
 
-It is looked for in the home, then in the repository root; without one, tickets go to the local folder only. ``name``
-is what the ledger knows a destination by: keep it when other settings change, or every ticket is opened anew under
-the new name. docs/destinations.md has every kind; each also takes ``priorities``, ``mode``, ``reopen``, ``template``
-and ``fields`` (settings.py).
+The file is looked for in the home, then in the repository root; without one, tickets go to the local folder only.
+``name`` identifies a destination in the ledger: keep it when other settings change, or every ticket is opened anew
+under the new name. docs/destinations.md has every kind; each also takes ``priorities``, ``mode``, ``reopen``,
+``template`` and ``fields`` (settings.py).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from dagster_project.automation.destinations.configured import Outlet
+from dagster_project.automation.destinations.configured import ConfiguredDestination
 from dagster_project.automation.destinations.event_file import EventFileSettings
 from dagster_project.automation.destinations.github import GitHubSettings
 from dagster_project.automation.destinations.jira import JiraSettings
@@ -72,7 +72,7 @@ class DestinationsFile(BaseModel):
         return self
 
 
-def load_outlets(home: Home) -> list[Outlet]:
+def load_destinations(home: Home) -> list[ConfiguredDestination]:
     """The configured destinations, ready to use; by default the local tracker alone.
 
     Raises:
@@ -80,15 +80,15 @@ def load_outlets(home: Home) -> list[Outlet]:
     """
     found = next((path for path in (home.root / FILE_NAME, REPOSITORY / FILE_NAME) if path.is_file()), None)
     if found is None:
-        return [Outlet(LocalSettings(name="local").build(home))]
-    return [Outlet(settings.build(home), settings) for settings in read_destinations(found).destinations]
+        return [ConfiguredDestination(LocalSettings(name="local").build(home))]
+    return [ConfiguredDestination(settings.build(home), settings) for settings in read_destinations(found).destinations]
 
 
 def read_destinations(path: Path) -> DestinationsFile:
     """The settings in a file, checked.
 
     Raises:
-        ConfigurationError: as ``load_outlets``.
+        ConfigurationError: as ``load_destinations``.
     """
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))

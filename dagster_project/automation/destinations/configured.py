@@ -1,4 +1,4 @@
-"""A configured destination: the tool, and what is sent there."""
+"""A configured destination: the tool, and the policy for it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from dagster_project.automation.destinations.settings import Policy
 
 
 @dataclass(frozen=True)
-class Outlet:
-    """One entry of destinations.yml, ready to use."""
+class ConfiguredDestination:
+    """A destination of destinations.yml with its policy, ready to use."""
 
     destination: TicketDestination
     policy: Policy = field(default_factory=Policy)
 
     @property
     def name(self) -> str:
-        """What the ledger knows the destination by."""
+        """Its name in the ledger."""
         return self.destination.name

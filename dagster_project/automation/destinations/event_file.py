@@ -1,10 +1,11 @@
-"""Events as lines of a file: CloudEvents in JSON, one a line, for whatever on this machine reads along.
+"""Event file: CloudEvents in JSON, one a line, for other programs on this machine.
 
-The file only grows. A line is there wholly and for good once it ends: it is appended under a lock that spans processes
-and synced before the ledger hears of it, and what a crash tore off is cut away before the next line. An event whose id
-is in the file is not written again. So a reader takes the lines that end, and remembers how far it came.
+The file is append-only. A line is complete and durable once it ends: it is appended under a lock that spans processes
+and synced before the ledger records the delivery; the rest of a torn line is cut off before the next one. Delivery is
+idempotent: an event whose id is in the file is not written again. A reader takes the complete lines and remembers its
+offset.
 
-Whoever wants the file shorter moves it away between two pushes; the next event begins it anew.
+To shorten the file, move it away between two pushes; the next event begins it anew.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class EventFile(EventSink):
         self.name, self.place = name, path.absolute().as_uri()
         self._path = path
 
-    def tell(self, event: Mapping[str, Any]) -> None:
+    def deliver(self, event: Mapping[str, Any]) -> None:
         """Append the event, unless its id is there."""
         start = b'{"id":' + json.dumps(event["id"]).encode()
         line = json.dumps({"id": event["id"], **event}, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
@@ -93,7 +94,7 @@ class EventFile(EventSink):
 
 
 def _mended(file: FileIO) -> int:
-    """Where the next line goes: what a crash left of a line is cut away, as nobody was told that it is there."""
+    """Cut off a torn line, which was never confirmed; returns the offset of the next line."""
     size = os.fstat(file.fileno()).st_size
     if size:
         with mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ) as content:

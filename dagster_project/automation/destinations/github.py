@@ -1,10 +1,10 @@
 """GitHub Issues, on github.com or an Enterprise server.
 
-One ticket is one GitHub issue. Opening it is a single POST. Look-ups go through the issue *listing*, by label,
-creator and time, because GitHub's search lags by minutes; where nothing carries our label they go through all issues
-since the write, because GitHub silently drops labels when the token may not set them. Titles, bodies and our own
-labels are kept up to date; other labels, assignees and an issue that somebody closed are left alone. What people do is
-read from the events and comments of those of our issues that changed.
+One ticket is one GitHub issue, opened by a single POST. Look-ups read the issue *listing*, by label, creator and time,
+because GitHub's search lags by minutes; where no issue carries our label they read all issues since the write, because
+GitHub silently drops labels when the token may not set them. Title, body and our own labels are kept up to date; other
+labels, assignees and an issue that a person closed are left alone. People's changes are read from the events and
+comments of those of our issues that changed.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ class GitHubIssues(HttpDestination):
         return self._http.write("POST", self._issues, body, _Issue).as_ticket()
 
     def update(self, external_id: str, ticket: Ticket) -> ExternalTicket:
-        """Bring title, body and our labels up to date, after a comment where there is something to tell."""
+        """Set title, body and our labels, after a comment if the ticket has a note."""
         return self._set(external_id, ticket)
 
     def resolve(self, external_id: str, ticket: Ticket) -> ExternalTicket:
@@ -158,7 +158,7 @@ class GitHubIssues(HttpDestination):
         return found or (self._carrying(marker, params) if since else [])
 
     def changes_since(self, since: datetime) -> Iterable[TicketChange]:
-        """What people did to our issues, by the label, that changed since then."""
+        """People's changes to our issues, by the label, that changed since then."""
         params: dict[str, str | int] = {"state": "all", "sort": "updated", "direction": "asc"}
         after: dict[str, str | int] = {"since": f"{since:%Y-%m-%dT%H:%M:%SZ}"}
         for issue in list(self._listed(self._issues, _Issue, {**params, **after, "labels": self._settings.label})):
@@ -238,16 +238,16 @@ class GitHubIssues(HttpDestination):
 
 
 def _act(issue: _Issue, marker: str, event: _Event) -> TicketChange | None:
-    """What others did; None for ours, and for what is none of the kinds."""
-    told = _told(issue, marker, event)
+    """The change in a timeline event; None for our own, and for events of no kind of ours."""
+    change = _change_of(issue, marker, event)
     ours = issue.user is not None and event.actor == issue.user  # whoever opened it is us
-    return None if told and ours and may_be_ours(told.kind, told.resolution) else told
+    return None if change and ours and may_be_ours(change.kind, change.resolution) else change
 
 
-def _told(issue: _Issue, marker: str, event: _Event) -> TicketChange | None:
+def _change_of(issue: _Issue, marker: str, event: _Event) -> TicketChange | None:
     assignee, priority = event.assignee or _NOBODY, (event.label or _Label()).name.partition("priority: ")[2]
 
-    def told(kind: ChangeKind, value: str, resolution: Resolution | None = None, before: str = "") -> TicketChange:
+    def change(kind: ChangeKind, value: str, resolution: Resolution | None = None, before: str = "") -> TicketChange:
         actor, change_id = event.actor or _NOBODY, f"event {event.id}"
         who = (event.created_at, actor.login, before or None, resolution, change_id, actor.is_program)
         return TicketChange(marker, str(issue.number), kind, value, *who)
@@ -255,20 +255,20 @@ def _told(issue: _Issue, marker: str, event: _Event) -> TicketChange | None:
     match event.event:
         case "closed":
             reason = event.state_reason or (issue.state_reason if issue.state == "closed" else None) or "closed"
-            return told("status", reason, resolution_of(reason))
+            return change("status", reason, resolution_of(reason))
         case "reopened":
-            return told("status", "open", "open")
+            return change("status", "open", "open")
         case "assigned":
-            return told("assignee", assignee.login)
+            return change("assignee", assignee.login)
         case "unassigned":
-            return told("assignee", "", before=assignee.login)
+            return change("assignee", "", before=assignee.login)
         case "labeled" if priority:
-            return told("priority", priority)
+            return change("priority", priority)
     return None
 
 
 def _said(issue: _Issue, marker: str, remark: _Remark) -> TicketChange | None:
-    """What a person commented; our own comments carry a marker, and quoting one leaves it inside a line."""
+    """The comment of a person; our own comments carry a marker, and a quoted marker is inside a line."""
     actor, text = remark.user or _NOBODY, remark.body or ""
     if actor.is_program or markers_in(text):
         return None

@@ -1,4 +1,4 @@
-"""HTTP as destinations need it: one place that knows which failures leave a write certain and which leave it unknown.
+"""HTTP client of destinations: classifies failures into certain and unknown outcomes; retry and rate-limit headers.
 
     no connection                        not sent: certainly not there
     429, or a rate limit by its headers  deferred, for as long as the target asks
@@ -46,17 +46,7 @@ T = TypeVar("T")
 
 
 class HttpTarget:
-    """One HTTP API, spoken to one request at a time.
-
-    Args:
-        base_url: where the API starts.
-        headers: made anew for each request, from its body; may raise ``DeliveryError``, as when a token is missing.
-        secrets: what must never show in a message.
-        refusal: what a 4xx answer means to this API; None leaves it to the general rule.
-        timeout_seconds: how long to connect, and how long to wait for each part of an answer.
-        pace_seconds: the least time between two writes.
-        transport: what carries the requests; tests put their own here.
-    """
+    """Client of one HTTP API, one request at a time."""
 
     def __init__(
         self,
@@ -89,7 +79,7 @@ class HttpTarget:
             self._next_write = time.monotonic() + self._pace
 
     def send(self, method: str, path: str, body: Mapping[str, Any]) -> None:
-        """As ``write``, to an endpoint that answers with nothing or with what nobody needs."""
+        """Like ``write``, for an endpoint whose answer is empty or not needed."""
         self.write(method, path, body, object)
 
     def close(self) -> None:
@@ -138,7 +128,7 @@ class HttpTarget:
         return Rejected(f"{said}: {self.message(response)}")
 
     def message(self, response: httpx.Response) -> str:
-        """What the target said, short and without secrets."""
+        """The target's error message, short and without secrets."""
         return self._clean(" ".join(response.text.split())[:300])
 
     def _clean(self, said: object) -> str:
@@ -160,10 +150,7 @@ class HttpTarget:
 
 @dataclass(frozen=True)
 class Secret:
-    """What a destination authenticates with, read from the environment for each request.
-
-    ``purpose`` completes "put ... there", and ``user`` is who a password belongs to.
-    """
+    """Credential of a destination, read from the environment for each request."""
 
     variable: str
     purpose: str
@@ -196,13 +183,7 @@ class Secret:
 
 
 class HttpDestination:
-    """What destinations with an HTTP API have in common.
-
-    Args:
-        settings: the destination's entry in ``destinations.yml``.
-        secret: what it authenticates with.
-        transport: what carries the requests; tests put their own here.
-    """
+    """Base of destinations with an HTTP API."""
 
     def __init__(self, settings: HttpSettings, secret: Secret, *, transport: httpx.BaseTransport | None = None) -> None:
         self.name, self.settle_seconds = settings.name, settings.settle_seconds
@@ -222,7 +203,7 @@ class HttpDestination:
         self._http.close()
 
     def _headers(self) -> Mapping[str, str]:
-        """Of each request; by default the secret as a bearer token."""
+        """Headers of each request; by default the secret as a bearer token."""
         return {"Authorization": f"Bearer {self._secret.value()}"}
 
     def _signature(self, body: bytes) -> Mapping[str, str]:
@@ -230,7 +211,7 @@ class HttpDestination:
         return {}
 
     def _refusal(self, response: httpx.Response) -> Failure | None:
-        """What a 4xx means here; which setting to fix is the useful half of the message."""
+        """The outcome for a 4xx; the setting to fix is the useful half of its message."""
         if response.status_code == 401:
             return Rejected(
                 f"{self._said(response)}; the secret in {self._secret.variable} is wrong or has expired"
@@ -244,12 +225,12 @@ class HttpDestination:
 
 
 def missing(error: DeliveryError) -> bool:
-    """Whether the failure is about one ticket alone: after a read by its id, it is not there."""
+    """True if the failure concerns one ticket alone: a read by its id, and it is not there."""
     return isinstance(error.outcome, Rejected) and not error.outcome.whole_destination
 
 
 def wait_of(response: httpx.Response) -> timedelta:
-    """How long the target asks to wait, by ``Retry-After`` (seconds or date) or by the reset of its rate limit."""
+    """The wait that the target asks for, by ``Retry-After`` (seconds or date) or the reset of its rate limit."""
     asked, reset = response.headers.get("retry-after", ""), response.headers.get("x-ratelimit-reset", "")
     there = _date(response.headers.get("date", "")) or datetime.now(UTC)  # the target's clock, where it tells
     wait = DEFAULT_WAIT

@@ -1,11 +1,11 @@
 """Jira Cloud, by its REST API v3.
 
-One ticket is one Jira issue, opened by a single POST. The marker stands in a label of its own, which JQL finds; with it
-an issue property keeps the hash of what was sent, because Jira's document format cannot be compared with ours. Jira's
-search lags behind its writes, by minutes at worst, so the settle time is longer here. Closing and reopening take
-whichever transition of the project's own workflow leads there. Other labels, the assignee, a priority that people chose
-and an issue that somebody closed are left alone. What people do is read from the changelogs and comments of those of
-our issues that were updated (``jira_changes.py``).
+One ticket is one Jira issue, opened by a single POST. The marker is a label of its own, which JQL finds; an issue
+property keeps the content hash, because Jira's document format cannot be compared with ours. Jira's search lags behind
+its writes, by minutes at worst, so the settle time is longer here. Closing and reopening take the transition of the
+project's own workflow that leads there. Other labels, the assignee, a priority that people chose and an issue that a
+person closed are left alone. People's changes are read from the changelogs and comments of those of our issues that
+were updated (``jira_changes.py``).
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ class Jira(HttpDestination):
         return self._external(key, ticket.title, closed=False, content_hash=ticket.content_hash)
 
     def update(self, external_id: str, ticket: Ticket) -> ExternalTicket:
-        """Bring text, fields and our labels up to date, after a comment where there is something to tell."""
+        """Set text, fields and our labels, after a comment if the ticket has a note."""
         present = self._read(external_id)
         if ticket.note:
             self._comment_once(external_id, ticket)
@@ -189,10 +189,7 @@ class Jira(HttpDestination):
         return [self._seen(one) for one in self._searched(_Page, asked)]
 
     def changes_since(self, since: datetime) -> Iterable[TicketChange]:
-        """What people did to our issues, by the label, that were updated since then.
-
-        How long ago that is, and not the instant: a JQL date is read in the time zone of whoever asks.
-        """
+        """People's changes to our issues, by the label, that were updated since then."""
         minutes = max(1, math.ceil((datetime.now(UTC) - since).total_seconds() / 60))
         asked: dict[str, str | int] = {
             "jql": f'labels = "{PROPERTY}" AND updated >= "-{minutes}m" ORDER BY updated ASC',
@@ -208,12 +205,12 @@ class Jira(HttpDestination):
                 if history.created >= since:
                     yield from acts(issue, marker, history)
             for remark in self._listed(issue.key, "comment", Remarks):
-                if remark.created >= since and (told := comment(issue.key, marker, remark)):
-                    yield told
+                if remark.created >= since and (change := comment(issue.key, marker, remark)):
+                    yield change
 
     def _histories(self, issue: Changed, since: datetime) -> Iterable[History]:
-        told = issue.changelog
-        return told.histories if told.reaches(since) else self._listed(issue.key, "changelog", Histories)
+        changelog = issue.changelog
+        return changelog.histories if changelog.reaches(since) else self._listed(issue.key, "changelog", Histories)
 
     def _searched(self, kind: type[Any], asked: dict[str, str | int]) -> list[Any]:
         found: list[Any] = []
@@ -237,7 +234,7 @@ class Jira(HttpDestination):
         return next(({"priority": {"name": name}} for own, name in named if own == ticket.priority), {})
 
     def _move(self, key: str, *, closes: bool) -> bool:
-        """Take the transition that leads there; whether the issue is closed afterwards."""
+        """Take the transition that closes or reopens; True if the issue is closed afterwards."""
         path = f"/rest/api/3/issue/{key}/transitions"
         open_to_us = self._http.read(path, _Transitions)[0].transitions
         wanted = self._settings.done_transition if closes else None

@@ -1,4 +1,4 @@
-"""What Jira tells of the changes to an issue, and what of it others than this system did."""
+"""Changes to a Jira issue, parsed from its changelog and comments, without our own."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class _Item(BaseModel):
 
 
 class History(BaseModel):
-    """What was changed at once."""
+    """One entry of the changelog: fields that were changed at once."""
 
     id: str
     author: _Account | None = None
@@ -43,7 +43,7 @@ class History(BaseModel):
     items: list[_Item] = []
 
     def after(self, field: str) -> str:
-        """What a field was set to; empty if it was not."""
+        """The new value of a field; empty if it was not changed."""
         return next((item.after or "" for item in self.items if item.field == field), "")
 
 
@@ -53,7 +53,7 @@ class _Changelog(BaseModel):
     most: int = Field(0, alias="maxResults")
 
     def reaches(self, since: datetime) -> bool:
-        """Whether nothing after that instant is missing: the search tells the latest changes only."""
+        """True if no change after that instant is missing: the search returns the latest changes only."""
         count = len(self.histories)
         return any(one.created < since for one in self.histories) or self.total <= count < self.most
 
@@ -114,7 +114,7 @@ class Histories(_Page):
 
 
 def acts(issue: Changed, marker: str, history: History) -> Iterator[TicketChange]:
-    """What others changed at once; ours is left out."""
+    """The changes of one entry of the changelog; none for our own."""
     author, creator = history.author or _NOBODY, issue.fields.creator
     ours = creator is not None and author.account_id == creator.account_id  # whoever opened it is us
     for item in history.items:
@@ -143,7 +143,7 @@ def _meaning(issue: Changed, history: History, item: _Item) -> tuple[ChangeKind 
 
 
 def comment(key: str, marker: str, remark: Remark) -> TicketChange | None:
-    """What a person commented; our own comments carry a reference."""
+    """The comment of a person; our own comments carry a reference."""
     author, text = remark.author or _NOBODY, _words(remark.body or {}).strip()
     if author.is_program or f"({REFERENCE} " in text:
         return None

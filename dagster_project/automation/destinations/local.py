@@ -1,8 +1,8 @@
 """The embedded tracker: a folder of Markdown files, for teams and demos without an account anywhere.
 
-``FC-7.md`` is one ticket: YAML front matter (status, priority, owner, times), the brief, and a History that only
-grows. A person may change ``status`` and add keys in the front matter (``assignee``; ``by``, to say who it was), and
-write below the brief; all of that is kept, and told as their doing. ``index.md`` lists the tickets. Files are replaced
+``FC-7.md`` is one ticket: YAML front matter (status, priority, owner, times), the brief, and an append-only History. A
+person may change ``status`` and add keys in the front matter (``assignee``; ``by`` for their name), and write below the
+brief; all of that is kept, and reported as a person's change. ``index.md`` lists the tickets. Files are replaced
 atomically, under a lock that spans processes.
 """
 
@@ -81,7 +81,7 @@ class LocalTicket:
 
     @property
     def closed(self) -> bool:
-        """Whether its status counts as closed."""
+        """True if its status counts as closed."""
         return _is_closed(self.status)
 
 
@@ -129,7 +129,7 @@ class LocalTracker:
         return [_external(path) for path in _ticket_files(self._folder) if carries(_text(path), marker)]
 
     def changes_since(self, since: datetime) -> Iterable[TicketChange]:
-        """What people changed in the front matter or wrote below, noticed since then."""
+        """People's changes to front matter and text, noticed since then."""
         if not self._folder.exists():
             return []
         with self._locked():

@@ -1,8 +1,8 @@
-"""What people changed in the embedded tracker's files, kept before it is written over.
+"""Changes that people made to the embedded tracker's files, recorded before a file is written over.
 
-A file has no history, so each carries in a comment what the tracker wrote last: what differs from it now was a person.
-Such a difference goes, once, into ``.changes.jsonl`` beside the tickets, whenever the tracker is about to write a file
-and whenever it is asked. Both happen under the tracker's lock. A line that a crash tore off is passed over, and the
+A file has no history, so each carries in a comment the content that the tracker wrote last: a difference from it is a
+person's change. Each difference is appended once to ``.changes.jsonl`` beside the tickets, whenever the tracker is
+about to write a file and whenever it is read. Both happen under the tracker's lock. A torn line is skipped, and the
 difference is found again.
 """
 
@@ -30,10 +30,7 @@ _LOOKED_AT: tuple[ChangeKind, ...] = ("status", "assignee", "priority")
 
 @dataclass(frozen=True)
 class Noted:
-    """One difference: what a person wrote, in place of what, at what time of writing; and when it was noticed.
-
-    ``written`` numbers the tracker's own writes of the file: a difference is one from the write of that number.
-    """
+    """One difference: the new and the old value, when the file was written, and when it was noticed."""
 
     ticket: str
     written: int
@@ -47,8 +44,8 @@ class Noted:
     @property
     def change_id(self) -> str:
         """The same for the same difference, whenever it is noticed."""
-        told = [self.ticket, self.written, self.kind, self.value, self.previous, self.at]
-        return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:24]
+        key = [self.ticket, self.written, self.kind, self.value, self.previous, self.at]
+        return hashlib.sha256(json.dumps(key).encode()).hexdigest()[:24]
 
 
 def written_comment(text: str, matter: dict[str, Any]) -> str:
@@ -64,20 +61,20 @@ def notice(path: Path, text: str, matter: dict[str, Any], below: str, now: datet
     number, ours = _last_written(text, matter)
     since = {one.kind: one.value for one in known if one.written == number}
     at = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat()
-    told = (path.stem, number)
+    place = (path.stem, number)
     by = _word(matter, "by")
     new = []
     for kind in _LOOKED_AT:
         value = _word(matter, kind)
-        # An assignee is never ours, so it is told from the last one noted, whoever wrote the file since.
+        # An assignee is never ours: compare with the last one noted, as the file may have been written since.
         last = [one.value for one in known if one.kind == kind]
         before = since.get(kind, (last or [""])[-1] if kind == "assignee" else ours[kind])
         if value != before:
-            new.append(Noted(*told, kind, value, before, by, at, now.isoformat()))
+            new.append(Noted(*place, kind, value, before, by, at, now.isoformat()))
     said = {line for one in known if one.kind == "comment" for line in one.value.splitlines()}
     lines = [line for line in below.splitlines() if not _OUR_LINE.fullmatch(line) and line.strip() and line not in said]
     if lines:
-        new.append(Noted(*told, "comment", "\n".join(lines), "", by, at, now.isoformat()))
+        new.append(Noted(*place, "comment", "\n".join(lines), "", by, at, now.isoformat()))
     _append(path.parent / NOTED, new)
 
 

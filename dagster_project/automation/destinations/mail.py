@@ -1,8 +1,8 @@
-"""E-mail by SMTP: a ticket is a thread of messages, to whoever owns the issue.
+"""E-mail by SMTP: a ticket is a thread of messages to the owner of the issue.
 
-Mail can neither be asked nor repeated without a second message, so what became of a message whose answer was lost is
-for a person to say (`feedback-control outbox`). Every message of an issue answers the first one, whose Message-ID is
-made from the marker, so that mail programs show one thread.
+Mail can be neither looked up nor retried without a second message, so a message whose answer was lost becomes a dead
+letter (`feedback-control dead-letters`). Every message of an issue answers the first one, whose Message-ID is made from
+the marker, so that mail programs show one thread.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Mail:
         return self._sent(ticket, self._message_id(ticket.marker), answers="")
 
     def update(self, external_id: str, ticket: Ticket) -> ExternalTicket:
-        """Answer it, where there is something to tell; nobody is written to because a number changed."""
+        """Answer the first message if the ticket has a note; changed numbers alone send no mail."""
         if not ticket.note:
             return self._external(ticket, external_id)
         message_id = self._message_id(f"{ticket.marker}.{ticket.note_key}")
@@ -94,9 +94,9 @@ class Mail:
         message["Auto-Submitted"] = "auto-generated"  # so that no absence note answers
         if answers:
             message["In-Reply-To"] = message["References"] = answers
-        told = f"**{ticket.note}**\n\n" if ticket.note else ""
-        message.set_content(markup.plain(told + ticket.body))
-        message.add_alternative(markup.html(told + ticket.body), subtype="html")
+        note = f"**{ticket.note}**\n\n" if ticket.note else ""
+        message.set_content(markup.plain(note + ticket.body))
+        message.add_alternative(markup.html(note + ticket.body), subtype="html")
         self._deliver(message)
         return self._external(ticket, message_id)
 
@@ -141,7 +141,7 @@ class Mail:
         return NotSent(_said(error))
 
     def _not_taken(self, error: Exception) -> Failure:
-        """What became of a message: up to its last line the server tells; after that, silence means unknown."""
+        """The outcome of a failed message: certain up to its last line; silence after that means unknown."""
         said = _said(error)
         match error:
             case smtplib.SMTPSenderRefused() if error.smtp_code >= 500:

@@ -1,8 +1,8 @@
 """Opsgenie alerts, by the Alert API v2.
 
-One ticket is one alert, and the marker is its alias: while an alert is open, Opsgenie takes an alias only once. What is
-accepted is done a moment later, so a look-up asks for the alert itself, by its alias. A closed alert cannot be changed;
-an issue that comes back is a new alert under the same alias.
+One ticket is one alert, and the marker is its alias: while an alert is open, Opsgenie deduplicates on the alias. A
+request is accepted first and processed a moment later, so a look-up reads the alert itself, by its alias. A closed
+alert cannot be changed; an issue that comes back is a new alert under the same alias.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class Opsgenie(HttpDestination):
         return self._external(ticket.marker, ticket.title, closed=False, content_hash=ticket.content_hash)
 
     def update(self, external_id: str, ticket: Ticket) -> ExternalTicket:
-        """Bring the alert up to date, after a note where there is something to tell; the hash goes last."""
+        """Set the alert's content, after a comment if the ticket has a note; the hash goes last."""
         present = self._read(external_id)
         if present.status == "closed":
             return self.create(ticket) if ticket.reopens else self._seen(external_id, present)

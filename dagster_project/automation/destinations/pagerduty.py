@@ -1,9 +1,8 @@
-"""PagerDuty, by its Events API v2: a ticket is an alert, and pages whom the service says.
+"""PagerDuty, by its Events API v2: a ticket is an alert of the service's on-call.
 
-PagerDuty takes a ``dedup_key`` only once: the marker is that key, and sending the same again changes nothing. That is
-all the proof there is, as the API cannot be asked; an unknown outcome is settled by repeating. What changed since the
-last event stands in the details, because events carry no comments. The API names no address of an alert, so links lead
-to the list of incidents.
+PagerDuty deduplicates on ``dedup_key``: the marker is that key, so a retry changes nothing. The API has no look-up; an
+unknown outcome is reconciled by the retry. The note about a change is in the details, because events carry no comments.
+The API has no address of an alert, so links lead to the list of incidents.
 """
 
 from __future__ import annotations

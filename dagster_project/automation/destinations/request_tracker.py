@@ -1,10 +1,9 @@
 """Request Tracker 5, by its REST 2 API.
 
-One ticket is one RT ticket. The marker and the hash of what was sent stand in one custom field of the queue, which has
-to be there: RT opens a ticket all the same when it is not, so it is looked for first. What a ticket of RT's says is its
-history and cannot be rewritten: a material change is a comment that holds the brief as it is now, sent in one request
-with the field and the status; anything less changes subject and field only. What people do is read from the
-histories of those of our tickets that were updated.
+One ticket is one RT ticket. Marker and content hash are in one custom field of the queue. RT opens a ticket also
+without the field, so the field is looked for first. The text of an RT ticket is history and cannot be rewritten: a
+material change is a comment with the new brief, sent in one request with the field and the status; any other change
+sets subject and field only. People's changes are read from the histories of those of our tickets that were updated.
 """
 
 from __future__ import annotations
@@ -184,7 +183,7 @@ class RequestTracker(HttpDestination):
         return [self._seen(one) for one in self._http.read("/REST/2.0/tickets", _Found, **asked)[0].items]
 
     def changes_since(self, since: datetime) -> Iterable[TicketChange]:
-        """What others did to tickets with our field that were updated since then, wherever they were moved."""
+        """Others' changes to tickets with our field that were updated since then, in any queue."""
         begin = f"{since - _ZONES:%Y-%m-%d %H:%M:%S}"
         asked: dict[str, str | int] = {
             "query": f"CF.{{{self._settings.custom_field}}} LIKE ':' AND LastUpdated > '{begin}'",
@@ -198,11 +197,11 @@ class RequestTracker(HttpDestination):
             history = list(self._listed(path, _History, fields))
             owned = max((one.id for one in history if one.kind == "Set" and one.field == "Owner"), key=int, default="")
             for one in history:
-                if one.created >= since and (told := self._told(ticket, marker, one, is_last=one.id == owned)):
-                    yield told
+                if one.created >= since and (change := self._change_of(ticket, marker, one, is_last=one.id == owned)):
+                    yield change
 
-    def _told(self, ticket: _Changed, marker: str, one: _Transaction, *, is_last: bool) -> TicketChange | None:
-        """What others did; None for ours, and for what is none of the kinds."""
+    def _change_of(self, ticket: _Changed, marker: str, one: _Transaction, *, is_last: bool) -> TicketChange | None:
+        """The change in a transaction; None for our own, and for transactions of no kind of ours."""
         ours, by_program = one.creator == ticket.creator, one.creator.id == _SYSTEM  # whoever opened it is us
         if one.kind in ("Comment", "Correspond"):
             if ours or by_program:
@@ -212,7 +211,7 @@ class RequestTracker(HttpDestination):
             return TicketChange(marker, str(ticket.id), "comment", said, at, by, change_id=str(one.id))
         kind = _KINDS.get(one.field) if one.kind in ("Set", "Status") else None
         value, before = one.after or "", one.before or ""
-        if kind == "assignee":  # told by number; only of the present owner is the name known
+        if kind == "assignee":  # the history has the number; only the present name is known
             name = "" if ticket.owner.id == _NOBODY else ticket.owner.id
             value, before = name if is_last else f"user {value}", ""
         resolution = self._resolution(value) if kind == "status" else None

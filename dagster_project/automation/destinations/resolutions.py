@@ -1,4 +1,4 @@
-"""What people mean by the word with which they close a ticket: that it is done, or that there was nothing to do."""
+"""Resolutions of closed tickets, by the tools' words: fixed, or rejected ("not a bug", "won't fix")."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ REJECTIONS = (
     "canceled",
     "cancelled",
 )
-"""Words that say so, whatever their case, spaces and marks. A duplicate is none: it was something, told elsewhere."""
+"""Words of a rejection, whatever their case, spaces and marks. Not a duplicate: that is reported elsewhere."""
 
 
 def rejects(word: str) -> bool:
-    """Whether closing a ticket with this word says that there was nothing to mend, or that nobody will."""
+    """True if this resolution means "not a bug" or "won't fix"."""
     return _plain(word) in _PLAIN
 
 
 def resolution_of(*words: str) -> Resolution:
-    """What closing a ticket with these words comes to."""
+    """The resolution that these words of a closed ticket mean."""
     return "rejected" if any(rejects(word) for word in words) else "resolved"
 
 
 def may_be_ours(kind: ChangeKind, resolution: Resolution | None) -> bool:
-    """Whether this system ever does such a thing to a ticket: under its own account, the rest was a person."""
+    """True if this system makes such a change itself; under its own account, any other change is a person's."""
     return kind != "comment" and resolution != "rejected"
 
 

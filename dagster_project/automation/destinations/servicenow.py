@@ -1,10 +1,10 @@
 """ServiceNow incidents, by the Table API.
 
-One ticket is one record. The marker is its ``correlation_id``, made for exactly this, and ``correlation_display`` keeps
-the hash of what was sent. What is to be told goes into the work notes with the same request that sets the rest, so that
-neither can be there without the other. Assignment and other columns are left alone after
-the record is opened; impact and urgency follow the priority only when that changes. What people do is read from
-``sys_audit`` and ``sys_journal_field``, for those of our records that were updated.
+One ticket is one record. The marker is its ``correlation_id``, and ``correlation_display`` keeps the content hash. The
+note goes into the work notes with the same request that sets the rest, so that neither is there without the other.
+Assignment and other columns are left alone after the record is opened; impact and urgency follow the priority only when
+that changes. People's changes are read from ``sys_audit`` and ``sys_journal_field``, for those of our records that were
+updated.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from dagster_project.home import Home
 
 TITLE_LIMIT = 160
 DESCRIPTION_LIMIT = 4_000
-# ServiceNow works the priority out of impact and urgency, 1 (high) to 3 (low), by this matrix unless told otherwise.
+# ServiceNow works the priority out of impact and urgency, 1 (high) to 3 (low), by this matrix by default.
 _IMPACT_AND_URGENCY = {"P1": ("1", "1"), "P2": ("1", "2"), "P3": ("2", "2"), "P4": ("2", "3")}
 _OWN = {
     "correlation_id",
@@ -145,7 +145,7 @@ class ServiceNow(HttpDestination):
         return self._seen(opened)
 
     def update(self, external_id: str, ticket: Ticket) -> ExternalTicket:
-        """Bring the text up to date, with a work note where there is something to tell, and the state with it."""
+        """Set text and state, with a work note if the ticket has a note."""
         present = self._read(external_id)
         body: dict[str, Any] = _content(ticket)
         if ticket.note and present.correlation_display != body["correlation_display"]:
@@ -177,7 +177,7 @@ class ServiceNow(HttpDestination):
         return [self._seen(record) for record in found if record.correlation_id == marker]
 
     def changes_since(self, since: datetime) -> Iterable[TicketChange]:
-        """What people did to our records that were updated since then; needs the right to read both histories."""
+        """People's changes to our records that were updated since then; needs the right to read both histories."""
         begin = f"{since - _ZONES:%Y-%m-%d %H:%M:%S}"
         ours = f"correlation_displaySTARTSWITHfeedback-control^sys_updated_on>={begin}^ORDERBYsys_updated_on"
         records = {one.sys_id: one for one in self._rows(self._table, _Changed, ours)}
@@ -199,7 +199,7 @@ class ServiceNow(HttpDestination):
             if kind and not (ours and may_be_ours(kind, resolution)):
                 by_program = act.by == _SYSTEM
                 value, before = act.after, act.before
-                if kind == "assignee":  # told by sys_id; only of the present one is the name known
+                if kind == "assignee":  # the history has the sys_id; only the present name is known
                     value, before = record.assignee if last[act.record] == act.sys_id else f"user {value}", ""
                 who = (act.at.replace(tzinfo=UTC), act.by, before or None, resolution, act.sys_id, by_program)
                 yield TicketChange(record.correlation_id, act.record, kind, value, *who)
@@ -265,7 +265,7 @@ class ServiceNow(HttpDestination):
         one_record = bool(_ONE_RECORD.search(response.request.url.path))
         match response.status_code:
             case 403 if (history := response.request.url.path.rpartition("/")[2]) in ("sys_audit", "sys_journal_field"):
-                reason = f"{said}; let {settings.user} read the table {history}: what people do is told there"
+                reason = f"{said}; let {settings.user} read the table {history}: it has the changes that people make"
                 return Rejected(reason, whole_destination=True)
             case 403:
                 reason = f"{said}; give {settings.user} the roles to write {settings.table}"
@@ -279,7 +279,7 @@ class ServiceNow(HttpDestination):
 
 
 def _code_at(act: _Act, acts: Iterable[_Act], record: _Changed) -> str:
-    """The close code of a record when something was done to it: a change of it is told only where there was one."""
+    """The close code of a record at the time of a change; its history has a code only where it was changed."""
     code = None
     for change in (one for one in acts if one.record == act.record and one.column == "close_code"):
         if change.at <= act.at:

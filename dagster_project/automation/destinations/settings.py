@@ -1,8 +1,8 @@
-"""What the settings of every destination share.
+"""Settings shared by all destinations: policy, name, and the HTTP options.
 
-A destination's own settings extend one of these two, name their ``kind`` and say how to build it. ``fields`` fills
+A destination's own settings extend one of these two, name their ``kind`` and build the destination. ``fields`` fills
 further fields of the target, and ``template`` replaces the brief; both are Jinja, rendered in a sandbox, over the
-issue's columns (``queue.Issue``).
+issue's columns (``tickets.issues.Issue``).
 """
 
 from __future__ import annotations
@@ -19,12 +19,7 @@ VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
 
 
 class Policy(BaseModel):
-    """What is sent to a destination, and how it reads there.
-
-    ``priorities`` limits it to issues of these; a ticket that it has already stays up to date. ``mode`` is ``mirror``
-    (a ticket is closed when its issue is over) or ``upsert`` (closing is left to people). ``reopen`` says whether an
-    issue that comes back before it counts as over reopens a ticket that was closed when it seemed to be.
-    """
+    """Policy of a destination: the issues it gets, and the template of its tickets."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -36,13 +31,13 @@ class Policy(BaseModel):
 
 
 class DestinationSettings(Policy):
-    """What any entry of destinations.yml may say; ``name`` is what the ledger knows the destination by."""
+    """Options of every entry in destinations.yml; ``name`` is the destination's name in the ledger."""
 
     name: str = Field(pattern=NAME)
 
 
 class HttpSettings(DestinationSettings):
-    """What any destination with an HTTP API may say besides."""
+    """Further options of every destination with an HTTP API."""
 
     base_url: str
     settle_seconds: float = Field(60, ge=0, le=3600)

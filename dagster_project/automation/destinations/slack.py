@@ -1,7 +1,8 @@
-"""Slack: a ticket is a message in one channel, rewritten as the issue goes on; what is to be told goes to its thread.
+"""Slack: a ticket is a message in one channel, rewritten as the issue goes on; notes are replies in its thread.
 
-Marker, status and hash stand in the id of the message's first block, which people do not see and Slack gives back. The
-strongest read is the channel's own history, not the search. Nobody can close a message, so its status is ours alone.
+Marker, status and content hash are in the id of the message's first block, which people do not see and Slack returns.
+Look-ups read the channel's own history, not the search, as the strongest read. People cannot close a message, so its
+status is ours alone.
 """
 
 from __future__ import annotations
@@ -96,7 +97,7 @@ class Slack(HttpDestination):
         return self._external(answer.ts, ticket.title, closed=False, content_hash=ticket.content_hash)
 
     def update(self, external_id: str, ticket: Ticket) -> ExternalTicket:
-        """Rewrite the message, after a reply in its thread where there is something to tell."""
+        """Rewrite the message, after a reply in its thread if the ticket has a note."""
         present = self._read(external_id)
         if ticket.note:
             self._reply_once(external_id, ticket)

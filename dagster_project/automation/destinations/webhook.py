@@ -1,8 +1,8 @@
-"""Any tool that takes a webhook: what becomes of issues and of their tickets elsewhere, as signed events.
+"""Webhook: signed events about issues and their tickets, for any tool that takes a webhook.
 
-Events are CloudEvents 1.0 in the JSON format (``events.py`` lists them). They are signed as Standard Webhooks says:
-HMAC-SHA256 over id, time and body. An event that is sent again keeps its id, so a consumer that remembers ids
-takes each event once; that is what an unknown outcome is settled by.
+Events are CloudEvents 1.0 in the JSON format (``cloudevents.py`` lists them), signed by Standard Webhooks: HMAC-SHA256
+over id, time and body. Event ids are stable and consumers deduplicate on them, so an unknown delivery is simply
+retried.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ class WebhookSettings(HttpSettings):
 
 
 class Webhook(EventSink, HttpDestination):
-    """One receiver of events as a ticket destination."""
+    """An event sink behind one webhook address."""
 
     def __init__(self, settings: WebhookSettings, *, transport: httpx.BaseTransport | None = None) -> None:
         secret = Secret(settings.secret_env, f"the secret shared with the receiver, {_PREFIX}…,")
         super().__init__(settings, secret, transport=transport)
         self.place = settings.base_url
 
-    def tell(self, event: Mapping[str, Any]) -> None:
+    def deliver(self, event: Mapping[str, Any]) -> None:
         """Post the event."""
         self._http.write("POST", "", event, bytes)
 

@@ -1,7 +1,7 @@
-"""The audit log's chain: each row's hash covers the row and the hash before it, so no row can be changed or taken out.
+"""Audit log as a hash chain: each row's hash covers the row and the hash before it, so changes and deletions show.
 
-What a chain cannot show by itself is a tail that was cut off and written anew from some row on: keep the hash that
-``feedback-control audit verify`` prints somewhere else, and give it back with ``--expect`` to rule that out.
+The chain alone cannot show that its end was cut off and written anew. To rule that out, keep the hash that
+``feedback-control audit verify`` prints somewhere else, and pass it back with ``--expect``.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def chained(link: str, row: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class Verification:
-    """What a walk along the chain found; ``broken_at`` is the first row that does not fit, ``end`` the last hash."""
+    """Result of a walk along the chain; ``broken_at`` is the first row that does not fit, ``end`` the last hash."""
 
     rows: int
     end: str
@@ -42,7 +42,7 @@ class Verification:
 
     @property
     def holds(self) -> bool:
-        """Whether nothing was changed, as far as a chain can tell."""
+        """True if nothing was changed, as far as a chain can tell."""
         return self.broken_at is None and self.knows_expected
 
 

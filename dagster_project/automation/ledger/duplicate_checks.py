@@ -1,4 +1,4 @@
-"""The ledger's memory of the janitor: which tickets' twins are due to be looked for (``janitor.py``)."""
+"""Checks for duplicates: the opening writes whose duplicates at the destination are due to be looked for."""
 
 from __future__ import annotations
 
@@ -6,53 +6,57 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import func, or_, select, update
 
-from dagster_project.automation.ledger.intents import Action, Intent, State
+from dagster_project.automation.ledger.intents import Intent, State
 from dagster_project.automation.ledger.store import INTENT, Store, intent_of
 from dagster_project.automation.ledger.tables import intents
-from dagster_project.automation.ticket import ExternalTicket
+from dagster_project.automation.outcomes import Written
 
-_SECOND_LOOK = timedelta(days=1)
+_SECOND_CHECK = timedelta(days=1)
+_MOST = 1000
 
 
-class SweepBook(Store):
-    """Looks for twins."""
+class DuplicateChecks:
+    """Checks for duplicates of one ledger's writes."""
 
-    def unswept(self, destination: str, now: datetime, settle: timedelta) -> list[Intent]:
-        """Tickets (and creates given up after they had been sent) whose twins are due to be looked for, oldest first.
+    def __init__(self, store: Store) -> None:
+        self._store = store
 
-        That is once a settle time after they were confirmed, and once more a day later: a clock that jumped, or a
-        request that was on its way for hours, would be missed by the first look.
+    def due(self, destination: str, now: datetime, settle: timedelta) -> list[Intent]:
+        """Opening writes (also those withdrawn after they had been sent) whose check is due, oldest first.
+
+        It is due a settle time after the confirmation, and again a day later: a clock that jumped, or a request that
+        was on its way for hours, would be missed by the first check.
         """
         # What was given up after it had been sent may be there after all.
         ended = or_(intents.c.state == State.CONFIRMED, (intents.c.state == State.WITHDRAWN) & (intents.c.attempts > 0))
-        first = intents.c.swept_at.is_(None) & (
+        first = intents.c.duplicates_checked_at.is_(None) & (
             func.coalesce(intents.c.confirmed_at, intents.c.updated_at) <= now - settle
         )
-        again = (intents.c.sweeps == 1) & (intents.c.swept_at <= now - _SECOND_LOOK)
+        again = (intents.c.duplicate_checks == 1) & (intents.c.duplicates_checked_at <= now - _SECOND_CHECK)
         query = (
             select(*INTENT)
-            .where(intents.c.destination == destination, intents.c.action == Action.CREATE)
-            .where(intents.c.sweeps < 2, ended, first | again)
+            .where(intents.c.destination == destination, intents.c.sequence == 0)
+            .where(intents.c.duplicate_checks < 2, ended, first | again)
             .order_by(intents.c.created_at, intents.c.intent_id)
-            .limit(1000)
+            .limit(_MOST)
         )
-        with self.reader.connect() as connection:
+        with self._store.reader.connect() as connection:
             return [intent_of(row) for row in connection.execute(query).mappings()]
 
-    def swept(self, intent: Intent, now: datetime) -> None:
-        """This ticket's twins were looked for."""
-        one_more = {"swept_at": now, "sweeps": intents.c.sweeps + 1}
-        with self.engine.begin() as connection:
-            connection.execute(update(intents).where(intents.c.intent_id == intent.intent_id).values(**one_more))
+    def done(self, intent: Intent, now: datetime) -> None:
+        """Record that the duplicates of this write were looked for."""
+        self._set(intent, duplicates_checked_at=now, duplicate_checks=intents.c.duplicate_checks + 1)
 
-    def sweep_again(self, intent: Intent) -> None:
-        """This ticket may have a twin after all."""
-        with self.engine.begin() as connection:
-            anew = {"swept_at": None, "sweeps": 0}
-            connection.execute(update(intents).where(intents.c.intent_id == intent.intent_id).values(**anew))
+    def repeat(self, intent: Intent) -> None:
+        """Make both checks due again: this write may have a duplicate after all."""
+        self._set(intent, duplicates_checked_at=None, duplicate_checks=0)
 
-    def twin_closed(self, kept: Intent, twin: ExternalTicket, now: datetime) -> None:
-        """Audit that a younger ticket of the same intent was closed."""
-        detail = {"kept": kept.external_id, "closed": twin.external_id, "url": twin.url}
-        with self.engine.begin() as connection:
-            self.note(connection, now, "twin closed", kept.intent_id, detail)
+    def closed(self, kept: Intent, duplicate: Written, now: datetime) -> None:
+        """Audit that a duplicate of a write was closed."""
+        detail = {"kept": kept.external_id, "closed": duplicate.external_id, "url": duplicate.url}
+        with self._store.engine.begin() as connection:
+            self._store.note(connection, now, "duplicate closed", kept.intent_id, detail)
+
+    def _set(self, intent: Intent, **values: object) -> None:
+        with self._store.engine.begin() as connection:
+            connection.execute(update(intents).where(intents.c.intent_id == intent.intent_id).values(**values))

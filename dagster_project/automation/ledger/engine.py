@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from time import monotonic, sleep
@@ -13,7 +15,7 @@ from sqlalchemy.exc import ArgumentError
 
 from dagster_project.errors import ConfigurationError
 
-REVISION = "0005"
+REVISION = "0006"
 """The newest migration, which this code is written for."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -50,25 +52,45 @@ def upgrade(engine: Engine, now: datetime) -> None:
     Raises:
         ConfigurationError: the tables were written by a later version.
     """
-    with engine.begin() as connection:
+    with engine.execution_options(reading=True).connect() as connection:
+        if revision_of(connection) == REVISION:
+            return
+    with engine.connect() as connection, _foreign_keys_suspended(connection), connection.begin():
         if engine.dialect.name == "postgresql":
             connection.exec_driver_sql(f"select pg_advisory_xact_lock({_UPGRADING})")
         present = revision_of(connection)
-        if present == REVISION:
-            return
-        from alembic import command
-        from alembic.config import Config
-        from alembic.util import CommandError
+        if present != REVISION:  # no other process has upgraded it meanwhile
+            _migrate(connection, present, now)
 
-        config = Config(attributes={"connection": connection, "now": now})
-        config.set_main_option("script_location", str(MIGRATIONS))
-        try:
-            command.upgrade(config, "head")
-        except CommandError:
-            raise ConfigurationError(
-                f"the ledger has schema version {present}, this feedback-control knows {REVISION};"
-                " run the version that wrote it, or name another database in FEEDBACK_LEDGER_URL"
-            ) from None
+
+def _migrate(connection: Connection, present: str | None, now: datetime) -> None:
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
+    config = Config(attributes={"connection": connection, "now": now})
+    config.set_main_option("script_location", str(MIGRATIONS))
+    try:
+        command.upgrade(config, "head")
+    except CommandError:
+        raise ConfigurationError(
+            f"the ledger has schema version {present}, this feedback-control knows {REVISION};"
+            " run the version that wrote it, or name another database in FEEDBACK_LEDGER_URL"
+        ) from None
+
+
+@contextmanager
+def _foreign_keys_suspended(connection: Connection) -> Iterator[None]:
+    """Let SQLite rebuild a table that others refer to; the pragma has no effect within a transaction."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    sqlite: Any = connection.connection.driver_connection
+    sqlite.execute("pragma foreign_keys = off")
+    try:
+        yield
+    finally:
+        sqlite.execute("pragma foreign_keys = on")
 
 
 def revision_of(connection: Connection) -> str | None:

@@ -1,107 +1,112 @@
-"""The ledger's memory of events about tickets: which sink is still to be told of what (``telling.py``)."""
+"""Transactional outbox for events: which sink still has to receive which event about a confirmed write.
+
+An entry is made in the transaction that exports the write (``Ledger.exporting``), so no crash loses an event. Delivery
+is retried until the sink has it (``tickets/event_delivery.py``); the event's id stays the same, and consumers
+deduplicate on it.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
 
-from dagster_project.automation.cloudevents import Event, ticket_event
 from dagster_project.automation.ledger.intents import Intent
 from dagster_project.automation.ledger.store import Store
-from dagster_project.automation.ledger.tables import intents, tellings
-from dagster_project.automation.ticket import Ticket
-
-Sinks = Mapping[str, Collection[str]]
-"""Who is told of tickets, by name, and of which priorities."""
+from dagster_project.automation.ledger.tables import event_outbox, intents
 
 LEASE = timedelta(minutes=2)
-"""For how long after one run began to tell an event no other does."""
+"""How long one delivery may take before another run may claim the event."""
+
+_MOST = 1000
 
 
 @dataclass(frozen=True)
-class Telling:
-    """One event that one sink is still to be told."""
+class Announcement:
+    """A rendered event for one sink; with ``if_followed`` only if the sink had an event about this subject before."""
 
-    telling_id: int
+    sink: str
+    event: Mapping[str, Any]
+    if_followed: bool = False
+
+
+@dataclass(frozen=True)
+class OutboxEvent:
+    """One event that one sink still has to receive."""
+
+    entry_id: int
     intent_id: str
-    destination: str
+    sink: str
     attempts: int
-    event: Event
+    event: dict[str, Any]
 
 
-class TellingBook(Store):
-    """Events to be told."""
+class EventOutbox:
+    """Outbox of one ledger."""
 
-    def order_of(self, intent: Intent) -> str:
-        """Orders what is said of one issue at one destination, as text, whichever ledger it is in."""
-        return f"{self.born_at:%Y%m%d%H%M%S%f}-{intent.sequence:06d}"
+    def __init__(self, store: Store) -> None:
+        self._store = store
 
-    def announce(
-        self, connection: Connection, confirmed: Iterable[tuple[Intent, Ticket]], sinks: Sinks, now: datetime
-    ) -> None:
-        """Note, within the transaction that counts writes as seen, who is to be told of them.
-
-        A sink is told of tickets of its priorities, and goes on being told of them when their priority changes.
-        """
-        for intent, ticket in confirmed:
-            if intent.destination in sinks:
-                continue  # what a sink was told is no ticket
-            for sink, priorities in sinks.items():
-                if ticket.priority in priorities or _knows(connection, sink, intent):
-                    event = ticket_event(intent, ticket, self.order_of(intent))
-                    row = {"destination": sink, "event_id": event["id"], "intent_id": intent.intent_id}
-                    row |= {"event": json.dumps(event, ensure_ascii=False), "not_before": now, "created_at": now}
-                    connection.execute(insert(tellings), row)
-
-    def untold(self, destination: str, now: datetime) -> list[Telling]:
-        """What is to be told now, in the order in which it happened."""
-        columns = [tellings.c[name] for name in Telling.__dataclass_fields__]
-        due = (tellings.c.destination == destination) & tellings.c.told_at.is_(None) & (tellings.c.not_before <= now)
-        query = select(*columns).where(due).order_by(tellings.c.telling_id).limit(1000)
-        with self.reader.connect() as connection:
+    def due_events(self, sink: str, now: datetime) -> list[OutboxEvent]:
+        """The events to deliver now, in the order in which they happened."""
+        columns = [event_outbox.c[name] for name in OutboxEvent.__dataclass_fields__]
+        due = event_outbox.c.delivered_at.is_(None) & (event_outbox.c.not_before <= now)
+        query = select(*columns).where(event_outbox.c.sink == sink, due).order_by(event_outbox.c.entry_id).limit(_MOST)
+        with self._store.reader.connect() as connection:
             rows = connection.execute(query).mappings().all()
-        return [Telling(**{**row, "event": json.loads(row["event"])}) for row in rows]
+        return [OutboxEvent(**{**row, "event": json.loads(row["event"])}) for row in rows]
 
-    def begin_to_tell(self, telling: Telling, now: datetime) -> bool:
-        """Take an event for telling; False when another run was faster."""
-        return self._set(telling, attempts=telling.attempts + 1, not_before=now + LEASE)
+    def claim_event(self, entry: OutboxEvent, now: datetime) -> bool:
+        """Take an event for delivery; False if another run was faster."""
+        unchanged = (event_outbox.c.entry_id == entry.entry_id) & (event_outbox.c.attempts == entry.attempts)
+        claiming = update(event_outbox).where(unchanged, event_outbox.c.delivered_at.is_(None))
+        with self._store.engine.begin() as connection:
+            claimed = connection.execute(claiming.values(attempts=entry.attempts + 1, not_before=now + LEASE))
+        return claimed.rowcount == 1
 
-    def told(self, telling: Telling, now: datetime) -> None:
-        """The sink has it."""
-        shown = {"sink": telling.destination, "type": telling.event["type"], "id": telling.event["id"]}
-        with self.engine.begin() as connection:
-            here = tellings.c.telling_id == telling.telling_id
-            connection.execute(update(tellings).where(here).values(told_at=now, reason=""))
-            self.note(connection, now, "event told", telling.intent_id, shown)
+    def delivered(self, entry: OutboxEvent, now: datetime) -> None:
+        """Record that the sink has the event."""
+        shown = {"sink": entry.sink, "type": entry.event["type"], "id": entry.event["id"]}
+        with self._store.engine.begin() as connection:
+            here = event_outbox.c.entry_id == entry.entry_id
+            connection.execute(update(event_outbox).where(here).values(delivered_at=now, reason=""))
+            self._store.note(connection, now, "event delivered", entry.intent_id, shown)
 
-    def not_told(self, telling: Telling, reason: str, now: datetime, wait: timedelta, *, holds: bool) -> None:
-        """The sink does not have it, or may not; ``holds`` keeps everything from the sink for as long as it asked."""
-        with self.engine.begin() as connection:
-            here = (tellings.c.telling_id == telling.telling_id) & tellings.c.told_at.is_(None)
-            values = {"reason": reason, "not_before": now + wait, "hold_until": now + wait if holds else None}
-            connection.execute(update(tellings).where(here).values(**values))
+    def not_delivered(
+        self, entry: OutboxEvent, reason: str, now: datetime, wait: timedelta, *, rate_limited: bool
+    ) -> None:
+        """Schedule a retry; ``rate_limited`` keeps everything else from the sink for as long."""
+        here = (event_outbox.c.entry_id == entry.entry_id) & event_outbox.c.delivered_at.is_(None)
+        retry: dict[str, object] = {"reason": reason, "not_before": now + wait}
+        retry["limited_until"] = now + wait if rate_limited else None
+        with self._store.engine.begin() as connection:
+            connection.execute(update(event_outbox).where(here).values(**retry))
 
-    def still_untold(self, since: datetime) -> dict[str, int]:
-        """How many events each sink should have been told by then, and was not."""
-        late = tellings.c.told_at.is_(None) & (tellings.c.created_at < since)
-        query = select(tellings.c.destination, func.count()).where(late).group_by(tellings.c.destination)
-        with self.reader.connect() as connection:
+    def overdue_events(self, since: datetime) -> dict[str, int]:
+        """The number of events from before an instant that each sink has not received."""
+        late = event_outbox.c.delivered_at.is_(None) & (event_outbox.c.created_at < since)
+        query = select(event_outbox.c.sink, func.count()).where(late).group_by(event_outbox.c.sink)
+        with self._store.reader.connect() as connection:
             return {str(row[0]): int(row[1]) for row in connection.execute(query)}
 
-    def _set(self, telling: Telling, **values: object) -> bool:
-        unchanged = (tellings.c.telling_id == telling.telling_id) & (tellings.c.attempts == telling.attempts)
-        with self.engine.begin() as connection:
-            taken = connection.execute(update(tellings).where(unchanged, tellings.c.told_at.is_(None)).values(**values))
-        return taken.rowcount == 1
+
+def enqueue(connection: Connection, intent: Intent, announcements: Iterable[Announcement], now: datetime) -> None:
+    """Add events about an intent to the outbox, within the transaction that exports it."""
+    for one in announcements:
+        if one.if_followed and not _is_followed(connection, one.sink, intent):
+            continue
+        row = {"sink": one.sink, "event_id": one.event["id"], "intent_id": intent.intent_id}
+        row |= {"event": json.dumps(one.event, ensure_ascii=False), "not_before": now, "created_at": now}
+        connection.execute(insert(event_outbox), row)
 
 
-def _knows(connection: Connection, sink: str, intent: Intent) -> bool:
-    """Whether the sink was told of this ticket before."""
-    same = (intents.c.destination == intent.destination) & (intents.c.issue_id == intent.issue_id)
-    told = tellings.join(intents, intents.c.intent_id == tellings.c.intent_id)
-    query = select(func.count()).select_from(told).where(tellings.c.destination == sink, same)
+def _is_followed(connection: Connection, sink: str, intent: Intent) -> bool:
+    """True if the sink had an event about this subject at this destination before."""
+    same = (intents.c.destination == intent.destination) & (intents.c.subject_id == intent.subject_id)
+    before = event_outbox.join(intents, intents.c.intent_id == event_outbox.c.intent_id)
+    query = select(func.count()).select_from(before).where(event_outbox.c.sink == sink, same)
     return bool(connection.execute(query).scalar_one())

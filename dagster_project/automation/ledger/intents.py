@@ -1,7 +1,8 @@
-"""The vocabulary of the protocol, without a database: what an intent is, and the one decision about each issue.
+"""Vocabulary of the exactly-once protocol, and ``next_step``, its one decision per subject; pure, without a database.
 
-``next_step`` is that decision: what to do about one issue at one destination, given what the ledger holds and what the
-queue wants. It is pure, its rules are in the order in which they apply, and the ledger makes each step safe to take.
+An intent is one outbound write of a payload (a ticket, a mitigation) about a subject (an issue, a plan). ``next_step``
+compares the newest intent, the last confirmed one and the wanted payload. Its rules stand in the order in which they
+apply; the ledger makes each step safe to take.
 """
 
 from __future__ import annotations
@@ -9,24 +10,54 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-
-from dagster_project.automation.ticket import Status, Ticket
-
-
-class Action(StrEnum):
-    """What an intent does to the ticket."""
-
-    CREATE = "create"
-    UPDATE = "update"
-    RESOLVE = "resolve"
+from typing import Protocol
 
 
-PAST = {Action.CREATE: "created", Action.UPDATE: "updated", Action.RESOLVE: "resolved"}
-"""Each action as a thing of the past, for reports."""
+class Payload(Protocol):
+    """The desired state of one subject at one destination. The ledger stores it as JSON and never parses it."""
+
+    @property
+    def kind(self) -> str:
+        """The name of this kind of payload, by which a stored one is parsed."""
+        ...
+
+    @property
+    def subject_id(self) -> str:
+        """The id of the subject."""
+        ...
+
+    @property
+    def marker(self) -> str:
+        """The idempotency key, by which the write is found again outside."""
+        ...
+
+    @property
+    def owner(self) -> str:
+        """The person or team that deals with it as a dead letter."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """One line for people."""
+        ...
+
+    @property
+    def content_hash(self) -> str:
+        """Equal for payloads that ask for the same state."""
+        ...
+
+    @property
+    def is_final(self) -> bool:
+        """True if the subject is over: once this is confirmed, nothing more is due."""
+        ...
+
+    def as_json(self) -> str:
+        """The payload as the ledger stores it."""
+        ...
 
 
 class State(StrEnum):
-    """Where an intent is; ``ledger.py`` draws what moves between them."""
+    """State of an intent; ``ledger.py`` draws the moves between them."""
 
     PENDING = "pending"
     SENDING = "sending"
@@ -38,25 +69,29 @@ class State(StrEnum):
 
 
 DEAD_LETTERS = (State.REJECTED, State.HELD)
-"""States in which an intent waits for a person (a refused one is also tried again after a day)."""
+"""States in which an intent waits for a person (a rejected one is also retried after a day)."""
 
 NOT_THERE = (State.PENDING, State.REJECTED, State.WITHDRAWN)
-"""States in which the target certainly does not have what the intent says."""
+"""States in which the target certainly does not have the payload."""
 
 
 @dataclass(frozen=True)
 class Intent:
-    """One outbound write, without its payload (``Ledger.ticket`` reads that).
+    """One outbound write, without its payload (``Ledger.payload`` reads that).
 
-    ``sequence`` numbers the intents of one issue at one destination: 0 opens the ticket, the last one is the head.
+    ``sequence`` numbers the intents of one subject at one destination; the last one is the head. ``action`` is the
+    caller's word for the write.
     """
 
     intent_id: str
-    issue_id: str
+    kind: str
+    subject_id: str
     destination: str
     sequence: int
-    action: Action
+    action: str
+    is_final: bool
     state: State
+    title: str
     payload_hash: str
     external_id: str | None
     url: str | None
@@ -68,75 +103,71 @@ class Intent:
     created_at: datetime
     owner: str
 
+    @property
+    def opens(self) -> bool:
+        """True for the first write about its subject at its destination."""
+        return self.sequence == 0
+
 
 @dataclass(frozen=True)
 class Grounds:
-    """Why an intent was recorded, for the audit log; ``confidence`` (0-1) is that of the verdict behind it."""
+    """Reason for an intent, for the audit log; ``confidence`` (0-1) is that of the verdict behind it."""
 
     basis: str = ""
     confidence: float | None = None
 
 
 class Step(StrEnum):
-    """What to do next about one issue at one destination."""
+    """Next step for one subject at one destination."""
 
-    NOTHING = "nothing"  # the ticket says what it should, or none is due
+    NOTHING = "nothing"  # the target has the wanted state, or none is due
     WAIT = "wait"  # too early to send or to look up, or another run is sending it
-    STANDS = "stands"  # waits for a person, or was refused and is still the same
+    BLOCKED = "blocked"  # held for a person, or rejected and unchanged since
     EXPIRE = "expire"  # the run that was sending it is gone
     LOOK_UP = "look up"
     SEND = "send"
     WITHDRAW = "withdraw"
 
 
-def next_step(head: Intent | None, delivered: Intent | None, wanted: Ticket, now: datetime) -> tuple[Step, Action]:
-    """The next step, and the action that a ``SEND`` takes.
+def next_step(head: Intent | None, delivered: Intent | None, wanted: Payload, now: datetime) -> Step:
+    """Decide the next step for one subject at one destination.
 
     Args:
-        head: the newest intent for the issue at this destination.
-        delivered: the newest confirmed one, which may be the head itself: what the target holds.
-        wanted: the ticket as it should be.
+        head: the newest intent for the subject at this destination.
+        delivered: the newest confirmed one, which may be the head itself: the state that the target has.
+        wanted: the payload as it should be.
         now: the present.
     """
-    action = _action(delivered, wanted)
-    if is_history(head, wanted.status):
-        return Step.NOTHING, action
+    if is_history(head, is_final=wanted.is_final):
+        return Step.NOTHING
     if head is None:
-        return Step.SEND, action
+        return Step.SEND
     if head.state is State.SENDING:
         alive = head.lease_until is not None and head.lease_until > now
-        return (Step.WAIT if alive else Step.EXPIRE), action
+        return Step.WAIT if alive else Step.EXPIRE
     if head.state is State.UNKNOWN:
-        return (Step.WAIT if head.not_before > now else Step.LOOK_UP), action
+        return Step.WAIT if head.not_before > now else Step.LOOK_UP
     if head.state is State.HELD:
-        return Step.STANDS, action
+        return Step.BLOCKED
     if not _is_due(delivered, wanted):
         idle = head.state in (State.CONFIRMED, State.WITHDRAWN)
-        return (Step.NOTHING if idle else Step.WITHDRAW), action
+        return Step.NOTHING if idle else Step.WITHDRAW
     if head.state is State.PENDING and head.not_before > now:
-        return Step.WAIT, action
+        return Step.WAIT
     if head.state is State.REJECTED and head.not_before > now and head.payload_hash == wanted.content_hash:
-        return Step.STANDS, action
-    return Step.SEND, action
+        return Step.BLOCKED
+    return Step.SEND
 
 
-def is_history(head: Intent | None, status: Status) -> bool:
-    """Whether an issue is over and so is its ticket: most rows of an old queue, which need not even be rendered.
+def is_history(head: Intent | None, *, is_final: bool) -> bool:
+    """True if the subject is over and so are its writes: most rows of an old queue, which need not be rendered.
 
-    A resolved issue that never had a ticket gets none, and late numbers do not disturb a ticket that was resolved.
+    A subject that is over and was never written stays so, and late numbers do not disturb a confirmed final write.
     """
-    if status == "open":
-        return False
-    return head is None or (head.state is State.CONFIRMED and head.action is Action.RESOLVE)
+    return is_final and (head is None or (head.state is State.CONFIRMED and head.is_final))
 
 
-def _is_due(delivered: Intent | None, wanted: Ticket) -> bool:
+def _is_due(delivered: Intent | None, wanted: Payload) -> bool:
     if delivered is None:
-        return wanted.status == "open"
+        return not wanted.is_final
     return delivered.payload_hash != wanted.content_hash
-
-
-def _action(delivered: Intent | None, wanted: Ticket) -> Action:
-    if delivered is None:
-        return Action.CREATE
-    return Action.RESOLVE if wanted.status == "resolved" else Action.UPDATE

@@ -1,4 +1,4 @@
-"""The database under the ledger: its connections, its rows as intents, and the one way to add to the audit log."""
+"""Connections to the ledger's database, its rows as intents, and the one way to append to the audit log."""
 
 from __future__ import annotations
 
@@ -8,28 +8,25 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, bindparam, func, insert, not_, select, update
 from sqlalchemy.exc import DBAPIError
 
 from dagster_project.automation.ledger import audit as chain
 from dagster_project.automation.ledger import engine, tables
-from dagster_project.automation.ledger.intents import Action, Grounds, Intent, State
-from dagster_project.automation.ledger.tables import audit, audit_end, intents, umbrella_members
+from dagster_project.automation.ledger.intents import Grounds, Intent, State
+from dagster_project.automation.ledger.tables import audit, audit_end, intents
 from dagster_project.errors import ConfigurationError
 
 INTENT = [intents.c[name] for name in Intent.__dataclass_fields__]
 """The columns that make an ``Intent``."""
 
-STILL_OPEN = (
-    intents.c.state.in_([state for state in State if state is not State.CONFIRMED]),
-    intents.c.action.in_([action for action in Action if action is not Action.RESOLVE]),
-)
+STILL_OPEN = (intents.c.state.in_([state for state in State if state is not State.CONFIRMED]), not_(intents.c.is_final))
 """A head may still change if one of these holds: each has an index of its own, which both together would not use."""
 
 NO_GROUNDS = Grounds()
 
 AT_ONCE = 500
-"""How many values one statement names; databases take so many, and not any number."""
+"""Most values in one statement; databases have a limit."""
 
 # Most of what a push does is these, so they are made once.
 _TURN = select(audit_end.c.hash).with_for_update()
@@ -38,7 +35,7 @@ _END = update(audit_end).values(audit_id=select(func.max(audit.c.audit_id)).scal
 
 
 class Store:
-    """Connections to one ledger; ``reader`` never takes a writer's lock.
+    """Connections to one ledger, for this package only; ``reader`` never takes a writer's lock.
 
     Raises:
         ConfigurationError: the database cannot be reached, or was written by a later version.
@@ -59,19 +56,6 @@ class Store:
                 f"the ledger cannot be used ({reason}); check FEEDBACK_LEDGER_URL and the rights on that database"
             ) from None
 
-    def take_turns(self, connection: Connection) -> str:
-        """Wait, within a transaction, until everybody who writes has finished; the last hash of the audit log."""
-        return str(connection.execute(_TURN).scalar_one())
-
-    def among(
-        self, connection: Connection, query: Select[Any], column: ColumnElement[str], values: Sequence[str]
-    ) -> set[str]:
-        """Which of these values, however many, a query of that column finds."""
-        found: set[str] = set()
-        for start in range(0, len(values), AT_ONCE):
-            found |= set(connection.execute(query.where(column.in_(values[start : start + AT_ONCE]))).scalars())
-        return found
-
     def note(
         self,
         connection: Connection,
@@ -81,11 +65,11 @@ class Store:
         detail: Mapping[str, Any],
         grounds: Grounds = NO_GROUNDS,
     ) -> None:
-        """Add to the audit log, within a transaction; whoever adds waits for those before to finish."""
+        """Append one row to the audit log, within a transaction; concurrent writers wait for each other."""
         self.append(connection, [self.entry(now, event, intent_id, detail, grounds)])
 
     def entry(
-        self, now: datetime, event: str, intent_id: str | None, detail: Mapping[str, Any], grounds: Grounds
+        self, now: datetime, event: str, intent_id: str | None, detail: Mapping[str, Any], grounds: Grounds = NO_GROUNDS
     ) -> dict[str, Any]:
         """A row of the audit log, not yet chained."""
         return {
@@ -99,8 +83,8 @@ class Store:
         }
 
     def append(self, connection: Connection, entries: Sequence[dict[str, Any]]) -> None:
-        """Add several rows to the audit log, as ``note`` adds one."""
-        link, rows = self.take_turns(connection), []
+        """Append several rows to the audit log, as ``note`` appends one."""
+        link, rows = take_turns(connection), []
         for entry in entries:
             link = chain.chained(link, entry)
             rows.append({**entry, "hash": link})
@@ -108,27 +92,21 @@ class Store:
             connection.execute(_ADD, rows)
             connection.execute(_END, {"link": link})
 
-    def verify_audit(self, expected: str | None = None) -> chain.Verification:
-        """Walk along the whole audit log; ``expected`` is a hash that an earlier walk ended with."""
-        with self.reader.connect() as connection:
-            end = connection.execute(select(audit_end.c.audit_id, audit_end.c.hash)).one()
-            rows = connection.execution_options(yield_per=1000).execute(select(audit).order_by(audit.c.audit_id))
-            return chain.verify((dict(row) for row in rows.mappings()), (end[0], end[1]), expected)
 
-    def history_of(self, issue_id: str) -> list[RowMapping]:
-        """The audit rows of one issue, at all destinations, and of the umbrella it is under, oldest first."""
-        gathered = select(umbrella_members.c.umbrella_id).where(umbrella_members.c.issue_id == issue_id)
-        query = (
-            select(audit, intents.c.destination)
-            .join(intents, audit.c.intent_id == intents.c.intent_id)
-            .where((intents.c.issue_id == issue_id) | intents.c.issue_id.in_(gathered))
-            .order_by(audit.c.audit_id)
-        )
-        with self.reader.connect() as connection:
-            return list(connection.execute(query).mappings())
+def take_turns(connection: Connection) -> str:
+    """Wait, within a transaction, for every other writer to finish; returns the last hash of the audit log."""
+    return str(connection.execute(_TURN).scalar_one())
+
+
+def among(connection: Connection, query: Select[Any], column: ColumnElement[str], values: Sequence[str]) -> set[str]:
+    """Those of these values, however many, that a query of that column finds."""
+    found: set[str] = set()
+    for start in range(0, len(values), AT_ONCE):
+        found |= set(connection.execute(query.where(column.in_(values[start : start + AT_ONCE]))).scalars())
+    return found
 
 
 def intent_of(row: RowMapping) -> Intent:
     """The intent in a row of ``INTENT``."""
     values = {name: row[name] for name in Intent.__dataclass_fields__}
-    return Intent(**{**values, "action": Action(values["action"]), "state": State(values["state"])})
+    return Intent(**{**values, "state": State(values["state"])})

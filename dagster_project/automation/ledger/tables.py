@@ -1,11 +1,11 @@
-"""The tables of the ledger, and the engine that reaches them.
+"""Tables of the ledger: intents, attempts, audit log, umbrellas, event outbox, pull cursors.
 
-``intents`` holds one row per outbound write. The intents of one issue at one destination are numbered: 0 opens the
-ticket, each later one updates or resolves it, and a new number is only given once the one before it is confirmed. So
-the plain unique constraint on (destination, issue_id, sequence) allows one create ever and one open intent at a time,
-on any database. ``attempts`` holds each try at an intent, ``audit`` what happened, in order and chained by hashes
-(``audit.py``); both only grow. ``tellings`` holds events about confirmed writes, for sinks of events. The tables are
-made and brought up to date by Alembic (``migrations/``).
+``intents`` holds one row per outbound write. The intents of one subject at one destination are numbered: 0 opens, each
+later one changes it or is final, and a number is only given once the one before it is confirmed. So the plain unique
+constraint on (destination, subject_id, sequence) allows one opening write ever and one open intent at a time, on any
+database. What a payload is, and which actions there are, is the caller's business. ``attempts`` and ``audit`` are
+append-only; the audit rows are chained by hashes (``audit.py``). Alembic makes and upgrades the tables
+(``migrations/``). No module outside this package names a table.
 """
 
 from __future__ import annotations
@@ -59,14 +59,17 @@ intents = Table(
     "intents",
     metadata,
     Column("intent_id", String(32), primary_key=True),
-    Column("issue_id", String(200), nullable=False),
+    Column("kind", String(20), nullable=False),  # of the payload: ticket, ...
+    Column("subject_id", String(200), nullable=False),  # what the write is about: an issue, ...
     Column("destination", String(100), nullable=False),
-    Column("sequence", Integer, nullable=False),
-    Column("action", String(10), nullable=False),
+    Column("sequence", Integer, nullable=False),  # 0 opens
+    Column("action", String(40), nullable=False),  # the caller's word
+    Column("is_final", Boolean, nullable=False),  # once confirmed, nothing more is due
     Column("state", String(10), nullable=False, index=True),
-    Column("marker", String(32), nullable=False),
+    Column("marker", String(64), nullable=False),  # idempotency key
+    Column("title", Text, nullable=False),  # one line for people, text already masked
     Column("payload_hash", String(64), nullable=False),
-    Column("payload", Text, nullable=False),  # JSON: the ticket as rendered, text already masked
+    Column("payload", Text, nullable=False),  # JSON as the caller wrote it, text already masked
     Column("external_id", String(200)),
     Column("url", String(2000)),
     Column("reason", Text, nullable=False, default=""),  # of the last outcome, for people
@@ -78,19 +81,17 @@ intents = Table(
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     Column("owner", String(100), nullable=False, default=""),
-    Column("is_head", Boolean, nullable=False, default=True),  # the newest of its issue and destination
-    Column("swept_at", Instant),  # of a create: when its twins, if it had any, were looked for
-    Column("sweeps", Integer, nullable=False, default=0),
-    Index("intents_to_sweep", "destination", "action", "sweeps"),
+    Column("is_head", Boolean, nullable=False, default=True),  # the newest of its subject and destination
+    Column("duplicates_checked_at", Instant),  # of an opening write: the last check for duplicates
+    Column("duplicate_checks", Integer, nullable=False, default=0),
+    Index("intents_duplicate_checks", "destination", "sequence", "duplicate_checks"),
     Index("intents_heads", "destination", "is_head", "state"),
-    Index("intents_open", "destination", "is_head", "action"),
+    Index("intents_open", "destination", "is_head", "is_final"),
     Index("intents_lately", "destination", "created_at"),
     Index("intents_to_export", "exported_at", "confirmed_at"),
     Index("intents_markers", "destination", "marker"),
-    UniqueConstraint("destination", "issue_id", "sequence", name="one_intent_at_a_time"),
-    CheckConstraint(
-        "(sequence = 0 and action = 'create') or (sequence > 0 and action <> 'create')", name="create_is_first"
-    ),
+    UniqueConstraint("destination", "subject_id", "sequence", name="one_intent_at_a_time"),
+    CheckConstraint("sequence >= 0", name="sequence_starts_at_0"),
 )
 
 attempts = Table(
@@ -99,12 +100,12 @@ attempts = Table(
     Column("attempt_id", Integer, primary_key=True),
     Column("intent_id", String(32), ForeignKey("intents.intent_id"), nullable=False, index=True),
     Column("destination", String(100), nullable=False),
-    Column("kind", String(10), nullable=False),  # create, update, resolve, or look_up
+    Column("action", String(40), nullable=False),  # the intent's, or look_up
     Column("outcome", String(12), nullable=False),
     Column("reason", Text, nullable=False),
-    Column("hold_until", Instant),  # a rate limit: nothing goes to this destination before
+    Column("limited_until", Instant),  # a rate limit: nothing goes to this destination before
     Column("at", Instant, nullable=False),
-    Index("attempts_holding", "destination", "hold_until"),
+    Index("attempts_limited", "destination", "limited_until"),
 )
 
 audit = Table(
@@ -133,36 +134,36 @@ umbrella_members = Table(
     "umbrella_members",
     metadata,
     Column("destination", String(100), primary_key=True),
-    Column("issue_id", String(200), primary_key=True),
+    Column("subject_id", String(200), primary_key=True),
     Column("umbrella_id", String(200), nullable=False, index=True),
     Column("joined_at", Instant, nullable=False),
 )
 
-tellings = Table(
-    "tellings",
+event_outbox = Table(
+    "event_outbox",
     metadata,
-    Column("telling_id", Integer, primary_key=True),
-    Column("destination", String(100), nullable=False),  # the sink
+    Column("entry_id", Integer, primary_key=True),
+    Column("sink", String(100), nullable=False),  # the destination that is to get the event
     Column("event_id", String(32), nullable=False),
-    Column("intent_id", String(32), ForeignKey("intents.intent_id"), nullable=False, index=True),  # what it tells of
+    Column("intent_id", String(32), ForeignKey("intents.intent_id"), nullable=False, index=True),  # what it is about
     Column("event", Text, nullable=False),  # JSON: a CloudEvent
     Column("attempts", Integer, nullable=False, default=0),
-    Column("reason", Text, nullable=False, default=""),  # why it was not told the last time
+    Column("reason", Text, nullable=False, default=""),  # of the last failure
     Column("not_before", Instant, nullable=False),
-    Column("hold_until", Instant),  # a rate limit, as in attempts
+    Column("limited_until", Instant),  # a rate limit, as in attempts
     Column("created_at", Instant, nullable=False),
-    Column("told_at", Instant),
-    Index("tellings_due", "destination", "told_at", "not_before"),
-    Index("tellings_holding", "destination", "hold_until"),
-    UniqueConstraint("destination", "event_id", name="one_telling_each"),
+    Column("delivered_at", Instant),
+    Index("event_outbox_due", "sink", "delivered_at", "not_before"),
+    Index("event_outbox_limited", "sink", "limited_until"),
+    UniqueConstraint("sink", "event_id", name="one_entry_per_event"),
 )
 
-pulls = Table(
-    "pulls",
+pull_cursors = Table(
+    "pull_cursors",
     metadata,
     Column("destination", String(100), primary_key=True),
     Column("pulled_until", Instant),  # what people did there until then is in the lake
-    Column("hold_until", Instant),  # a rate limit that a pull met: nothing goes to this destination before
+    Column("limited_until", Instant),  # a rate limit that a pull met, as in attempts
 )
 
 birth = Table(

@@ -1,12 +1,12 @@
-"""A ticket's body in the markup of its target: Markdown is written once, and translated for those who speak another.
+"""Markup of a ticket's body for each target: Markdown is written once and converted for targets with another markup.
 
     plain     text for a field without markup (ServiceNow, PagerDuty, Opsgenie, the text part of an e-mail)
     html      for e-mail and Request Tracker
     adf       Atlassian Document Format, as the JSON document that Jira takes
     mrkdwn    Slack's own dialect
 
-CommonMark is parsed by markdown-it-py, with raw HTML as text and images left out, so what was inert in Markdown is
-inert in all four. The marker's line is left out: where a tool has a field for it, it goes there.
+CommonMark is parsed by markdown-it-py, with raw HTML as text and images left out, so text that was sanitized in
+Markdown is harmless in all four. The marker's line is left out: where a tool has a field for it, it goes there.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def adf(markdown: str, limit: int = 30_000) -> dict[str, Any]:
 
 
 class _Plain:
-    """How words and structures look where there is no markup."""
+    """Renderer without markup."""
 
     bullet, heading = "- ", "{}"
     strong, emphasis = "{}", "{}"
@@ -101,7 +101,7 @@ class _Plain:
 
 
 class _Mrkdwn(_Plain):
-    """How they look in Slack."""
+    """Renderer for Slack."""
 
     bullet, heading = "• ", "*{}*"
     strong, emphasis = "*{}*", "_{}_"

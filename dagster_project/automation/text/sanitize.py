@@ -1,4 +1,4 @@
-"""Text from outside, made inert: it shows what was written and does nothing else.
+"""Sanitize untrusted text: escape Markdown, HTML and mentions, so that it shows as written and has no effect.
 
 Customers, app versions and release names end up in tickets. There, text may ping people (``@name``), link other
 tickets (``#12``), close them, load an image (a tracking pixel), or draw Markdown and HTML that looks like ours. A
@@ -37,12 +37,12 @@ def one_line(text: str, limit: int = 1000) -> str:
 
 
 def plain(text: str, limit: int = 1000) -> str:
-    """For a place that is not Markdown, such as a title: one line that reaches nobody."""
+    """Sanitize for a place without Markdown, such as a title: one line without live mentions or links."""
     return _REACHES_OUT.sub(lambda match: match.group() + _BREAK, one_line(text, limit))
 
 
 def markdown(text: str, limit: int = 1000) -> str:
-    """For Markdown: one line that shows exactly this text and reaches nobody."""
+    """Sanitize for Markdown: one line that shows exactly this text, without live mentions or links."""
     quiet = plain(text, limit).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     escaped = _MARKDOWN.sub(lambda match: "\\" + match.group(), quiet)
     return _STARTS_A_BLOCK.sub(lambda match: (match.group(1) or "") + "\\", escaped)

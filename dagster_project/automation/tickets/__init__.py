@@ -1,1 +1,1 @@
-"""Tickets: from an issue to a delivered brief, throttled, and what people changed there read back."""
+"""Tickets: rendering, selection and throttling, exactly-once delivery, and the pull of people's changes."""

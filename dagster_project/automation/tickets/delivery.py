@@ -1,8 +1,7 @@
-"""One destination in one run: from what the queue wants to what the destination holds, step by step.
+"""Delivery of tickets to one destination in one run: claim, send, record the outcome; reconcile what is unknown.
 
-``intents.next_step`` decides, the ledger makes each decision durable, and this module carries it out: claim, send,
-record the outcome; look up what is unknown; stop sending to a destination that refuses, cannot be reached or asks to
-wait.
+``intents.next_step`` decides, the ledger makes each decision durable, and this module carries it out. It stops sending
+to a destination that refuses everything, cannot be reached or asks to wait (circuit breaker).
 """
 
 from __future__ import annotations
@@ -14,8 +13,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from dagster_project.automation.destinations.base import FindsByMarker, ReadsTicket, RepeatsSafely
-from dagster_project.automation.destinations.configured import Outlet
-from dagster_project.automation.ledger.intents import PAST, Action, Intent, State, Step, is_history, next_step
+from dagster_project.automation.destinations.configured import ConfiguredDestination
+from dagster_project.automation.ledger.intents import Intent, State, Step, is_history, next_step
 from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.automation.outcomes import (
     Confirmed,
@@ -29,81 +28,87 @@ from dagster_project.automation.outcomes import (
 )
 from dagster_project.automation.ticket import ExternalTicket, Ticket
 from dagster_project.automation.tickets import brief
-from dagster_project.automation.tickets.duplicates import CLOCK_MARGIN, sweep
+from dagster_project.automation.tickets.actions import PAST, Action, action_for
+from dagster_project.automation.tickets.duplicates import CLOCK_MARGIN, close_duplicates
 from dagster_project.automation.tickets.issues import Issue
 from dagster_project.automation.tickets.push_report import Change, PlanKey, Progress, PushReport
-from dagster_project.automation.tickets.selection import admit_now
+from dagster_project.automation.tickets.selection import select_now
 from dagster_project.automation.tickets.throttling import Umbrella
 
-_PATIENCE = 3  # unknown outcomes in a row after which a destination is left alone for this run
-_HELD = (
+_UNKNOWNS_BEFORE_STOP = 3  # in a row; the destination is then left alone for this run
+_TO_SETTLE = (
     "the answer was lost, and nobody but a person can tell whether it arrived; look, then tell"
-    " `feedback-control outbox settle`"
+    " `feedback-control dead-letters settle`"
 )
 _MOST_STEPS = 8  # settling an old intent and then sending a new one takes six
 
 
 @dataclass(frozen=True)
 class _Work:
-    """What one issue (or umbrella) needs at this destination."""
+    """The next step for one issue (or umbrella) at this destination; ``delivered`` is the last confirmed intent."""
 
     issue: Issue | Umbrella
     wanted: Ticket
     head: Intent | None
-    held: Intent | None
+    delivered: Intent | None
     step: Step
     action: Action
 
     @property
     def needs_intent(self) -> bool:
-        """Whether the write is not in the ledger yet."""
+        """True if the write is not in the ledger yet."""
         return self.step is Step.SEND and (self.head is None or self.head.state is State.CONFIRMED)
 
 
 class Delivery:
-    """One run against one destination; what happens is added to the report."""
+    """One run against one destination; its results are added to the report."""
 
     def __init__(
         self,
         ledger: Ledger,
-        outlet: Outlet,
+        configured: ConfiguredDestination,
         clock: Callable[[], datetime],
         progress: Progress,
         report: PushReport,
         plan: Collection[PlanKey] | None = None,
     ) -> None:
-        self._ledger, self._destination, self._policy, self._clock = ledger, outlet.destination, outlet.policy, clock
+        self._ledger, self._destination, self._policy, self._clock = (
+            ledger,
+            configured.destination,
+            configured.policy,
+            clock,
+        )
         self._progress, self._report, self._plan = progress, report, plan
-        self._name = outlet.name
-        self._settle = timedelta(seconds=outlet.destination.settle_seconds)
+        self._name = configured.name
+        self._settle = timedelta(seconds=configured.destination.settle_seconds)
         self._stopped = False
         self._unknown_in_a_row = 0
 
     def run(self, issues: Sequence[Issue]) -> None:
-        """Record all that is due, then deliver it issue by issue; last, look for twins of what was opened."""
+        """Record all that is due, then deliver it issue by issue; last, check opened tickets for duplicates."""
         due = [work for work in self._due(issues, keep=True) if self._is_planned(work)]
         self._record(work for work in due if work.needs_intent)
-        if held := self._ledger.held_until(self._name, self._clock()):
-            self._stop(f"the rate limit it named earlier holds until {held:%Y-%m-%d %H:%M} UTC", is_news=bool(due))
+        if until := self._ledger.rate_limited_until(self._name, self._clock()):
+            self._stop(f"the rate limit it named earlier holds until {until:%Y-%m-%d %H:%M} UTC", is_news=bool(due))
         for work in due:
             self._deliver(work.issue, work.wanted)
         if not self._stopped:
-            sweep(self._ledger, self._destination, self._clock, self._report, self._progress)
+            close_duplicates(self._ledger, self._destination, self._clock, self._report, self._progress)
 
     def preview(self, issues: Sequence[Issue]) -> None:
-        """Report what a run would send, without touching anything."""
+        """Report the writes that a run would make, without touching anything."""
         for work in self._due(issues, keep=False):
             if work.step is not Step.SEND:
                 self._count_open(work.head)
                 continue
-            before = self._ledger.ticket(work.held) if work.held else None
+            before = self._stored(work.delivered) if work.delivered else None
             wanted = work.wanted
             diff = _diff(before, wanted)
             what = (wanted.issue_id, work.action.value, wanted.title, wanted.content_hash, diff)
             self._report.changes.append(Change(self._name, *what))
 
     def _is_planned(self, work: _Work) -> bool:
-        """Whether a plan, if there is one, holds exactly this; settling what was sent before needs none."""
+        """True without a plan, or if the plan has exactly this write; reconciling an earlier write needs no plan."""
         key = (self._name, work.wanted.issue_id, work.action.value, work.wanted.content_hash)
         if self._plan is None or work.step is not Step.SEND or key in self._plan:
             return True
@@ -112,20 +117,20 @@ class Delivery:
         return False
 
     def _due(self, issues: Sequence[Issue], *, keep: bool) -> list[_Work]:
-        """What there is to do; every other ticket is counted as unchanged, and ``keep`` remembers new umbrellas."""
-        admitted = admit_now(self._ledger, self._name, self._policy, issues, self._clock(), keep=keep)
-        self._report.deferred += len(admitted.waiting)
-        for later in admitted.waiting:
+        """The work to do; every other ticket is counted as unchanged, and ``keep`` persists new umbrellas."""
+        selection = select_now(self._ledger, self._name, self._policy, issues, self._clock(), keep=keep)
+        self._report.deferred += len(selection.waiting)
+        for later in selection.waiting:
             self._progress(f"{self._name}: {later.issue_id} waits for the end of the quiet hours of {later.owner}")
         due = []
-        for issue in admitted.items:
-            head = admitted.heads.get(issue.issue_id)
-            if is_history(head, issue.status):
+        for issue in selection.items:
+            head = selection.heads.get(issue.issue_id)
+            if is_history(head, is_final=issue.status == "resolved"):
                 continue
             work = self._work(issue, self._rendered(issue), head)
             if work.step is not Step.NOTHING:
                 due.append(work)
-            elif work.held:
+            elif work.delivered:
                 self._report.unchanged += 1
         return due
 
@@ -135,11 +140,11 @@ class Delivery:
         return brief.render(issue, self._name, self._policy)
 
     def _work(self, issue: Issue | Umbrella, wanted: Ticket, head: Intent | None) -> _Work:
-        held = head
+        delivered = head
         if head and head.state is not State.CONFIRMED:
-            held = self._ledger.delivered_before(head) if head.sequence else None
-        step, action = next_step(head, held, wanted, self._clock())
-        return _Work(issue, wanted, head, held, step, action)
+            delivered = None if head.opens else self._ledger.delivered_before(head)
+        step = next_step(head, delivered, wanted, self._clock())
+        return _Work(issue, wanted, head, delivered, step, action_for(delivered, wanted))
 
     def _record(self, works: Iterable[_Work]) -> None:
         new = list(works)
@@ -176,16 +181,16 @@ class Delivery:
                 if may_be_there and not self._look_up(head):
                     return False
                 return self._send(work, head)
-            case Step.STANDS if head.state is State.HELD:
-                self._problem(f"{work.wanted.title}: {_HELD}")
-            case Step.STANDS:
+            case Step.BLOCKED if head.state is State.HELD:
+                self._problem(f"{work.wanted.title}: {_TO_SETTLE}")
+            case Step.BLOCKED:
                 self._problem(f"{work.wanted.title}: still as it was refused: {head.reason}")
             case Step.WAIT if head.state is State.UNKNOWN:
                 self._problem(f"{work.wanted.title}: outcome unknown; looked up from {head.not_before:%H:%M:%S} UTC on")
         return False
 
     def _send(self, work: _Work, head: Intent) -> bool:
-        ticket = self._with_note(work.wanted, head, work.held)
+        ticket = self._with_note(work.wanted, head, work.delivered)
         claimed = self._ledger.claim(head, work.action, ticket, self._clock())
         if claimed is None:
             return True  # another run was faster: look again
@@ -195,21 +200,25 @@ class Delivery:
             self._ledger.finish(claimed, Unknown("interrupted while sending"), self._clock(), self._settle)
             raise
         recorded = self._ledger.finish(claimed, outcome, self._clock(), self._settle)
-        if isinstance(outcome, Confirmed) and not recorded and claimed.action is Action.CREATE:
-            self._ledger.sweep_again(claimed)  # another run took over meanwhile, and may have opened one as well
+        if isinstance(outcome, Confirmed) and not recorded and claimed.opens:
+            self._ledger.duplicate_checks.repeat(
+                claimed
+            )  # another run took over meanwhile, and may have opened one as well
         return self._learn(outcome, work.action, ticket.title)
 
     def _call(self, intent: Intent, ticket: Ticket) -> ExternalTicket:
-        if intent.action is Action.CREATE:
-            return self._destination.create(ticket)
         there = intent.external_id or ""
-        if intent.action is Action.RESOLVE:
-            return self._destination.resolve(there, ticket)
-        return self._destination.update(there, ticket)
+        match Action(intent.action):
+            case Action.CREATE:
+                return self._destination.create(ticket)
+            case Action.UPDATE:
+                return self._destination.update(there, ticket)
+            case Action.RESOLVE:
+                return self._destination.resolve(there, ticket)
 
     def _look_up(self, intent: Intent) -> bool:
-        """Settle whether the ticket is there, by the strongest read the destination offers."""
-        sent = self._ledger.ticket(intent)
+        """Reconcile an unknown outcome by the strongest read that the destination offers."""
+        sent = self._stored(intent)
         if not self._can_settle(intent):
             self._ledger.hold(intent, self._clock())
             return True
@@ -227,43 +236,46 @@ class Delivery:
         if not found:
             self._ledger.absent(intent, self._clock())
         elif self._ledger.found(intent, found[0], as_sent=found[0].says(sent), now=self._clock()):
-            self._count(intent.action, sent.title, found[0], said="found")
+            self._count(Action(intent.action), sent.title, found[0], said="found")
         return True
 
     def _can_settle(self, intent: Intent) -> bool:
-        """Whether the destination has any power by which an unknown outcome can be settled without a person."""
-        reads = isinstance(self._destination, ReadsTicket) and intent.action is not Action.CREATE
+        """True if the destination has a power by which an unknown outcome can be reconciled without a person."""
+        reads = isinstance(self._destination, ReadsTicket) and not intent.opens
         return reads or isinstance(self._destination, FindsByMarker | RepeatsSafely)
 
     def _find(self, intent: Intent, sent: Ticket) -> list[ExternalTicket]:
         there = self._destination
-        if intent.action is not Action.CREATE and isinstance(there, ReadsTicket):
+        if not intent.opens and isinstance(there, ReadsTicket):
             ticket = there.read(intent.external_id or "")
             present = [ticket] if ticket else []
         elif isinstance(there, FindsByMarker):
-            since = intent.created_at - CLOCK_MARGIN if intent.attempts and intent.action is Action.CREATE else None
+            since = intent.created_at - CLOCK_MARGIN if intent.attempts and intent.opens else None
             present = there.find_by_marker(sent.marker, since)
         else:
             # The target takes a marker only once: sending again what was sent is the way to ask. Taking it for absent
             # would leave it open there if its issue is over by now.
             return [self._call(intent, sent)]
-        if intent.action is Action.CREATE:
+        if intent.opens:
             return present
         return [ticket for ticket in present if ticket.says(sent)]  # an update that does not show was not made
 
-    def _with_note(self, wanted: Ticket, head: Intent, held: Intent | None) -> Ticket:
-        """The ticket with what to tell people about the change, recognisable so that it is told once."""
+    def _stored(self, intent: Intent) -> Ticket:
+        return Ticket.from_json(self._ledger.payload(intent))
+
+    def _with_note(self, wanted: Ticket, head: Intent, delivered: Intent | None) -> Ticket:
+        """The ticket with a comment about the change, and the comment's idempotency key."""
         wanted = replace(wanted, sequence=self._ledger.order_of(head))
-        if held is None:
+        if delivered is None:
             return wanted
-        before = self._ledger.ticket(held)
+        before = self._stored(delivered)
         note = brief.note_between(before, wanted)
         key = hashlib.sha256(f"{wanted.marker} {head.sequence} {note}".encode()).hexdigest()[:24]
         reopens = before.status == "resolved" and wanted.status == "open" and self._policy.reopen
         return replace(wanted, note=note, note_key=key, reopens=reopens)
 
-    def _learn(self, outcome: Outcome, action: Action, title: str) -> bool:
-        """Report an outcome, and stop sending where it says that more would fail the same way."""
+    def _learn(self, outcome: Outcome[ExternalTicket], action: Action, title: str) -> bool:
+        """Report an outcome, and stop sending if more writes would fail the same way."""
         self._unknown_in_a_row = self._unknown_in_a_row + 1 if isinstance(outcome, Unknown) else 0
         match outcome:
             case Confirmed(ticket):
@@ -275,8 +287,8 @@ class Delivery:
                 self._problem(f"{title}: {reason}")
             case Unknown(reason):
                 self._problem(f"{title}: {reason}; it is looked up before it is sent again")
-                if self._unknown_in_a_row >= _PATIENCE:
-                    self._stop(f"{_PATIENCE} outcomes in a row are unknown")
+                if self._unknown_in_a_row >= _UNKNOWNS_BEFORE_STOP:
+                    self._stop(f"{_UNKNOWNS_BEFORE_STOP} outcomes in a row are unknown")
         return False
 
     def _count(self, action: Action, title: str, ticket: ExternalTicket, said: str = "") -> None:

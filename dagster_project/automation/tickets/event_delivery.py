@@ -1,7 +1,7 @@
-"""Sinks of events hear what becomes of tickets elsewhere: created, updated, closed, each event once.
+"""Event delivery: hand the outbox's events about tickets to webhooks and event files, with retry and back-off.
 
-The transaction that counts a confirmed write as seen notes who is to be told of it, so no crash loses an event. Telling
-repeats until the sink has it: the id stays the same, and an id is taken once.
+The transaction that exports a confirmed write fills the outbox (``ticket_events.py``), so no crash loses an event.
+Delivery is retried until the sink has the event: its id stays the same, and consumers deduplicate on it.
 """
 
 from __future__ import annotations
@@ -10,52 +10,55 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from dagster_project.automation.destinations.base import TakesEvents, TicketDestination
-from dagster_project.automation.destinations.configured import Outlet
-from dagster_project.automation.ledger.event_outbox import Sinks, Telling
+from dagster_project.automation.destinations.configured import ConfiguredDestination
+from dagster_project.automation.ledger.event_outbox import OutboxEvent
 from dagster_project.automation.ledger.ledger import Ledger
-from dagster_project.automation.ledger.transitions import RETRY_REFUSED, backoff
+from dagster_project.automation.ledger.transitions import RETRY_REJECTED, backoff
 from dagster_project.automation.outcomes import Deferred, DeliveryError, Failure, Rejected, Unknown
 from dagster_project.automation.tickets.push_report import Progress, PushReport
+from dagster_project.automation.tickets.ticket_events import Sinks
 
 
-def sinks_of(outlets: Sequence[Outlet]) -> Sinks:
-    """Who among the destinations is told of tickets, and of which priorities."""
-    return {one.name: one.policy.priorities for one in outlets if isinstance(one.destination, TakesEvents)}
+def sinks_of(destinations: Sequence[ConfiguredDestination]) -> Sinks:
+    """The event sinks among the destinations, each with its priorities."""
+    return {one.name: one.policy.priorities for one in destinations if isinstance(one.destination, TakesEvents)}
 
 
-def tell(
+def deliver_events(
     ledger: Ledger,
     destination: TicketDestination,
     clock: Callable[[], datetime],
     report: PushReport,
     progress: Progress,
 ) -> None:
-    """Tell a sink what it has not been told; what goes wrong is told by a later run."""
-    if not isinstance(destination, TakesEvents) or ledger.held_until(destination.name, clock()):
+    """Deliver the due events to a sink; a failed delivery is retried by a later run."""
+    if not isinstance(destination, TakesEvents) or ledger.rate_limited_until(destination.name, clock()):
         return
     settle = timedelta(seconds=destination.settle_seconds)
-    waiting = ledger.untold(destination.name, clock())
-    for number, telling in enumerate(waiting):
-        if not ledger.begin_to_tell(telling, clock()):
-            continue  # another run tells it
-        what = f"{telling.event['type']} of {telling.event['subject']}"
-        failure = _failure(destination, telling)
+    outbox = ledger.event_outbox
+    waiting = outbox.due_events(destination.name, clock())
+    for number, entry in enumerate(waiting):
+        if not outbox.claim_event(entry, clock()):
+            continue  # another run delivers it
+        what = f"{entry.event['type']} of {entry.event['subject']}"
+        failure = _failure(destination, entry)
         if failure is None:
-            ledger.told(telling, clock())
-            progress(f"{destination.name}: told {what}")
+            outbox.delivered(entry, clock())
+            progress(f"{destination.name}: delivered {what}")
             continue
-        wait = _wait(failure, telling, settle)
-        ledger.not_told(telling, failure.reason, clock(), wait, holds=isinstance(failure, Deferred))
-        progress(report.problem(destination.name, f"{what} is told later: {failure.reason}"))
+        wait = _wait(failure, entry, settle)
+        limited = isinstance(failure, Deferred)
+        outbox.not_delivered(entry, failure.reason, clock(), wait, rate_limited=limited)
+        progress(report.problem(destination.name, f"{what} is delivered later: {failure.reason}"))
         if not isinstance(failure, Rejected) or failure.whole_destination:
             report.deferred += len(waiting) - number
             return
         report.rejected += 1
 
 
-def _failure(sink: TakesEvents, telling: Telling) -> Failure | None:
+def _failure(sink: TakesEvents, entry: OutboxEvent) -> Failure | None:
     try:
-        sink.tell(telling.event)
+        sink.deliver(entry.event)
     except DeliveryError as error:
         return error.outcome
     except Exception as error:
@@ -63,9 +66,9 @@ def _failure(sink: TakesEvents, telling: Telling) -> Failure | None:
     return None
 
 
-def _wait(failure: Failure, telling: Telling, settle: timedelta) -> timedelta:
+def _wait(failure: Failure, entry: OutboxEvent, settle: timedelta) -> timedelta:
     if isinstance(failure, Rejected):
-        return timedelta() if failure.whole_destination else RETRY_REFUSED
+        return timedelta() if failure.whole_destination else RETRY_REJECTED
     if isinstance(failure, Deferred):
         return max(failure.wait, settle)
-    return backoff(settle, telling.attempts)
+    return backoff(settle, entry.attempts)

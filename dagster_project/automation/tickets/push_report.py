@@ -1,4 +1,4 @@
-"""What one push did, or would do."""
+"""Report of one push: counts, problems, links, and the changes of a dry run."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ PlanKey = tuple[str, str, str, str]
 
 @dataclass(frozen=True)
 class Change:
-    """One difference between the queue and a destination: what is to be sent, and how the text changes.
+    """One difference between the queue and a destination: the write to make, and the diff of the text.
 
-    ``payload_hash`` identifies what is to be said; a plan that was approved by people names it.
+    ``payload_hash`` identifies the content; a plan that people approved names it.
     """
 
     destination: str
@@ -25,7 +25,7 @@ class Change:
 
     @property
     def key(self) -> tuple[str, str, str, str]:
-        """What makes it this change and no other."""
+        """Identifies this change in a plan."""
         return self.destination, self.issue_id, self.action, self.payload_hash
 
 
@@ -34,11 +34,11 @@ COUNTS = ("created", "updated", "resolved", "unchanged", "rejected", "unknown", 
 
 @dataclass
 class PushReport:
-    """What one push did.
+    """Report of one push.
 
-    ``deferred`` waits for a later run, ``unknown`` for a look-up, ``rejected`` for a person; ``twins`` were closed as
-    duplicates; ``problems`` says what to do about each, ``stopped`` are those of a whole destination. ``links`` are
-    the tickets that changed; ``changes`` is filled by a dry run only.
+    ``deferred`` waits for a later run, ``unknown`` for a look-up, ``rejected`` for a person; ``twins`` are duplicates
+    that were closed; each of the ``problems`` names its remedy, and ``stopped`` are those of a whole destination.
+    ``links`` are the tickets that changed; ``changes`` is filled by a dry run only.
     """
 
     created: int = 0
@@ -70,7 +70,7 @@ class PushReport:
         return self.stopped[-1]
 
     def problem(self, destination: str, text: str) -> str:
-        """Add a problem; the line as it is told."""
+        """Add a problem; returns the line to show."""
         line = f"{destination}: {text}"
         self.problems.append(line)
         return line

@@ -1,8 +1,8 @@
-"""The days that stay out of baselines: those of issues that a person rejected, as ``baseline_exclusions`` in the lake.
+"""Rejected issues as excluded days: their days stay out of baselines, as ``baseline_exclusions`` in the lake.
 
-One row says what holds of one issue from ``known_at`` on; a later row of the same issue replaces it. The rows follow
-from what the lake knows of the tickets and from the published issues, so however often this runs, the lake comes to say
-the same.
+A rejected issue ("not a bug") is no incident. dbt cannot leave its days out itself, as issues come after baselines
+there. One row is valid for one issue from ``known_at`` on; a later row of the same issue replaces it. The rows follow
+from the lake's ticket events and the published issues, so the export is idempotent.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from dagster_project import lake
-from dagster_project.automation.ledger.lake_export import EVENTS
+from dagster_project.automation.tickets.ticket_events import EVENTS
 from dagster_project.decisioning.published import read_mart
 from dagster_project.home import Home
 from dagster_project.lake_tables import schema_of
@@ -30,7 +30,7 @@ _COLUMNS = {
 
 
 def export_exclusions(home: Home, now: datetime) -> int:
-    """Bring the table in line with what people rejected; how many issues changed."""
+    """Bring the table in line with the rejected tickets; returns how many issues changed."""
     for table in (EVENTS, EXCLUSIONS):
         lake.ensure_table(home, table)
     verdicts = _verdicts(home)
@@ -50,7 +50,7 @@ def export_exclusions(home: Home, now: datetime) -> int:
 
 
 def _verdicts(home: Home) -> dict[str, bool]:
-    """Of each issue whose ticket's status others than us changed: whether a person rejected it, by the last word."""
+    """Issues whose ticket's status was changed by others than us; True if the last change rejected it, by a person."""
     last = (
         lake.scan(home, EVENTS)
         .filter(pl.col("event") == "status")

@@ -1,8 +1,8 @@
-"""How much reaches whom, and when: quiet hours, and a cap on new tickets per owner and hour.
+"""Throttling of new tickets: quiet hours, a cap per owner and hour (rate limit), and umbrella tickets beyond it.
 
-A storm of issues is one thing to the people it hits. What comes beyond an owner's ``tickets_per_hour`` is gathered in
-one umbrella ticket, which lists its issues, follows them, and closes with the last; an issue that was gathered stays
-there. P3 and P4 wait for the end of their owner's quiet hours. The seed ``owners.csv`` has both.
+A storm of issues is one problem to the people it hits. New issues beyond an owner's ``tickets_per_hour`` are grouped
+in one umbrella ticket, which lists its issues, follows them, and closes with the last; a grouped issue stays grouped.
+P3 and P4 wait for the end of their owner's quiet hours. The seed ``owners.csv`` has both settings.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from dagster_project.home import DBT_PROJECT
 
 OWNERS = DBT_PROJECT / "seeds" / "owners.csv"
 STORM = timedelta(hours=6)
-"""For how long after its first issue an umbrella takes in more."""
+"""How long after its first issue an umbrella takes in more."""
 
 EVERYBODY = "*"
 _MAY_WAIT = ("P3", "P4")
@@ -35,7 +35,7 @@ _MAY_WAIT = ("P3", "P4")
 
 @dataclass(frozen=True)
 class Owner:
-    """How one owner wants to be reached; equal quiet times mean none."""
+    """Throttling settings of one owner; equal quiet times mean no quiet hours."""
 
     timezone: ZoneInfo
     quiet_from: time
@@ -43,7 +43,7 @@ class Owner:
     tickets_per_hour: int
 
     def is_quiet(self, now: datetime) -> bool:
-        """Whether the owner is left alone with what may wait."""
+        """True in the owner's quiet hours."""
         local = now.astimezone(self.timezone).time()
         if self.quiet_from <= self.quiet_until:
             return self.quiet_from <= local < self.quiet_until
@@ -78,18 +78,18 @@ def load_owners(path: Path = OWNERS) -> Owners:
 
 
 def named_or_everybody(owners: Owners, name: str) -> Owner:
-    """How somebody wants to be reached."""
+    """The settings of an owner, or those of ``*``."""
     return owners.get(name, owners[EVERYBODY])
 
 
 def owner_of(issue: Issue) -> str:
-    """Who acts, as it stands in tickets and in the ledger."""
+    """The owner's name as it stands in tickets and in the ledger."""
     return sanitize.plain(issue.owner, sanitize.LABEL_LIMIT)
 
 
 @dataclass(frozen=True)
 class Umbrella:
-    """Issues of one owner that share a ticket; read like an issue by whoever delivers it."""
+    """Issues of one owner that share a ticket; it has the columns of an issue that delivery reads."""
 
     issue_id: str
     owner: str
@@ -109,65 +109,65 @@ class Umbrella:
 
     @property
     def detected_at(self) -> datetime:
-        """When the first of its issues was noticed."""
+        """The instant at which the first of its issues was noticed."""
         return min(issue.detected_at for issue in self.issues)
 
     @property
     def grounds(self) -> Grounds:
-        """Why it exists, for the audit log."""
+        """The reason for it, for the audit log."""
         return Grounds(f"more than {self.per_hour} new tickets an hour for {self.owner}")
 
 
 @dataclass
-class Admission:
-    """What may be delivered now: issues on their own, issues under an umbrella (by its id), and what has to wait."""
+class Throttled:
+    """Issues by themselves, issues under an umbrella (by its id), and issues that have to wait."""
 
     alone: list[Issue] = field(default_factory=list)
-    gathered: dict[str, list[Issue]] = field(default_factory=lambda: defaultdict(list))
+    grouped: dict[str, list[Issue]] = field(default_factory=lambda: defaultdict(list))
     waiting: list[Issue] = field(default_factory=list)
 
 
-def admit(
+def throttle(
     issues: Sequence[Issue],
     *,
     ticketed: Iterable[str],
     members: Mapping[str, str],
     spent: Mapping[str, int],
-    storms: Mapping[str, str],
+    open_umbrellas: Mapping[str, str],
     owners: Owners,
     destination: str,
     now: datetime,
-) -> Admission:
-    """Who gets a ticket of their own.
+) -> Throttled:
+    """Decide which issues get a ticket of their own now.
 
     Args:
         issues: the queue, most urgent first.
         ticketed: issues that have a ticket of their own, or an intent for one.
-        members: which umbrella an issue is under, for those that are.
+        members: the umbrella of each issue that is under one.
         spent: new tickets of the last hour, by owner.
-        storms: the umbrella that still takes in more, by owner.
-        owners: how each wants to be reached.
-        destination: whose tickets these are.
+        open_umbrellas: the umbrella that still takes in more, by owner.
+        owners: the settings of each owner.
+        destination: the destination of these tickets.
         now: the present.
     """
-    admission, spent, known = Admission(), dict(spent), set(ticketed)
+    throttled, spent, known = Throttled(), dict(spent), set(ticketed)
     for issue in issues:
         name, owner = owner_of(issue), named_or_everybody(owners, issue.owner)
         if issue.issue_id in members:
-            admission.gathered[members[issue.issue_id]].append(issue)
+            throttled.grouped[members[issue.issue_id]].append(issue)
         elif issue.issue_id in known or issue.status == "resolved":
-            admission.alone.append(issue)
+            throttled.alone.append(issue)
         elif issue.priority in _MAY_WAIT and owner.is_quiet(now):
-            admission.waiting.append(issue)
+            throttled.waiting.append(issue)
         elif spent.get(name, 0) < owner.tickets_per_hour:
             spent[name] = spent.get(name, 0) + 1
-            admission.alone.append(issue)
+            throttled.alone.append(issue)
         else:
-            admission.gathered[storms.get(name) or umbrella_id(destination, name, now)].append(issue)
-    return admission
+            throttled.grouped[open_umbrellas.get(name) or umbrella_id(destination, name, now)].append(issue)
+    return throttled
 
 
 def umbrella_id(destination: str, owner: str, now: datetime) -> str:
-    """The umbrella that begins now: two runs of the same hour name the same."""
+    """The id of the umbrella that begins now; two runs of the same hour make the same id."""
     key = json.dumps([destination, owner, f"{now:%Y-%m-%dT%H}"])
     return f"UMB-{hashlib.sha256(key.encode()).hexdigest()[:10].upper()}"

@@ -1,4 +1,4 @@
-"""``destinations.yml``: sensible without a file, clear when it is wrong."""
+"""``destinations.yml``: defaults without a file, and error messages for a wrong one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dagster_project.automation.destinations import config, load_outlets
+from dagster_project.automation.destinations import config, load_destinations
 from dagster_project.automation.destinations.config import read_destinations
 from dagster_project.automation.destinations.github import GitHubIssues
 from dagster_project.automation.destinations.local import LocalTracker
@@ -33,23 +33,23 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_without_a_file_tickets_are_kept_locally(home: Home) -> None:
-    (only,) = load_outlets(home)
+    (only,) = load_destinations(home)
     assert isinstance(only.destination, LocalTracker)
     assert (only.name, only.destination._folder) == ("local", home.tickets)
 
 
 def test_destinations_are_built_as_configured(home: Home) -> None:
     (home.root / "destinations.yml").write_text(GITHUB)
-    local, github = [outlet.destination for outlet in load_outlets(home)]
+    local, github = [configured.destination for configured in load_destinations(home)]
     assert isinstance(local, LocalTracker) and local._folder == home.root / "board"
     assert isinstance(github, GitHubIssues) and (github.name, github.settle_seconds) == ("shop", 60)
 
 
 def test_the_home_comes_before_the_repository(home: Home, repository: Path) -> None:
     (repository / "destinations.yml").write_text(GITHUB)
-    assert len(load_outlets(home)) == 2
+    assert len(load_destinations(home)) == 2
     (home.root / "destinations.yml").write_text("version: 1\ndestinations: []\n")
-    assert load_outlets(home) == []
+    assert load_destinations(home) == []
 
 
 def one(**settings: object) -> str:
@@ -84,7 +84,7 @@ def test_a_wrong_setting_is_named_with_its_file(home: Home, content: str, says: 
     path = home.root / "destinations.yml"
     path.write_text(content)
     with pytest.raises(ConfigurationError) as caught:
-        load_outlets(home)
+        load_destinations(home)
     assert str(path) in str(caught.value)
     assert says in str(caught.value)
     assert "ghp_planted" not in str(caught.value)
@@ -101,7 +101,7 @@ def test_fields_that_a_destination_does_not_have_are_refused(home: Home) -> None
     path = home.root / "destinations.yml"
     path.write_text(one(kind="github", repository="acme/shop", fields='{urgency: "1"}'))
     with pytest.raises(ConfigurationError, match="no further fields"):
-        load_outlets(home)
+        load_destinations(home)
     path.write_text(one(kind="local", fields='{status: "done"}'))
     with pytest.raises(ConfigurationError, match="status is kept by the tracker itself"):
-        load_outlets(home)
+        load_destinations(home)

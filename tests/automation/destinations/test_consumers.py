@@ -1,4 +1,4 @@
-"""Events out, seen from the other side: by a consumer that is not ours, over real HTTP, and in a file that grows."""
+"""Events at their consumers: an independent consumer, over real HTTP, and the append-only file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from dagster_project import lake
-from dagster_project.automation.destinations import Outlet
+from dagster_project.automation.destinations import ConfiguredDestination
 from dagster_project.automation.destinations.event_file import EventFile
 from dagster_project.automation.destinations.local import LocalTracker
 from dagster_project.automation.destinations.settings import Policy
@@ -49,12 +49,12 @@ def webhook(address: str) -> Webhook:
 
 def tell(home: Home, *sinks: Any, story: list[list[Issue]] = STORY) -> None:
     """The story, with tickets in the local tracker, in as many runs as it takes."""
-    outlets, now = [*map(Outlet, sinks), Outlet(LocalTracker(home.tickets))], NOW
+    destinations, now = [*map(ConfiguredDestination, sinks), ConfiguredDestination(LocalTracker(home.tickets))], NOW
     for stage in story:
         publish(home, stage)
         for _ in range(30):
             now += timedelta(minutes=6)
-            report = push(home, now=now, outlets=outlets)
+            report = push(home, now=now, destinations=destinations)
             if not report.problems and not report.unknown and not report.deferred:
                 break
         else:
@@ -94,7 +94,11 @@ def test_a_consumer_with_another_secret_refuses_and_the_push_says_what_to_check(
     consumer = Consumer("whsec_" + "c29tZWJvZHkgZWxzZSdzIHNlY3JldA==")
     publish(home, ISSUES)
     with serving(consumer.receive) as address:
-        report = push(home, now=NOW, outlets=[Outlet(webhook(address)), Outlet(LocalTracker(home.tickets))])
+        report = push(
+            home,
+            now=NOW,
+            destinations=[ConfiguredDestination(webhook(address)), ConfiguredDestination(LocalTracker(home.tickets))],
+        )
     assert not consumer.seen and report.created == len(ISSUES)  # the tickets are there all the same
     assert len(report.problems) == 2 and all("check that WEBHOOK_SECRET" in said for said in report.problems)
 
@@ -133,7 +137,7 @@ def test_a_file_that_is_read_while_it_is_written_has_each_event_once(
         with home.events.open("ab") as file:
             file.write(torn)
     there = json.loads(home.events.read_bytes().splitlines()[0])
-    EventFile(home.events).tell(there)  # mends, and adds nothing
+    EventFile(home.events).deliver(there)  # mends, and adds nothing
     consumer = reader()
     assert_knows_everything(consumer, home)
     lines = home.events.read_bytes().split(b"\n")
@@ -147,7 +151,7 @@ from dagster_project.automation.destinations.event_file import EventFile
 sink = EventFile(pathlib.Path(sys.argv[1]))
 print("begins", flush=True)
 for number in range(10**9):
-    sink.tell({"id": f"{sys.argv[2]}-{number}", "data": "x" * 50_000})
+    sink.deliver({"id": f"{sys.argv[2]}-{number}", "data": "x" * 50_000})
     print(number, flush=True)
 """
 
@@ -161,7 +165,7 @@ def test_a_writer_that_is_killed_leaves_whole_lines_and_all_that_it_had_confirme
             time.sleep(chance.uniform(0.1, 0.4))
             writer.kill()
             confirmed |= {f"{number}-{line.strip().decode()}" for line in writer.stdout if line.endswith(b"\n")}
-    EventFile(file).tell({"id": "last"})
+    EventFile(file).deliver({"id": "last"})
     ids = [json.loads(line)["id"] for line in file.read_text().splitlines()]
     assert len(ids) == len(set(ids)) and len(confirmed) > 4
     assert confirmed <= set(ids) and len(ids) <= len(confirmed) + 4 + 1
@@ -171,15 +175,15 @@ def test_a_full_disk_leaves_the_file_as_it_was_and_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sink = EventFile(tmp_path / "events.jsonl")
-    sink.tell({"id": "1"})
+    sink.deliver({"id": "1"})
 
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch, pytest.raises(DeliveryError, match=r"No space left on device.*set file"):
         patch.setattr("os.fsync", full)
-        sink.tell({"id": "2"})
-    sink.tell({"id": "3"})
+        sink.deliver({"id": "2"})
+    sink.deliver({"id": "3"})
     assert [json.loads(line)["id"] for line in (tmp_path / "events.jsonl").read_text().splitlines()] == ["1", "3"]
 
 
@@ -192,14 +196,14 @@ def test_a_place_that_cannot_be_written_names_the_setting(tmp_path: Path) -> Non
 
 def test_a_sink_hears_of_tickets_of_its_priorities_until_they_are_closed(home: Home) -> None:
     consumer = Consumer(SECRET)
-    outlets = [
-        Outlet(EventFile(home.events), Policy(priorities=("P1",))),
-        Outlet(LocalTracker(home.tickets)),
+    destinations = [
+        ConfiguredDestination(EventFile(home.events), Policy(priorities=("P1",))),
+        ConfiguredDestination(LocalTracker(home.tickets)),
     ]
     minor = replace(CHECKOUT, issue_id="minor", priority="P2", owner="somebody else")
     for minutes, stage in enumerate([[CHECKOUT, minor], [replace(CHECKOUT, priority="P3")], [resolved(CHECKOUT)]]):
         publish(home, stage)
-        assert push(home, now=NOW + timedelta(minutes=minutes), outlets=outlets).problems == []
+        assert push(home, now=NOW + timedelta(minutes=minutes), destinations=destinations).problems == []
     for line in home.events.read_bytes().splitlines():
         consumer.take(line)
     assert consumer.told["ticket", CHECKOUT.issue_id, "local"] == ["created", "updated", "closed"]
@@ -208,10 +212,13 @@ def test_a_sink_hears_of_tickets_of_its_priorities_until_they_are_closed(home: H
 
 def test_where_closing_is_left_to_people_no_ticket_is_said_to_be_closed(home: Home) -> None:
     consumer = Consumer(SECRET)
-    outlets = [Outlet(LocalTracker(home.tickets), Policy(mode="upsert")), Outlet(EventFile(home.events))]
+    destinations = [
+        ConfiguredDestination(LocalTracker(home.tickets), Policy(mode="upsert")),
+        ConfiguredDestination(EventFile(home.events)),
+    ]
     for minutes, issue in enumerate([CHECKOUT, resolved(CHECKOUT)]):
         publish(home, [issue])
-        push(home, now=NOW + timedelta(minutes=minutes), outlets=outlets)
+        push(home, now=NOW + timedelta(minutes=minutes), destinations=destinations)
     for line in home.events.read_bytes().splitlines():
         consumer.take(line)
     assert consumer.told["ticket", CHECKOUT.issue_id, "local"] == ["created", "updated"]

@@ -1,4 +1,4 @@
-"""What holds for every destination, whatever tool it speaks to: one suite, one simulated target per kind."""
+"""Contract of every destination: one suite, with one simulated target per kind."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import httpx
 import pytest
 from pydantic import TypeAdapter
 
-from dagster_project.automation.destinations import Outlet
+from dagster_project.automation.destinations import ConfiguredDestination
 from dagster_project.automation.destinations.config import Settings
 from dagster_project.automation.outcomes import Rejected, Unknown, outcome_of
 from dagster_project.automation.tickets.brief import render
@@ -153,14 +153,14 @@ def homes(tmp_path: Path, home: Home) -> Callable[[], Home]:
     return copies_of(home, tmp_path)
 
 
-def live(home: Home, outlet: Outlet, story: Iterable[list[Issue]]) -> list[PushReport]:
+def live(home: Home, configured: ConfiguredDestination, story: Iterable[list[Issue]]) -> list[PushReport]:
     """Run until nothing is left to do, after each stage of the story; the first report of each stage."""
     now, reports = NOW, []
     for issues in story:
         publish(home, issues)
         for attempt in range(6):
             now += timedelta(minutes=6)
-            report = push(home, now=now, outlets=[outlet])
+            report = push(home, now=now, destinations=[configured])
             reports += [report] if attempt == 0 else []
             if not report.problems and not report.unknown and not report.deferred:
                 break
@@ -176,7 +176,7 @@ def by_title(target: Any) -> list[Seen]:
 
 def test_a_story_is_told_as_it_goes(subject: Subject, home: Home) -> None:
     target = subject.fake()
-    reports = live(home, Outlet(subject.destination(target)), STORY)
+    reports = live(home, ConfiguredDestination(subject.destination(target)), STORY)
     assert [(r.created, r.updated, r.resolved) for r in reports] == [(2, 0, 0), (0, 1, 0), (0, 0, 1), (0, 1, 0)]
     ours = [seen for seen in target.records() if "checkout" in seen.title.lower()]
     assert [seen.closed for seen in ours][-1] is False
@@ -189,14 +189,14 @@ def test_a_story_is_told_as_it_goes(subject: Subject, home: Home) -> None:
 
 def test_nothing_to_say_sends_nothing(subject: Subject, home: Home) -> None:
     target = subject.fake()
-    outlet = Outlet(subject.destination(target))
+    configured = ConfiguredDestination(subject.destination(target))
     publish(home, [])
-    assert push(home, now=NOW, outlets=[outlet]).problems == []
+    assert push(home, now=NOW, destinations=[configured]).problems == []
     assert not target.requests
-    live(home, outlet, STORY[:1])
-    push(home, now=NOW + timedelta(hours=2), outlets=[outlet])  # looks for younger twins, for the last time
+    live(home, configured, STORY[:1])
+    push(home, now=NOW + timedelta(hours=2), destinations=[configured])  # looks for younger twins, for the last time
     asked, written = len(target.requests), target.writes
-    assert push(home, now=NOW + timedelta(hours=3), outlets=[outlet]).unchanged == 2
+    assert push(home, now=NOW + timedelta(hours=3), destinations=[configured]).unchanged == 2
     assert (len(target.requests), target.writes) == (asked, written) and written == 2
 
 
@@ -209,13 +209,13 @@ def test_whatever_goes_wrong_with_any_write_the_end_is_the_same(
 ) -> None:
     """Every write loses its answer once, and meets one of the lesser faults; all meet all in the histories."""
     calm = subject.fake()
-    live(homes(), Outlet(subject.destination(calm)), STORY)
+    live(homes(), ConfiguredDestination(subject.destination(calm)), STORY)
     assert calm.writes > 4
     turns = range(LESSER.index(fault), calm.writes, len(LESSER)) if fault in LESSER else range(calm.writes)
     for spared in turns:
         target = subject.fake()
         target.fault, target.spared = fault, spared
-        live(homes(), Outlet(subject.destination(target)), STORY)
+        live(homes(), ConfiguredDestination(subject.destination(target)), STORY)
         assert target.fault is None
         assert by_title(target) == by_title(calm), f"{fault} at write {spared + 1} of {calm.writes}"
 
@@ -301,7 +301,9 @@ def test_the_secret_shows_nowhere(subject: Subject, home: Home, caplog: pytest.L
         target = subject.fake()
         target.fault = fault
         publish(home, [replace(CHECKOUT, issue_id=f"shop-{number}")])
-        report = push(home, now=NOW + timedelta(days=number), outlets=[Outlet(subject.destination(target))])
+        report = push(
+            home, now=NOW + timedelta(days=number), destinations=[ConfiguredDestination(subject.destination(target))]
+        )
         assert report.problems and secret not in str(report)
     assert secret not in caplog.text and secret not in repr(vars(subject.destination(subject.fake())))
     assert not [path for path in home.root.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]

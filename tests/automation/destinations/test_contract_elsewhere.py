@@ -1,4 +1,4 @@
-"""The same suite for destinations that are not spoken to by httpx: the local tracker, the file of events, and mail.
+"""The contract suite for destinations without httpx: the local tracker, the event file, and mail.
 
 The two that write files stand all of it. What goes wrong with their writes is acted out around the write: the process
 dies before it, or after it and before anybody was told. Mail can be neither asked nor repeated, so of the faults it
@@ -20,7 +20,7 @@ import httpx
 import pytest
 import yaml
 
-from dagster_project.automation.destinations import Outlet
+from dagster_project.automation.destinations import ConfiguredDestination
 from dagster_project.automation.destinations.event_file import EventFile
 from dagster_project.automation.destinations.local import LocalTracker
 from dagster_project.automation.outcomes import Deferred, DeliveryError, NotSent, Rejected, Unknown, outcome_of
@@ -36,7 +36,7 @@ from tests.automation.unreliable import FAULTS, Seen, Unreliable
 
 
 class Unsteady:
-    """A destination whose writes go through an ``Unreliable``, which lets them go wrong as told."""
+    """A destination whose writes go through an ``Unreliable``, with planned faults."""
 
     around: Unreliable
 
@@ -180,7 +180,7 @@ def test_a_secret_of_another_destination_is_not_in_any_file(
 ) -> None:
     for other in contract.SUBJECTS:
         monkeypatch.setenv(*other.secret)
-    contract.live(home, Outlet(subject.destination(subject.fake())), contract.STORY)
+    contract.live(home, ConfiguredDestination(subject.destination(subject.fake())), contract.STORY)
     files = [path for root in (home.root, subject.root) for path in root.rglob("*") if path.is_file()]
     content = b"".join(path.read_bytes() for path in files)
     assert len(files) > 3 and not any(other.secret[1].encode() in content for other in contract.SUBJECTS)
@@ -196,18 +196,18 @@ def post() -> Iterator[MailServer]:
 
 
 def test_mail_sends_nothing_when_there_is_nothing_to_say(home: Home, post: MailServer) -> None:
-    outlet = Outlet(mail(post.port))
+    configured = ConfiguredDestination(mail(post.port))
     publish(home, [])
-    assert push(home, now=NOW, outlets=[outlet]).problems == []
+    assert push(home, now=NOW, destinations=[configured]).problems == []
     assert not post.connections
-    contract.live(home, outlet, contract.STORY[:1])
+    contract.live(home, configured, contract.STORY[:1])
     connections = len(post.connections)
-    assert push(home, now=NOW + timedelta(hours=3), outlets=[outlet]).unchanged == 2
+    assert push(home, now=NOW + timedelta(hours=3), destinations=[configured]).unchanged == 2
     assert len(post.mails) == 2 and len(post.connections) == connections
 
 
 def test_mail_tells_a_story(home: Home, post: MailServer) -> None:
-    contract.live(home, Outlet(mail(post.port)), contract.STORY)
+    contract.live(home, ConfiguredDestination(mail(post.port)), contract.STORY)
     subjects = [one["subject"].removeprefix("Re: ") for one in post.mails if "Checkout" in one["subject"]]
     texts = [post.text_of(one) for one in post.mails]
     assert len(subjects) == 4 and all("complaints" in text for text in texts)
@@ -247,7 +247,9 @@ def test_the_password_of_mail_shows_nowhere(
     for number, answer in enumerate(["250 ok", f"554 odd: {PASSWORD}", f"451 later: {PASSWORD}"]):
         post.message = answer
         publish(home, [replace(CHECKOUT, issue_id=f"shop-{number}")])
-        report = push(home, now=NOW + timedelta(days=number), outlets=[Outlet(mail(post.port, user="fc"))])
+        report = push(
+            home, now=NOW + timedelta(days=number), destinations=[ConfiguredDestination(mail(post.port, user="fc"))]
+        )
         assert bool(report.problems) is (number > 0) and PASSWORD not in str(report)
     ours = [record.getMessage() for record in caplog.records if record.name != "mail.log"]  # that is the server's
     assert PASSWORD not in str(ours) and PASSWORD not in repr(vars(mail(post.port, user="fc")))

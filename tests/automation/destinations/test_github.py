@@ -1,4 +1,4 @@
-"""GitHub Issues: what is sent, what is read back, and what each failure means."""
+"""GitHub Issues: requests, look-ups, and the outcome of each failure."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from typing import Any
 import httpx
 import pytest
 
-from dagster_project.automation.destinations import Outlet
+from dagster_project.automation.destinations import ConfiguredDestination
 from dagster_project.automation.destinations.base import Closeable, ReadsTicket, TicketDestination
 from dagster_project.automation.destinations.github import GitHubIssues, GitHubSettings
 from dagster_project.automation.outcomes import (
     Confirmed,
     Deferred,
     DeliveryError,
+    Failure,
     NotSent,
-    Outcome,
     Rejected,
     Unknown,
     outcome_of,
@@ -215,7 +215,7 @@ def raising(error: type[httpx.HTTPError]) -> GitHubIssues:
         (httpx.RemoteProtocolError, Unknown),
     ],
 )
-def test_a_lost_connection(error: type[httpx.HTTPError], kind: type[Outcome]) -> None:
+def test_a_lost_connection(error: type[httpx.HTTPError], kind: type[Failure]) -> None:
     assert isinstance(outcome_of(lambda: raising(error).create(TICKET)), kind)
     reading = outcome_of(lambda: raising(error).update("1", TICKET))  # it reads first, which changes nothing
     assert isinstance(reading, NotSent)
@@ -327,7 +327,7 @@ def test_a_missing_token_sends_nothing_and_names_its_variable(
 
 
 def pushed(home: Home, github: FakeGitHub, minutes: float = 0) -> PushReport:
-    return push(home, now=NOW + timedelta(minutes=minutes), outlets=[Outlet(issues(github))])
+    return push(home, now=NOW + timedelta(minutes=minutes), destinations=[ConfiguredDestination(issues(github))])
 
 
 FAULTS = ["refused", "timeout before", "timeout after", "reset after", "500 before", "500 after", "nonsense after"]

@@ -1,4 +1,4 @@
-"""What people do in the files of the embedded tracker is noticed, whatever is written over it."""
+"""People's changes to files of the embedded tracker are noticed, also when the file is written over."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from dagster_project.automation.destinations import Outlet
+from dagster_project.automation.destinations import ConfiguredDestination
 from dagster_project.automation.destinations.local import LocalTracker
 from dagster_project.cli.main import main
 from dagster_project.home import Home
@@ -25,7 +25,7 @@ LOWERED = replace(CHECKOUT, priority="P2")
 @pytest.fixture
 def folder(home: Home) -> tuple[Folder, LocalTracker]:
     tracker = LocalTracker(home.tickets)
-    live(home, Outlet(tracker), [[CHECKOUT]])
+    live(home, ConfiguredDestination(tracker), [[CHECKOUT]])
     return Folder(home.tickets), tracker
 
 
@@ -36,7 +36,7 @@ def test_what_a_person_changed_in_a_file_survives_that_the_next_push_writes_over
     person.act("priority", "P4")
     person.act("reject")
     person.act("comment", "It is the campaign")
-    live(home, Outlet(tracker), [[LOWERED], [CHECKOUT]])
+    live(home, ConfiguredDestination(tracker), [[LOWERED], [CHECKOUT]])
     told = {one.kind: (one.value, one.previous) for one in tracker.changes_since(NOW)}
     assert told == {
         "priority": ("P4", "P1"),

@@ -1,4 +1,4 @@
-"""E-mail, through a real mail server on loopback that fails as told."""
+"""E-mail, through a real mail server on loopback with planned faults."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import Any, cast
 
 import pytest
 
-from dagster_project.automation.destinations import Outlet
+from dagster_project.automation.destinations import ConfiguredDestination
 from dagster_project.automation.destinations.base import FindsByMarker, ReadsTicket, RepeatsSafely
 from dagster_project.automation.destinations.mail import Mail
 from dagster_project.automation.outcomes import Confirmed, Deferred, NotSent, Outcome, Rejected, Unknown, outcome_of
+from dagster_project.automation.ticket import ExternalTicket
 from dagster_project.automation.tickets.brief import render
 from dagster_project.automation.tickets.push import push
 from dagster_project.home import Home
@@ -51,24 +52,24 @@ def test_it_has_no_power_so_that_a_lost_answer_waits_for_a_person(home: Home, se
     assert not isinstance(destination, FindsByMarker | ReadsTicket | RepeatsSafely)
     handler.lose = True
     publish(home, [CHECKOUT])
-    assert push(home, now=NOW, outlets=[Outlet(destination)]).unknown == 1
+    assert push(home, now=NOW, destinations=[ConfiguredDestination(destination)]).unknown == 1
     handler.lose = False
     for minutes in (10, 20, 2000):
-        report = push(home, now=NOW + timedelta(minutes=minutes), outlets=[Outlet(destination)])
+        report = push(home, now=NOW + timedelta(minutes=minutes), destinations=[ConfiguredDestination(destination)])
     assert len(handler.mails) == 1 and report.rejected == 1 and "outbox" in report.problems[0]
 
 
 def test_a_story_is_told_once_each(home: Home, server: tuple[MailServer, int]) -> None:
     handler, port = server
-    outlet = Outlet(mail(port))
+    configured = ConfiguredDestination(mail(port))
     lowered = replace(CHECKOUT, priority="P2")
     for minutes, issue in enumerate([CHECKOUT, CHECKOUT, lowered, lowered, resolved(lowered), resolved(lowered)]):
         publish(home, [issue])
-        assert push(home, now=NOW + timedelta(minutes=minutes), outlets=[outlet]).problems == []
+        assert push(home, now=NOW + timedelta(minutes=minutes), destinations=[configured]).problems == []
     assert len(handler.mails) == 3
 
 
-def outcome(destination: Mail) -> Outcome:
+def outcome(destination: Mail) -> Outcome[ExternalTicket]:
     return outcome_of(lambda: destination.create(TICKET))
 
 

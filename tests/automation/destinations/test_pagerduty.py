@@ -1,4 +1,4 @@
-"""PagerDuty: alerts that are sent again without harm, held against PagerDuty's own description."""
+"""PagerDuty: idempotent retries of alerts, validated against PagerDuty's own description."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from dagster_project.automation.destinations import Outlet
+from dagster_project.automation.destinations import ConfiguredDestination
 from dagster_project.automation.destinations.base import FindsByMarker, RepeatsSafely
 from dagster_project.automation.destinations.pagerduty import PagerDuty, PagerDutySettings
 from dagster_project.automation.outcomes import (
@@ -81,16 +81,18 @@ def test_an_alert_is_triggered_updated_and_resolved_under_one_key() -> None:
 
 def test_a_lost_answer_is_settled_by_repeating_also_when_the_issue_is_over_by_then(home: Home) -> None:
     service = FakePagerDuty(fault="timeout after")
-    outlet = Outlet(duty(service))
+    configured = ConfiguredDestination(duty(service))
     publish(home, [CHECKOUT])
-    assert push(home, now=NOW, outlets=[outlet]).unknown == 1
+    assert push(home, now=NOW, destinations=[configured]).unknown == 1
     publish(home, [resolved(CHECKOUT)])
-    assert push(home, now=NOW + timedelta(seconds=30), outlets=[outlet]).unknown == 1  # not before the settle time
-    report = push(home, now=NOW + timedelta(minutes=5), outlets=[outlet])
+    assert (
+        push(home, now=NOW + timedelta(seconds=30), destinations=[configured]).unknown == 1
+    )  # not before the settle time
+    report = push(home, now=NOW + timedelta(minutes=5), destinations=[configured])
     assert (report.created, report.resolved) == (1, 1)
     assert [alert["closed"] for alert in service.alerts.values()] == [True]
     sent = len(service.events)
-    assert push(home, now=NOW + timedelta(minutes=9), outlets=[outlet]).counts["unchanged"] == 0
+    assert push(home, now=NOW + timedelta(minutes=9), destinations=[configured]).counts["unchanged"] == 0
     assert len(service.events) == sent == 3
 
 

@@ -1,4 +1,4 @@
-"""What is particular to one tool; what holds for all of them is in test_contract.py."""
+"""Behaviour of single tools; behaviour of all of them is in test_contract.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exactly one ticket per issue and destination: whatever is lost, whoever dies, however many run at once.
+"""Exactly one ticket per issue and destination, with lost answers, dying runs and concurrent runs.
 
 The tracker is simulated, so that its writes can fail in every way and its look-ups can lag. One test takes the claim
 away, to show that the suite can fail. Randomised histories are in ``test_histories.py``.
@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pytest
 
-from dagster_project.automation.destinations import Outlet
+from dagster_project.automation.destinations import ConfiguredDestination
 from dagster_project.automation.destinations.local import LocalTracker, list_tickets
 from dagster_project.automation.ledger import engine
 from dagster_project.automation.ledger.intents import NOT_THERE, Intent, State
@@ -148,7 +148,7 @@ def test_two_threads_on_one_ledger(queue: dict[Path, World], tmp_path: Path) -> 
 
     def run(_: int) -> int:
         together.wait()
-        report = push(here.home, now=NOW, outlets=[Outlet(here.tracker)])
+        report = push(here.home, now=NOW, destinations=[ConfiguredDestination(here.tracker)])
         assert not report.problems
         return report.created
 
@@ -197,21 +197,22 @@ PUSH = """
 import sys
 from datetime import datetime
 from pathlib import Path
-from dagster_project.automation.destinations import Outlet
+from dagster_project.automation.destinations import ConfiguredDestination
 from dagster_project.automation.destinations.local import LocalTracker
 from dagster_project.automation.tickets.push import push
 from dagster_project.home import Home
 home, now = Home.locate(sys.argv[1]), datetime.fromisoformat(sys.argv[2])
 print("ready", flush=True)
 sys.stdin.readline()
-push(home, now=now, outlets=[Outlet(LocalTracker(home.tickets))], progress=lambda line: print(line, flush=True))
+local = ConfiguredDestination(LocalTracker(home.tickets))
+push(home, now=now, destinations=[local], progress=lambda line: print(line, flush=True))
 """
 
 
 def start(home: Home, now: datetime) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", PUSH, str(home.root), now.isoformat()]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    process = subprocess.Popen(command, text=True, cwd=Path(__file__).parents[2], env={**os.environ}, **pipes)  # type: ignore[call-overload]
+    process = subprocess.Popen(command, text=True, cwd=Path(__file__).parents[3], env={**os.environ}, **pipes)  # type: ignore[call-overload]
     assert process.stdout.readline() == "ready\n"
     return process  # type: ignore[no-any-return]
 
@@ -267,6 +268,6 @@ def test_kill_minus_nine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("dagster_project.automation.tickets.push.read_queue", lambda *_: issues)
     for _ in range(3):
         now += timedelta(minutes=3)
-        push(home, now=now, outlets=[Outlet(LocalTracker(home.tickets))])
+        push(home, now=now, destinations=[ConfiguredDestination(LocalTracker(home.tickets))])
     tickets = list_tickets(home.tickets)
     assert len(tickets) == len({ticket.title for ticket in tickets}) == 24

@@ -31,7 +31,7 @@ from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.pool import StaticPool
 
 from dagster_project.automation.ledger import engine
-from dagster_project.automation.ledger.ledger import Ledger
+from dagster_project.automation.ledger.duplicate_checks import DuplicateChecks
 from dagster_project.automation.ticket import ExternalTicket, Ticket
 from dagster_project.automation.tickets import brief
 from tests.automation.support import BORN, CHECKOUT, DELIVERY, Clock, SimulatedTracker, World, resolved
@@ -298,8 +298,8 @@ def test_without_a_part_of_the_protocol_it_does_not(machine: type[History]) -> N
         told(machine, ["lost after"])
 
 
-def test_without_the_janitor_requests_delivered_twice_stay(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Ledger, "unswept", lambda *_: [])
+def test_without_the_check_for_duplicates_requests_delivered_twice_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(DuplicateChecks, "due", lambda *_: [])
     with pytest.raises(AssertionError, match="has 2 tickets"):
         told(History, ["twice"])
 

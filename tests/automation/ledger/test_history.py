@@ -1,4 +1,4 @@
-"""A ledger that remembers everything costs a push with nothing to do no more than one that began lately."""
+"""Cost of an idle push: independent of the length of the ledger's history."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, Table, event, insert, select, update
 
-from dagster_project.automation.destinations import Outlet
+from dagster_project.automation.destinations import ConfiguredDestination
 from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.automation.ledger.tables import attempts, intents
 from dagster_project.automation.tickets.push import push
@@ -47,22 +47,22 @@ class History:
 
     def lengthen(self, numbers: range) -> None:
         """Copy the one ticket."""
-        with self.ledger.engine.begin() as connection:
+        with self.ledger._store.engine.begin() as connection:
             for number in numbers:
                 for table, rows in self.life.items():
                     connection.execute(insert(table), [renamed(row, f"ISS-{number}", number) for row in rows])
 
     def push(self, now: datetime) -> int:
-        """What a push costs the ledger."""
-        outlet = Outlet(SimulatedTracker(Clock()))
-        with instructions(self.ledger.engine) as count:
-            report = push(self.home, now=now, outlets=[outlet], ledger=self.ledger)
+        """The cost of a push, in instructions of the database."""
+        configured = ConfiguredDestination(SimulatedTracker(Clock()))
+        with instructions(self.ledger._store.engine) as count:
+            report = push(self.home, now=now, destinations=[configured], ledger=self.ledger)
         assert not report.problems
         return count[0]
 
 
 def renamed(row: dict[str, Any], name: str, number: int) -> dict[str, Any]:
-    own = {"intent_id": f"{number:06}{row['intent_id'][6:]}", "issue_id": name, "owner": name}
+    own = {"intent_id": f"{number:06}{row['intent_id'][6:]}", "subject_id": name, "owner": name}
     changed = row | {column: value for column, value in own.items() if column in row}
     return {column: value for column, value in changed.items() if column != "attempt_id"}
 
@@ -72,9 +72,9 @@ def history(home: Home, ledger: Ledger) -> History:
     tracker = SimulatedTracker(Clock())
     for hours, issue in enumerate((CHECKOUT, replace(CHECKOUT, priority="P2"), resolved(CHECKOUT))):
         publish(home, [issue])
-        push(home, now=PAST + timedelta(hours=hours), outlets=[Outlet(tracker)], ledger=ledger)
-    with ledger.engine.begin() as connection:
-        connection.execute(update(intents).values(sweeps=2, swept_at=PAST))
+        push(home, now=PAST + timedelta(hours=hours), destinations=[ConfiguredDestination(tracker)], ledger=ledger)
+    with ledger._store.engine.begin() as connection:
+        connection.execute(update(intents).values(duplicate_checks=2, duplicates_checked_at=PAST))
         life = {
             table: [dict(row) for row in connection.execute(select(table)).mappings()] for table in (intents, attempts)
         }
@@ -85,7 +85,7 @@ def history(home: Home, ledger: Ledger) -> History:
 def test_a_push_with_nothing_to_do_asks_as_much_of_the_ledger_after_a_long_history(history: History) -> None:
     history.lengthen(range(1, 20))
     publish(history.home, [resolved(CHECKOUT), DELIVERY])
-    for days in range(3):  # opened, and looked for twins twice
+    for days in range(3):  # opened, and checked for duplicates twice
         history.push(NOW + timedelta(days=days, minutes=10))
     short = history.push(NOW + timedelta(days=4))
     history.lengthen(range(20, 420))

@@ -1,4 +1,4 @@
-"""The one decision about each issue, rule by rule."""
+"""``next_step``, rule by rule."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from dagster_project.automation.ledger.intents import Action, Intent, State, Step, next_step
+from dagster_project.automation.ledger.intents import Intent, State, Step, next_step
 from dagster_project.automation.ticket import Ticket
+from dagster_project.automation.tickets.actions import Action, action_for
 from dagster_project.automation.tickets.brief import render
 from tests.automation.support import CHECKOUT, NOW, resolved
 
@@ -20,11 +21,14 @@ LATER, EARLIER = NOW + timedelta(minutes=1), NOW - timedelta(minutes=1)
 
 CREATE = Intent(
     intent_id="a",
-    issue_id=CHECKOUT.issue_id,
+    kind=OPEN.kind,
+    subject_id=CHECKOUT.issue_id,
     destination="sim",
     sequence=0,
     action=Action.CREATE,
+    is_final=False,
     state=State.CONFIRMED,
+    title=OPEN.title,
     payload_hash=OPEN.content_hash,
     external_id="1",
     url="https://tracker.example/1",
@@ -37,7 +41,7 @@ CREATE = Intent(
     created_at=EARLIER,
 )
 UPDATE = replace(CREATE, intent_id="b", sequence=1, action=Action.UPDATE, payload_hash=CHANGED.content_hash)
-RESOLVE = replace(CREATE, intent_id="c", sequence=1, action=Action.RESOLVE, payload_hash=OVER.content_hash)
+RESOLVE = replace(UPDATE, intent_id="c", action=Action.RESOLVE, is_final=True, payload_hash=OVER.content_hash)
 
 
 create, update, resolve = Action.CREATE, Action.UPDATE, Action.RESOLVE
@@ -56,7 +60,7 @@ OTHER_WORDS = replace(CREATE, payload_hash="")
 
 
 @pytest.mark.parametrize(
-    ("sentence", "newest", "held", "wanted", "step"),
+    ("sentence", "newest", "delivered", "wanted", "step"),
     [
         ("a new issue gets a ticket", None, None, OPEN, (Step.SEND, create)),
         ("a resolved issue that never had a ticket gets none", None, None, OVER, (Step.NOTHING, create)),
@@ -78,7 +82,7 @@ OTHER_WORDS = replace(CREATE, payload_hash="")
         ("... unless it is wanted again", WITHDRAWN, None, OPEN, (Step.SEND, create)),
         ("a pending update that became a resolution resolves", PENDING_UPDATE, CREATE, OVER, (Step.SEND, resolve)),
         ("a pending update that changed back is withdrawn", PENDING_UPDATE, CREATE, OPEN, (Step.WITHDRAW, update)),
-        ("what was refused is not sent again as it is", REJECTED, None, OPEN, (Step.STANDS, create)),
+        ("what was refused is not sent again as it is", REJECTED, None, OPEN, (Step.BLOCKED, create)),
         ("... but when it changed", REJECTED, None, CHANGED, (Step.SEND, create)),
         ("... or when its time has come", REJECTED_LONG_AGO, None, OPEN, (Step.SEND, create)),
         ("a ticket found with other words is updated", OTHER_WORDS, OTHER_WORDS, OPEN, (Step.SEND, update)),
@@ -86,6 +90,6 @@ OTHER_WORDS = replace(CREATE, payload_hash="")
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_next_step(
-    sentence: str, newest: Intent | None, held: Intent | None, wanted: Ticket, step: tuple[Step, Action]
+    sentence: str, newest: Intent | None, delivered: Intent | None, wanted: Ticket, step: tuple[Step, Action]
 ) -> None:
-    assert next_step(newest, held, wanted, NOW) == step, sentence
+    assert (next_step(newest, delivered, wanted, NOW), action_for(delivered, wanted)) == step, sentence

@@ -1,4 +1,4 @@
-"""The ledger keeps one intent at a time, moves it once, and forgets nothing."""
+"""The ledger: one open intent at a time, each move made once, every attempt kept."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from sqlalchemy.exc import IntegrityError, StatementError
 from sqlalchemy.schema import CreateTable
 
 from dagster_project.automation.ledger import engine, tables
-from dagster_project.automation.ledger.intents import Action, Intent, State
+from dagster_project.automation.ledger.intents import Intent, State
 from dagster_project.automation.ledger.ledger import LEASE, Ledger
-from dagster_project.automation.ledger.transitions import RETRY_REFUSED
-from dagster_project.automation.outcomes import Confirmed, Deferred, NotSent, Outcome, Rejected, Unknown
-from dagster_project.automation.ticket import ExternalTicket, Ticket
+from dagster_project.automation.ledger.transitions import RETRY_REJECTED
+from dagster_project.automation.outcomes import Confirmed, Deferred, NotSent, Outcome, Rejected, Unknown, Written
+from dagster_project.automation.ticket import KIND, ExternalTicket, Ticket
+from dagster_project.automation.tickets.actions import Action
 from dagster_project.automation.tickets.brief import render
 from dagster_project.errors import ConfigurationError
 from dagster_project.home import Home
@@ -62,7 +63,7 @@ def test_an_intent_is_durable_before_it_is_sent(ledger: Ledger, home: Home) -> N
     intent = recorded(ledger)
     again = Ledger(home.ledger_url)
     assert again.head(CHECKOUT.issue_id, "sim") == intent
-    assert again.ticket(intent) == TICKET
+    assert Ticket.from_json(again.payload(intent)) == TICKET
     assert again.count_by_state() == {"pending": 1}
 
 
@@ -75,8 +76,8 @@ def test_one_create_per_issue_and_destination_is_the_databases_own_rule(ledger: 
         row = dict(connection.execute(select(tables.intents)).mappings().one())
     with pytest.raises(IntegrityError, match="UNIQUE"), opened.begin() as connection:
         connection.execute(insert(tables.intents), {**row, "intent_id": "another"})
-    with pytest.raises(IntegrityError, match="create_is_first"), opened.begin() as connection:
-        connection.execute(insert(tables.intents), {**row, "intent_id": "another", "sequence": 1})
+    with pytest.raises(IntegrityError, match="sequence_starts_at_0"), opened.begin() as connection:
+        connection.execute(insert(tables.intents), {**row, "intent_id": "another", "sequence": -1})
     opened.dispose()
 
 
@@ -84,7 +85,7 @@ def test_one_create_per_issue_and_destination_is_the_databases_own_rule(ledger: 
     ("outcome", "state", "wait"),
     [
         (Confirmed(THERE), State.CONFIRMED, None),
-        (Rejected("malformed"), State.REJECTED, RETRY_REFUSED),
+        (Rejected("malformed"), State.REJECTED, RETRY_REJECTED),
         (Rejected("wrong token", whole_destination=True), State.REJECTED, timedelta()),
         (Unknown("timed out"), State.UNKNOWN, SETTLE),
         (NotSent("refused"), State.PENDING, SETTLE),
@@ -92,7 +93,7 @@ def test_one_create_per_issue_and_destination_is_the_databases_own_rule(ledger: 
     ],
 )
 def test_every_outcome_has_its_state(
-    ledger: Ledger, home: Home, outcome: Outcome, state: State, wait: timedelta | None
+    ledger: Ledger, home: Home, outcome: Outcome[Written], state: State, wait: timedelta | None
 ) -> None:
     assert ledger.finish(claimed(ledger), outcome, NOW, SETTLE)
     after = head(ledger)
@@ -101,7 +102,10 @@ def test_every_outcome_has_its_state(
     assert wait is None or NOW + wait <= after.not_before <= NOW + wait + spread
     assert (after.external_id, after.url) == (("7", THERE.url) if state is State.CONFIRMED else (None, None))
     (attempt,) = rows(home, "attempts")
-    assert (attempt["kind"], attempt["reason"]) == ("create", "" if isinstance(outcome, Confirmed) else outcome.reason)
+    assert (attempt["action"], attempt["reason"]) == (
+        "create",
+        "" if isinstance(outcome, Confirmed) else outcome.reason,
+    )
 
 
 def test_only_one_of_two_runs_gets_the_claim(ledger: Ledger, home: Home) -> None:
@@ -176,18 +180,21 @@ def test_a_new_intent_follows_a_confirmed_one_and_knows_the_ticket(ledger: Ledge
 def test_a_rate_limit_holds_the_destination_across_runs(ledger: Ledger, home: Home) -> None:
     ledger.finish(claimed(ledger), Deferred("slow down", timedelta(minutes=5)), NOW, SETTLE)
     later = Ledger(home.ledger_url)
-    assert later.held_until("sim", NOW + timedelta(minutes=4)) == NOW + timedelta(minutes=5)
-    assert later.held_until("sim", NOW + timedelta(minutes=5)) is None
-    assert later.held_until("elsewhere", NOW) is None
+    assert later.rate_limited_until("sim", NOW + timedelta(minutes=4)) == NOW + timedelta(minutes=5)
+    assert later.rate_limited_until("sim", NOW + timedelta(minutes=5)) is None
+    assert later.rate_limited_until("elsewhere", NOW) is None
 
 
 def test_confirmed_intents_are_exported_once_and_only_if_the_export_ends_well(ledger: Ledger) -> None:
     ledger.finish(claimed(ledger), Confirmed(THERE), NOW, SETTLE)
-    with pytest.raises(RuntimeError, match="disk full"), ledger.exporting(NOW):
+    with pytest.raises(RuntimeError, match="disk full"), ledger.exporting(KIND, NOW):
         raise RuntimeError("disk full")
-    with ledger.exporting(NOW) as confirmed:
-        assert [(intent.external_id, ticket, members) for intent, ticket, members in confirmed] == [("7", TICKET, [])]
-    with ledger.exporting(NOW) as confirmed:
+    with ledger.exporting("mitigation", NOW) as confirmed:
+        assert confirmed == []
+    with ledger.exporting(KIND, NOW) as confirmed:
+        (one,) = confirmed
+        assert (one.intent.external_id, one.payload, one.members) == ("7", TICKET.as_json(), [])
+    with ledger.exporting(KIND, NOW) as confirmed:
         assert confirmed == []
 
 
@@ -254,4 +261,4 @@ def test_a_ticket_survives_the_ledger(ledger: Ledger) -> None:
     )
     ledger.record([(None, Action.CREATE, odd)], "sim", NOW)
     found = ledger.head("i", "sim")
-    assert found is not None and ledger.ticket(found) == odd
+    assert found is not None and Ticket.from_json(ledger.payload(found)) == odd

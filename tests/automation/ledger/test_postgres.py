@@ -1,4 +1,4 @@
-"""The ledger on a real PostgreSQL: the same promise, with runs that are really concurrent."""
+"""The ledger on a real PostgreSQL: exactly once, with runs that are really concurrent."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ import pytest
 import sqlalchemy as sa
 
 from dagster_project import lake
-from dagster_project.automation.destinations import Outlet
+from dagster_project.automation.destinations import ConfiguredDestination
 from dagster_project.automation.destinations.event_file import EventFile
 from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.automation.tickets.push import PushReport, push
 from dagster_project.home import Home
+from tests.automation.ledger import test_any_payload
 from tests.automation.postgres import empty, needs_postgresql, postgresql
 from tests.automation.support import BORN, CHECKOUT, DELIVERY, NOW, Clock, SimulatedTracker, publish
 
@@ -50,7 +51,9 @@ def test_two_runs_at_once_make_the_tables_and_open_each_ticket_once(shared: Home
 
     def run(_: int) -> PushReport:
         together.wait()
-        return push(shared, now=NOW, outlets=[Outlet(tracker)], ledger=Ledger(shared.ledger_url, now=BORN))
+        return push(
+            shared, now=NOW, destinations=[ConfiguredDestination(tracker)], ledger=Ledger(shared.ledger_url, now=BORN)
+        )
 
     with ThreadPoolExecutor(2) as pool:
         reports = list(pool.map(run, range(2)))
@@ -64,11 +67,11 @@ def test_a_lost_answer_is_looked_up_and_the_log_cannot_be_changed(shared: Home) 
     tracker = SimulatedTracker(Clock())
     Ledger(shared.ledger_url, now=BORN)
     tracker.fail_with(["lost after", "lost before"])
-    assert push(shared, now=NOW, outlets=[Outlet(tracker)]).unknown == 2
-    assert push(shared, now=NOW + timedelta(minutes=5), outlets=[Outlet(tracker)]).created == 2
+    assert push(shared, now=NOW, destinations=[ConfiguredDestination(tracker)]).unknown == 2
+    assert push(shared, now=NOW + timedelta(minutes=5), destinations=[ConfiguredDestination(tracker)]).created == 2
     assert len(tracker.records) == 2
     ledger = Ledger(shared.ledger_url)
-    with pytest.raises(sa.exc.DBAPIError, match="append-only"), ledger.engine.begin() as connection:
+    with pytest.raises(sa.exc.DBAPIError, match="append-only"), ledger._store.engine.begin() as connection:
         connection.execute(sa.text("update audit set actor = 'somebody else'"))
     assert ledger.verify_audit().holds
 
@@ -80,7 +83,11 @@ def test_two_runs_at_once_tell_each_event_once(shared: Home) -> None:
 
     def run(_: int) -> PushReport:
         together.wait()
-        return push(shared, now=NOW, outlets=[Outlet(EventFile(shared.events)), Outlet(tracker)])
+        return push(
+            shared,
+            now=NOW,
+            destinations=[ConfiguredDestination(EventFile(shared.events)), ConfiguredDestination(tracker)],
+        )
 
     for _ in range(2):  # what one run was still telling while the other ended is told by the next
         with ThreadPoolExecutor(2) as pool:
@@ -90,3 +97,7 @@ def test_two_runs_at_once_tell_each_event_once(shared: Home) -> None:
     told = sorted(event["id"] for event in events if ".ticket." in event["type"])
     assert told == sorted(landed) and len(told) == 8 and len(events) == 16
     assert Ledger(shared.ledger_url).verify_audit().holds
+
+
+def test_a_payload_that_is_no_ticket_has_actions_of_its_own(shared: Home) -> None:
+    test_any_payload.live(Ledger(shared.ledger_url))

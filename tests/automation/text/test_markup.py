@@ -1,4 +1,4 @@
-"""A brief in every target's markup: the same words, the same structure, and nothing that reaches out."""
+"""A brief in every target's markup: the same words and structure, and no live mention, link or image."""
 
 from __future__ import annotations
 

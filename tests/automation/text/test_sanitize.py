@@ -1,4 +1,4 @@
-"""Text from outside shows what was written and does nothing else."""
+"""Sanitized text shows as written and has no effect."""
 
 from __future__ import annotations
 

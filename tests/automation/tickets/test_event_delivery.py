@@ -1,4 +1,4 @@
-"""What becomes of tickets is told to sinks once each, wherever a run dies, and whatever the sink answers."""
+"""Event delivery: each sink gets each event once, wherever a run dies and whatever the sink answers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 from dagster_project import lake
 from dagster_project.automation import checks
-from dagster_project.automation.destinations import Outlet
+from dagster_project.automation.destinations import ConfiguredDestination
 from dagster_project.automation.destinations.event_file import EventFile
 from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.automation.tickets.push import PushReport, push
@@ -51,7 +51,7 @@ class Installation:
         self.home, self.now, self.receiver = home, NOW, FakeReceiver()
         self.tracker = SimulatedTracker(Clock())
         sinks = WEBHOOK.destination(self.receiver, settle_seconds=60), EventFile(home.events)
-        self.outlets = [*map(Outlet, sinks), Outlet(self.tracker)]
+        self.destinations = [*map(ConfiguredDestination, sinks), ConfiguredDestination(self.tracker)]
 
     def run(self, *, dies_at: int | None = None) -> PushReport | None:
         """One push; None if it was killed."""
@@ -59,7 +59,7 @@ class Installation:
         self.tracker.fate = fate = Fate(dies_at)
         ledger = MortalLedger(self.home.ledger_url, now=self.now, fate=fate)
         try:
-            return push(self.home, now=self.now, outlets=self.outlets, ledger=ledger)
+            return push(self.home, now=self.now, destinations=self.destinations, ledger=ledger)
         except KilledError:
             return None
         finally:
@@ -108,14 +108,14 @@ def test_a_sink_that_is_away_hears_everything_later_and_in_order(home: Home) -> 
         publish(home, issues)
         assert here.run() is not None
     assert here.in_file() == here.in_lake() and len(here.in_lake()) == 3 and not here.taken()
-    assert Ledger(home.ledger_url).still_untold(here.now + timedelta(seconds=1)) == {"webhook": 3}
+    assert Ledger(home.ledger_url).event_outbox.overdue_events(here.now + timedelta(seconds=1)) == {"webhook": 3}
     here.receiver.down = False
     here.now += timedelta(hours=2)
     here.heal()
     assert here.taken() == here.in_lake()
     types = [event["type"].split(".")[2] for event in here.receiver.taken.values() if ".ticket." in event["type"]]
     assert types == ["created", "updated", "closed"]
-    assert Ledger(home.ledger_url).still_untold(here.now + timedelta(days=1)) == {}
+    assert Ledger(home.ledger_url).event_outbox.overdue_events(here.now + timedelta(days=1)) == {}
 
 
 @pytest.mark.parametrize("fault", ["timeout after", "500 after", "429", "refused"])
@@ -124,7 +124,7 @@ def test_whatever_a_sink_answers_it_has_each_event_once_in_the_end(home: Home, f
     here.receiver.fault, here.receiver.spared = fault, 1  # the first write is the incident's
     publish(home, STORY[0])
     first = here.run()
-    assert first and first.created == 3 and len(first.problems) == 1 and "is told later" in first.problems[0]
+    assert first and first.created == 3 and len(first.problems) == 1 and "is delivered later" in first.problems[0]
     here.heal()
     assert here.taken() == here.in_lake() == here.in_file()
     posted = Counter(request.headers["webhook-id"] for request in here.receiver.requests)
@@ -164,7 +164,7 @@ def test_a_push_to_one_destination_only_leaves_what_is_to_be_told_to_the_next(ho
     here = Installation(home)
     publish(home, STORY[0])
     sinks = {"webhook": ("P1",), "events": ("P1",)}
-    push(home, now=NOW, outlets=here.outlets[2:], sinks=sinks)
+    push(home, now=NOW, destinations=here.destinations[2:], sinks=sinks)
     assert here.in_lake() and not here.taken()
     here.heal()
     assert here.taken() == here.in_lake() == here.in_file()
@@ -184,7 +184,9 @@ def test_what_was_told_is_in_the_audit_log(home: Home) -> None:
     publish(home, STORY[0])
     here.run()
     ledger = Ledger(home.ledger_url)
-    told = [json.loads(row["detail"]) for row in ledger.history_of(CHECKOUT.issue_id) if row["event"] == "event told"]
+    told = [
+        json.loads(row["detail"]) for row in ledger.history_of(CHECKOUT.issue_id) if row["event"] == "event delivered"
+    ]
     assert sorted(one["sink"] for one in told) == ["events", "webhook"]
     assert {one["id"] for one in told} == set(here.in_lake()) and ledger.verify_audit().holds
 

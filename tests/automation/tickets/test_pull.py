@@ -1,4 +1,4 @@
-"""What people do to our tickets comes back: one suite over every destination that can tell, by its simulated tool."""
+"""Pull of people's changes: one suite over every destination that reports changes, by its simulated tool."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from dagster_project import lake
-from dagster_project.automation.destinations import Outlet
+from dagster_project.automation.destinations import ConfiguredDestination
 from dagster_project.automation.destinations.base import ReportsChanges
 from dagster_project.automation.destinations.local import LocalTracker
 from dagster_project.automation.destinations.resolutions import rejects
@@ -35,21 +35,21 @@ LATER = NOW + timedelta(hours=2)
 
 @dataclass
 class Place:
-    """One destination that can tell, and its tool."""
+    """One destination that reports changes, and its tool."""
 
     kind: str
     home: Home
     target: Any
-    outlet: Outlet
+    configured: ConfiguredDestination
     now: datetime = LATER
 
     def pushed(self, *story: list[Issue]) -> None:
-        """What this system does, stage after stage."""
-        live(self.home, self.outlet, story)
+        """Push stage after stage."""
+        live(self.home, self.configured, story)
         decided(self.home, story[-1])
 
     def acts(self, *acts: tuple[str, str]) -> None:
-        """What a person does then."""
+        """Make a person's changes."""
         self.target.now = self.now
         for what, value in acts:
             self.target.act(what, value)
@@ -57,10 +57,10 @@ class Place:
     def pull(self, **passed: float) -> PullReport:
         """A pull a few minutes later."""
         self.now += timedelta(**(passed or {"minutes": 5}))
-        return pull.pull(self.home, now=self.now, outlets=[self.outlet])
+        return pull.pull(self.home, now=self.now, destinations=[self.configured])
 
     def told(self) -> list[dict[str, Any]]:
-        """What the lake knows of what others did, in order."""
+        """Others' changes in the lake, in order."""
         ours = ("created", "updated", "resolved")
         return [row for row in rows(self.home, "ticket_events") if row["event"] not in ours]
 
@@ -84,8 +84,8 @@ def place(request: pytest.FixtureRequest, home: Home, monkeypatch: pytest.Monkey
     if isinstance(request.param, Subject):
         monkeypatch.setenv(*request.param.secret)
         target = request.param.fake()
-        return Place(request.param.kind, home, target, Outlet(request.param.destination(target)))
-    return Place("local", home, Folder(home.tickets), Outlet(LocalTracker(home.tickets)))
+        return Place(request.param.kind, home, target, ConfiguredDestination(request.param.destination(target)))
+    return Place("local", home, Folder(home.tickets), ConfiguredDestination(LocalTracker(home.tickets)))
 
 
 def test_every_tool_that_keeps_a_history_of_people_can_tell() -> None:
@@ -155,7 +155,7 @@ def test_a_crash_loses_nothing_and_doubles_nothing(place: Place, lands: bool, mo
         with pytest.raises(KilledError):
             place.pull()
     assert len(place.told()) == (2 if lands else 0)
-    assert Ledger(place.home.ledger_url).pulled_until(place.kind) is None
+    assert Ledger(place.home.ledger_url).pull_cursors.pulled_until(place.kind) is None
     place.pull(hours=3)
     place.pull()
     assert sorted(row["event"] for row in place.told()) == ["comment", "status"]
@@ -177,7 +177,7 @@ def test_what_people_write_lands_masked_and_of_sane_length(place: Place) -> None
 def test_only_tickets_of_this_ledger_count(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     place.pushed([CHECKOUT])
     place.acts(("reject", ""))
-    monkeypatch.setattr(Ledger, "tickets_by_marker", lambda *_: {})
+    monkeypatch.setattr(Ledger, "heads_by_marker", lambda *_: {})
     assert sum(place.pull().counts.values()) == 0
 
 
@@ -201,64 +201,67 @@ class Troubled:
 
 
 @pytest.fixture
-def troubled(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Troubled, list[Outlet]]]:
+def troubled(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Troubled, list[ConfiguredDestination]]]:
     """GitHub through something that fails, and the embedded tracker beside it, with tickets in both."""
     github = ABLE[0]
     monkeypatch.setenv(*github.secret)
     target = Troubled(github.fake())
-    outlets = [Outlet(github.destination(target)), Outlet(LocalTracker(home.tickets))]
-    for outlet in outlets:
-        live(home, outlet, [[CHECKOUT]])
+    destinations = [
+        ConfiguredDestination(github.destination(target)),
+        ConfiguredDestination(LocalTracker(home.tickets)),
+    ]
+    for configured in destinations:
+        live(home, configured, [[CHECKOUT]])
     decided(home, [CHECKOUT])
     Folder(home.tickets).act("reject")
-    yield target, outlets
+    yield target, destinations
 
 
 def test_a_rate_limit_is_kept_by_the_next_pull_and_the_next_push_and_stops_nobody_else(
-    home: Home, troubled: tuple[Troubled, list[Outlet]]
+    home: Home, troubled: tuple[Troubled, list[ConfiguredDestination]]
 ) -> None:
-    target, outlets = troubled
+    target, destinations = troubled
     target.answer = httpx.Response(429, headers={"retry-after": "600"})
-    report = pull.pull(home, now=LATER, outlets=outlets)
+    report = pull.pull(home, now=LATER, destinations=destinations)
     assert report.acts["status"] == 1  # the embedded tracker's
     assert report.problems == [
         "github: what people did there was not read: answered 429 to GET /repos/acme/shop/issues: too many requests"
     ]
     target.asked.clear()
-    again = pull.pull(home, now=LATER + timedelta(minutes=9), outlets=outlets)
+    again = pull.pull(home, now=LATER + timedelta(minutes=9), destinations=destinations)
     assert "holds until 2026-06-01 14:10 UTC" in again.problems[0]
     publish(home, [LOWERED])
-    assert push(home, now=LATER + timedelta(minutes=9), outlets=outlets[:1]).deferred == 1
+    assert push(home, now=LATER + timedelta(minutes=9), destinations=destinations[:1]).deferred == 1
     assert target.asked == []
     target.answer = None
     target.target.now = LATER
     target.target.act("reject")
     decided(home, [LOWERED])
-    assert pull.pull(home, now=LATER + timedelta(minutes=11), outlets=outlets).acts["status"] == 1
+    assert pull.pull(home, now=LATER + timedelta(minutes=11), destinations=destinations).acts["status"] == 1
 
 
 @pytest.mark.parametrize("answer", [httpx.Response(401), httpx.Response(500), httpx.Response(200, json=[{"id": "?"}])])
 def test_what_cannot_be_read_is_told_and_stays_to_be_read(
-    home: Home, troubled: tuple[Troubled, list[Outlet]], answer: httpx.Response
+    home: Home, troubled: tuple[Troubled, list[ConfiguredDestination]], answer: httpx.Response
 ) -> None:
-    target, outlets = troubled
+    target, destinations = troubled
     target.target.now = LATER
     target.target.act("comment", "I am on it")
     target.answer = answer
-    (problem,) = pull.pull(home, now=LATER, outlets=outlets).problems
+    (problem,) = pull.pull(home, now=LATER, destinations=destinations).problems
     assert problem.startswith("github: what people did there was not read: ")
     assert answer.status_code != 401 or "GITHUB_TOKEN" in problem
     target.answer = None
-    assert pull.pull(home, now=LATER + timedelta(days=2), outlets=outlets).acts["comment"] == 1
+    assert pull.pull(home, now=LATER + timedelta(days=2), destinations=destinations).acts["comment"] == 1
 
 
 def test_each_pull_asks_only_for_what_is_newer_than_the_last_less_a_margin(
-    home: Home, troubled: tuple[Troubled, list[Outlet]]
+    home: Home, troubled: tuple[Troubled, list[ConfiguredDestination]]
 ) -> None:
-    target, outlets = troubled
+    target, destinations = troubled
     target.asked.clear()
-    pull.pull(home, now=LATER, outlets=outlets)
-    pull.pull(home, now=LATER + timedelta(hours=1), outlets=outlets)
+    pull.pull(home, now=LATER, destinations=destinations)
+    pull.pull(home, now=LATER + timedelta(hours=1), destinations=destinations)
     asked = [request.url.params["since"] for request in target.asked if "since" in request.url.params]
     first, second = map(datetime.fromisoformat, dict.fromkeys(asked))  # of all listings of a pull
     assert NOW - MARGIN <= first < NOW  # when the first ticket was asked for
@@ -295,7 +298,7 @@ def test_what_people_do_to_an_umbrella_concerns_each_issue_under_it(place: Place
         place.now += timedelta(minutes=1)
     later = [replace(CHECKOUT, issue_id=f"ISS-{number:02}") for number in range(14, 27)]
     decided(place.home, storm + later)
-    push(place.home, now=place.now, outlets=[place.outlet])  # one more than have tickets of their own joins
+    push(place.home, now=place.now, destinations=[place.configured])  # one more than have tickets of their own joins
     assert sum(place.pull().counts.values()) == (place.kind != "local")
     assert not any(row["issue_id"] == "ISS-26" for row in place.told())
     events = rows(place.home, "ticket_events")
@@ -358,9 +361,9 @@ def test_a_history_that_may_not_be_read_names_the_table(home: Home, monkeypatch:
     monkeypatch.setenv(*servicenow.secret)
     target = servicenow.fake()
     target.may_read_history = False
-    outlet = Outlet(servicenow.destination(target))
-    live(home, outlet, [[CHECKOUT]])
-    (problem,) = pull.pull(home, now=NOW + timedelta(minutes=7), outlets=[outlet]).problems
+    configured = ConfiguredDestination(servicenow.destination(target))
+    live(home, configured, [[CHECKOUT]])
+    (problem,) = pull.pull(home, now=NOW + timedelta(minutes=7), destinations=[configured]).problems
     assert "let feedback.bot read the table sys_audit" in problem
 
 

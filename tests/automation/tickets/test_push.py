@@ -1,4 +1,4 @@
-"""One push, seen from outside: what reaches a tracker, what the report says, what the lake learns."""
+"""One push, from outside: the tracker, the report and the lake."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ import polars as pl
 import pytest
 
 from dagster_project import lake
-from dagster_project.automation.destinations import Outlet
+from dagster_project.automation.destinations import ConfiguredDestination
 from dagster_project.automation.destinations.base import TicketDestination
 from dagster_project.automation.destinations.local import LocalTracker, list_tickets
 from dagster_project.automation.destinations.settings import Policy
-from dagster_project.automation.ledger.dead_letters import dead_letters, replay
-from dagster_project.automation.ledger.ledger import LEASE, PATIENCE, Ledger
+from dagster_project.automation.ledger.ledger import LEASE, LOSSES_BEFORE_REJECTED, Ledger
 from dagster_project.automation.ticket import ExternalTicket, Ticket
 from dagster_project.automation.tickets.brief import render
 from dagster_project.automation.tickets.issues import Issue, read_queue
@@ -39,7 +38,9 @@ def counts(report: PushReport) -> dict[str, int]:
 
 
 def pushed(home: Home, *destinations: TicketDestination, minutes: float = 0, **options: Any) -> PushReport:
-    return push(home, now=NOW + timedelta(minutes=minutes), outlets=[*map(Outlet, destinations)], **options)
+    return push(
+        home, now=NOW + timedelta(minutes=minutes), destinations=[*map(ConfiguredDestination, destinations)], **options
+    )
 
 
 def events(home: Home) -> pl.DataFrame:
@@ -202,7 +203,7 @@ def test_a_run_that_is_interrupted_while_sending_leaves_it_to_be_looked_up(home:
 def test_what_another_run_is_sending_is_left_to_it(home: Home, ledger: Ledger, tracker: SimulatedTracker) -> None:
     publish(home, [CHECKOUT])
     ticket = render(CHECKOUT, "sim")
-    ledger.record([(None, "create", ticket)], "sim", NOW)  # type: ignore[list-item]
+    ledger.record([(None, "create", ticket)], "sim", NOW)
     head = ledger.head(CHECKOUT.issue_id, "sim")
     assert head and ledger.claim(head, head.action, ticket, NOW)
     assert counts(pushed(home, tracker, minutes=1)) == {"deferred": 1}
@@ -284,7 +285,7 @@ def test_an_empty_queue_is_fine(home: Home, tracker: SimulatedTracker) -> None:
 
 def under(policy: Policy, home: Home, tracker: SimulatedTracker, *issues: Issue, minutes: float = 0) -> PushReport:
     publish(home, issues)
-    return push(home, now=NOW + timedelta(minutes=minutes), outlets=[Outlet(tracker, policy)])
+    return push(home, now=NOW + timedelta(minutes=minutes), destinations=[ConfiguredDestination(tracker, policy)])
 
 
 def test_only_issues_of_the_wanted_priorities_get_a_ticket_and_keep_it(home: Home, tracker: SimulatedTracker) -> None:
@@ -317,8 +318,8 @@ def test_a_template_that_cannot_be_rendered_stops_its_own_destination_only(
 ) -> None:
     wrong = Policy(template=tmp_path / "none.j2")
     publish(home, [CHECKOUT])
-    outlets = [Outlet(tracker, wrong), Outlet(LocalTracker(home.tickets))]
-    report = push(home, now=NOW, outlets=outlets)
+    destinations = [ConfiguredDestination(tracker, wrong), ConfiguredDestination(LocalTracker(home.tickets))]
+    report = push(home, now=NOW, destinations=destinations)
     assert counts(report) == {"created": 1} and len(list_tickets(home.tickets)) == 1
     assert "none.j2 cannot be read" in report.problems[0]
 
@@ -326,14 +327,15 @@ def test_a_template_that_cannot_be_rendered_stops_its_own_destination_only(
 def test_what_gets_lost_every_time_is_left_to_a_person(home: Home, tracker: SimulatedTracker) -> None:
     publish(home, [CHECKOUT])
     sent = 0
-    for hours in range(3 * PATIENCE):
+    for hours in range(3 * LOSSES_BEFORE_REJECTED):
         tracker.fail_next("lost before")
         pushed(home, tracker, minutes=60 * hours)
         sent, before = tracker.writes, sent
-    assert sent == before == PATIENCE
-    (letter,) = dead_letters(Ledger(home.ledger_url))
+    assert sent == before == LOSSES_BEFORE_REJECTED
+    letters = Ledger(home.ledger_url).dead_letters
+    (letter,) = letters.all()
     assert "sent 8 times and never there" in letter.intent.reason
-    replay(Ledger(home.ledger_url), [letter], NOW + timedelta(days=1))
+    letters.replay([letter], NOW + timedelta(days=1))
     tracker.behave()
     assert counts(pushed(home, tracker, minutes=60 * 25)) == {"created": 1}
 
@@ -343,7 +345,7 @@ def test_an_outage_is_waited_for_ever_longer_and_is_no_poison(home: Home, tracke
     waits, now = [], NOW
     for _ in range(12):
         tracker.fail_next("refused")
-        push(home, now=now, outlets=[Outlet(tracker)])
+        push(home, now=now, destinations=[ConfiguredDestination(tracker)])
         head = Ledger(home.ledger_url).head(CHECKOUT.issue_id, "sim")
         assert head is not None
         waits.append((head.not_before - now) / timedelta(seconds=tracker.settle_seconds))

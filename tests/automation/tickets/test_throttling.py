@@ -1,4 +1,4 @@
-"""Quiet hours and storms: who is told what, and when."""
+"""Throttling: quiet hours, the cap per owner and hour, and umbrellas."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ import polars as pl
 import pytest
 
 from dagster_project import lake
-from dagster_project.automation.destinations import Outlet
-from dagster_project.automation.ledger.intents import Action
-from dagster_project.automation.ledger.lake_export import export
+from dagster_project.automation.destinations import ConfiguredDestination
 from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.automation.outcomes import Confirmed
 from dagster_project.automation.ticket import ExternalTicket
 from dagster_project.automation.tickets import selection
+from dagster_project.automation.tickets.actions import Action
 from dagster_project.automation.tickets.brief import render
 from dagster_project.automation.tickets.issues import Issue
 from dagster_project.automation.tickets.push import PushReport, push
 from dagster_project.automation.tickets.throttling import Owner, Owners, load_owners
+from dagster_project.automation.tickets.ticket_events import export_events
 from dagster_project.errors import ConfigurationError
 from dagster_project.home import Home
 from tests.automation.support import CHECKOUT, DELIVERY, NOW, Clock, SimulatedTracker, publish, resolved
@@ -51,7 +51,7 @@ def several(count: int, start: int = 0, **changes: object) -> list[Issue]:
 
 def pushed(home: Home, tracker: SimulatedTracker, issues: list[Issue], minutes: float = 0) -> PushReport:
     publish(home, issues)
-    return push(home, now=NOW + timedelta(minutes=minutes), outlets=[Outlet(tracker)])
+    return push(home, now=NOW + timedelta(minutes=minutes), destinations=[ConfiguredDestination(tracker)])
 
 
 @pytest.mark.parametrize(
@@ -134,14 +134,14 @@ def test_the_warehouse_knows_of_an_umbrella_for_each_issue_under_it(home: Home, 
 
 def test_an_issue_that_joins_before_the_lake_hears_of_the_umbrella_was_not_in_that_ticket(home: Home) -> None:
     ledger, there = Ledger(home.ledger_url), ExternalTicket("7", "https://tracker.example/7", "", "", closed=False)
-    ledger.gather("sim", "UMB-1", "me", ["ISS-1"], NOW)
+    ledger.umbrellas.add("sim", "UMB-1", "me", ["ISS-1"], NOW)
     umbrella = render(replace(CHECKOUT, issue_id="UMB-1"), "sim")
     ledger.record([(None, Action.CREATE, umbrella)], "sim", NOW)
     intent = ledger.head("UMB-1", "sim")
     assert intent and (sent := ledger.claim(intent, Action.CREATE, umbrella, NOW))
     assert ledger.finish(sent, Confirmed(there), NOW, timedelta())
-    ledger.gather("sim", "UMB-1", "me", ["ISS-2"], NOW + timedelta(minutes=1))  # the run died before its export
-    export(home, ledger, [], NOW + timedelta(minutes=2))
+    ledger.umbrellas.add("sim", "UMB-1", "me", ["ISS-2"], NOW + timedelta(minutes=1))  # the run died before its export
+    export_events(home, ledger, NOW + timedelta(minutes=2), {})
     assert sorted(lake.scan(home, "ticket_events").collect()["issue_id"]) == ["ISS-1", "UMB-1"]
 
 
@@ -174,12 +174,12 @@ def test_the_seed_is_read_and_its_mistakes_are_named(tmp_path: Path) -> None:
 
 def test_an_issue_that_one_run_gathers_gets_no_ticket_from_another(home: Home) -> None:
     ledger, ticket = Ledger(home.ledger_url), render(CHECKOUT, "sim")
-    ledger.gather("sim", "UMB-1", "me", [CHECKOUT.issue_id], NOW)
+    ledger.umbrellas.add("sim", "UMB-1", "me", [CHECKOUT.issue_id], NOW)
     ledger.record([(None, Action.CREATE, ticket)], "sim", NOW)
     assert ledger.head(CHECKOUT.issue_id, "sim") is None
     ledger.record([(None, Action.CREATE, render(DELIVERY, "sim"))], "sim", NOW)
-    ledger.gather("sim", "UMB-1", "me", [DELIVERY.issue_id], NOW)
-    assert ledger.umbrella_members("sim") == {CHECKOUT.issue_id: "UMB-1"}
+    ledger.umbrellas.add("sim", "UMB-1", "me", [DELIVERY.issue_id], NOW)
+    assert ledger.umbrellas.members("sim") == {CHECKOUT.issue_id: "UMB-1"}
 
 
 def test_two_runs_in_a_storm_tell_of_each_issue_once(home: Home, tracker: SimulatedTracker) -> None:
@@ -190,11 +190,11 @@ def test_two_runs_in_a_storm_tell_of_each_issue_once(home: Home, tracker: Simula
 
     def run(_: int) -> None:
         together.wait()
-        push(home, now=NOW, outlets=[Outlet(tracker)])
+        push(home, now=NOW, destinations=[ConfiguredDestination(tracker)])
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(run, range(2)))
-    push(home, now=NOW + timedelta(minutes=10), outlets=[Outlet(tracker)])
+    push(home, now=NOW + timedelta(minutes=10), destinations=[ConfiguredDestination(tracker)])
     for issue in issues:
         alone = len(tracker.of(issue))
         umbrellas = [record.ticket.body for record in tracker.records if "at once" in record.ticket.title]

@@ -1,4 +1,4 @@
-"""Where Alembic runs the ledger's migrations: on the connection, and in the transaction, of ``schema.upgrade``."""
+"""Alembic environment: runs the migrations on the connection, and in the transaction, of ``engine.upgrade``."""
 
 from alembic import context
 
