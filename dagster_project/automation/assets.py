@@ -166,8 +166,9 @@ def _log_side_effects(context: AssetExecutionContext, home: Home, destination: s
     """Report what a push wrote besides its tickets: the tracker, and the ledger's tables in the lake."""
     if not any(count for name, count in report.tally.items() if name != "unchanged"):
         return
-    context.log_event(AssetObservation(tracker_key(destination), metadata=dict(report.counts)))
     confirmed = report.created + report.updated + report.resolved
+    if confirmed:
+        context.log_event(AssetObservation(tracker_key(destination), metadata=dict(report.counts)))
     for table in (*SYNC_TABLES, *(["ticket_events"] if confirmed else [])):
         rows = MetadataValue.int(lake.scan(home, table).select("known_at").collect().height)
         context.log_event(AssetMaterialization(["lake", table], metadata={"dagster/row_count": rows}))

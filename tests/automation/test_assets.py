@@ -44,6 +44,7 @@ def test_a_destination_that_fails_is_red_and_the_other_is_made(two: ModuleType, 
             raise_on_error=False,
         )
         assert instance.fetch_observations(AssetKey(["trackers", "local"]), 1).records
+        assert not instance.fetch_observations(AssetKey(["trackers", "github"]), 1).records
     assert not result.success
     made = {event.asset_key.to_user_string() for event in result.get_asset_materialization_events() if event.asset_key}
     assert made == {"tickets/local", "lake/sync_runs", "lake/sync_attempts", "lake/sync_snapshot", "lake/ticket_events"}
