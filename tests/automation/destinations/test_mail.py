@@ -56,7 +56,7 @@ def test_it_has_no_power_so_that_a_lost_answer_waits_for_a_person(home: Home, se
     handler.lose = False
     for minutes in (10, 20, 2000):
         report = push(home, now=NOW + timedelta(minutes=minutes), destinations=[ConfiguredDestination(destination)])
-    assert len(handler.mails) == 1 and report.rejected == 1 and "outbox" in report.problems[0]
+    assert len(handler.mails) == 1 and report.rejected == 1 and "dead-letters" in report.problems[0]
 
 
 def test_a_story_is_told_once_each(home: Home, server: tuple[MailServer, int]) -> None:
