@@ -58,10 +58,11 @@ def show_queue(home: Home, *, include_resolved: bool) -> None:
         known = history(home)
         click.echo("\n".join(known.lines()) if known.is_short else "no open issues")
         return
-    table = Table(box=None, pad_edge=False)
+    table = Table(box=None, padding=(0, 1, 0, 0))
     for name in ("#", "issue", "pri", "sev", "what", "where", "since", "n", "verdict", "status"):
         whole = name in ("issue", "pri", "since", "status")  # the next command wants the id as it is
-        table.add_column(name, no_wrap=whole, overflow="fold")
+        words = name in ("what", "where", "verdict")  # these wrap, at a blank if there is one
+        table.add_column(name, no_wrap=whole, overflow="fold", min_width=10 if words else None)
     for row in rows:
         where = ", ".join(
             str(row[f"scope_{kind}"]) for kind in ("platform", "version", "country", "feature") if row[f"scope_{kind}"]
