@@ -16,6 +16,9 @@ from rich.table import Table
 from dagster_project.errors import ConfigurationError
 from dagster_project.home import Home, parse_instant
 
+_NARROWEST = {"what": 8, "where": 8, "verdict": 10, "status": 8}
+"""Widths at which a row fits into 80 columns without a word being cut."""
+
 PRIORITY_STYLE = {"P1": "bold red", "P2": "red", "P3": "yellow", "P4": "dim"}
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
@@ -61,8 +64,7 @@ def show_queue(home: Home, *, include_resolved: bool) -> None:
     table = Table(box=None, padding=(0, 1, 0, 0))
     for name in ("#", "issue", "pri", "sev", "what", "where", "since", "n", "verdict", "status"):
         whole = name in ("issue", "pri", "since", "status")  # the next command wants the id as it is
-        words = name in ("what", "where", "verdict")  # these wrap, at a blank if there is one
-        table.add_column(name, no_wrap=whole, overflow="fold", min_width=10 if words else None)
+        table.add_column(name, no_wrap=whole, overflow="fold", min_width=_NARROWEST.get(name))
     for row in rows:
         where = ", ".join(
             str(row[f"scope_{kind}"]) for kind in ("platform", "version", "country", "feature") if row[f"scope_{kind}"]
