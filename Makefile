@@ -39,7 +39,7 @@ demo: $(VENV)/.ready instance ## Run the loop over a simulated shop, and show wh
 	@$(BIN)/feedback-control demo
 
 dev: $(VENV)/.ready instance ## Open the Dagster UI on this folder's state
-	@PYTHONWARNINGS='ignore:Function `dev_command` is superseded' $(BIN)/dagster dev
+	@VIRTUAL_ENV='$(CURDIR)/$(VENV)' $(BIN)/dg dev
 
 test: $(VENV)/.ready-dev ## Run the tests but the long ones (PYTEST_ARGS="-k name" to choose)
 	@$(BIN)/python -m pytest -m 'not long' $(PYTEST_ARGS)
@@ -76,7 +76,7 @@ clean: ## Remove the environment, caches and build outputs; state and tickets st
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	@test ! -d .feedback-control || echo "kept: .feedback-control (lake, warehouse, tickets, runs); remove it by hand to start over"
 
-# `dagster dev` reads .env in this folder, so it finds the same instance when started by hand. A DAGSTER_HOME from the
+# `dg dev` reads .env in this folder, so it finds the same instance when started by hand. A DAGSTER_HOME from the
 # environment wins, and so does one that somebody wrote into .env.
 instance:
 	@mkdir -p '$(INSTANCE)'

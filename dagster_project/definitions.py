@@ -1,8 +1,7 @@
-"""The code location: five stages, one home, three jobs, and what starts them.
+"""The code location: five stages, one home, three jobs, and the schedules and sensors that start them.
 
-``loop`` turns feedback, telemetry and what people did to tickets into decisions; ``push`` carries decisions out and
-reports on them. They are apart so that nothing leaves until somebody switches the ``queue_changed`` sensor on.
-``drift`` is for ML owners, weekly.
+``loop`` turns feedback, telemetry and what people did to tickets into decisions; ``push`` carries decisions out. They
+are apart so that nothing leaves until somebody switches the ``queue_changed`` sensor on. ``drift`` is weekly.
 Schedules and sensors start switched off.
 """
 
@@ -19,14 +18,12 @@ from dagster import (
 )
 
 from dagster_project.automation import assets as automation_assets
-from dagster_project.automation import checks as automation_checks
 from dagster_project.automation.sensors import queue_changed
 from dagster_project.decisioning import assets as decisioning_assets
 from dagster_project.decisioning import checks as decisioning_checks
 from dagster_project.enrichment import assets as enrichment_assets
 from dagster_project.enrichment import checks as enrichment_checks
 from dagster_project.ingestion import assets as ingestion_assets
-from dagster_project.ingestion import checks as ingestion_checks
 from dagster_project.ingestion.sensors import new_files
 from dagster_project.measurement import assets as measurement_assets
 from dagster_project.measurement import checks as measurement_checks
@@ -40,23 +37,28 @@ STAGES: Sequence[ModuleType] = [
     automation_assets,
     measurement_assets,
 ]
-CHECKS: Sequence[ModuleType] = [
-    ingestion_checks,
-    enrichment_checks,
-    decisioning_checks,
-    automation_checks,
-    measurement_checks,
-]
+# Ingestion and automation evaluate their checks in the step that lands or pushes.
+CHECKS: Sequence[ModuleType] = [enrichment_checks, decisioning_checks, measurement_checks]
 
 _weekly = AssetSelection.assets("drift_report", "label_queue")
-_inward = AssetSelection.assets(*automation_assets.ticket_changes.keys)
-_outward = AssetSelection.groups("automation", "measurement") - _weekly - _inward
-loop = define_asset_job("loop", selection=AssetSelection.all() - _outward - _weekly)
-push = define_asset_job("push", selection=_outward)
-drift = define_asset_job("drift", selection=_weekly)
+_outward = AssetSelection.assets(*automation_assets.tickets.keys, "closed_loop_report")
+_inward = AssetSelection.all() - _outward - _weekly
+loop = define_asset_job(
+    "loop",
+    selection=_inward,
+    description="One turn, inward: land, label, pull what people did to tickets, decide, publish. Sends nothing.",
+)
+push = define_asset_job(
+    "push",
+    selection=_outward,
+    description="Outward: bring every destination in line with the published queue, and write the closed-loop page.",
+)
+drift = define_asset_job(
+    "drift", selection=_weekly, description="Weekly, for ML owners: the drift report and the feedback to label next."
+)
 
 defs = Definitions(
-    assets=load_assets_from_modules(STAGES),
+    assets=load_assets_from_modules(STAGES, include_specs=True),
     asset_checks=load_asset_checks_from_modules(CHECKS),
     jobs=[loop, push, drift],
     schedules=[every_quarter_hour, every_monday],

@@ -1,20 +1,23 @@
-"""Is this installation well? One finding per part, each with what to fix."""
+"""Diagnosis of an installation: one finding per part, source and destination that is not well, with its remedy."""
 
 from __future__ import annotations
 
 import importlib.metadata
+import json
+import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dagster_project.automation.destinations import load_destinations
+from dagster_project.automation.destinations import ConfiguredDestination, load_destinations
 from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.decisioning.playbook import load_playbook
 from dagster_project.decisioning.published import read_mart
 from dagster_project.errors import FeedbackControlError
 from dagster_project.home import Home
+from dagster_project.ingestion.landing import survey
 from dagster_project.ingestion.sources import load_sources
 
 _NEEDED = ("dagster", "dagster-dbt", "dbt-core", "dbt-duckdb", "duckdb", "polars", "setfit", "torch")
@@ -23,7 +26,7 @@ _FREE_GB = 2.0
 
 @dataclass(frozen=True)
 class Finding:
-    """One part of the installation, whether it is well, and what was seen or has to be done."""
+    """One part of the installation, its health, and what was seen or has to be done."""
 
     subject: str
     ok: bool
@@ -36,9 +39,10 @@ def examine(home: Home, sources: Path | None = None) -> list[Finding]:
     return [
         Finding("versions", True, ", ".join(f"{name} {importlib.metadata.version(name)}" for name in _NEEDED)),
         _disk(home),
-        _check("sources", lambda: f"{len(load_sources(home.sources(sources)))} configured in {home.sources(sources)}"),
+        *_several("sources", lambda: _sources(home, sources)),
         _check("playbook", _playbook),
-        _check("destinations", lambda: ", ".join(one.name for one in load_destinations(home))),
+        _check("model", lambda: _model(home)),
+        *_several("destinations", lambda: _destinations(load_destinations(home))),
         _check("warehouse", lambda: f"{read_mart(home, 'fct_issues', ['issue_id']).height} issues published"),
         _check("ledger", lambda: _ledger(home)),
     ]
@@ -51,11 +55,28 @@ def _check(subject: str, look: Callable[[], str]) -> Finding:
         return Finding(subject, False, str(error))
 
 
+def _several(subject: str, look: Callable[[], Iterator[Finding]]) -> list[Finding]:
+    try:
+        return list(look())
+    except FeedbackControlError as error:
+        return [Finding(subject, False, str(error))]
+
+
 def _disk(home: Home) -> Finding:
     free = shutil.disk_usage(home.root).free / 1e9
     return Finding(
         "disk", free >= _FREE_GB, f"{free:.1f} GB free at {home.root}" + ("" if free >= _FREE_GB else "; make room")
     )
+
+
+def _sources(home: Home, chosen: Path | None) -> Iterator[Finding]:
+    path = home.sources(chosen)
+    report = survey(home, load_sources(path), now=datetime.now(UTC))
+    problems = [*report.problems, *report.silent]
+    well = sum(line.state == "read" and line.silent_since is None for line in report.lines)
+    yield Finding("sources", not problems, f"{well} of {len(report.lines)} are well, configured in {path}")
+    for problem in problems:
+        yield Finding("source", False, problem)
 
 
 def _playbook() -> str:
@@ -67,10 +88,45 @@ def _playbook() -> str:
     return f"version {playbook.version}, review by {playbook.review_by}"
 
 
+def _model(home: Home) -> str:
+    from models_ml.model.classifier import Classifier
+
+    record = home.models / "champion.json"
+    if not record.exists():
+        return "none yet; the next turn of the loop trains it, which takes some minutes"
+    champion = json.loads(record.read_text(encoding="utf-8"))
+    version, figures = str(champion["version"]), champion["decision"]["figures"]
+    if not Classifier.is_complete(home.models / version):
+        raise FeedbackControlError(
+            f"{record} names model {version}, which is not there; put its folder back, or remove the file to train anew"
+        )
+    return f"champion {version}, macro-F1 {figures['macro_f1']:.2f} on the golden evaluation split"
+
+
+def _destinations(configured: list[ConfiguredDestination]) -> Iterator[Finding]:
+    unset = {one.name: list(_unset_secrets(one)) for one in configured}
+    yield Finding("destinations", not any(unset.values()), ", ".join(unset))
+    for name, variables in unset.items():
+        for setting, variable in variables:
+            detail = f"{name}: the environment variable {variable} ({setting}) is not set, so nothing is sent there"
+            yield Finding("destination", False, f"{detail}; export {variable}=…")
+
+
+def _unset_secrets(configured: ConfiguredDestination) -> Iterator[tuple[str, str]]:
+    """Settings that name the variable of a secret (``*_env``), where that is not set."""
+    settings = configured.policy.model_dump()
+    if settings.get("user", "someone") is None:  # mail without a login needs no password
+        return
+    for setting, variable in settings.items():
+        if setting.endswith("_env") and variable and not os.environ.get(variable, "").strip():
+            yield setting, variable
+
+
 def _ledger(home: Home) -> str:
     counts = Ledger(home.ledger_url).count_by_state()
-    if counts.get("rejected"):
+    waiting = counts.get("rejected", 0) + counts.get("held", 0)
+    if waiting:
         raise FeedbackControlError(
-            f"{counts['rejected']} intents were rejected; see `feedback-control run` for the reasons"
+            f"{waiting} writes wait for a person; `feedback-control dead-letters list` has owners and reasons"
         )
     return ", ".join(f"{count} {state}" for state, count in sorted(counts.items())) or "empty"

@@ -1,7 +1,8 @@
 """One turn of the loop in plain Python: land, label, pull, decide, push, report.
 
-The Dagster assets call the same six functions in the same order; the command line, replays and tests call this, which
-starts in a second and needs no instance.
+For the command line and tests: it starts in a second and needs no Dagster instance. The Dagster assets call the same
+functions, with two differences: they call ``decide`` by its parts (playbook, dbt build, publication), so that each
+model is an asset with its own tests, and they push to each destination on its own.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class TurnReport:
-    """What each stage did in one turn; ``pushed`` is None when nothing was to leave."""
+    """Report of each stage in one turn; ``pushed`` is None when nothing was to leave."""
 
     landed: LandingReport
     labeled: LabelReport
@@ -35,6 +36,12 @@ class TurnReport:
     decided: DecisionReport
     pushed: PushReport | None
     report: Path
+
+    @property
+    def failures(self) -> list[str]:
+        """Work that could not be done: sources of which nothing was read, and tickets that did not leave."""
+        unread = [line.problem for line in self.landed.unread]
+        return [*unread, *(self.pushed.stopped if self.pushed else [])]
 
 
 def turn(

@@ -1,23 +1,52 @@
-"""What assets need from the outside: the home they work in, and dbt."""
+"""Shared by the assets: the home they work in, dbt, and the owners, retry and freshness policies of the stages."""
 
 from __future__ import annotations
 
 import logging
 import os
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from dagster import ConfigurableResource, InitLoggerContext, logger
+from dagster import (
+    Backoff,
+    ConfigurableResource,
+    FreshnessPolicy,
+    InitLoggerContext,
+    Jitter,
+    RetryPolicy,
+    logger,
+)
 from dagster_dbt import DbtCliResource, DbtProject
 
 from dagster_project.home import DBT_PROJECT, Home
 
+OWNERS = {
+    "ingestion": ["team:data-engineering"],
+    "enrichment": ["team:machine-learning"],
+    "decisioning": ["team:analytics-engineering"],
+    "automation": ["team:on-call"],
+    "measurement": ["team:product"],
+}
+"""Owners of a stage's assets, as Dagster shows and filters them."""
+
+EACH_TURN = FreshnessPolicy.time_window(warn_window=timedelta(hours=2), fail_window=timedelta(hours=26))
+"""For assets that each turn of the loop renews: eight turns missed, then a day and a margin."""
+
+EACH_DAY = FreshnessPolicy.time_window(warn_window=timedelta(hours=25), fail_window=timedelta(hours=26))
+"""For assets that a push renews: pushes follow changes of the queue, and come once a day without any."""
+
+EACH_WEEK = FreshnessPolicy.cron(deadline_cron="0 9 * * 1", lower_bound_delta=timedelta(hours=4))
+"""For assets of the job ``drift``, which runs on Mondays at six."""
+
+RETRY = RetryPolicy(max_retries=2, delay=10, backoff=Backoff.EXPONENTIAL, jitter=Jitter.PLUS_MINUS)
+"""For steps that talk to other systems; all of them are idempotent."""
+
 
 class HomeResource(ConfigurableResource[Home]):
-    """The installation that the assets work on; empty settings mean what the command line means by its defaults."""
+    """The installation that the assets work on; empty settings have the command line's defaults."""
 
     root: str = ""
     sources: str = ""
@@ -58,7 +87,7 @@ def dbt_resource() -> DbtCliResource:
 
 
 def _put_dbt_on_path() -> None:
-    """Dagster calls ``dbt`` by name: let it be the one of this environment, whether or not it is activated."""
+    """Put this environment's ``dbt`` first: Dagster calls it by name, and the environment may not be activated."""
     scripts = str(Path(sys.executable).parent)
     if scripts not in os.environ.get("PATH", "").split(os.pathsep):
         os.environ["PATH"] = os.pathsep.join([scripts, os.environ.get("PATH", "")])
@@ -82,7 +111,7 @@ class _Plain(logging.Formatter):
 
 @logger
 def plain_console(init_context: InitLoggerContext) -> logging.Logger:
-    """What the stages report, one line each, without Dagster's own events: for runs started from a terminal."""
+    """Console logger for runs started from a terminal: the stages' own lines, without Dagster's events."""
     console = logging.Logger("feedback-control", logging.INFO)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Plain())

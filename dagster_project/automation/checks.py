@@ -1,53 +1,72 @@
-"""Whether everything that should have reached a tracker did."""
+"""Checks of each destination, evaluated by the step that pushes: dead letters, stale intents, rate of success."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from typing import Any
 
-from dagster import AssetCheckResult, MetadataValue, asset_check
+from dagster import AssetCheckResult, AssetCheckSpec, AssetKey, MetadataValue
 
 from dagster_project import display
-from dagster_project.automation.assets import tickets
 from dagster_project.automation.ledger.ledger import Ledger
-from dagster_project.resources import HomeResource, now
+from dagster_project.resources import now
 
 STALE = timedelta(hours=1)
 WELL, ENOUGH, RECENTLY = 0.9, 10, timedelta(days=1)
 
+DESCRIPTIONS = {
+    "no_dead_letters": "No write to this destination was rejected, or is held until a person looks.",
+    "nothing_stale": "What should have left for this destination has left, or was rejected, within the hour.",
+    "pushes_succeed": "Of the last day's writes to this destination, at least nine in ten arrived at the first try.",
+}
 
-@asset_check(asset=tickets, description="Nothing was refused, or is held until a person looks.")
-def no_dead_letters(home: HomeResource) -> AssetCheckResult:
+
+def ticket_key(destination: str) -> AssetKey:
+    """Asset key of the tickets at a destination."""
+    return AssetKey(["tickets", destination])
+
+
+def check_specs(destination: str) -> Iterator[AssetCheckSpec]:
+    """The checks of a destination's asset."""
+    for name, description in DESCRIPTIONS.items():
+        yield AssetCheckSpec(name, asset=ticket_key(destination), description=description)
+
+
+def check_results(ledger: Ledger, destination: str) -> Iterator[AssetCheckResult]:
+    """The results of all three."""
+    yield no_dead_letters(ledger, destination)
+    yield nothing_stale(ledger, destination)
+    yield pushes_succeed(ledger, destination)
+
+
+def no_dead_letters(ledger: Ledger, destination: str) -> AssetCheckResult:
     """A dead letter needs its owner: `feedback-control dead-letters list`."""
-    letters = [letter.as_dict() for letter in Ledger(home.home().ledger_url).dead_letters.all()]
+    letters = [one.as_dict() for one in ledger.dead_letters.all() if one.intent.destination == destination]
     shown = MetadataValue.md(display.markdown_table(letters) or "none")
-    return AssetCheckResult(passed=not letters, metadata={"count": len(letters), "dead letters": shown})
+    return _result("no_dead_letters", destination, not letters, {"count": len(letters), "dead letters": shown})
 
 
-@asset_check(asset=tickets, description="What should leave has left, or been refused, within the hour.")
-def nothing_stale(home: HomeResource) -> AssetCheckResult:
+def nothing_stale(ledger: Ledger, destination: str) -> AssetCheckResult:
     """A stale intent means that pushes are off, die, or cannot reach the destination."""
-    ledger = Ledger(home.home().ledger_url)
-    waiting, untold = ledger.overdue(now() - STALE), ledger.event_outbox.overdue_events(now() - STALE)
-    oldest = min((intent.created_at for intent in waiting), default=None)
-    shown: dict[str, int | str] = {"count": len(waiting), "oldest": str(oldest or "none")}
-    shown["events untold"] = sum(untold.values())
-    return AssetCheckResult(passed=not waiting and not untold, metadata={**shown, **ledger.count_by_state()})
+    overdue = ledger.overdue(now() - STALE)
+    waiting = [intent.created_at for intent in overdue if intent.destination == destination]
+    untold = ledger.event_outbox.overdue_events(now() - STALE).get(destination, 0)
+    shown: dict[str, object] = {"count": len(waiting), "events untold": untold}
+    shown["oldest"] = str(min(waiting, default="none"))
+    return _result("nothing_stale", destination, not waiting and not untold, shown)
 
 
-@asset_check(asset=tickets, description="Of the last day's writes, at least nine in ten arrived at the first try.")
-def pushes_succeed(home: HomeResource) -> AssetCheckResult:
-    """Fewer mean a destination that is slow, refuses or loses answers; with fewer than ten writes nothing is said."""
-    tries = Ledger(home.home().ledger_url).tries_since(now() - RECENTLY)
-    rates: list[dict[str, object]] = []
-    poor = []
-    for name, own in sorted(tries.items()):
-        rates.append({"destination": name, "writes": sum(own.values()), "arrived": own.get("confirmed", 0)})
-        if not well_enough(own):
-            poor.append(name)
-    shown = MetadataValue.md(display.markdown_table(rates) or "none")
-    return AssetCheckResult(passed=not poor, metadata={"degraded": ", ".join(poor) or "none", "writes": shown})
+def pushes_succeed(ledger: Ledger, destination: str) -> AssetCheckResult:
+    """A low rate means a destination that is slow, refuses or loses answers; fewer than ten writes prove nothing."""
+    tries = ledger.tries_since(now() - RECENTLY).get(destination, {})
+    shown: dict[str, object] = {"writes": sum(tries.values()), "arrived": tries.get("confirmed", 0)}
+    return _result("pushes_succeed", destination, well_enough(tries), shown)
 
 
 def well_enough(tries: Mapping[str, int]) -> bool:
-    """Whether a destination takes what it is sent, by how many tries had each outcome."""
+    """True if a destination takes what it is sent, by the number of tries of each outcome."""
     writes = sum(tries.values())
     return writes < ENOUGH or tries.get("confirmed", 0) >= WELL * writes
+
+
+def _result(name: str, destination: str, passed: bool, metadata: Mapping[str, Any]) -> AssetCheckResult:
+    return AssetCheckResult(asset_key=ticket_key(destination), check_name=name, passed=passed, metadata=dict(metadata))

@@ -1,20 +1,46 @@
-"""Sensor that starts a push when the queue has changed, and only then."""
+"""Sensor of the push: the queue has changed, something waits to be sent again, or a day has passed."""
 
 import hashlib
+import json
+from datetime import datetime, timedelta
 
 from dagster import DefaultSensorStatus, RunRequest, SensorEvaluationContext, SkipReason, sensor
 
-from dagster_project.resources import HomeResource
+from dagster_project.automation.ledger.intents import State
+from dagster_project.automation.ledger.ledger import Ledger
+from dagster_project.home import Home
+from dagster_project.resources import HomeResource, now
+
+AGAIN, AT_LEAST = timedelta(minutes=15), timedelta(days=1)
 
 
-@sensor(job_name="push", minimum_interval_seconds=30, default_status=DefaultSensorStatus.STOPPED)
+@sensor(
+    job_name="push",
+    minimum_interval_seconds=30,
+    default_status=DefaultSensorStatus.STOPPED,
+    description="Push when the published queue has changed; again after a quarter of an hour while something waits in"
+    " the ledger; and once a day, so that an outage shows. Until this is on, nothing leaves.",
+)
 def queue_changed(context: SensorEvaluationContext, home: HomeResource) -> RunRequest | SkipReason:
-    """Send tickets when the published outbound rows differ from those last sent."""
-    rows = home.home().outbound / "out_tickets.jsonl"
+    """Compare the published outbound rows with those last sent."""
+    here = home.home()
+    rows = here.outbound / "out_tickets.jsonl"
     if not rows.exists():
         return SkipReason("nothing has been decided yet")
     seen = hashlib.sha256(rows.read_bytes()).hexdigest()
-    if seen == context.cursor:
-        return SkipReason("the queue is as it was last sent")
-    context.update_cursor(seen)
-    return RunRequest(tags={"started_by": "queue changed"})
+    last = json.loads(context.cursor) if context.cursor and context.cursor.startswith("{") else {}
+    reason = _reason(here, seen, last)
+    if not reason:
+        return SkipReason("the queue is as it was last sent, and nothing waits")
+    context.update_cursor(json.dumps({"queue": seen, "at": now().isoformat()}))
+    return RunRequest(tags={"started_by": reason})
+
+
+def _reason(home: Home, seen: str, last: dict[str, str]) -> str:
+    if last.get("queue") != seen:
+        return "queue changed"
+    since = now() - datetime.fromisoformat(last["at"])
+    if since >= AT_LEAST:
+        return "a day has passed"
+    waits = {State.PENDING, State.SENDING, State.UNKNOWN} & set(Ledger(home.ledger_url).count_by_state())
+    return "something waits in the ledger" if since >= AGAIN and waits else ""

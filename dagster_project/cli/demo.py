@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 from contextlib import redirect_stdout
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from dagster_project.cli.options import Instant, progress_since, show_queue
+from dagster_project.cli.options import Instant, command_line, progress_since, show_queue
 from dagster_project.errors import ConfigurationError, FeedbackControlError
 from dagster_project.home import REPOSITORY, Home, parse_instant
 
 if TYPE_CHECKING:
     from dagster import ExecuteInProcessResult
-
-# Dagster's own tags for a run over a range of partitions.
-_RANGE_START = "dagster/asset_partition_range_start"
-_RANGE_END = "dagster/asset_partition_range_end"
 
 
 @click.command()
@@ -35,19 +32,21 @@ def demo(home: Home, until: datetime | None) -> None:
     """
     from dagster_project.simulation.shop.shop import write_shop
 
-    started = datetime.now(UTC)
+    started, command = datetime.now(UTC), command_line(home)  # before the run sets $FEEDBACK_HOME
     show = progress_since(started)
     present = until or started.replace(hour=0, minute=0, second=0, microsecond=0)
     show("simulating 56 days of a shop")
     folder = home.root / "demo"
     _make_room(home, present)
     write_shop(folder, until=present)
-    show("running the loop in Dagster (the first time trains the classifier: about two minutes)")
+    show("running the loop in Dagster (the first time trains the classifier: some minutes)")
     _run_in_dagster(home, folder / "sources.yml", present)
     show_queue(home, include_resolved=True)
     click.echo(f"tickets   {home.tickets}")
     click.echo(f"report    {home.reports / 'closed_loop.html'}")
-    click.echo("look      feedback-control issues | feedback-control explain ISSUE_ID | feedback-control tickets")
+    click.echo(f"look      {command} issues")
+    click.echo(f"          {command} explain ISSUE_ID")
+    click.echo(f"          {command} tickets")
     click.echo("UI        make dev, then open http://127.0.0.1:3000 (assets, runs, checks, sensors)")
     click.echo(f"done in {(datetime.now(UTC) - started).total_seconds():.0f} s")
 
@@ -73,7 +72,7 @@ def _run_in_dagster(home: Home, sources: Path, as_of: datetime) -> None:
         shutil.copy(REPOSITORY / "dagster.yaml", home.dagster / "dagster.yaml")
     os.environ["FEEDBACK_HOME"] = str(home.root)
     os.environ["DAGSTER_HOME"] = str(home.dagster)
-    results = run_in_dagster(home, sources=str(sources), as_of=as_of, days=56)
+    results = run_in_dagster(home, sources=str(sources), as_of=as_of)
     failed = [event for result in results for event in result.all_events if event.is_step_failure]
     if failed:
         raise FeedbackControlError(
@@ -81,35 +80,35 @@ def _run_in_dagster(home: Home, sources: Path, as_of: datetime) -> None:
         )
 
 
-def run_in_dagster(home: Home, *, sources: str, as_of: datetime, days: int = 1) -> list[ExecuteInProcessResult]:
+def run_in_dagster(home: Home, *, sources: str, as_of: datetime) -> list[ExecuteInProcessResult]:
     """One turn of the loop as Dagster runs, recorded in the home's own instance, in this process.
 
-    The run covers the last ``days`` days of ingestion up to the as-of instant.
+    The partition is today: the day of ingestion, whatever the as-of instant.
     """
     from dagster import DagsterInstance
 
     from dagster_project.definitions import defs, loop, push
-    from dagster_project.ingestion.assets import DAYS
-    from dagster_project.resources import HomeResource, dbt_resource
+    from dagster_project.resources import HomeResource, dbt_resource, now
 
-    last = as_of.date()
-    span = {
-        _RANGE_START: max(last - timedelta(days=days - 1), DAYS.start.date()).isoformat(),
-        _RANGE_END: last.isoformat(),
-    }
     resources = {"home": HomeResource(root=str(home.root), sources=sources), "dbt": dbt_resource()}
     plain: dict[str, Any] = {"loggers": {"plain": {}}}
     pinned = {"ops": {"warehouse": {"config": {"as_of": as_of.isoformat()}}}, **plain}
     results: list[ExecuteInProcessResult] = []
     dbt_log = home.root / "logs" / "dbt_console.log"
     dbt_log.parent.mkdir(parents=True, exist_ok=True)
+    # Dagster's logger for libraries: dagster-dbt tells there what it calls, which dbt's own log file has as well.
+    logging.getLogger("dagster.builtin").setLevel(logging.WARNING)
     with DagsterInstance.from_config(str(home.dagster)) as instance:
-        for job, config, tags in ((loop, pinned, span), (push, plain, {})):
+        for job, config, day in ((loop, pinned, f"{now():%Y-%m-%d}"), (push, plain, None)):
             definition = defs.resolve_job_def(job.name)
             with dbt_log.open("a", encoding="utf-8") as quiet, redirect_stdout(quiet):  # dbt talks to standard output
                 results.append(
                     definition.execute_in_process(
-                        run_config=config, instance=instance, tags=tags, resources=resources, raise_on_error=False
+                        run_config=config,
+                        instance=instance,
+                        partition_key=day,
+                        resources=resources,
+                        raise_on_error=False,
                     )
                 )
             if not results[-1].success:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -15,11 +16,16 @@ from rich.table import Table
 from dagster_project.errors import ConfigurationError
 from dagster_project.home import Home, parse_instant
 
+_NARROWEST = {"what": 8, "where": 8, "verdict": 10, "status": 8}
+"""Widths at which a row fits into 80 columns without a word being cut."""
+
 PRIORITY_STYLE = {"P1": "bold red", "P2": "red", "P3": "yellow", "P4": "dim"}
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 sources_option = click.option(
-    "--sources", type=click.Path(path_type=Path), help="The sources.yml to read  [default: HOME/sources.yml]."
+    "--sources",
+    type=click.Path(path_type=Path),
+    help="The sources.yml to read  [default: HOME/sources.yml, else that of the demo in HOME/demo].",
 )
 
 
@@ -48,12 +54,17 @@ def progress_since(started: datetime) -> Callable[[str], None]:
 def show_queue(home: Home, *, include_resolved: bool) -> None:
     """Print the queue of issues as a table."""
     from dagster_project.decisioning.explain import queue
+    from dagster_project.decisioning.history import history
 
     rows = queue(home, include_resolved=include_resolved)
     if not rows:
-        click.echo("no open issues")
+        known = history(home)
+        click.echo("\n".join(known.lines()) if known.is_short else "no open issues")
         return
-    table = Table("#", "issue", "pri", "sev", "what", "where", "since", "n", "verdict", "status")
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    for name in ("#", "issue", "pri", "sev", "what", "where", "since", "n", "verdict", "status"):
+        whole = name in ("issue", "pri", "since", "status")  # the next command wants the id as it is
+        table.add_column(name, no_wrap=whole, overflow="fold", min_width=_NARROWEST.get(name))
     for row in rows:
         where = ", ".join(
             str(row[f"scope_{kind}"]) for kind in ("platform", "version", "country", "feature") if row[f"scope_{kind}"]
@@ -75,8 +86,18 @@ def show_queue(home: Home, *, include_resolved: bool) -> None:
     console().print(table)
 
 
+def command_line(home: Home) -> str:
+    """This program as a person has to type it: by its path unless it is on the search path, with a home of its own."""
+    program = Path(sys.argv[0]).absolute()
+    found = shutil.which(program.name)
+    told = program.name if found and Path(found).absolute() == program else str(program)
+    if program.name == "__main__.py":
+        told = f"{sys.executable} -m dagster_project"
+    return told if home.root == Home.locate().root else f"{told} --home {home.root}"
+
+
 def console() -> Console:
-    """As wide as the terminal; wide enough for a whole row when the output goes to a file."""
+    """Console as wide as the terminal; wide enough for a whole row when the output goes to a file."""
     return Console() if sys.stdout.isatty() else Console(width=140)
 
 

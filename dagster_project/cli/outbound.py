@@ -37,7 +37,10 @@ _json = click.option("--json", "as_json", is_flag=True, help="For programs.")
 def push_command(
     home: Home, dry_run: bool, write_plan: Path | None, plan: Path | None, only: str | None, as_json: bool
 ) -> None:
-    """Bring the destinations in line with the queue as last decided, each ticket exactly once."""
+    """Bring the destinations in line with the queue as last decided, each ticket exactly once.
+
+    Exits with 1 if a destination took nothing more: no secret, no connection, a rate limit.
+    """
     dry_run = dry_run or write_plan is not None
     keys = _read_plan(plan) if plan else None
     report = push(
@@ -65,6 +68,8 @@ def push_command(
     else:
         said = ", ".join(f"{count} {name}" for name, count in report.counts.items() if count)
         click.echo(said or "nothing to do")
+    if report.stopped:
+        raise SystemExit(1)
 
 
 @click.command("pull")

@@ -25,20 +25,26 @@ def run(home: Home, sources: Path | None, as_of: datetime | None, send: bool, as
     """One turn of the loop: land, label, pull, decide, push, report.
 
     Rerunning is safe: files already landed are skipped, text already labelled is not labelled again, and an unchanged
-    queue sends nothing.
+    queue sends nothing. Exits with 1 if a source could not be read at all, or tickets could not leave for a
+    destination; all other work is done all the same.
     """
     from dagster_project.loop import turn
 
     report = turn(
         home, sources=home.sources(sources), as_of=as_of, send=send, progress=progress_since(datetime.now(UTC))
     )
+    silent = report.landed.silent if as_of is None else []
     if as_json:
-        click.echo(json.dumps(plain(report), indent=2, default=str))
-        return
-    for problem in report.landed.problems:
-        click.echo(f"problem: {problem}", err=True)
-    show_queue(home, include_resolved=False)
-    click.echo(f"report: {report.report}")
+        click.echo(json.dumps({**plain(report), "failures": report.failures}, indent=2, default=str))
+    else:
+        for problem in (*report.landed.problems, *silent):
+            click.echo(f"problem: {problem}", err=True)
+        show_queue(home, include_resolved=False)
+        click.echo(f"report: {report.report}")
+    for failure in report.failures:
+        click.echo(f"failed: {failure}", err=True)
+    if report.failures:
+        sys.exit(1)
 
 
 @click.command()
@@ -48,7 +54,7 @@ def run(home: Home, sources: Path | None, as_of: datetime | None, send: bool, as
 @click.option("--scenario", help="Act out a made-up world with a known truth instead; 'list' names them.")
 @click.option("--seed", default=1, show_default=True, help="Of what the scenario leaves to chance.")
 @click.option("--every-hours", type=click.IntRange(min=1), default=24, show_default=True, help="Step between instants.")
-@json_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON Lines: one event a line, as soon as it is known.")
 @click.pass_obj
 def replay(
     home: Home,
@@ -60,10 +66,10 @@ def replay(
     every_hours: int,
     as_json: bool,
 ) -> None:
-    """Live history again, instant by instant, and tell when each issue was first reported and how it was judged.
+    """Replay history instant by instant: when each issue was first reported, and how it was judged.
 
-    Lands and labels once, then decides as of every step. Nothing is sent. With --scenario, a world in which we know
-    what happened is acted out in a folder of its own, and its truth is told first.
+    Lands and labels once, then decides as of every step. Nothing is sent. With --scenario, a simulated world with a
+    known truth is replayed in a folder of its own, and its truth is printed first.
     """
     from dagster_project.replay import replay as replay_history
     from dagster_project.simulation.rehearse import rehearse
@@ -90,13 +96,20 @@ def replay(
 
 @click.command()
 @sources_option
+@json_option
 @click.pass_obj
-def doctor(home: Home, sources: Path | None) -> None:
-    """Check the installation: versions, sources, playbook, model, warehouse, ledger. Says what to fix."""
+def doctor(home: Home, sources: Path | None, as_json: bool) -> None:
+    """Check the installation: versions, disk, sources, playbook, model, destinations, warehouse, ledger.
+
+    Names each source that is missing, unreadable or silent, and each destination whose secret is not set, with the
+    remedy. Exits with 1 if anything is to be fixed.
+    """
     from dagster_project.doctor import examine
 
     findings = examine(home, sources)
-    for finding in findings:
+    if as_json:
+        click.echo(json.dumps(plain(findings), indent=2, ensure_ascii=False))
+    for finding in findings if not as_json else []:
         click.echo(f"{'ok  ' if finding.ok else 'FIX '} {finding.subject:<12} {finding.detail}")
     if not all(finding.ok for finding in findings):
         sys.exit(1)

@@ -1,6 +1,6 @@
-"""The playbook, the dbt models, and the copy that everyone else reads."""
+"""Decisioning assets: the playbook, the dbt models grouped by their folders, and the published copy."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -24,10 +24,12 @@ from dagster_project.decisioning.incremental import plan
 from dagster_project.decisioning.playbook import land_playbook, load_playbook
 from dagster_project.decisioning.published import publish, read_mart, writing
 from dagster_project.home import parse_instant
-from dagster_project.resources import HomeResource, dbt_project, now
+from dagster_project.lake_tables import LAKE_TABLES
+from dagster_project.resources import EACH_TURN, OWNERS, HomeResource, dbt_project, now
 
+PLAYBOOK_TABLES = ("playbook_settings", "playbook_rules")
 WAREHOUSE_POOL = "warehouse"
-"""Who writes the DuckDB file takes this pool, which holds one."""
+"""Mutex of the DuckDB file: every step that writes it takes this pool, which holds one."""
 
 
 class AsOf(Config):
@@ -37,10 +39,14 @@ class AsOf(Config):
 
 
 class _Translator(DagsterDbtTranslator):
-    """Seeds and models belong to the decisioning stage; dbt's folders show as tags."""
+    """Asset groups are dbt's folders: seeds, staging, those of the intermediate models, marts, outbound."""
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
-        return "decisioning"
+        folders = dbt_resource_props.get("fqn", [])[1:-1]
+        return folders[-1] if folders else "seeds"
+
+    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> Sequence[str]:
+        return super().get_owners(dbt_resource_props) or OWNERS["decisioning"]
 
     def get_tags(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, str]:
         folders = dbt_resource_props.get("fqn", [])[1:-1]
@@ -49,17 +55,21 @@ class _Translator(DagsterDbtTranslator):
 
 @multi_asset(
     specs=[
-        AssetSpec(["lake", "playbook_settings"], group_name="decisioning", description="Thresholds of playbook.yml."),
         AssetSpec(
-            ["lake", "playbook_rules"], group_name="decisioning", description="Rules of playbook.yml per issue type."
-        ),
+            ["lake", table],
+            group_name="decisioning",
+            description=LAKE_TABLES[table].description,
+            kinds={"yaml", "parquet"},
+            owners=OWNERS["decisioning"],
+        )
+        for table in PLAYBOOK_TABLES
     ]
 )
 def playbook(home: HomeResource) -> Iterator[MaterializeResult[None]]:
     """The playbook, validated and landed where dbt reads it."""
     here, loaded = home.home(), load_playbook()
     land_playbook(here, loaded)
-    for table in ("playbook_settings", "playbook_rules"):
+    for table in PLAYBOOK_TABLES:
         yield MaterializeResult(
             asset_key=["lake", table],
             metadata={
@@ -83,7 +93,14 @@ def warehouse(context: AssetExecutionContext, dbt: DbtCliResource, home: HomeRes
         if planned.rebuild_from is None and not context.is_subset:
             remove_warehouse(here)
         with dbt_environment(here):
-            yield from dbt.cli([*BUILD, *planned.arguments()], context=context).stream()
+            # dagster-dbt asks the asset context for what Dagster has deprecated there; the context below it has it. One
+            # target folder for all runs, as one builds at a time: a folder for each would fill the disk.
+            build = dbt.cli(
+                [*BUILD, *planned.arguments()],
+                context=context.op_execution_context,
+                target_path=here.root / "dbt_target_dagster",
+            )
+            yield from build.stream()
         if not context.is_subset:
             planned.remember(here)
 
@@ -92,6 +109,8 @@ def warehouse(context: AssetExecutionContext, dbt: DbtCliResource, home: HomeRes
     deps=[AssetKey(name) for name in ("out_tickets", "fct_issues", "fct_release_correlation", "fct_issue_lifecycle")],
     group_name="decisioning",
     kinds={"duckdb"},
+    owners=OWNERS["decisioning"],
+    freshness_policy=EACH_TURN,
     pool=WAREHOUSE_POOL,
 )
 def published_warehouse(context: AssetExecutionContext, home: HomeResource) -> MaterializeResult[None]:

@@ -1,23 +1,48 @@
-"""The classifier, and the labels it gives to what is new."""
+"""Enrichment assets: the classifier, and the labels that it gives to new feedback."""
 
-from dagster import AssetExecutionContext, AssetKey, MaterializeResult, MetadataValue, asset
+from collections.abc import Iterator
+
+from dagster import (
+    AssetCheckResult,
+    AssetCheckSpec,
+    AssetExecutionContext,
+    AssetKey,
+    MaterializeResult,
+    MetadataValue,
+    asset,
+)
 
 from dagster_project import display, lake
 from dagster_project.enrichment.labeling import label_new
-from dagster_project.resources import HomeResource
+from dagster_project.lake_tables import LAKE_TABLES
+from dagster_project.resources import EACH_TURN, OWNERS, HomeResource
 from models_ml.training.registry import promote
 
 
-@asset(group_name="enrichment", kinds={"huggingface", "python"})
-def classifier(context: AssetExecutionContext, home: HomeResource) -> MaterializeResult[None]:
-    """The SetFit classifier for the golden set as it is; it labels once the golden set finds it fit to.
+@asset(
+    group_name="enrichment",
+    kinds={"huggingface", "python"},
+    owners=OWNERS["enrichment"],
+    check_specs=[
+        AssetCheckSpec(
+            "promotion",
+            asset="classifier",
+            description="The model for the present golden set may serve: no worse than the champion by more than the"
+            " margin, recall of every urgent type above its floor, calibration error below its bound. Else the champion"
+            " stays.",
+        )
+    ],
+)
+def classifier(context: AssetExecutionContext, home: HomeResource) -> Iterator[MaterializeResult[None]]:
+    """SetFit classifier for the present golden set; it labels once the golden evaluation split has promoted it.
 
-    Nothing is trained while the content hash is unchanged. A model that is refused leaves the champion in place.
+    Nothing is trained while the content hash is unchanged. A model that is refused leaves the champion in place; the
+    check ``promotion`` shows the decision.
     """
     here = home.home()
     model, decision = promote(here.models, golden=here.golden, progress=context.log.info)
     card = here.models / decision.candidate / "model_card.md"
-    return MaterializeResult(
+    yield MaterializeResult(
         metadata={
             "candidate": decision.candidate,
             "champion": model.version,
@@ -26,18 +51,34 @@ def classifier(context: AssetExecutionContext, home: HomeResource) -> Materializ
             "runtime": model.encoder.runtime.name,
             "model card of the candidate": MetadataValue.md(card.read_text(encoding="utf-8")),
             "folder": MetadataValue.path(str(card.parent)),
-        }
+        },
+        check_results=[
+            AssetCheckResult(
+                check_name="promotion",
+                passed=decision.promoted,
+                description="; ".join(decision.reasons) or "fit to serve",
+                metadata={
+                    "candidate": decision.candidate,
+                    "judged against": decision.champion or "the bounds alone",
+                    "serving": model.version,
+                    **decision.figures,
+                },
+            )
+        ],
     )
 
 
 @asset(
     key=["lake", "labels"],
+    description=LAKE_TABLES["labels"].description,
     deps=[AssetKey(["lake", "feedback"]), classifier],
     group_name="enrichment",
     kinds={"huggingface", "parquet"},
+    owners=OWNERS["enrichment"],
+    freshness_policy=EACH_TURN,
 )
 def labels(context: AssetExecutionContext, home: HomeResource) -> MaterializeResult[None]:
-    """Issue type, sentiment, language, entities and masked text of each piece of feedback; only what is new is read."""
+    """Label the feedback that has no label yet; equal texts are read once."""
     here = home.home()
     report = label_new(here, progress=context.log.info)
     rows = lake.scan(here, "labels")

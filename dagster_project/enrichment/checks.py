@@ -1,39 +1,17 @@
-"""Whether the labels can be trusted: what the golden set says of a new model, and how often the classifier declines."""
+"""Check of the labels: the share of abstentions. The promotion of a model is checked by the step that trains it."""
 
 from dagster import AssetCheckResult, AssetCheckSeverity, asset_check
 
 from dagster_project import lake
-from dagster_project.enrichment.assets import classifier, labels
+from dagster_project.enrichment.assets import labels
 from dagster_project.resources import HomeResource
-from models_ml.training.registry import promote
 
 ABSTAIN_CEILING = 0.50
 
 
-@asset_check(
-    asset=classifier,
-    description="The model for the present golden set may serve: no worse than the champion by more than the margin,"
-    " recall of every urgent type above its floor, calibration error below its bound. Else the champion stays.",
-)
-def promotion(home: HomeResource) -> AssetCheckResult:
-    """The golden evaluation split judges every new model before it labels anything."""
-    here = home.home()
-    model, decision = promote(here.models, golden=here.golden)
-    return AssetCheckResult(
-        passed=decision.promoted,
-        description="; ".join(decision.reasons) or "fit to serve",
-        metadata={
-            "candidate": decision.candidate,
-            "judged against": decision.champion or "the bounds alone",
-            "serving": model.version,
-            **decision.figures,
-        },
-    )
-
-
 @asset_check(asset=labels, description=f"At most {ABSTAIN_CEILING:.0%} of the latest 1,000 labels are abstentions.")
 def abstentions(home: HomeResource) -> AssetCheckResult:
-    """A classifier that mostly declines has met text that it was not trained for."""
+    """Many abstentions mean text that the classifier was not trained for."""
     latest = (
         lake.scan(home.home(), "labels")
         .select("abstained", "abstain_reason", "known_at")

@@ -1,14 +1,18 @@
-"""The eight input tables as assets, with what did not fit beside them in quarantine.
+"""The input tables as assets, one per lake table, with the quarantine of unreadable records beside them.
 
-One run lands whatever is new at every configured source. The daily partition is the day of ingestion: readers of files
-take all that is new, whatever the day; readers of APIs (Prometheus, GitHub) ask for that day, so a backfill fills a
-gap.
+One step lands whatever is new at the sources of the chosen tables. The daily partition is the day of ingestion: readers
+of files take all that is new, whatever the day; readers of APIs (Prometheus, GitHub) ask for that day, so a backfill
+fills a gap.
 """
 
+import os
 from collections.abc import Iterator
 
 from dagster import (
+    AssetCheckKey,
+    AssetCheckResult,
     AssetExecutionContext,
+    AssetMaterialization,
     AssetSpec,
     BackfillPolicy,
     DailyPartitionsDefinition,
@@ -18,59 +22,90 @@ from dagster import (
 )
 
 from dagster_project import display, lake
+from dagster_project.home import Home, parse_instant
+from dagster_project.ingestion.checks import check_results, check_specs, source_table
 from dagster_project.ingestion.contracts import TABLES
 from dagster_project.ingestion.landing import LandingReport, land
+from dagster_project.ingestion.source_freshness import first_day
 from dagster_project.ingestion.sources import load_sources
-from dagster_project.resources import HomeResource, now
+from dagster_project.lake_tables import LAKE_TABLES
+from dagster_project.resources import EACH_TURN, OWNERS, RETRY, HomeResource, now
 
-DAYS = DailyPartitionsDefinition(start_date="2026-01-01", end_offset=1)
+
+def first_partition() -> str:
+    """Day on which the partitions begin: ``$FEEDBACK_FIRST_DAY``, else that of the home's first landing."""
+    named = os.environ.get("FEEDBACK_FIRST_DAY")
+    return f"{parse_instant(named) if named else first_day(Home.locate()):%Y-%m-%d}"
+
+
+DAYS = DailyPartitionsDefinition(start_date=first_partition(), end_offset=1)
 """Days of ingestion; today included."""
 
-DESCRIPTIONS = {
-    "feedback": "What customers said, on every channel.",
-    "releases": "What was released, when and how far.",
-    "flag_changes": "Feature flags switched on and off.",
-    "service_metrics": "Requests, errors and latency per service and bucket.",
-    "funnel_metrics": "How many entered and completed each step of the journey.",
-    "orders": "Orders and refunds.",
-    "customers": "Segments and lifetime values.",
-    "campaigns": "Marketing campaigns.",
-    "quarantine": "What could not be read, with its reason, file, line and raw text.",
-}
+INPUTS = {name: table for name, table in LAKE_TABLES.items() if table.writer == "ingestion"}
+_RARELY_NEW = {"customers", "campaigns", "quarantine"}
 
 
 @multi_asset(
     specs=[
-        AssetSpec(["lake", table], description=description, group_name="ingestion", kinds={"polars", "parquet"})
-        for table, description in DESCRIPTIONS.items()
+        AssetSpec(
+            ["lake", table],
+            description=lake_table.description,
+            group_name="ingestion",
+            kinds={"polars", "parquet"},
+            owners=OWNERS["ingestion"],
+            freshness_policy=None if table in _RARELY_NEW else EACH_TURN,
+            skippable=True,
+        )
+        for table, lake_table in INPUTS.items()
     ],
+    check_specs=list(check_specs()),
+    can_subset=True,
     partitions_def=DAYS,
     backfill_policy=BackfillPolicy.single_run(),
+    retry_policy=RETRY,
 )
 def landing(context: AssetExecutionContext, home: HomeResource) -> Iterator[MaterializeResult[None]]:
-    """Land what is new at every source."""
+    """Land what is new at every source of the chosen tables."""
     here = home.home()
+    chosen = {key.path[-1] for key in context.selected_asset_keys}
     span = context.partition_time_window
+    sources = [source for source in load_sources(home.sources_path()) if source.target in chosen]
     report = land(
         here,
-        load_sources(home.sources_path()),
+        sources,
         now=now(),
         window=(span.start, span.end),
         progress=context.log.info,
     )
-    for problem in report.problems:
+    for problem in (*report.problems, *report.silent):
         context.log.warning(problem)
-    for table in DESCRIPTIONS:
-        rows = lake.scan(here, table)
+    if "quarantine" not in chosen and report.quarantined:
+        context.log_event(AssetMaterialization(["lake", "quarantine"], metadata={"new rows": report.quarantined}))
+    for table in (name for name in INPUTS if name in chosen):
+        results = check_results(table, report) if table in TABLES else []
         yield MaterializeResult(
             asset_key=["lake", table],
-            metadata={
-                **_counts(report, table),
-                "rows in the lake": rows.select("known_at").collect().height,
-                "preview": MetadataValue.md(display.preview(rows)),
-                "folder": MetadataValue.path(str(here.lake / table)),
-            },
+            metadata=_metadata(here, report, table),
+            check_results=[one for one in results if _key(one) in context.selected_asset_check_keys],
         )
+
+
+def _key(result: AssetCheckResult) -> AssetCheckKey:
+    assert result.asset_key
+    assert result.check_name
+    return AssetCheckKey(result.asset_key, result.check_name)
+
+
+def _metadata(home: Home, report: LandingReport, table: str) -> dict[str, int | MetadataValue]:
+    rows = lake.scan(home, table)
+    lines = report.lines if table == "quarantine" else [line for line in report.lines if line.table == table]
+    return {
+        **_counts(report, table),
+        "dagster/row_count": MetadataValue.int(rows.select("known_at").collect().height),
+        "sources": MetadataValue.md(source_table(lines)),
+        "preview": MetadataValue.md(display.preview(rows)),
+        "folder": MetadataValue.path(str(home.lake / table)),
+    }
 
 
 def _counts(report: LandingReport, table: str) -> dict[str, int]:
@@ -82,7 +117,6 @@ def _counts(report: LandingReport, table: str) -> dict[str, int]:
         "changed": sum(line.changed for line in mine),
         "unchanged": sum(line.unchanged for line in mine),
         "quarantined": sum(line.quarantined for line in mine),
+        "sources not read": sum(line.state != "read" for line in mine),
+        "sources silent": sum(line.silent_since is not None for line in mine),
     }
-
-
-assert set(TABLES) <= set(DESCRIPTIONS), "every input table is an asset"

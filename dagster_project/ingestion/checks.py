@@ -1,27 +1,102 @@
-"""Whether what arrived can be used: how much of it went to quarantine."""
+"""Checks of landing, evaluated by the step that lands: every source was read, and little went to quarantine."""
 
-from dagster import AssetCheckResult, AssetCheckSeverity, AssetKey, asset_check
+from __future__ import annotations
 
-from dagster_project import lake
+from collections.abc import Iterator, Sequence
+
+from dagster import (
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetCheckSpec,
+    AssetKey,
+    MetadataValue,
+)
+
+from dagster_project import display
 from dagster_project.ingestion.contracts import TABLES
-from dagster_project.resources import HomeResource
+from dagster_project.ingestion.landing import LandingReport
+from dagster_project.ingestion.reading import SourceLine
 
 CEILING = 0.01
+EVERY_SOURCE, QUARANTINE = "every_source_was_read", "quarantine_share"
 
 
-@asset_check(
-    asset=AssetKey(["lake", "quarantine"]),
-    description=f"At most {CEILING:.0%} of all rows ever read are in quarantine.",
-)
-def quarantine_share(home: HomeResource) -> AssetCheckResult:
-    """A growing quarantine is an export that changed its format."""
-    here = home.home()
-    quarantined = lake.scan(here, "quarantine")
-    bad = quarantined.select("known_at").collect().height
-    good = sum(lake.scan(here, table).select("known_at").collect().height for table in TABLES)
-    reasons = quarantined.group_by("reason").len().sort("len", descending=True).head(5).collect()
+def check_specs() -> Iterator[AssetCheckSpec]:
+    """The checks of each input table."""
+    for table in TABLES:
+        yield AssetCheckSpec(
+            EVERY_SOURCE,
+            asset=AssetKey(["lake", table]),
+            description="Every configured source of this table could be read (else a warning), and none has been silent"
+            " for longer than its `silent_after` (else an error).",
+        )
+        yield AssetCheckSpec(
+            QUARANTINE,
+            asset=AssetKey(["lake", table]),
+            description=f"No file was lost, and at most {CEILING:.0%} of what this run read from any one source of this"
+            " table went to quarantine.",
+        )
+
+
+def check_results(table: str, report: LandingReport) -> list[AssetCheckResult]:
+    """The results for one table after a landing."""
+    lines = [line for line in report.lines if line.table == table]
+    return [_every_source(table, lines), _quarantine(table, lines)]
+
+
+def _every_source(table: str, lines: Sequence[SourceLine]) -> AssetCheckResult:
+    unread = [line for line in lines if line.state != "read"]
+    silent = [line for line in lines if line.silent_since]
     return AssetCheckResult(
-        passed=bad <= CEILING * max(good + bad, 1),
-        severity=AssetCheckSeverity.WARN,
-        metadata={"in quarantine": bad, "in the lake": good, "commonest reasons": dict(reasons.iter_rows())},
+        check_name=EVERY_SOURCE,
+        asset_key=AssetKey(["lake", table]),
+        passed=not unread and not silent,
+        severity=AssetCheckSeverity.ERROR if silent else AssetCheckSeverity.WARN,
+        description="; ".join(line.problem for line in unread) or None,
+        metadata={
+            "sources": len(lines),
+            "not read": ", ".join(f"{line.source} ({line.state})" for line in unread) or "none",
+            "silent": ", ".join(f"{line.source} since {line.silent_since:%Y-%m-%d %H:%M}" for line in silent) or "none",
+            "report": MetadataValue.md(source_table(lines)),
+        },
     )
+
+
+def _quarantine(table: str, lines: Sequence[SourceLine]) -> AssetCheckResult:
+    bad = {line.source: line.quarantined / max(line.read, line.quarantined) for line in lines if line.quarantined}
+    lost = [line for line in lines if line.state in ("damaged", "unreadable") and line.problem]
+    over = [source for source, share in bad.items() if share > CEILING]
+    return AssetCheckResult(
+        check_name=QUARANTINE,
+        asset_key=AssetKey(["lake", table]),
+        passed=not over and not lost,
+        severity=AssetCheckSeverity.WARN,
+        description="; ".join(line.problem for line in lost) or None,
+        metadata={
+            "in quarantine in this run": sum(line.quarantined for line in lines),
+            "read in this run": sum(line.read for line in lines),
+            "share by source": {source: round(share, 4) for source, share in sorted(bad.items())},
+        },
+    )
+
+
+def source_table(lines: Sequence[SourceLine]) -> str:
+    """The report on each source as a Markdown table."""
+    rows = [
+        {
+            "source": line.source,
+            "reader": line.reader,
+            "table": line.table,
+            "state": line.state,
+            "files": line.files + line.files_unchanged,
+            "read": line.read,
+            "new": line.landed,
+            "quarantined": line.quarantined,
+            "newest occurred": line.newest_occurred_at and f"{line.newest_occurred_at:%Y-%m-%d %H:%M}",
+            "newest known": line.newest_known_at and f"{line.newest_known_at:%Y-%m-%d %H:%M}",
+            "silent since": line.silent_since and f"{line.silent_since:%Y-%m-%d %H:%M}",
+            "problem": line.problem or None,
+        }
+        for line in lines
+    ]
+    return display.markdown_table(rows) or "No source is configured."

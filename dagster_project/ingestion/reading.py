@@ -9,7 +9,9 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import islice
+from typing import Literal
 
 import polars as pl
 
@@ -31,12 +33,23 @@ _OWN_NAMES = {"generic", "nps"}
 """Readers that pass the file's own columns; only for these an override is reported."""
 
 
+State = Literal["read", "empty", "damaged", "unreadable", "missing"]
+"""How a source was found: all of it read, no row in any file, a file lost, every file lost, or no file there."""
+
+
 @dataclass
 class SourceLine:
-    """Counts of one source; every record of ``read`` is in exactly one of the counts after it."""
+    """Report on one source: every record read is in exactly one of the counts after ``read``.
+
+    ``files`` were read in this run and ``files_unchanged`` before; ``problem`` says what to do unless ``state`` is
+    ``read``. ``silent_since`` is set once nothing new has come for longer than the source's ``silent_after``.
+    """
 
     source: str
     table: str
+    reader: str = "generic"
+    state: State = "read"
+    problem: str = ""
     files: int = 0
     files_unchanged: int = 0
     read: int = 0
@@ -45,6 +58,18 @@ class SourceLine:
     unchanged: int = 0
     quarantined: int = 0
     skipped: dict[str, int] = field(default_factory=dict)
+    newest_occurred_at: datetime | None = None
+    newest_known_at: datetime | None = None
+    silent_since: datetime | None = None
+
+    @property
+    def is_unread(self) -> bool:
+        """True if nothing of the source could be read."""
+        return self.state in ("missing", "unreadable")
+
+    def fail(self, state: State, problem: str) -> None:
+        """Note a failure; the first problem is kept."""
+        self.state, self.problem = state, self.problem or problem
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""A turn of the loop as soon as a source has something new."""
+"""Sensor of the loop: a file of a source has appeared or changed."""
 
 from dagster import DefaultSensorStatus, RunRequest, SensorEvaluationContext, SkipReason, sensor
 
@@ -6,9 +6,14 @@ from dagster_project.ingestion.sources import fingerprint, load_sources
 from dagster_project.resources import HomeResource, now
 
 
-@sensor(job_name="loop", minimum_interval_seconds=60, default_status=DefaultSensorStatus.STOPPED)
+@sensor(
+    job_name="loop",
+    minimum_interval_seconds=60,
+    default_status=DefaultSensorStatus.STOPPED,
+    description="One turn of the loop when a file of a configured source has appeared, grown or changed.",
+)
 def new_files(context: SensorEvaluationContext, home: HomeResource) -> RunRequest | SkipReason:
-    """Start the loop when a file of a configured source has appeared, grown or changed."""
+    """Compare the files' names, sizes and times with those last seen."""
     seen = fingerprint(load_sources(home.sources_path()))
     if seen == context.cursor:
         return SkipReason("no file of any source has changed")

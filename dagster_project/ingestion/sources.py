@@ -1,4 +1,4 @@
-"""``sources.yml``: which exports and APIs to read, and how their columns become ours.
+"""Configuration of the sources (``sources.yml``): exports and APIs to read, and the mapping of their columns to ours.
 
 One entry per source. A minimal one names a file and a table; everything else has a default. Settings are checked on
 load, and an error names the file, the source, the setting and what to do.
@@ -37,6 +37,19 @@ TABLE_OF_READER: dict[str, str] = {
 API_READERS = {"prometheus", "github"}
 """Readers that can ask an API for a window of time; they read files when `path` is set."""
 
+SILENT_AFTER: dict[str, str] = {
+    "feedback": "2d",
+    "service_metrics": "1d",
+    "funnel_metrics": "1d",
+    "orders": "2d",
+    "releases": "30d",
+    "flag_changes": "never",
+    "customers": "never",
+    "campaigns": "never",
+}
+"""How long a source of each table may bring nothing new, unless it sets ``silent_after``."""
+
+_NEVER = "never"
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _DELAY = re.compile(r"(\d+)\s*([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -47,9 +60,9 @@ class _Strict(BaseModel):
 
 
 class KnownAt(_Strict):
-    """When a row is taken as known: a column of the source, plus a delay; for replays of history.
+    """Instant at which a row counts as known: a column of the source, plus a delay; for replays of history.
 
-    Without it, rows are known when they say so in a ``known_at`` column, else now.
+    Without it, a row is known at its ``known_at`` column, else now.
     """
 
     column: str
@@ -58,16 +71,13 @@ class KnownAt(_Strict):
     @field_validator("delay")
     @classmethod
     def _readable(cls, value: str) -> str:
-        if not _DELAY.fullmatch(value.strip()):
-            raise ValueError(f"'{value}' is not a delay; write 90s, 30m, 24h or 2d")
+        _duration(value)
         return value
 
     @property
     def after(self) -> timedelta:
         """The delay as a duration."""
-        found = _DELAY.fullmatch(self.delay.strip())
-        assert found
-        return timedelta(**{_UNITS[found[2]]: int(found[1])})
+        return _duration(self.delay)
 
 
 class Query(_Strict):
@@ -94,6 +104,8 @@ class SourceConfig(_Strict):
     date_format: str = ""
     timezone: str = "UTC"
     encoding: str = ""
+    # Excluded from the fingerprint: it does not change what is read.
+    silent_after: str = Field(default="", exclude=True)
     # of the API readers
     url: str = ""
     token_env: str = ""
@@ -120,6 +132,13 @@ class SourceConfig(_Strict):
             codecs.lookup(value or "utf-8")
         except LookupError:
             raise ValueError(f"'{value}' is not an encoding; write one like latin-1, cp1252 or utf-16") from None
+        return value
+
+    @field_validator("silent_after")
+    @classmethod
+    def _known_duration(cls, value: str) -> str:
+        if value and value != _NEVER:
+            _duration(value)
         return value
 
     @model_validator(mode="after")
@@ -154,6 +173,12 @@ class SourceConfig(_Strict):
     def target(self) -> str:
         """The table that the source fills."""
         return self.table or TABLE_OF_READER[self.reader]
+
+    @property
+    def allowed_silence(self) -> timedelta | None:
+        """The longest time without a new row that is no alarm; None: any."""
+        chosen = self.silent_after or SILENT_AFTER[self.target]
+        return None if chosen == _NEVER else _duration(chosen)
 
     def fingerprint(self) -> str:
         """A hash of the settings: a file is read again when the way to read it has changed."""
@@ -202,6 +227,13 @@ def fingerprint(sources: Iterable[SourceConfig]) -> str:
             continue
         seen += [f"{source.name}:{file}:{_age(file)}" for file in files]
     return hashlib.sha256("\n".join(seen).encode()).hexdigest()
+
+
+def _duration(text: str) -> timedelta:
+    found = _DELAY.fullmatch(text.strip())
+    if not found:
+        raise ValueError(f"'{text}' is not a delay; write 90s, 30m, 24h or 2d")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
 def _age(file: Path) -> str:

@@ -1,4 +1,4 @@
-"""The page that shows the loop closed, and the weekly look at whether the labels can still be trusted."""
+"""Measurement assets: the closed-loop page, and the weekly drift report and label queue."""
 
 from datetime import timedelta
 
@@ -13,22 +13,28 @@ from dagster import (
 from pydantic import Field
 
 from dagster_project import display
-from dagster_project.automation.assets import tickets
+from dagster_project.decisioning.assets import published_warehouse
 from dagster_project.home import parse_instant
 from dagster_project.measurement import drift
 from dagster_project.measurement.closed_loop import write_report
-from dagster_project.resources import HomeResource, now
+from dagster_project.resources import EACH_DAY, EACH_WEEK, OWNERS, HomeResource, now
 
 
-@asset(deps=[tickets], group_name="measurement")
+@asset(
+    deps=[published_warehouse],
+    group_name="measurement",
+    kinds={"html"},
+    owners=OWNERS["measurement"],
+    freshness_policy=EACH_DAY,
+)
 def closed_loop_report(home: HomeResource) -> MaterializeResult[None]:
-    """Complaint to issue to ticket, with times, on one page for people."""
+    """Page for people: complaint to issue to ticket, with times, as of the published decisions."""
     page = write_report(home.home())
     return MaterializeResult(metadata={"page": MetadataValue.path(str(page)), "open": MetadataValue.url(page.as_uri())})
 
 
 class Window(Config):
-    """The span that a drift report looks at."""
+    """Time span of a drift report."""
 
     as_of: str = Field(default="", description="Its end: ISO 8601, UTC; empty means now. Nothing known later is read.")
     days: int = Field(default=7, gt=0, description="Its length; it is compared with the same span before it.")
@@ -38,9 +44,11 @@ class Window(Config):
     deps=[AssetKey(["lake", "labels"])],
     group_name="measurement",
     kinds={"evidently"},
+    owners=OWNERS["enrichment"],
+    freshness_policy=EACH_WEEK,
 )
 def drift_report(context: AssetExecutionContext, home: HomeResource, config: Window) -> MaterializeResult[None]:
-    """Whether what customers write has changed, what that does to the labels, and how accurate they are now."""
+    """Drift report: changes in the feedback, their effect on the labels, and the expected accuracy now."""
     report = drift.write_report(
         home.home(),
         as_of=parse_instant(config.as_of) if config.as_of else now(),
@@ -60,9 +68,15 @@ def drift_report(context: AssetExecutionContext, home: HomeResource, config: Win
     )
 
 
-@asset(deps=[AssetKey(["lake", "labels"])], group_name="measurement", kinds={"csv"})
+@asset(
+    deps=[AssetKey(["lake", "labels"])],
+    group_name="measurement",
+    kinds={"csv"},
+    owners=OWNERS["enrichment"],
+    freshness_policy=EACH_WEEK,
+)
 def label_queue(context: AssetExecutionContext, home: HomeResource, config: Window) -> MaterializeResult[None]:
-    """The feedback that people had best label next; filled in, it goes back by `feedback-control add-labelled`."""
+    """Active learning: the feedback to label next; once filled in, load it by `feedback-control add-labelled`."""
     as_of = parse_instant(config.as_of) if config.as_of else now()
     path = drift.label_queue(home.home(), as_of=as_of, progress=context.log.info)
     return MaterializeResult(metadata={"file": MetadataValue.path(str(path))})

@@ -1,4 +1,4 @@
-"""Whether what customers write is still what the labels were measured on."""
+"""Check of drift: the feedback is still like that on which the labels were measured."""
 
 import json
 

@@ -1,17 +1,27 @@
-"""The loop and the look at drift, unattended."""
+"""Schedules: the loop each quarter of an hour, the drift report each Monday."""
 
 from dagster import DefaultScheduleStatus, RunRequest, ScheduleEvaluationContext, schedule
 
 
-@schedule(job_name="loop", cron_schedule="*/15 * * * *", default_status=DefaultScheduleStatus.STOPPED)
+@schedule(
+    job_name="loop",
+    cron_schedule="*/15 * * * *",
+    default_status=DefaultScheduleStatus.STOPPED,
+    description="One turn of the loop each quarter of an hour, also without a new file: time alone resolves issues.",
+)
 def every_quarter_hour(context: ScheduleEvaluationContext) -> RunRequest:
-    """One turn of the loop a quarter of an hour, whether or not a file changed: time alone resolves issues."""
+    """Request the partition of the day."""
     return RunRequest(partition_key=f"{context.scheduled_execution_time:%Y-%m-%d}", tags={"started_by": "schedule"})
 
 
-@schedule(job_name="drift", cron_schedule="0 6 * * 1", default_status=DefaultScheduleStatus.STOPPED)
+@schedule(
+    job_name="drift",
+    cron_schedule="0 6 * * 1",
+    default_status=DefaultScheduleStatus.STOPPED,
+    description="Drift report of the week that ended, and the feedback to label next, for ML owners.",
+)
 def every_monday(context: ScheduleEvaluationContext) -> RunRequest:
-    """Drift of the week that ended, for ML owners, and what they had best label next."""
+    """Pin both assets to the scheduled instant."""
     as_of = context.scheduled_execution_time.isoformat()
     ops = {name: {"config": {"as_of": as_of}} for name in ("drift_report", "label_queue")}
     return RunRequest(run_key=as_of, run_config={"ops": ops}, tags={"started_by": "schedule"})

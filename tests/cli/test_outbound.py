@@ -145,3 +145,16 @@ def test_the_audit_log_of_an_issue_that_is_not_there_is_an_error(decided: Home) 
     assert unknown.exit_code == 2 and "no issue whose id begins with NOPE" in unknown.stderr
     several = cli(decided, "audit", "show", "ISS-", "--json")
     assert several.exit_code == 2 and CHECKOUT.issue_id in several.stderr and DELIVERY.issue_id in several.stderr
+
+
+def test_a_destination_that_takes_nothing_fails_the_push_and_stops_no_other(
+    decided: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("UNSET_TOKEN", raising=False)
+    (decided.root / "destinations.yml").write_text(
+        "version: 1\ndestinations:\n- {kind: github, repository: a/b, token_env: UNSET_TOKEN}\n- {kind: local}\n"
+    )
+    pushed = cli(decided, "push")
+    assert (pushed.exit_code, "2 created" in pushed.stdout) == (1, True)
+    assert "UNSET_TOKEN is not set" in pushed.stderr
+    assert cli(decided, "push", "--only", "local").exit_code == 0

@@ -1,4 +1,4 @@
-"""A home of its own for each test."""
+"""A home of its own for each test, and no waiting for an API."""
 
 from __future__ import annotations
 
@@ -7,8 +7,14 @@ from pathlib import Path
 import pytest
 
 from dagster_project.home import Home
+from dagster_project.ingestion import landing
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     return Home(tmp_path / "home")
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(landing, "sleep", lambda _: None)

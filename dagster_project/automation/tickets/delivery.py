@@ -312,7 +312,7 @@ class Delivery:
 
     def _stop(self, reason: str, *, is_news: bool = True) -> None:
         if not self._stopped and is_news:
-            self._problem(f"nothing more is sent in this run: {reason}")
+            self._progress(self._report.stop(self._name, f"nothing more is sent in this run: {reason}"))
         self._stopped = True
 
     def _problem(self, text: str) -> None:

@@ -75,7 +75,7 @@ def push(
             else:
                 delivery.run(issues)
         except ConfigurationError as error:  # a template, or the mapping of a field: the others go on
-            progress(report.problem(configured.name, f"nothing is sent: {error}"))
+            progress(report.stop(configured.name, f"nothing is sent: {error}"))
         finally:
             _close(configured)
         counts = {name: count - before[name] for name, count in report.tally.items()}

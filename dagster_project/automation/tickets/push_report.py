@@ -37,8 +37,8 @@ class PushReport:
     """Report of one push.
 
     ``deferred`` waits for a later run, ``unknown`` for a look-up, ``rejected`` for a person; ``twins`` are duplicates
-    that were closed; each of the ``problems`` names its remedy. ``links`` are the tickets that changed; ``changes`` is
-    filled by a dry run only.
+    that were closed; each of the ``problems`` names its remedy, and ``stopped`` are those of a whole destination.
+    ``links`` are the tickets that changed; ``changes`` is filled by a dry run only.
     """
 
     created: int = 0
@@ -50,6 +50,7 @@ class PushReport:
     deferred: int = 0
     twins: int = 0
     problems: list[str] = field(default_factory=list)
+    stopped: list[str] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
 
@@ -62,6 +63,11 @@ class PushReport:
     def tally(self) -> dict[str, int]:
         """The counts, and how many problems there were."""
         return {**self.counts, "problems": len(self.problems)}
+
+    def stop(self, destination: str, text: str) -> str:
+        """Add a problem of the whole destination: nothing more is sent there in this run."""
+        self.stopped.append(self.problem(destination, text))
+        return self.stopped[-1]
 
     def problem(self, destination: str, text: str) -> str:
         """Add a problem; returns the line to show."""

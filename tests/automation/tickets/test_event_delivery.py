@@ -192,7 +192,6 @@ def test_what_was_told_is_in_the_audit_log(home: Home) -> None:
 
 
 def test_events_that_wait_for_long_fail_the_check(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dagster_project.resources import HomeResource
 
     here = Installation(home)
     here.receiver.fault, here.receiver.spared = httpx.Response(422, text="odd"), 1
@@ -201,6 +200,6 @@ def test_events_that_wait_for_long_fail_the_check(home: Home, monkeypatch: pytes
     result: Any
     for hours, well in ((0.5, True), (2, False)):
         monkeypatch.setattr(checks, "now", lambda hours=hours: here.now + timedelta(hours=hours))
-        result = checks.nothing_stale(HomeResource(root=str(home.root)))
+        result = checks.nothing_stale(Ledger(home.ledger_url), "webhook")
         assert result.passed is well
     assert result.metadata["events untold"].value == 1

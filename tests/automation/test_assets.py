@@ -1,0 +1,88 @@
+"""Destinations as assets: each has its own status, and one that fails stops no other."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from datetime import datetime
+from types import ModuleType
+
+import pytest
+from dagster import AssetKey, DagsterInstance, RetryPolicy, RunRequest, SkipReason, build_sensor_context, materialize
+
+from dagster_project import resources
+from dagster_project.automation import assets, sensors
+from dagster_project.automation.ledger.ledger import Ledger
+from dagster_project.automation.sensors import queue_changed
+from dagster_project.home import Home
+from dagster_project.resources import HomeResource
+from tests.automation.support import CHECKOUT, NOW, publish
+
+
+@pytest.fixture
+def two(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """The automation assets of a home with two destinations, one of which has no secret."""
+    (home.root / "destinations.yml").write_text(
+        "version: 1\ndestinations:\n- {kind: github, repository: a/b, token_env: UNSET_TOKEN}\n- {kind: local}\n"
+    )
+    with monkeypatch.context() as patch:
+        patch.setenv("FEEDBACK_HOME", str(home.root))
+        patch.delenv("UNSET_TOKEN", raising=False)
+        patch.setattr(resources, "RETRY", RetryPolicy(max_retries=1))
+        yield importlib.reload(assets)
+    importlib.reload(assets)
+
+
+def test_a_destination_that_fails_is_red_and_the_other_is_made(two: ModuleType, home: Home) -> None:
+    publish(home, [CHECKOUT])
+    assert two.DESTINATIONS == {"github": "github", "local": "local"}
+    with DagsterInstance.ephemeral() as instance:
+        result = materialize(
+            [two.tickets],
+            resources={"home": HomeResource(root=str(home.root))},
+            instance=instance,
+            raise_on_error=False,
+        )
+        assert instance.fetch_observations(AssetKey(["trackers", "local"]), 1).records
+        assert not instance.fetch_observations(AssetKey(["trackers", "github"]), 1).records
+    assert not result.success
+    made = {event.asset_key.to_user_string() for event in result.get_asset_materialization_events() if event.asset_key}
+    assert made == {"tickets/local", "lake/sync_runs", "lake/sync_attempts", "lake/sync_snapshot", "lake/ticket_events"}
+    (failure,) = [event for event in result.all_events if event.is_step_failure]
+    assert "UNSET_TOKEN is not set" in str(failure.step_failure_data.error)
+    assert len(result.get_asset_check_evaluations()) == 2 * 6  # tried again once
+
+
+def test_one_destination_can_be_pushed_alone(two: ModuleType, home: Home) -> None:
+    publish(home, [CHECKOUT])
+    result = materialize(
+        [two.tickets],
+        selection=[AssetKey(["tickets", "local"])],
+        resources={"home": HomeResource(root=str(home.root))},
+    )
+    assert result.success
+    assert {one.asset_key.path[-1] for one in result.get_asset_check_evaluations()} == {"local"}
+
+
+def test_a_push_follows_a_change_what_waits_and_the_day(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    resource, cursor = HomeResource(root=str(home.root)), None
+
+    def tick(at: datetime) -> str | None:
+        nonlocal cursor
+        monkeypatch.setattr(sensors, "now", lambda: at)
+        with DagsterInstance.ephemeral() as instance:
+            context = build_sensor_context(instance=instance, cursor=cursor, resources={"home": resource})
+            said = queue_changed(context)
+            cursor = context.cursor
+        assert isinstance(said, RunRequest | SkipReason)
+        return said.tags["started_by"] if isinstance(said, RunRequest) else None
+
+    assert tick(NOW) is None
+    home.outbound.mkdir(parents=True)
+    (home.outbound / "out_tickets.jsonl").write_text("{}\n")
+    assert tick(NOW) == "queue changed"
+    assert tick(NOW.replace(hour=NOW.hour + 1)) is None
+    assert tick(NOW.replace(day=NOW.day + 1)) == "a day has passed"
+    monkeypatch.setattr(Ledger, "count_by_state", lambda _: {"unknown": 1})
+    assert tick(NOW.replace(day=NOW.day + 1, minute=10)) is None
+    assert tick(NOW.replace(day=NOW.day + 1, minute=20)) == "something waits in the ledger"
