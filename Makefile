@@ -8,8 +8,9 @@ PYTHON ?=
 TORCH_INDEX ?=
 # Where the lake, the warehouse, the tickets and the Dagster instance live; empty: .feedback-control in this folder.
 FEEDBACK_HOME ?=
+PYTEST_ARGS ?=
 # Two workers, each of which takes whole files, since builds and models are shared within a file.
-PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
+WORKERS := -n 2 --dist loadfile --no-loadscope-reorder
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -42,10 +43,10 @@ dev: $(VENV)/.ready instance ## Open the Dagster UI on this folder's state
 	@VIRTUAL_ENV='$(CURDIR)/$(VENV)' $(BIN)/dg dev
 
 test: $(VENV)/.ready-dev ## Run the tests but the long ones (PYTEST_ARGS="-k name" to choose)
-	@$(BIN)/python -m pytest -m 'not long' $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest $(WORKERS) -m 'not long' $(PYTEST_ARGS)
 
 test-long: $(VENV)/.ready-dev ## Run the long tests: training, whole worlds, hundreds of histories
-	@$(BIN)/python -m pytest -m long $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest $(WORKERS) -m long $(PYTEST_ARGS)
 
 test-spark: $(VENV)/.ready-spark ## Build the models on Spark as well, and compare (needs Java 17)
 	@$(BIN)/python -m pytest tests/spark/parity.py
