@@ -11,6 +11,7 @@ Destinations come from the home's ``destinations.yml`` when the code location is
 """
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from dagster import (
     AssetCheckResult,
@@ -36,7 +37,7 @@ from dagster_project.decisioning.assets import published_warehouse
 from dagster_project.errors import ConfigurationError
 from dagster_project.home import Home
 from dagster_project.lake_tables import LAKE_TABLES
-from dagster_project.resources import EACH_DAY, EACH_TURN, OWNERS, RETRY, HomeResource, now
+from dagster_project.resources import EACH_DAY, EACH_TURN, OWNERS, RETRY, HomeResource
 
 DESTINATIONS = {one.name: getattr(one.policy, "kind", "local") for one in load_destinations(Home.locate())}
 """Kind of each destination by its name."""
@@ -93,7 +94,7 @@ sync_tables = [
 def ticket_changes(context: AssetExecutionContext, home: HomeResource) -> Iterator[MaterializeResult[None]]:
     """Pull what people did to our tickets, before the next decision; nothing is written to the trackers."""
     here = home.home()
-    report = pull(here, now=now(), destinations=load_destinations(here), progress=context.log.info)
+    report = pull(here, now=datetime.now(UTC), destinations=load_destinations(here), progress=context.log.info)
     for problem in report.problems:
         context.log.warning(problem)
     counts: dict[str, dict[str, int]] = {
@@ -137,7 +138,7 @@ def tickets(context: AssetExecutionContext, home: HomeResource) -> Iterator[Mate
     chosen = _chosen(context, sorted(configured, key=lambda one: one.name in sinks))
     failed: list[str] = []
     for one in chosen:
-        report = push(here, now=now(), destinations=[one], sinks=sinks, progress=context.log.info)
+        report = push(here, now=datetime.now(UTC), destinations=[one], sinks=sinks, progress=context.log.info)
         for problem in report.problems:
             context.log.warning(problem)
         _log_side_effects(context, here, one.name, report)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,6 +27,7 @@ from tests.decisioning.lake_builder import LakeBuilder, hours
 START = datetime(2026, 3, 1, tzinfo=UTC)
 RELEASED = START + timedelta(days=40)
 AS_OF = RELEASED + timedelta(days=2)
+EARLIER = RELEASED + timedelta(hours=30)
 
 
 def background(lake: LakeBuilder, product: str = "app") -> None:
@@ -53,10 +55,8 @@ def release(lake: LakeBuilder, product: str = "app") -> None:
         )
 
 
-@pytest.fixture(scope="module")
-def decided(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """One world decided once: a bad release and a delivery problem in `app`, and a quiet product beside it."""
-    home = Home(tmp_path_factory.mktemp("decided"))
+def world(home: Home) -> LakeBuilder:
+    """A bad release and a delivery problem in `app`, and a quiet product beside it."""
     lake = LakeBuilder(home)
     background(lake)
     release(lake)
@@ -66,8 +66,22 @@ def decided(tmp_path_factory: pytest.TempPathFactory) -> Home:
         lake.complain("shipping_delivery", at, platform="web", country="GB", channel="support_ticket")
     background(lake, product="quiet")
     release(lake, product="quiet")
-    lake.write()
+    return lake
+
+
+@pytest.fixture(scope="module")
+def decided(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """That world, decided once; a test that decides again takes a `copy`."""
+    home = Home(tmp_path_factory.mktemp("decided") / "home")
+    world(home).write()
     decide(home, as_of=AS_OF)
+    return home
+
+
+@pytest.fixture
+def copy(decided: Home, tmp_path: Path) -> Home:
+    home = Home(tmp_path / "copy")
+    shutil.copytree(decided.root, home.root)
     return home
 
 
@@ -193,41 +207,35 @@ def test_an_unknown_issue_says_which_ones_there_are(decided: Home) -> None:
         explain(decided, "ISS-NOPE")
 
 
-def test_deciding_twice_gives_byte_equal_outbound_rows(decided: Home) -> None:
-    exported = decided.outbound / "out_tickets.jsonl"
+def test_deciding_twice_gives_byte_equal_outbound_rows_and_readers_survive_the_swap(copy: Home) -> None:
+    exported = copy.outbound / "out_tickets.jsonl"
     first = exported.read_bytes()
-    decide(decided, as_of=AS_OF)
+    with duckdb.connect(str(copy.published), read_only=True) as reader:
+        before = reader.execute("select count(*) from fct_issues").fetchone()
+        decide(copy, as_of=AS_OF)
+        assert reader.execute("select count(*) from fct_issues").fetchone() == before
     assert exported.read_bytes() == first
     assert all(json.loads(line)["as_of"] == "2026-04-12T00:00:00Z" for line in first.decode().splitlines())
 
 
-def test_a_reader_of_the_published_copy_survives_the_swap(decided: Home) -> None:
-    with duckdb.connect(str(decided.published), read_only=True) as reader:
-        before = reader.execute("select count(*) from fct_issues").fetchone()
-        decide(decided, as_of=AS_OF)
-        assert reader.execute("select count(*) from fct_issues").fetchone() == before
+@pytest.fixture(scope="module")
+def seen_earlier(decided: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """The same world, decided as of an earlier instant."""
+    home = Home(tmp_path_factory.mktemp("earlier") / "home")
+    shutil.copytree(decided.root, home.root)
+    decide(home, as_of=EARLIER)
+    return home
 
 
-def test_nothing_known_after_the_as_of_instant_is_used(decided: Home, tmp_path: Path) -> None:
+def test_nothing_known_after_the_as_of_instant_is_used(seen_earlier: Home, tmp_path: Path) -> None:
     # The same world with the future cut off must give the same decisions as the whole world seen from then.
-    cut = RELEASED + timedelta(hours=30)
-    decide(decided, as_of=cut)
-    whole = (decided.outbound / "out_tickets.jsonl").read_bytes()
     known = Home(tmp_path)
-    lake = LakeBuilder(known)
-    background(lake)
-    release(lake)
-    for at in hours(RELEASED + timedelta(hours=2), AS_OF, 1.5):
-        lake.complain("app_crash", at, platform="android", country="DE", app_version="2.0")
-    for at in hours(AS_OF - timedelta(days=1), AS_OF, 0.6):
-        lake.complain("shipping_delivery", at, platform="web", country="GB", channel="support_ticket")
-    background(lake, product="quiet")
-    release(lake, product="quiet")
+    lake = world(known)
     for table in lake.rows:
-        lake.rows[table] = [row for row in lake.rows[table] if as_instant(row["known_at"]) <= cut]
+        lake.rows[table] = [row for row in lake.rows[table] if as_instant(row["known_at"]) <= EARLIER]
     lake.write()
-    decide(known, as_of=cut)
-    decide(decided, as_of=AS_OF)
+    decide(known, as_of=EARLIER)
+    whole = (seen_earlier.outbound / "out_tickets.jsonl").read_bytes()
     assert (known.outbound / "out_tickets.jsonl").read_bytes() == whole
 
 
@@ -236,19 +244,15 @@ def as_instant(value: object) -> datetime:
     return value
 
 
-def test_issue_ids_stay_the_same_as_time_goes_on(decided: Home) -> None:
-    earlier = RELEASED + timedelta(hours=36)
-    decide(decided, as_of=earlier)
-    then = {row["issue_id"] for row in queue(decided)}
-    decide(decided, as_of=AS_OF)
+def test_issue_ids_stay_the_same_as_time_goes_on(decided: Home, seen_earlier: Home) -> None:
+    then = {row["issue_id"] for row in queue(seen_earlier)}
     assert then
     assert then <= {row["issue_id"] for row in queue(decided, include_resolved=True)}
 
 
-def test_an_issue_is_over_after_its_quiet_hours(decided: Home) -> None:
-    decide(decided, as_of=AS_OF + timedelta(days=5))
-    statuses = {row["issue_type"]: row["status"] for row in queue(decided, include_resolved=True)}
-    decide(decided, as_of=AS_OF)
+def test_an_issue_is_over_after_its_quiet_hours(copy: Home) -> None:
+    decide(copy, as_of=AS_OF + timedelta(days=5))
+    statuses = {row["issue_type"]: row["status"] for row in queue(copy, include_resolved=True)}
     assert statuses == {"app_crash": "resolved", "shipping_delivery": "resolved"}
 
 

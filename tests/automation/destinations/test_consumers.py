@@ -78,6 +78,7 @@ def assert_knows_everything(consumer: Consumer, home: Home) -> None:
     assert len(tickets) == 4 + 4 + 2 + 1 and tickets <= consumer.seen
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(3))
 def test_a_consumer_behind_a_bad_network_ends_with_the_right_state(home: Home, seed: int) -> None:
     consumer = Consumer(SECRET)

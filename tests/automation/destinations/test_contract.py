@@ -203,6 +203,7 @@ def test_nothing_to_say_sends_nothing(subject: Subject, home: Home) -> None:
 LESSER = ["refused", "429", "timeout before", "nonsense after"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fault", ["timeout after", *LESSER])
 def test_whatever_goes_wrong_with_any_write_the_end_is_the_same(
     subject: Subject, homes: Callable[[], Home], fault: str

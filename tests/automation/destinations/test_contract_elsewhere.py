@@ -150,6 +150,7 @@ def test_nothing_to_say_writes_nothing(subject: InFiles, home: Home) -> None:
     contract.test_nothing_to_say_sends_nothing(subject, home)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fault", ["timeout before", "timeout after"])
 def test_whatever_goes_wrong_with_any_write_the_end_is_the_same(
     subject: InFiles, home: Home, tmp_path: Path, fault: str

@@ -76,6 +76,7 @@ PHASES: list[list[Issue]] = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("phase", range(len(PHASES)))
 @pytest.mark.parametrize("fault", ["ok", "lost after"])
 def test_a_run_may_die_at_any_step(queue: dict[Path, World], tmp_path: Path, phase: int, fault: str) -> None:

@@ -86,6 +86,7 @@ class Installation:
         return sorted(key for key, event in self.receiver.taken.items() if ".ticket." in event["type"])
 
 
+@pytest.mark.long
 def test_wherever_a_run_dies_each_event_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FEEDBACK_LEDGER_URL", raising=False)
     calm = Installation(Home.locate(tmp_path / "calm"))
