@@ -98,7 +98,7 @@ def test_it_is_loaded_and_not_trained_again(trained: tuple[Path, Classifier, lis
 def _train_and_tell(models: Path, golden: Path, told: multiprocessing.Queue[tuple[str, int]]) -> None:
     said: list[str] = []
     model = load_or_train(models, config=QUICK, golden=golden, progress=said.append)
-    told.put((model.version, len(said)))
+    told.put((model.version, sum("training the classifier" in line for line in said)))
 
 
 def test_two_processes_at_once_train_once_and_to_the_same_model_as_elsewhere(
@@ -117,7 +117,7 @@ def test_two_processes_at_once_train_once_and_to_the_same_model_as_elsewhere(
     for process in both:
         process.join()
     assert {version for version, _ in answers} == {model.version}
-    assert sorted(lines > 0 for _, lines in answers) == [False, True]
+    assert sorted(trainings for _, trainings in answers) == [0, 1]
     texts = ["it crashes", "love it", "where is my parcel", "too many ads"]
     assert load_or_train(tmp_path, config=QUICK, golden=golden).predict(texts) == model.predict(texts)
 
