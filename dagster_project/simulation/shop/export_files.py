@@ -126,7 +126,9 @@ def sources_file() -> bytes:
     head = (
         "# The simulated shop: every source, as the generator wrote it. Rewritten with each `feedback-control demo`.\n"
     )
-    text = yaml.dump({"sources": plain}, Dumper=_Plain, sort_keys=False, allow_unicode=True, width=120)
+    # A simulation ends, and its sources fall silent: that is no news.
+    ended = [{**source, "silent_after": "never"} for source in plain]
+    text = yaml.dump({"sources": ended}, Dumper=_Plain, sort_keys=False, allow_unicode=True, width=120)
     return (head + text).encode()
 
 
