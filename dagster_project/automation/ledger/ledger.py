@@ -36,7 +36,7 @@ from dagster_project.automation.ledger.queries import LOOK_UP, Queries
 from dagster_project.automation.ledger.store import AT_ONCE, INTENT, NO_GROUNDS, Store, among, intent_of, take_turns
 from dagster_project.automation.ledger.tables import attempts, intents
 from dagster_project.automation.ledger.umbrellas import Member, Umbrellas, members_of, under_umbrella
-from dagster_project.automation.outcomes import Confirmed, Deferred, NotSent, Outcome, Unknown, Written
+from dagster_project.automation.outcomes import Confirmed, Deferred, Failure, NotSent, Outcome, Unknown, Written
 
 LEASE = timedelta(minutes=2)
 """How long one send may take before another run may conclude that the sender died; far above any request timeout."""
@@ -165,10 +165,20 @@ class Ledger(Queries):
         with self._store.engine.begin() as connection:
             self._try(connection, intent, LOOK_UP, outcome, now)
 
-    def hold(self, intent: Intent, now: datetime) -> bool:
-        """Make an unknown outcome a dead letter, because only a person can look at the destination."""
+    def hold(self, intent: Intent, now: datetime, refused: Failure | None = None) -> bool:
+        """Make an unknown outcome a dead letter, because only a person can look at the destination.
+
+        ``refused`` is the answer to the retry by which the outcome was to be reconciled: it says nothing about the
+        write whose answer was lost.
+        """
+        values: dict[str, Any] = {"state": State.HELD}
+        if refused:
+            values["reason"] = f"{intent.reason}; sent again, it was refused: {refused.reason}"
         with self._store.engine.begin() as connection:
-            return self._move(connection, intent, (State.UNKNOWN,), "held", now, {"state": State.HELD})
+            moved = self._move(connection, intent, (State.UNKNOWN,), "held", now, values)
+            if moved and refused:
+                self._try(connection, intent, LOOK_UP, refused, now)
+        return moved
 
     def withdraw(self, intent: Intent, now: datetime) -> bool:
         """Give up an intent that was never sent and is no longer wanted."""

@@ -182,7 +182,7 @@ class Delivery:
                     return False
                 return self._send(work, head)
             case Step.BLOCKED if head.state is State.HELD:
-                self._problem(f"{work.wanted.title}: {_TO_SETTLE}")
+                self._problem(f"{work.wanted.title}: {_TO_SETTLE} ({head.reason})")
             case Step.BLOCKED:
                 self._problem(f"{work.wanted.title}: still as it was refused: {head.reason}")
             case Step.WAIT if head.state is State.UNKNOWN:
@@ -201,9 +201,8 @@ class Delivery:
             raise
         recorded = self._ledger.finish(claimed, outcome, self._clock(), self._settle)
         if isinstance(outcome, Confirmed) and not recorded and claimed.opens:
-            self._ledger.duplicate_checks.repeat(
-                claimed
-            )  # another run took over meanwhile, and may have opened one as well
+            # Another run took over meanwhile, and may have opened one as well.
+            self._ledger.duplicate_checks.repeat(claimed)
         return self._learn(outcome, work.action, ticket.title)
 
     def _call(self, intent: Intent, ticket: Ticket) -> ExternalTicket:
@@ -226,9 +225,9 @@ class Delivery:
             found = self._find(intent, sent)
         except Exception as error:
             failure = error.outcome if isinstance(error, DeliveryError) else NotSent(f"unforeseen {error!r}")
-            asked_by_repeating = not isinstance(self._destination, FindsByMarker | ReadsTicket)
-            if asked_by_repeating and isinstance(failure, Rejected) and not failure.whole_destination:
-                self._ledger.absent(intent, self._clock())  # refused, so it never was taken
+            is_refused = isinstance(failure, Rejected) and not failure.whole_destination
+            if is_refused and self._asks_by_repeating(intent):
+                self._ledger.hold(intent, self._clock(), failure)  # the first request may have been taken all the same
                 return True
             self._ledger.not_looked_up(intent, failure, self._clock())
             self._stop(f"a look-up failed: {failure.reason}")
@@ -241,21 +240,29 @@ class Delivery:
 
     def _can_settle(self, intent: Intent) -> bool:
         """True if the destination has a power by which an unknown outcome can be reconciled without a person."""
+        return self._can_read(intent) or isinstance(self._destination, RepeatsSafely)
+
+    def _can_read(self, intent: Intent) -> bool:
         reads = isinstance(self._destination, ReadsTicket) and not intent.opens
-        return reads or isinstance(self._destination, FindsByMarker | RepeatsSafely)
+        return reads or isinstance(self._destination, FindsByMarker)
+
+    def _asks_by_repeating(self, intent: Intent) -> bool:
+        """True if a retry is the only way to reconcile an unknown outcome."""
+        return isinstance(self._destination, RepeatsSafely) and not self._can_read(intent)
 
     def _find(self, intent: Intent, sent: Ticket) -> list[ExternalTicket]:
         there = self._destination
+        if self._asks_by_repeating(intent):
+            # The target takes a marker only once: sending again what was sent is the way to ask. Taking it for absent
+            # would leave it open there if its issue is over by now.
+            return [self._call(intent, sent)]
+        present: list[ExternalTicket] = []
         if not intent.opens and isinstance(there, ReadsTicket):
             ticket = there.read(intent.external_id or "")
             present = [ticket] if ticket else []
         elif isinstance(there, FindsByMarker):
             since = intent.created_at - CLOCK_MARGIN if intent.attempts and intent.opens else None
             present = there.find_by_marker(sent.marker, since)
-        else:
-            # The target takes a marker only once: sending again what was sent is the way to ask. Taking it for absent
-            # would leave it open there if its issue is over by now.
-            return [self._call(intent, sent)]
         if intent.opens:
             return present
         return [ticket for ticket in present if ticket.says(sent)]  # an update that does not show was not made
