@@ -6,6 +6,8 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 MAP = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 GUIDE = (ROOT / "docs" / "adding.md").read_text(encoding="utf-8")
@@ -17,11 +19,31 @@ def paths(text: str) -> set[str]:
     return {path.rstrip("/") for path in found if "/" in path}
 
 
-def test_every_path_exists() -> None:
-    named = paths(MAP) | paths(GUIDE)
-    assert len(named) > 60
-    missing = {path for path in named if not (ROOT / path).exists()}
-    assert not missing, f"{sorted(missing)}: mend docs/architecture.md or docs/adding.md"
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that a page's headings give, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_path_and_every_link_leads_somewhere(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    missing = {path for path in paths(text) if not (ROOT / path).exists()}
+    for target in re.findall(r"\]\(([^)\s]+)\)", re.sub(r"```.*?```", "", text, flags=re.DOTALL)):
+        if "://" in target:
+            continue
+        name, _, anchor = target.partition("#")
+        file = (page.parent / name).resolve() if name else page
+        if not file.exists() or (anchor and anchor not in anchors(file)):
+            missing.add(target)
+    assert not missing, f"{page.name}: {sorted(missing)}"
+
+
+def test_the_map_is_dense() -> None:
+    assert len(paths(MAP) | paths(GUIDE)) > 60
 
 
 def test_every_package_and_every_room_of_the_models_is_on_the_map() -> None:

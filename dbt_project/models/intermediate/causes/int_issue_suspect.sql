@@ -1,4 +1,4 @@
--- The suspect of an issue as people know it: version, platform, service, link, rollout, flag, and the version to go back to.
+-- The suspect of an issue as people know it: version, platform, service, link, rollout, flag, and what to go back to.
 with evidence as (
 
     select
