@@ -44,9 +44,11 @@ def cli(home: Home, *arguments: str) -> Result:
     return CliRunner().invoke(main, ["--home", str(home.root), *arguments], catch_exceptions=False)
 
 
-def a_turn(home: Home, landed: LandingReport, pushed: PushReport | None = None) -> loop.TurnReport:
-    labeled = LabelReport(0, 0, 0, {}, 0.0, "m", "l", "r", home.root)
-    return loop.TurnReport(landed, labeled, PullReport(), DecisionReport(0, 0, 0, {}), pushed, home.root / "page.html")
+def a_turn(
+    home: Home, landed: LandingReport, pushed: PushReport | None = None, pulled: PullReport | None = None
+) -> loop.TurnReport:
+    labeled, page = LabelReport(0, 0, 0, {}, 0.0, "m", "l", "r", home.root), home.root / "page.html"
+    return loop.TurnReport(landed, labeled, pulled or PullReport(), DecisionReport(0, 0, 0, {}), pushed, page)
 
 
 GONE = SourceLine("zendesk", "feedback", "zendesk", state="missing", problem="zendesk: no file matches exports/*.json")
@@ -77,6 +79,14 @@ def test_a_turn_fails_for_a_source_that_is_not_read_and_a_ticket_that_does_not_l
     as_json = cli(home, "run", "--json")
     assert as_json.exit_code == code
     assert bool(json.loads(as_json.stdout)["failures"]) is bool(code)
+
+
+def test_a_turn_fails_for_a_tracker_that_is_not_read(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    unread = PullReport(problems=["jira: what people did there was not read: timed out"])
+    monkeypatch.setattr(loop, "turn", lambda *_, **__: a_turn(home, LandingReport(), PushReport(), unread))
+    monkeypatch.setattr(explain, "queue", lambda *_, **__: [])
+    done = cli(home, "run")
+    assert (done.exit_code, "failed: jira: what people did there was not read" in done.stderr) == (1, True)
 
 
 def say(home: Home, days: int, issue_type: str = "app_crash") -> None:
