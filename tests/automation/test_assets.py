@@ -12,6 +12,7 @@ from dagster import AssetKey, DagsterInstance, RetryPolicy, RunRequest, SkipReas
 
 from dagster_project import resources
 from dagster_project.automation import assets, sensors
+from dagster_project.automation.ledger.event_outbox import EventOutbox
 from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.automation.sensors import queue_changed
 from dagster_project.home import Home
@@ -83,6 +84,10 @@ def test_a_push_follows_a_change_what_waits_and_the_day(home: Home, monkeypatch:
     assert tick(NOW) == "queue changed"
     assert tick(NOW.replace(hour=NOW.hour + 1)) is None
     assert tick(NOW.replace(day=NOW.day + 1)) == "a day has passed"
-    monkeypatch.setattr(Ledger, "count_by_state", lambda _: {"unknown": 1})
-    assert tick(NOW.replace(day=NOW.day + 1, minute=10)) is None
-    assert tick(NOW.replace(day=NOW.day + 1, minute=20)) == "something waits in the ledger"
+    with monkeypatch.context() as patch:
+        patch.setattr(Ledger, "count_by_state", lambda _: {"unknown": 1})
+        assert tick(NOW.replace(day=NOW.day + 1, minute=10)) is None
+        assert tick(NOW.replace(day=NOW.day + 1, minute=20)) == "something waits in the ledger"
+    assert tick(NOW.replace(day=NOW.day + 1, minute=40)) is None
+    monkeypatch.setattr(EventOutbox, "due_events", lambda _, sink, now: [sink])
+    assert tick(NOW.replace(day=NOW.day + 1, minute=50)) == "something waits in the ledger"

@@ -203,4 +203,4 @@ def test_events_that_wait_for_long_fail_the_check(home: Home, monkeypatch: pytes
         monkeypatch.setattr(checks, "now", lambda hours=hours: here.now + timedelta(hours=hours))
         result = checks.nothing_stale(Ledger(home.ledger_url), "webhook")
         assert result.passed is well
-    assert result.metadata["events untold"].value == 1
+    assert result.metadata["events not delivered"].value == 1
