@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 from dagster import AssetCheckResult, AssetCheckSeverity, AssetKey, materialize
 
@@ -143,6 +145,21 @@ def test_one_table_can_be_landed_alone(home: Home, tmp_path: Path) -> None:
     assert "gone" not in str(event.metadata["sources"].value)
     checks = {(one.asset_key.path[-1], one.check_name): one.passed for one in result.get_asset_check_evaluations()}
     assert checks == {("feedback", "every_source_was_read"): True, ("feedback", "quarantine_share"): False}
+
+
+@pytest.mark.parametrize("text", ["<html>log in</html>", '"ok"'])
+def test_an_api_that_answers_something_else_stops_nothing(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setattr(landing, "sleep", lambda _: None)
+    proxy = httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(200, text=text)))
+    monkeypatch.setattr(httpx, "Client", lambda **_: nullcontext(proxy))
+    (tmp_path / "a.csv").write_text(HEADER + row(1))
+    api = SourceConfig(name="deploys", reader="github", url="https://x.example", repository="a/b")
+    report = land(home, [api, source("a.csv", tmp_path)], now=NOW)
+    assert [line.state for line in report.lines] == ["unreadable", "read"]
+    assert "deploys: https://x.example did not answer as github does" in report.problems[0]
+    assert report.lines[1].landed == 1
 
 
 def test_an_api_that_cannot_be_reached_is_asked_again_and_stops_nothing(
