@@ -153,6 +153,18 @@ def test_the_doctor_names_each_source_and_destination_that_is_not_well(
     assert [one["ok"] for one in listed if one["subject"] == "destinations"] == [False]
 
 
+def test_the_doctor_looks_at_everything_whatever_is_damaged(home: Home) -> None:
+    home.models.mkdir()
+    (home.models / "champion.json").write_text('{"version": ')
+    home.published.parent.mkdir(parents=True)
+    home.published.write_bytes(b"not a database")
+    said = cli(home, "doctor")
+    assert said.exit_code == 1
+    assert "champion.json is damaged" in said.stdout
+    assert "FIX  warehouse    cannot be looked at (IOException: " in said.stdout
+    assert "ok   ledger       empty" in said.stdout
+
+
 def test_the_doctor_misses_a_champion_that_is_gone(home: Home) -> None:
     home.models.mkdir()
     record = {"version": "abc", "decision": {"figures": {"macro_f1": 0.7}}}
