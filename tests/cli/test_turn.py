@@ -8,6 +8,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
@@ -17,12 +18,13 @@ from rich.console import Console
 from dagster_project import lake, loop
 from dagster_project.automation.tickets.pull import PullReport
 from dagster_project.automation.tickets.push_report import PushReport
-from dagster_project.cli import options
+from dagster_project.cli import demo, options
 from dagster_project.cli.main import main
 from dagster_project.decisioning import explain
 from dagster_project.decisioning.history import history
 from dagster_project.decisioning.published import DecisionReport
 from dagster_project.enrichment.labeling import LabelReport
+from dagster_project.errors import FeedbackControlError
 from dagster_project.home import Home
 from dagster_project.ingestion.landing import LandingReport, land
 from dagster_project.ingestion.reading import SourceLine
@@ -170,6 +172,15 @@ def test_the_doctor_misses_a_champion_that_is_gone(home: Home) -> None:
     record = {"version": "abc", "decision": {"figures": {"macro_f1": 0.7}}}
     (home.models / "champion.json").write_text(json.dumps(record))
     assert "names model abc, which is not there" in cli(home, "doctor").stdout
+
+
+def test_a_demo_fails_with_its_run(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    failed = SimpleNamespace(success=False, all_events=[])  # of the run, not of a step: a resource, say
+    monkeypatch.setattr(demo, "run_in_dagster", lambda *_, **__: [failed])
+    monkeypatch.setenv("FEEDBACK_HOME", str(home.root))
+    monkeypatch.setenv("DAGSTER_HOME", str(home.dagster))
+    with pytest.raises(FeedbackControlError, match="the Dagster run failed"):
+        demo._run_in_dagster(home, home.root / "sources.yml", NOW)
 
 
 def test_the_package_itself_is_the_command(tmp_path: Path) -> None:
