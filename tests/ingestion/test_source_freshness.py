@@ -14,6 +14,7 @@ from dagster_project.home import Home
 from dagster_project.ingestion import landing
 from dagster_project.ingestion.checks import check_results
 from dagster_project.ingestion.landing import LandingReport, land, survey
+from dagster_project.ingestion.source_freshness import first_day
 from dagster_project.ingestion.sources import SourceConfig
 from dagster_project.resources import HomeResource
 from tests.ingestion.exports import HEADER, NOW, row, run, source
@@ -104,6 +105,16 @@ def test_a_source_that_never_came_is_silent_from_the_first_look_on(home: Home, t
     assert run(home, gone)[1].silent == []
     line, _ = run(home, gone, now=NOW + timedelta(days=3))
     assert (line.state, line.silent_since) == ("missing", NOW)
+
+
+def test_a_home_of_an_earlier_version_began_when_its_first_file_landed(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(HEADER + row(1))
+    run(home, source("a.csv", tmp_path))
+    (home.lake / "_landed" / "sources.json").unlink()  # only the files' marks were kept
+    assert first_day(home) == NOW.date()
+    run(home, source("a.csv", tmp_path), now=NOW + timedelta(days=9))
+    assert first_day(home) == NOW.date()
+    assert (home.lake / "_landed" / "sources.json").exists()
 
 
 def test_a_wrong_time_is_an_error_that_names_the_setting(tmp_path: Path) -> None:
