@@ -65,5 +65,6 @@ def turn(
     destinations = load_destinations(home)
     pulled = pull(home, now=now, destinations=destinations, progress=progress)
     decided = decide(home, as_of=as_of or now, progress=progress)
-    pushed = push(home, now=now, destinations=destinations, progress=progress) if send else None
+    # Leases count from the push's own present: the stages before it may have taken longer than a lease.
+    pushed = push(home, now=datetime.now(UTC), destinations=destinations, progress=progress) if send else None
     return TurnReport(landed, labeled, pulled, decided, pushed, write_report(home))

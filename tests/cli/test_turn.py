@@ -91,6 +91,29 @@ def test_a_turn_fails_for_a_tracker_that_is_not_read(home: Home, monkeypatch: py
     assert (done.exit_code, "failed: jira: what people did there was not read" in done.stderr) == (1, True)
 
 
+def test_a_push_leases_from_its_own_beginning_however_long_the_turn_took(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: dict[str, datetime] = {}
+    whole = a_turn(home, LandingReport(), PushReport())
+    for name, result in (("land", whole.landed), ("label_new", whole.labeled), ("pull", whole.pulled)):
+        monkeypatch.setattr(loop, name, lambda *_, result=result, **__: result)
+    monkeypatch.setattr(loop, "write_report", lambda _: whole.report)
+
+    def decide(*_: object, **__: object) -> DecisionReport:
+        begun["decide"] = datetime.now(UTC)
+        return whole.decided
+
+    def push(*_: object, now: datetime, **__: object) -> PushReport | None:
+        begun["push"] = now
+        return whole.pushed
+
+    monkeypatch.setattr(loop, "decide", decide)
+    monkeypatch.setattr(loop, "push", push)
+    loop.turn(home, sources=home.sources())
+    assert begun["decide"] <= begun["push"]
+
+
 def say(home: Home, days: int, issue_type: str = "app_crash") -> None:
     """A piece of feedback a day, each labelled."""
     for table, column in (("feedback", "occurred_at"), ("labels", "labeled_at")):
