@@ -280,6 +280,16 @@ def test_a_lost_create_whose_retry_is_refused_is_never_given_up() -> None:
     history.teardown()
 
 
+def test_a_late_retry_undoes_nothing_that_another_run_wrote() -> None:
+    history = AtADeduplicatingTarget()
+    history.begin()
+    history.a_run(faults=["lost after"], lag=0, dies_at=None, second=None)
+    history.issue_changes(which=0, priority="P2", over=False)
+    history.time_passes(seconds=61)
+    history.a_run(faults=[], lag=0, dies_at=None, second=(1, None))
+    history.teardown()
+
+
 # ---------- the suite can fail
 
 
