@@ -34,7 +34,7 @@ class Finding:
 
 
 def examine(home: Home, sources: Path | None = None) -> list[Finding]:
-    """Look at every part; never raises for what it finds, and changes nothing but an empty ledger."""
+    """Look at every part; never raises for what it finds, and changes nothing but the tables of an older ledger."""
     home.root.mkdir(parents=True, exist_ok=True)
     return [
         Finding("versions", True, ", ".join(f"{name} {importlib.metadata.version(name)}" for name in _NEEDED)),
@@ -49,10 +49,8 @@ def examine(home: Home, sources: Path | None = None) -> list[Finding]:
 
 
 def _check(subject: str, look: Callable[[], str]) -> Finding:
-    try:
-        return Finding(subject, True, look())
-    except FeedbackControlError as error:
-        return Finding(subject, False, str(error))
+    (finding,) = _several(subject, lambda: iter([Finding(subject, True, look())]))
+    return finding
 
 
 def _several(subject: str, look: Callable[[], Iterator[Finding]]) -> list[Finding]:
@@ -60,6 +58,10 @@ def _several(subject: str, look: Callable[[], Iterator[Finding]]) -> list[Findin
         return list(look())
     except FeedbackControlError as error:
         return [Finding(subject, False, str(error))]
+    except Exception as error:  # a damaged file: the other parts are looked at all the same
+        return [
+            Finding(subject, False, f"cannot be looked at ({type(error).__name__}: {' '.join(str(error).split())})")
+        ]
 
 
 def _disk(home: Home) -> Finding:
@@ -94,8 +96,13 @@ def _model(home: Home) -> str:
     record = home.models / "champion.json"
     if not record.exists():
         return "none yet; the next turn of the loop trains it, which takes some minutes"
-    champion = json.loads(record.read_text(encoding="utf-8"))
-    version, figures = str(champion["version"]), champion["decision"]["figures"]
+    try:
+        champion = json.loads(record.read_text(encoding="utf-8"))
+        version, figures = str(champion["version"]), champion["decision"]["figures"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise FeedbackControlError(
+            f"{record} is damaged ({error!r}); put it back, or remove it to train anew"
+        ) from None
     if not Classifier.is_complete(home.models / version):
         raise FeedbackControlError(
             f"{record} names model {version}, which is not there; put its folder back, or remove the file to train anew"

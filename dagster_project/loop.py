@@ -39,9 +39,9 @@ class TurnReport:
 
     @property
     def failures(self) -> list[str]:
-        """Work that could not be done: sources of which nothing was read, and tickets that did not leave."""
+        """Work that could not be done: sources and trackers that were not read, and tickets that did not leave."""
         unread = [line.problem for line in self.landed.unread]
-        return [*unread, *(self.pushed.stopped if self.pushed else [])]
+        return [*unread, *self.pulled.problems, *(self.pushed.stopped if self.pushed else [])]
 
 
 def turn(
@@ -65,5 +65,6 @@ def turn(
     destinations = load_destinations(home)
     pulled = pull(home, now=now, destinations=destinations, progress=progress)
     decided = decide(home, as_of=as_of or now, progress=progress)
-    pushed = push(home, now=now, destinations=destinations, progress=progress) if send else None
+    # Leases count from the push's own present: the stages before it may have taken longer than a lease.
+    pushed = push(home, now=datetime.now(UTC), destinations=destinations, progress=progress) if send else None
     return TurnReport(landed, labeled, pulled, decided, pushed, write_report(home))

@@ -29,6 +29,7 @@ from dagster import (
 from dagster_project import display, lake
 from dagster_project.automation.checks import check_results, check_specs, ticket_key
 from dagster_project.automation.destinations import ConfiguredDestination, load_destinations
+from dagster_project.automation.destinations.base import ReportsChanges
 from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.automation.tickets.event_delivery import sinks_of
 from dagster_project.automation.tickets.pull import pull
@@ -39,8 +40,13 @@ from dagster_project.home import Home
 from dagster_project.lake_tables import LAKE_TABLES
 from dagster_project.resources import EACH_DAY, EACH_TURN, OWNERS, RETRY, HomeResource
 
-DESTINATIONS = {one.name: getattr(one.policy, "kind", "local") for one in load_destinations(Home.locate())}
+_CONFIGURED = load_destinations(Home.locate())
+
+DESTINATIONS = {one.name: getattr(one.policy, "kind", "local") for one in _CONFIGURED}
 """Kind of each destination by its name."""
+
+READ_BACK = [one.name for one in _CONFIGURED if isinstance(one.destination, ReportsChanges)]
+"""Destinations that a pull reads; mail, chat pages and event sinks report no changes."""
 
 PULLED_TABLES = ("ticket_events", "baseline_exclusions")
 SYNC_TABLES = ("sync_runs", "sync_attempts", "sync_snapshot")
@@ -55,7 +61,8 @@ trackers = [
     AssetSpec(
         tracker_key(name),
         group_name="automation",
-        description=f"The tracker {name} itself: pushes write to it, people act there, pulls read it.",
+        description=f"The tracker {name} itself: pushes write to it"
+        + (", people act there, pulls read it." if name in READ_BACK else "."),
         kinds={kind},
         owners=OWNERS["automation"],
     )
@@ -79,7 +86,7 @@ sync_tables = [
     specs=[
         AssetSpec(
             ["lake", table],
-            deps=[tracker_key(name) for name in DESTINATIONS],
+            deps=[tracker_key(name) for name in READ_BACK],
             group_name="automation",
             description=LAKE_TABLES[table].description,
             kinds={"parquet"},
@@ -141,7 +148,7 @@ def tickets(context: AssetExecutionContext, home: HomeResource) -> Iterator[Mate
         report = push(here, now=datetime.now(UTC), destinations=[one], sinks=sinks, progress=context.log.info)
         for problem in report.problems:
             context.log.warning(problem)
-        _log_side_effects(context, here, one.name, report)
+        _log_side_effects(context, here, one.name, report, is_sink=one.name in sinks)
         yield from check_results(Ledger(here.ledger_url), one.name)
         failed += report.stopped
         if not report.stopped:
@@ -163,14 +170,19 @@ def _chosen(context: AssetExecutionContext, configured: list[ConfiguredDestinati
     return chosen
 
 
-def _log_side_effects(context: AssetExecutionContext, home: Home, destination: str, report: PushReport) -> None:
-    """Report what a push wrote besides its tickets: the tracker, and the ledger's tables in the lake."""
+def _log_side_effects(
+    context: AssetExecutionContext, home: Home, destination: str, report: PushReport, *, is_sink: bool
+) -> None:
+    """Report what a push wrote besides its tickets: the tracker, and the ledger's tables in the lake.
+
+    Tickets of an event sink are no rows of ``ticket_events``.
+    """
     if not any(count for name, count in report.tally.items() if name != "unchanged"):
         return
     confirmed = report.created + report.updated + report.resolved
     if confirmed:
         context.log_event(AssetObservation(tracker_key(destination), metadata=dict(report.counts)))
-    for table in (*SYNC_TABLES, *(["ticket_events"] if confirmed else [])):
+    for table in (*SYNC_TABLES, *(["ticket_events"] if confirmed and not is_sink else [])):
         rows = MetadataValue.int(lake.scan(home, table).select("known_at").collect().height)
         context.log_event(AssetMaterialization(["lake", table], metadata={"dagster/row_count": rows}))
 

@@ -11,7 +11,13 @@ from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.resources import now
 
 STALE = timedelta(hours=1)
-WELL, ENOUGH, RECENTLY = 0.9, 10, timedelta(days=1)
+LEAST_SHARE = 0.9
+"""Of the writes of a period, how many have to arrive."""
+
+FEWEST_WRITES = 10
+"""Below this, a share proves nothing."""
+
+PERIOD = timedelta(days=1)
 
 DESCRIPTIONS = {
     "no_dead_letters": "No write to this destination was rejected, or is held until a person looks.",
@@ -49,15 +55,15 @@ def nothing_stale(ledger: Ledger, destination: str) -> AssetCheckResult:
     """A stale intent means that pushes are off, die, or cannot reach the destination."""
     overdue = ledger.overdue(now() - STALE)
     waiting = [intent.created_at for intent in overdue if intent.destination == destination]
-    untold = ledger.event_outbox.overdue_events(now() - STALE).get(destination, 0)
-    shown: dict[str, object] = {"count": len(waiting), "events untold": untold}
+    events = ledger.event_outbox.overdue_events(now() - STALE).get(destination, 0)
+    shown: dict[str, object] = {"count": len(waiting), "events not delivered": events}
     shown["oldest"] = str(min(waiting, default="none"))
-    return _result("nothing_stale", destination, not waiting and not untold, shown)
+    return _result("nothing_stale", destination, not waiting and not events, shown)
 
 
 def pushes_succeed(ledger: Ledger, destination: str) -> AssetCheckResult:
     """A low rate means a destination that is slow, refuses or loses answers; fewer than ten writes prove nothing."""
-    tries = ledger.tries_since(now() - RECENTLY).get(destination, {})
+    tries = ledger.tries_since(now() - PERIOD).get(destination, {})
     shown: dict[str, object] = {"writes": sum(tries.values()), "arrived": tries.get("confirmed", 0)}
     return _result("pushes_succeed", destination, well_enough(tries), shown)
 
@@ -65,7 +71,7 @@ def pushes_succeed(ledger: Ledger, destination: str) -> AssetCheckResult:
 def well_enough(tries: Mapping[str, int]) -> bool:
     """True if a destination takes what it is sent, by the number of tries of each outcome."""
     writes = sum(tries.values())
-    return writes < ENOUGH or tries.get("confirmed", 0) >= WELL * writes
+    return writes < FEWEST_WRITES or tries.get("confirmed", 0) >= LEAST_SHARE * writes
 
 
 def _result(name: str, destination: str, passed: bool, metadata: Mapping[str, Any]) -> AssetCheckResult:

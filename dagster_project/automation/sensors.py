@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from dagster import DefaultSensorStatus, RunRequest, SensorEvaluationContext, SkipReason, sensor
 
+from dagster_project.automation.destinations import load_destinations
 from dagster_project.automation.ledger.intents import State
 from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.home import Home
@@ -42,5 +43,12 @@ def _reason(home: Home, seen: str, last: dict[str, str]) -> str:
     since = now() - datetime.fromisoformat(last["at"])
     if since >= AT_LEAST:
         return "a day has passed"
-    waits = {State.PENDING, State.SENDING, State.UNKNOWN} & set(Ledger(home.ledger_url).count_by_state())
-    return "something waits in the ledger" if since >= AGAIN and waits else ""
+    return "something waits in the ledger" if since >= AGAIN and _something_waits(home) else ""
+
+
+def _something_waits(home: Home) -> bool:
+    """True if a write is under way, or an event is due at a sink."""
+    ledger = Ledger(home.ledger_url)
+    if {State.PENDING, State.SENDING, State.UNKNOWN} & set(ledger.count_by_state()):
+        return True
+    return any(ledger.event_outbox.due_events(one.name, now()) for one in load_destinations(home))

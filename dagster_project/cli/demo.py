@@ -73,11 +73,14 @@ def _run_in_dagster(home: Home, sources: Path, as_of: datetime) -> None:
     os.environ["FEEDBACK_HOME"] = str(home.root)
     os.environ["DAGSTER_HOME"] = str(home.dagster)
     results = run_in_dagster(home, sources=str(sources), as_of=as_of)
-    failed = [event for result in results for event in result.all_events if event.is_step_failure]
-    if failed:
+    if all(result.success for result in results):
+        return
+    failures = [event for result in results for event in result.all_events if event.is_step_failure]
+    for event in failures:
         raise FeedbackControlError(
-            f"the Dagster run failed in {failed[0].step_key}: {failed[0].step_failure_data.error_display_string}"
+            f"the Dagster run failed in {event.step_key}: {event.step_failure_data.error_display_string}"
         )
+    raise FeedbackControlError("the Dagster run failed; `make dev` shows why")
 
 
 def run_in_dagster(home: Home, *, sources: str, as_of: datetime) -> list[ExecuteInProcessResult]:

@@ -80,7 +80,7 @@ def pull_command(home: Home, only: str | None, as_json: bool) -> None:
     """Read what people did to our tickets: status, assignee, priority, comments. Nothing is written there.
 
     The next decision knows of it. An issue whose ticket was rejected ("not a bug") is no incident to baselines from the
-    next day on.
+    next day on. Exits with 1 if a destination could not be read.
     """
     report = pull(
         home,
@@ -90,9 +90,11 @@ def pull_command(home: Home, only: str | None, as_json: bool) -> None:
     )
     if as_json:
         click.echo(json.dumps({**report.counts, "problems": report.problems}, indent=2, ensure_ascii=False))
-        return
-    said = ", ".join(f"{count} {name}" for name, count in report.counts.items() if count)
-    click.echo(said or "nothing new")
+    else:
+        said = ", ".join(f"{count} {name}" for name, count in report.counts.items() if count)
+        click.echo(said or "nothing new")
+    if report.problems:
+        raise SystemExit(1)
 
 
 @click.command("preview")

@@ -26,7 +26,7 @@ from dagster_project.files import write_atomically, write_text
 from dagster_project.home import Home
 from dagster_project.ingestion.readers import API_READERS, FILE_READERS
 from dagster_project.ingestion.reading import Reading, SourceLine
-from dagster_project.ingestion.records import Reject
+from dagster_project.ingestion.records import Record, Reject
 from dagster_project.ingestion.source_freshness import note_freshness, remember_sources, silence
 from dagster_project.ingestion.sources import SourceConfig
 from dagster_project.ingestion.versions import Moment
@@ -243,7 +243,7 @@ def _land_api(home: Home, task: _Task, known: datetime, problems: list[str], spa
         with httpx.Client(timeout=30) as client:
             for pause in (*_RETRY_SECONDS, None):
                 try:
-                    reading.land(API_READERS[task.source.reader](task.source, span, client))
+                    reading.land(_answered(task.source, span, client))
                     break
                 except SourceError:
                     if pause is None or task.line.read:
@@ -254,6 +254,17 @@ def _land_api(home: Home, task: _Task, known: datetime, problems: list[str], spa
         problems.append(str(error))
     finally:
         reading.close()
+
+
+def _answered(source: SourceConfig, span: tuple[datetime, datetime], client: httpx.Client) -> Iterator[Record | Reject]:
+    """The records of an API's answer; one that no reader foresaw, such as a login page, is a problem of this source."""
+    try:
+        yield from API_READERS[source.reader](source, span, client)
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        said = " ".join(str(error).split())[:200]
+        raise SourceError(
+            f"{source.name}: {source.url} did not answer as {source.reader} does ({said}); check `url`"
+        ) from error
 
 
 def _digest(path: Path) -> str:

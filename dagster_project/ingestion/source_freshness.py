@@ -69,7 +69,7 @@ def remember_sources(home: Home, sources: Iterable[SourceConfig], now: datetime)
     """Note the first run that looked for each source."""
     known = _first_seen(home)
     new = {source.name: now for source in sources if source.name not in known}
-    if new:
+    if new or (known and not _memory(home).exists()):
         said = {name: instant.isoformat() for name, instant in sorted({**known, **new}.items())}
         write_text(_memory(home), json.dumps(said, indent=1))
 
@@ -81,8 +81,20 @@ def first_day(home: Home) -> date:
 
 def _first_seen(home: Home) -> dict[str, datetime]:
     path = _memory(home)
-    said = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    if not path.exists():
+        return _first_marked(home)
+    said = json.loads(path.read_text(encoding="utf-8"))
     return {name: datetime.fromisoformat(instant) for name, instant in said.items()}
+
+
+def _first_marked(home: Home) -> dict[str, datetime]:
+    """The same by the marks of the files, which are all that a home of an earlier version has."""
+    found: dict[str, datetime] = {}
+    for path in sorted((home.lake / "_landed").glob("*.json")):
+        mark = json.loads(path.read_text(encoding="utf-8"))
+        seen = datetime.fromisoformat(mark.get("seen", mark["landed_at"]))
+        found[mark["source"]] = min(seen, found.get(mark["source"], seen))
+    return found
 
 
 def _memory(home: Home) -> Path:

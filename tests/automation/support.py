@@ -271,7 +271,7 @@ class MortalLedger(Ledger):
     def __init__(self, url: str, *, now: datetime, fate: Fate) -> None:
         super().__init__(url, now=now)
         self._fate = fate
-        for name in "record claim finish expire found absent not_looked_up withdraw".split():
+        for name in "record claim claim_again finish expire found absent hold not_looked_up withdraw".split():
             setattr(self, name, self._mortal(getattr(self, name)))
         for name in ("claim_event", "delivered"):
             setattr(self.event_outbox, name, self._mortal(getattr(self.event_outbox, name)))

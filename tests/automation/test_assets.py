@@ -12,6 +12,7 @@ from dagster import AssetKey, DagsterInstance, RetryPolicy, RunRequest, SkipReas
 
 from dagster_project import resources
 from dagster_project.automation import assets, sensors
+from dagster_project.automation.ledger.event_outbox import EventOutbox
 from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.automation.sensors import queue_changed
 from dagster_project.home import Home
@@ -53,6 +54,22 @@ def test_a_destination_that_fails_is_red_and_the_other_is_made(two: ModuleType, 
     assert len(result.get_asset_check_evaluations()) == 2 * 6  # tried again once
 
 
+def test_an_event_sink_is_written_to_and_never_read(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    (home.root / "destinations.yml").write_text("version: 1\ndestinations:\n- {kind: events}\n")
+    monkeypatch.setenv("FEEDBACK_HOME", str(home.root))
+    publish(home, [CHECKOUT])
+    try:
+        of_sink = importlib.reload(assets)
+        (pulled,) = {frozenset(spec.deps) for spec in of_sink.ticket_changes.specs}
+        result = materialize([of_sink.tickets], resources={"home": HomeResource(root=str(home.root))})
+    finally:
+        monkeypatch.undo()
+        importlib.reload(assets)
+    assert (list(pulled), result.success) == ([], True)
+    made = {one.asset_key.to_user_string() for one in result.get_asset_materialization_events() if one.asset_key}
+    assert made == {"tickets/events", "lake/sync_runs", "lake/sync_attempts", "lake/sync_snapshot"}
+
+
 def test_one_destination_can_be_pushed_alone(two: ModuleType, home: Home) -> None:
     publish(home, [CHECKOUT])
     result = materialize(
@@ -83,6 +100,10 @@ def test_a_push_follows_a_change_what_waits_and_the_day(home: Home, monkeypatch:
     assert tick(NOW) == "queue changed"
     assert tick(NOW.replace(hour=NOW.hour + 1)) is None
     assert tick(NOW.replace(day=NOW.day + 1)) == "a day has passed"
-    monkeypatch.setattr(Ledger, "count_by_state", lambda _: {"unknown": 1})
-    assert tick(NOW.replace(day=NOW.day + 1, minute=10)) is None
-    assert tick(NOW.replace(day=NOW.day + 1, minute=20)) == "something waits in the ledger"
+    with monkeypatch.context() as patch:
+        patch.setattr(Ledger, "count_by_state", lambda _: {"unknown": 1})
+        assert tick(NOW.replace(day=NOW.day + 1, minute=10)) is None
+        assert tick(NOW.replace(day=NOW.day + 1, minute=20)) == "something waits in the ledger"
+    assert tick(NOW.replace(day=NOW.day + 1, minute=40)) is None
+    monkeypatch.setattr(EventOutbox, "due_events", lambda _, sink, now: [sink])
+    assert tick(NOW.replace(day=NOW.day + 1, minute=50)) == "something waits in the ledger"

@@ -11,8 +11,8 @@ from click.testing import CliRunner, Result
 
 from dagster_project.automation.destinations import ConfiguredDestination
 from dagster_project.automation.destinations.local import LocalTracker, list_tickets
-from dagster_project.automation.outcomes import DeliveryError, Failure, Rejected, Unknown
-from dagster_project.automation.ticket import ExternalTicket
+from dagster_project.automation.outcomes import DeliveryError, Failure, NotSent, Rejected, Unknown
+from dagster_project.automation.ticket import ExternalTicket, TicketChange
 from dagster_project.cli.main import main
 from dagster_project.home import Home
 from tests.automation.support import CHECKOUT, DELIVERY, publish
@@ -145,6 +145,19 @@ def test_the_audit_log_of_an_issue_that_is_not_there_is_an_error(decided: Home) 
     assert unknown.exit_code == 2 and "no issue whose id begins with NOPE" in unknown.stderr
     several = cli(decided, "audit", "show", "ISS-", "--json")
     assert several.exit_code == 2 and CHECKOUT.issue_id in several.stderr and DELIVERY.issue_id in several.stderr
+
+
+def test_a_destination_that_cannot_be_read_fails_the_pull(decided: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    cli(decided, "push")
+    assert cli(decided, "pull").exit_code == 0
+
+    def changes_since(*_: object) -> list[TicketChange]:
+        raise DeliveryError(NotSent("no connection"))
+
+    monkeypatch.setattr(LocalTracker, "changes_since", changes_since)
+    for arguments in (("pull",), ("pull", "--json")):
+        pulled = cli(decided, *arguments)
+        assert (pulled.exit_code, "not read: no connection" in pulled.stderr) == (1, True)
 
 
 def test_a_destination_that_takes_nothing_fails_the_push_and_stops_no_other(

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
@@ -17,12 +18,13 @@ from rich.console import Console
 from dagster_project import lake, loop
 from dagster_project.automation.tickets.pull import PullReport
 from dagster_project.automation.tickets.push_report import PushReport
-from dagster_project.cli import options
+from dagster_project.cli import demo, options
 from dagster_project.cli.main import main
 from dagster_project.decisioning import explain
 from dagster_project.decisioning.history import history
 from dagster_project.decisioning.published import DecisionReport
 from dagster_project.enrichment.labeling import LabelReport
+from dagster_project.errors import FeedbackControlError
 from dagster_project.home import Home
 from dagster_project.ingestion.landing import LandingReport, land
 from dagster_project.ingestion.reading import SourceLine
@@ -44,9 +46,11 @@ def cli(home: Home, *arguments: str) -> Result:
     return CliRunner().invoke(main, ["--home", str(home.root), *arguments], catch_exceptions=False)
 
 
-def a_turn(home: Home, landed: LandingReport, pushed: PushReport | None = None) -> loop.TurnReport:
-    labeled = LabelReport(0, 0, 0, {}, 0.0, "m", "l", "r", home.root)
-    return loop.TurnReport(landed, labeled, PullReport(), DecisionReport(0, 0, 0, {}), pushed, home.root / "page.html")
+def a_turn(
+    home: Home, landed: LandingReport, pushed: PushReport | None = None, pulled: PullReport | None = None
+) -> loop.TurnReport:
+    labeled, page = LabelReport(0, 0, 0, {}, 0.0, "m", "l", "r", home.root), home.root / "page.html"
+    return loop.TurnReport(landed, labeled, pulled or PullReport(), DecisionReport(0, 0, 0, {}), pushed, page)
 
 
 GONE = SourceLine("zendesk", "feedback", "zendesk", state="missing", problem="zendesk: no file matches exports/*.json")
@@ -77,6 +81,37 @@ def test_a_turn_fails_for_a_source_that_is_not_read_and_a_ticket_that_does_not_l
     as_json = cli(home, "run", "--json")
     assert as_json.exit_code == code
     assert bool(json.loads(as_json.stdout)["failures"]) is bool(code)
+
+
+def test_a_turn_fails_for_a_tracker_that_is_not_read(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    unread = PullReport(problems=["jira: what people did there was not read: timed out"])
+    monkeypatch.setattr(loop, "turn", lambda *_, **__: a_turn(home, LandingReport(), PushReport(), unread))
+    monkeypatch.setattr(explain, "queue", lambda *_, **__: [])
+    done = cli(home, "run")
+    assert (done.exit_code, "failed: jira: what people did there was not read" in done.stderr) == (1, True)
+
+
+def test_a_push_leases_from_its_own_beginning_however_long_the_turn_took(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: dict[str, datetime] = {}
+    whole = a_turn(home, LandingReport(), PushReport())
+    for name, result in (("land", whole.landed), ("label_new", whole.labeled), ("pull", whole.pulled)):
+        monkeypatch.setattr(loop, name, lambda *_, result=result, **__: result)
+    monkeypatch.setattr(loop, "write_report", lambda _: whole.report)
+
+    def decide(*_: object, **__: object) -> DecisionReport:
+        begun["decide"] = datetime.now(UTC)
+        return whole.decided
+
+    def push(*_: object, now: datetime, **__: object) -> PushReport | None:
+        begun["push"] = now
+        return whole.pushed
+
+    monkeypatch.setattr(loop, "decide", decide)
+    monkeypatch.setattr(loop, "push", push)
+    loop.turn(home, sources=home.sources())
+    assert begun["decide"] <= begun["push"]
 
 
 def say(home: Home, days: int, issue_type: str = "app_crash") -> None:
@@ -143,11 +178,32 @@ def test_the_doctor_names_each_source_and_destination_that_is_not_well(
     assert [one["ok"] for one in listed if one["subject"] == "destinations"] == [False]
 
 
+def test_the_doctor_looks_at_everything_whatever_is_damaged(home: Home) -> None:
+    home.models.mkdir()
+    (home.models / "champion.json").write_text('{"version": ')
+    home.published.parent.mkdir(parents=True)
+    home.published.write_bytes(b"not a database")
+    said = cli(home, "doctor")
+    assert said.exit_code == 1
+    assert "champion.json is damaged" in said.stdout
+    assert "FIX  warehouse    cannot be looked at (IOException: " in said.stdout
+    assert "ok   ledger       empty" in said.stdout
+
+
 def test_the_doctor_misses_a_champion_that_is_gone(home: Home) -> None:
     home.models.mkdir()
     record = {"version": "abc", "decision": {"figures": {"macro_f1": 0.7}}}
     (home.models / "champion.json").write_text(json.dumps(record))
     assert "names model abc, which is not there" in cli(home, "doctor").stdout
+
+
+def test_a_demo_fails_with_its_run(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    failed = SimpleNamespace(success=False, all_events=[])  # of the run, not of a step: a resource, say
+    monkeypatch.setattr(demo, "run_in_dagster", lambda *_, **__: [failed])
+    monkeypatch.setenv("FEEDBACK_HOME", str(home.root))
+    monkeypatch.setenv("DAGSTER_HOME", str(home.dagster))
+    with pytest.raises(FeedbackControlError, match="the Dagster run failed"):
+        demo._run_in_dagster(home, home.root / "sources.yml", NOW)
 
 
 def test_the_package_itself_is_the_command(tmp_path: Path) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 from dagster import AssetCheckResult, AssetCheckSeverity, AssetKey, materialize
 
@@ -12,6 +14,7 @@ from dagster_project.home import Home
 from dagster_project.ingestion import landing
 from dagster_project.ingestion.checks import check_results
 from dagster_project.ingestion.landing import LandingReport, land, survey
+from dagster_project.ingestion.source_freshness import first_day
 from dagster_project.ingestion.sources import SourceConfig
 from dagster_project.resources import HomeResource
 from tests.ingestion.exports import HEADER, NOW, row, run, source
@@ -104,6 +107,16 @@ def test_a_source_that_never_came_is_silent_from_the_first_look_on(home: Home, t
     assert (line.state, line.silent_since) == ("missing", NOW)
 
 
+def test_a_home_of_an_earlier_version_began_when_its_first_file_landed(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(HEADER + row(1))
+    run(home, source("a.csv", tmp_path))
+    (home.lake / "_landed" / "sources.json").unlink()  # only the files' marks were kept
+    assert first_day(home) == NOW.date()
+    run(home, source("a.csv", tmp_path), now=NOW + timedelta(days=9))
+    assert first_day(home) == NOW.date()
+    assert (home.lake / "_landed" / "sources.json").exists()
+
+
 def test_a_wrong_time_is_an_error_that_names_the_setting(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="'soon' is not a delay; write 90s, 30m, 24h or 2d"):
         source("a.csv", tmp_path, silent_after="soon")
@@ -143,6 +156,21 @@ def test_one_table_can_be_landed_alone(home: Home, tmp_path: Path) -> None:
     assert "gone" not in str(event.metadata["sources"].value)
     checks = {(one.asset_key.path[-1], one.check_name): one.passed for one in result.get_asset_check_evaluations()}
     assert checks == {("feedback", "every_source_was_read"): True, ("feedback", "quarantine_share"): False}
+
+
+@pytest.mark.parametrize("text", ["<html>log in</html>", '"ok"'])
+def test_an_api_that_answers_something_else_stops_nothing(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setattr(landing, "sleep", lambda _: None)
+    proxy = httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(200, text=text)))
+    monkeypatch.setattr(httpx, "Client", lambda **_: nullcontext(proxy))
+    (tmp_path / "a.csv").write_text(HEADER + row(1))
+    api = SourceConfig(name="deploys", reader="github", url="https://x.example", repository="a/b")
+    report = land(home, [api, source("a.csv", tmp_path)], now=NOW)
+    assert [line.state for line in report.lines] == ["unreadable", "read"]
+    assert "deploys: https://x.example did not answer as github does" in report.problems[0]
+    assert report.lines[1].landed == 1
 
 
 def test_an_api_that_cannot_be_reached_is_asked_again_and_stops_nothing(

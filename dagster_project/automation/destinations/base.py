@@ -13,9 +13,9 @@ Two rules make exactly-once possible. ``create`` writes with one request, so tha
 ``update`` and ``resolve`` are idempotent: doing one twice leaves the same ticket as doing it once.
 
 An optional power of a tool is a protocol of its own, checked structurally. It decides how an unknown outcome is
-reconciled: ``FindsByMarker`` is looked up, ``RepeatsSafely`` is retried under the same marker, and without either the
-write is held for a person. To add a destination: one file with a class that meets ``TicketDestination``, its settings,
-and its entry in ``config.py`` (docs/destinations.md).
+reconciled: ``FindsByMarker`` is looked up, and ``RepeatsSafely`` is retried under the same marker. Without either, or
+where the retry is refused, the write is held for a person. To add a destination: one file with a class that meets
+``TicketDestination``, its settings, and its entry in ``config.py`` (docs/destinations.md).
 """
 
 from __future__ import annotations

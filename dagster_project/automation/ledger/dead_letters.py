@@ -1,7 +1,7 @@
 """Dead letters (dead-letter queue): rejected or unverifiable writes. List them with owner and reason, replay or settle.
 
 A rejected intent names what to fix; after the fix it is replayed at once instead of retried tomorrow. A held one was
-sent to a tool that has no look-up: a person looks there and settles whether it arrived.
+sent to a tool that has no look-up, or that refused the retry: a person looks there and settles whether it arrived.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ the move does nothing and returns False.
     sending ──expire──> unknown            the run that sent it died, or lost its lease
     unknown ──found──> confirmed           reconciled: looked up after the settle time, and there
     unknown ──absent──> pending            reconciled: looked up after the settle time, and not there
+    unknown ──claim_again──> sending       reconciled by a retry: what fails then stays unknown, or is held if refused
     unknown ──hold──> held                 a dead letter: only a person can tell (dead_letters.py)
     pending, rejected ──withdraw──> withdrawn       no longer wanted, and never sent; a claim revives it
 
@@ -97,23 +98,42 @@ class Ledger(Queries):
 
     def claim(self, intent: Intent, action: str, payload: Payload, now: datetime) -> Intent | None:
         """Take the intent for sending, with what is wanted now; None if another run was faster."""
-        content = transitions.content_of(action, payload)
-        lease: dict[str, Any] = {"attempts": intent.attempts + 1, "lease_until": now + LEASE, "state": State.SENDING}
+        content, lease = transitions.content_of(action, payload), _lease(intent, now)
         with self._store.engine.begin() as connection:
             if not self._move(connection, intent, NOT_THERE, "claimed", now, content | lease):
                 return None
         content.pop("payload")
         return replace(intent, **content, **lease)
 
-    def finish(self, intent: Intent, outcome: Outcome[Written], now: datetime, settle: timedelta) -> bool:
-        """Record the outcome of a claimed intent.
+    def claim_again(self, intent: Intent, now: datetime) -> Intent | None:
+        """Take an intent of unknown outcome for a retry of what was sent; None if another run was faster.
+
+        As no two runs retry it at once, no late retry can undo a write that followed.
+        """
+        lease = _lease(intent, now)
+        with self._store.engine.begin() as connection:
+            if not self._move(connection, intent, (State.UNKNOWN,), "claimed again", now, lease):
+                return None
+        return replace(intent, **lease)
+
+    def finish(
+        self,
+        intent: Intent,
+        outcome: Outcome[Written],
+        now: datetime,
+        settle: timedelta,
+        *,
+        may_be_there: bool = False,
+    ) -> bool:
+        """Record the outcome of a claimed intent; ``may_be_there`` if it was sent before, with unknown outcome.
 
         False if another run has taken the intent over; this outcome is then ignored.
         """
         with self._store.engine.begin() as connection:
             self._try(connection, intent, intent.action, outcome, now)
-            values = transitions.after(outcome, now, settle, intent)
-            moved = self._move(connection, intent, (State.SENDING,), transitions.name_of(outcome), now, values)
+            values = transitions.after(outcome, now, settle, intent, may_be_there=may_be_there)
+            event = "held" if values["state"] is State.HELD else transitions.name_of(outcome)
+            moved = self._move(connection, intent, (State.SENDING,), event, now, values)
             if not moved and isinstance(outcome, Confirmed):
                 return self._confirm_late(connection, intent, outcome.written, now)
         return moved
@@ -285,6 +305,10 @@ class Ledger(Queries):
             "at": now,
         }
         connection.execute(_TRY, row)
+
+
+def _lease(intent: Intent, now: datetime) -> dict[str, Any]:
+    return {"attempts": intent.attempts + 1, "lease_until": now + LEASE, "state": State.SENDING}
 
 
 # What every intent goes through is built once: building a statement takes as long as running it.

@@ -48,8 +48,14 @@ def content_of(action: str, payload: Payload) -> dict[str, Any]:
     }
 
 
-def after(outcome: Outcome[Written], now: datetime, settle: timedelta, intent: Intent) -> dict[str, Any]:
-    """The columns that an outcome sets. No retry before the settle time is over."""
+def after(
+    outcome: Outcome[Written], now: datetime, settle: timedelta, intent: Intent, *, may_be_there: bool = False
+) -> dict[str, Any]:
+    """The columns that an outcome sets. No retry before the settle time is over.
+
+    ``may_be_there`` if the intent was sent before, with unknown outcome. A failure now does not say what became of
+    that: the outcome stays unknown, and a person has to look where the retry was refused.
+    """
     # Jitter by a part that differs from intent to intent, so that what waited together does not return together.
     jitter = 1 + int(intent.intent_id[:4], 16) / 0xFFFF / 4
     match outcome:
@@ -70,6 +76,10 @@ def after(outcome: Outcome[Written], now: datetime, settle: timedelta, intent: I
             state, wait = State.PENDING, backoff(settle, intent.attempts - 1) * jitter
         case Deferred(reason, asked):
             state, wait = State.PENDING, max(asked, settle) * jitter
+    if may_be_there and isinstance(outcome, Rejected) and not outcome.whole_destination:
+        state, reason = State.HELD, f"{intent.reason}; sent again, it was refused: {reason}"
+    elif may_be_there:
+        state = State.UNKNOWN
     return {"state": state, "reason": reason, "not_before": now + wait, "lease_until": None}
 
 

@@ -182,7 +182,7 @@ class Delivery:
                     return False
                 return self._send(work, head)
             case Step.BLOCKED if head.state is State.HELD:
-                self._problem(f"{work.wanted.title}: {_TO_SETTLE}")
+                self._problem(f"{work.wanted.title}: {_TO_SETTLE} ({head.reason})")
             case Step.BLOCKED:
                 self._problem(f"{work.wanted.title}: still as it was refused: {head.reason}")
             case Step.WAIT if head.state is State.UNKNOWN:
@@ -194,17 +194,38 @@ class Delivery:
         claimed = self._ledger.claim(head, work.action, ticket, self._clock())
         if claimed is None:
             return True  # another run was faster: look again
+        return self._learn(self._outcome(claimed, ticket), work.action, ticket.title)
+
+    def _repeat(self, intent: Intent, sent: Ticket) -> bool:
+        """Reconcile an unknown outcome by a retry: the target takes a marker only once.
+
+        What was sent is sent again, also if something else is wanted by now: taken for absent, it would stay open there
+        if its issue is over.
+        """
+        claimed = self._ledger.claim_again(intent, self._clock())
+        if claimed is None:
+            return True
+        outcome = self._outcome(claimed, sent, may_be_there=True)
+        if isinstance(outcome, Rejected) and not outcome.whole_destination:
+            return True  # held by now
+        return self._learn(outcome, Action(intent.action), sent.title)
+
+    def _outcome(self, claimed: Intent, ticket: Ticket, *, may_be_there: bool = False) -> Outcome[ExternalTicket]:
+        """Send a claimed intent, and record the outcome."""
+
+        def finish(outcome: Outcome[ExternalTicket]) -> bool:
+            return self._ledger.finish(claimed, outcome, self._clock(), self._settle, may_be_there=may_be_there)
+
         try:
             outcome = outcome_of(lambda: self._call(claimed, ticket))
         except BaseException:
-            self._ledger.finish(claimed, Unknown("interrupted while sending"), self._clock(), self._settle)
+            finish(Unknown("interrupted while sending"))
             raise
-        recorded = self._ledger.finish(claimed, outcome, self._clock(), self._settle)
+        recorded = finish(outcome)
         if isinstance(outcome, Confirmed) and not recorded and claimed.opens:
-            self._ledger.duplicate_checks.repeat(
-                claimed
-            )  # another run took over meanwhile, and may have opened one as well
-        return self._learn(outcome, work.action, ticket.title)
+            # Another run took over meanwhile, and may have opened one as well.
+            self._ledger.duplicate_checks.repeat(claimed)
+        return outcome
 
     def _call(self, intent: Intent, ticket: Ticket) -> ExternalTicket:
         there = intent.external_id or ""
@@ -219,17 +240,15 @@ class Delivery:
     def _look_up(self, intent: Intent) -> bool:
         """Reconcile an unknown outcome by the strongest read that the destination offers."""
         sent = self._stored(intent)
-        if not self._can_settle(intent):
+        if not self._can_read(intent):
+            if isinstance(self._destination, RepeatsSafely):
+                return self._repeat(intent, sent)
             self._ledger.hold(intent, self._clock())
             return True
         try:
             found = self._find(intent, sent)
         except Exception as error:
             failure = error.outcome if isinstance(error, DeliveryError) else NotSent(f"unforeseen {error!r}")
-            asked_by_repeating = not isinstance(self._destination, FindsByMarker | ReadsTicket)
-            if asked_by_repeating and isinstance(failure, Rejected) and not failure.whole_destination:
-                self._ledger.absent(intent, self._clock())  # refused, so it never was taken
-                return True
             self._ledger.not_looked_up(intent, failure, self._clock())
             self._stop(f"a look-up failed: {failure.reason}")
             return False
@@ -239,23 +258,20 @@ class Delivery:
             self._count(Action(intent.action), sent.title, found[0], said="found")
         return True
 
-    def _can_settle(self, intent: Intent) -> bool:
-        """True if the destination has a power by which an unknown outcome can be reconciled without a person."""
+    def _can_read(self, intent: Intent) -> bool:
+        """True if the destination can be read for what this intent writes."""
         reads = isinstance(self._destination, ReadsTicket) and not intent.opens
-        return reads or isinstance(self._destination, FindsByMarker | RepeatsSafely)
+        return reads or isinstance(self._destination, FindsByMarker)
 
     def _find(self, intent: Intent, sent: Ticket) -> list[ExternalTicket]:
         there = self._destination
+        present: list[ExternalTicket] = []
         if not intent.opens and isinstance(there, ReadsTicket):
             ticket = there.read(intent.external_id or "")
             present = [ticket] if ticket else []
         elif isinstance(there, FindsByMarker):
             since = intent.created_at - CLOCK_MARGIN if intent.attempts and intent.opens else None
             present = there.find_by_marker(sent.marker, since)
-        else:
-            # The target takes a marker only once: sending again what was sent is the way to ask. Taking it for absent
-            # would leave it open there if its issue is over by now.
-            return [self._call(intent, sent)]
         if intent.opens:
             return present
         return [ticket for ticket in present if ticket.says(sent)]  # an update that does not show was not made

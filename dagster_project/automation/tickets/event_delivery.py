@@ -49,11 +49,13 @@ def deliver_events(
         wait = _wait(failure, entry, settle)
         limited = isinstance(failure, Deferred)
         outbox.not_delivered(entry, failure.reason, clock(), wait, rate_limited=limited)
-        progress(report.problem(destination.name, f"{what} is delivered later: {failure.reason}"))
+        later = f"{what} is delivered later: {failure.reason}"
         if not isinstance(failure, Rejected) or failure.whole_destination:
             report.deferred += len(waiting) - number
+            progress(report.stop(destination.name, later))
             return
         report.rejected += 1
+        progress(report.problem(destination.name, later))
 
 
 def _failure(sink: TakesEvents, entry: OutboxEvent) -> Failure | None:

@@ -24,7 +24,7 @@ class Change:
     diff: str
 
     @property
-    def key(self) -> tuple[str, str, str, str]:
+    def key(self) -> PlanKey:
         """Identifies this change in a plan."""
         return self.destination, self.issue_id, self.action, self.payload_hash
 

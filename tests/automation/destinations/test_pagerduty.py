@@ -14,6 +14,8 @@ import pytest
 from dagster_project.automation.destinations import ConfiguredDestination
 from dagster_project.automation.destinations.base import FindsByMarker, RepeatsSafely
 from dagster_project.automation.destinations.pagerduty import PagerDuty, PagerDutySettings
+from dagster_project.automation.ledger.intents import State
+from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.automation.outcomes import (
     Confirmed,
     Deferred,
@@ -94,6 +96,25 @@ def test_a_lost_answer_is_settled_by_repeating_also_when_the_issue_is_over_by_th
     sent = len(service.events)
     assert push(home, now=NOW + timedelta(minutes=9), destinations=[configured]).counts["unchanged"] == 0
     assert len(service.events) == sent == 3
+
+
+def test_a_lost_alert_whose_retry_is_refused_is_left_to_a_person(home: Home) -> None:
+    service = FakePagerDuty(fault="timeout after")
+    publish(home, [CHECKOUT])
+    push(home, now=NOW, destinations=[ConfiguredDestination(duty(service))])
+    publish(home, [resolved(CHECKOUT)])
+    refusing = [ConfiguredDestination(answering(400, "payload.summary is too long"))]
+    report = push(home, now=NOW + timedelta(minutes=5), destinations=refusing)
+    assert report.rejected == 1 and "dead-letters settle" in report.problems[0]
+    letters = Ledger(home.ledger_url).dead_letters
+    (letter,) = letters.all()
+    assert letter.intent.state is State.HELD and "payload.summary is too long" in letter.intent.reason
+    well = [ConfiguredDestination(duty(service))]
+    push(home, now=NOW + timedelta(days=2), destinations=well)
+    assert [alert["closed"] for alert in service.alerts.values()] == [False]  # nothing is sent before somebody looked
+    assert letters.settle(letter, (TICKET.marker, ""), NOW + timedelta(days=2))
+    assert push(home, now=NOW + timedelta(days=2), destinations=well).resolved == 1
+    assert [alert["closed"] for alert in service.alerts.values()] == [True]
 
 
 def answering(status: int, text: str = "no", **headers: str) -> PagerDuty:

@@ -32,6 +32,8 @@ from sqlalchemy.pool import StaticPool
 
 from dagster_project.automation.ledger import engine
 from dagster_project.automation.ledger.duplicate_checks import DuplicateChecks
+from dagster_project.automation.ledger.intents import State
+from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.automation.ticket import ExternalTicket, Ticket
 from dagster_project.automation.tickets import brief
 from tests.automation.support import BORN, CHECKOUT, DELIVERY, Clock, SimulatedTracker, World, resolved
@@ -173,6 +175,20 @@ class History(RuleBasedStateMachine):
             self.truth.pass_(hours=hours)
             self.world.clock.pass_(hours=hours)
             assert self.world.run() is not None
+            self._a_person_settles()
+
+    def _a_person_settles(self) -> None:
+        """Only what could not be looked up and was refused when it was sent again is left to a person."""
+        ledger = Ledger(self.world.home.ledger_url)
+        for letter in ledger.dead_letters.all():
+            if letter.intent.state is not State.HELD:
+                continue
+            assert isinstance(self.tracker, DeduplicatingTracker), "left to a person without need"
+            assert "sent again, it was refused" in letter.intent.reason
+            sent = Ticket.from_json(ledger.payload(letter.intent))
+            there = [one.seen() for one in self.tracker.records if one.ticket.marker == sent.marker]
+            arrived = [(one.external_id, one.url) for one in there if letter.intent.opens or one.says(sent)]
+            assert ledger.dead_letters.settle(letter, arrived[0] if arrived else None, self.world.clock.now)
 
     def _count(self) -> None:
         for issue in self.world.issues:
@@ -252,6 +268,26 @@ class AtADeduplicatingTarget(History):
 def test_a_target_that_deduplicates_by_itself_needs_no_look_up() -> None:
     few = settings(SETTINGS, max_examples=max(50, HISTORIES // 10))
     run_state_machine_as_test(AtADeduplicatingTarget, settings=few)
+
+
+def test_a_lost_create_whose_retry_is_refused_is_never_given_up() -> None:
+    history = AtADeduplicatingTarget()
+    history.begin()
+    history.a_run(faults=["lost after"], lag=0, dies_at=None, second=None)
+    history.issue_changes(which=0, priority="P1", over=True)
+    history.time_passes(seconds=61)
+    history.a_run(faults=["rejected"], lag=0, dies_at=None, second=None)
+    history.teardown()
+
+
+def test_a_late_retry_undoes_nothing_that_another_run_wrote() -> None:
+    history = AtADeduplicatingTarget()
+    history.begin()
+    history.a_run(faults=["lost after"], lag=0, dies_at=None, second=None)
+    history.issue_changes(which=0, priority="P2", over=False)
+    history.time_passes(seconds=61)
+    history.a_run(faults=[], lag=0, dies_at=None, second=(1, None))
+    history.teardown()
 
 
 # ---------- the suite can fail
