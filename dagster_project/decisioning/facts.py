@@ -48,7 +48,7 @@ class Evidence(Row):
 
 
 class Symptom(Row):
-    """What customers see, and how many complaints say so; ``is_phrase`` marks words of their own."""
+    """A symptom that customers describe, with its complaints; ``is_phrase`` marks words of their own."""
 
     symptom: str
     complaints: int

@@ -30,7 +30,7 @@ class _Strict(BaseModel):
 
 
 class Detection(_Strict):
-    """When an issue opens and closes; scores are standard deviations above expectation."""
+    """Thresholds at which an issue opens and closes; scores are standard deviations above expectation."""
 
     open_score: float = Field(gt=0)
     open_score_scoped: float = Field(gt=0)

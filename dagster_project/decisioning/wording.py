@@ -50,7 +50,7 @@ def text(name: str, facts: Facts, **more: object) -> str:
 
 
 def context(facts: Facts) -> dict[str, Any]:
-    """What the templates are given: the facts, and those that are named or chosen from several columns."""
+    """Context of the templates: the facts, and values named or chosen from several of their columns."""
     about = [item for item in facts.evidence if item.subject and item.subject == facts.suspect_release_id]
     measured = [item for item in facts.evidence if item.subject is None]
     signals = [item for item in measured if item.measure not in _DIMENSIONS]
@@ -168,7 +168,7 @@ def filters(code: Callable[[str], object], strong: Callable[[str], object]) -> d
 
 
 def _places(facts: Facts, *, always: bool = False) -> Iterable[str]:
-    """Where it happens; without ``always`` only what the suspect's name does not say already."""
+    """The scope in words; without ``always`` only the parts that the suspect's name does not say already."""
     named = not always and facts.suspect_kind == "release"
     platform = facts.platform_title if not (named and facts.suspect_platform == facts.platform_title) else None
     version = facts.scope_version if not (named and facts.suspect_version == facts.scope_version) else None

@@ -72,7 +72,7 @@ def project(built: Home) -> Project:
 
 
 def assert_allowed(found: Iterable[str], allowed: Mapping[str, str]) -> None:
-    """What breaks a rule is exactly what its allow-list names."""
+    """Fail unless the breaches of a rule are exactly those of its allow-list."""
     assert sorted(found) == sorted(allowed)
 
 
