@@ -17,7 +17,7 @@ with changes as (
     union all
 
     select
-        flag_key || '@' || substring(cast(changed_at as {{ dbt.type_string() }}), 1, 16) as change_id,
+        {{ flag_change_id('flag_key', 'changed_at') }} as change_id,
         'flag' as change_kind,
         product,
         cast(null as {{ dbt.type_string() }}) as version,
@@ -26,7 +26,7 @@ with changes as (
         min(changed_at) as changed_at
     from {{ ref('stg_flag_changes') }}
     where lower(environment) in ('production', 'prod', 'live')
-    group by product, flag_key || '@' || substring(cast(changed_at as {{ dbt.type_string() }}), 1, 16)
+    group by product, {{ flag_change_id('flag_key', 'changed_at') }}
 
 )
 
