@@ -45,7 +45,7 @@ quotes as (
 
 )
 
--- Rounded here, because the last digits of a sum depend on the order in which threads add.
+-- Rounded: the last digits of a sum depend on the order in which threads add.
 select
     issues.issue_id,
     issues.product,

@@ -1,6 +1,6 @@
--- Every release and flag change that could have caused each issue: put out in the 14 days before the onset, with a
--- day's grace because the onset is itself an estimate, and before the issue was noticed. A flag switched several times
--- within one minute is one change.
+-- Candidates for the cause of each issue: production releases and flag changes of the 14 days before the onset, with a
+-- day's grace because the onset is an estimate, and before detection. A flag switched several times within one minute
+-- is one change.
 with changes as (
 
     select

@@ -1,5 +1,5 @@
--- Evidence of each issue as rows: the measure, its numbers, and the stance: for or against the change in `subject` being
--- the cause; without a subject, for or against there being an issue.
+-- Evidence of each issue as rows: the measure, its numbers, and the stance: for or against the change in `subject`
+-- being the cause; without a subject, for or against there being an issue.
 with evidence as (
 
     select * from {{ ref('int_issue_evidence') }}
