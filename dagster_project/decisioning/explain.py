@@ -89,7 +89,7 @@ def explain(home: Home, issue_id: str) -> Explanation:
         severity_terms=part("fct_issue_severity_terms", "points", "term", descending=True).to_dicts(),
         candidates=candidates,
         evidence=part("fct_issue_evidence", "position").to_dicts(),
-        quotes=part("int_issue_quotes", "quote_rank").to_dicts(),
+        quotes=part("fct_issue_quotes", "quote_rank").to_dicts(),
         lifecycle=next(part("fct_issue_lifecycle", "issue_id").iter_rows(named=True), {}),
         facts=read_facts(home, found[0]["issue_id"])[found[0]["issue_id"]],
     )

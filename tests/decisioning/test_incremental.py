@@ -31,7 +31,7 @@ MARTS = (
     "fct_issue_days",
     "fct_issue_evidence",
     "fct_issue_facts",
-    "int_issue_quotes",
+    "fct_issue_quotes",
 )
 
 

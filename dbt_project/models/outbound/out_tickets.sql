@@ -40,7 +40,7 @@ quotes as (
             'rating': 'rating', 'country': 'country', 'app_version': 'app_version', 'symptom': 'symptom',
             'is_in_scope': 'is_in_scope'
         }, ['quote_rank']) }} as quotes
-    from {{ ref('int_issue_quotes') }}
+    from {{ ref('fct_issue_quotes') }}
     group by issue_id
 
 )

@@ -1,5 +1,3 @@
-{{ config(materialized='incremental', pre_hook="{{ forget_live_issues() }}") }}
-
 -- Masked quotes of each issue, five at most: from the affected scope where it has any, one for each symptom before a
 -- second for one, surest label and newest first. Copies of a text count as one.
 with members as (
