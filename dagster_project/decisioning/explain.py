@@ -15,6 +15,7 @@ import polars as pl
 from dagster_project.decisioning import wording
 from dagster_project.decisioning.facts import Facts, read_facts
 from dagster_project.decisioning.published import read_mart
+from dagster_project.decisioning.windows import WINDOWS
 from dagster_project.errors import ConfigurationError
 from dagster_project.home import Home
 
@@ -49,7 +50,7 @@ class Explanation:
         lines += ["", f"Verdict {issue['verdict']}"]
         lines += [_candidate_line(row) for row in self.candidates[:5]]
         if not any(row["is_change"] for row in self.candidates):
-            lines.append("  no release or flag change went out in the 14 days before")
+            lines.append(f"  no release or flag change went out in the {WINDOWS['candidate_days']} days before")
         if self.quotes:
             lines += ["", "In customers' words"] + [f"  “{row['text']}” ({_said(row)})" for row in self.quotes]
         return "\n".join(lines)

@@ -125,7 +125,9 @@ def read_facts(home: Home, issue_id: str | None = None) -> dict[str, Facts]:
     items: dict[str, list[dict[str, Any]]] = {}
     for row in read_mart(home, "fct_issue_evidence", where=where).sort("issue_id", "position").iter_rows(named=True):
         items.setdefault(row["issue_id"], []).append({name: in_utc(value) for name, value in row.items()})
-    issues = read_mart(home, "fct_issues", where=where).join(read_mart(home, "fct_issue_facts"), on="issue_id")
+    issues = read_mart(home, "fct_issues", where=where).join(
+        read_mart(home, "fct_issue_facts", where=where), on="issue_id"
+    )
     order = ["queue_position", "detected_at", "issue_id"]
     facts = {}
     for row in issues.sort(order, descending=[False, True, False], nulls_last=True).iter_rows(named=True):

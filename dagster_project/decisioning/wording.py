@@ -137,7 +137,7 @@ def duration(hours: float) -> str:
     """Hours as people say them, without a sign."""
     hours = abs(hours)
     if hours < 2:
-        return f"{hours * 60:.0f} minutes"
+        return count(round(hours * 60), "minute")
     return f"{hours:.0f} hours" if hours < 72 else f"{hours / 24:.0f} days"
 
 

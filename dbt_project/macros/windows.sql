@@ -1,4 +1,4 @@
-{# Windows of time and of days. Their lengths are vars of dbt_project.yml; decisioning/incremental.py reads them, too. #}
+{# Windows of time and of days. Their lengths are vars of dbt_project.yml; decisioning/windows.py reads them, too. #}
 
 {# An interval in hours: a RANGE bound of one unit is all that Spark takes. #}
 {% macro hours(n) -%} interval '{{ n }}' hour {%- endmacro %}

@@ -175,7 +175,7 @@ def test_python_reads_public_models_only(project: Project) -> None:
         node.value
         for path in Path(dagster_project.__file__).parent.rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Constant) and node.value in protected
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in protected
     }
     assert_allowed(found, PROTECTED_READS_ALLOWED)
 
