@@ -1,4 +1,4 @@
-"""docs/architecture.md is a map that can be trusted: its paths exist, its contracts are those that CI checks."""
+"""Docs that can be trusted: paths and links lead somewhere, the map's contracts are those that CI checks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 MAP = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-GUIDE = (ROOT / "docs" / "adding.md").read_text(encoding="utf-8")
+PAGES = {path: path.read_text(encoding="utf-8") for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]}
+IN_HOME = {"reports/closed_loop.html"}
+"""Paths of the docs that are in a home, not in the repository."""
 
 
 def paths(text: str) -> set[str]:
@@ -17,11 +19,29 @@ def paths(text: str) -> set[str]:
     return {path.rstrip("/") for path in found if "/" in path}
 
 
+def anchors(page: str) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", page, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 def test_every_path_exists() -> None:
-    named = paths(MAP) | paths(GUIDE)
+    named = {path: page.name for page, text in PAGES.items() for path in paths(text) - IN_HOME}
     assert len(named) > 60
-    missing = {path for path in named if not (ROOT / path).exists()}
-    assert not missing, f"{sorted(missing)}: mend docs/architecture.md or docs/adding.md"
+    missing = {path: page for path, page in named.items() if not (ROOT / path).exists()}
+    assert not missing, f"{missing}: mend these pages"
+
+
+def test_every_link_leads_to_a_file_and_a_heading() -> None:
+    broken = []
+    for page, text in PAGES.items():
+        for link in re.findall(r"\]\(([^)\s]+)\)", text):
+            file, _, anchor = link.partition("#")
+            target = (page.parent / file).resolve() if file else page
+            known = anchors(target.read_text(encoding="utf-8")) if anchor and target.is_file() else set()
+            if "://" not in link and (not target.exists() or (anchor and anchor not in known)):
+                broken.append(f"{page.name}: {link}")
+    assert broken == []
 
 
 def test_every_package_and_every_room_of_the_models_is_on_the_map() -> None:
