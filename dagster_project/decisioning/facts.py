@@ -25,13 +25,13 @@ Direction = Literal["new", "rising", "falling", "steady", "quiet"]
 
 
 class Row(BaseModel):
-    """A row of a JSON column; columns that are not named here are left out."""
+    """A row of a JSON column; further keys are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class Evidence(Row):
-    """A row of ``fct_issue_evidence``: what was measured, and its stance to the subject being the cause."""
+    """A row of ``fct_issue_evidence``: a measure, its numbers, and its stance on the subject as the cause."""
 
     kind: str
     measure: str

@@ -53,7 +53,7 @@ _EARLIEST = {
 """The earliest instant that a changed row can affect, by lake table."""
 
 _COUNTED_IN = {"feedback": "int_feedback", "labels": "int_feedback"}
-"""The model that says when an earlier version of a changed row counted, by lake table."""
+"""Model with `counted_at` of the earlier version of a changed row, by lake table."""
 
 _MOVABLE = ("releases", "campaigns")
 """Lake tables whose rows may change their instant: the earlier versions of a changed row count as well."""
@@ -186,7 +186,7 @@ def _written(stat: os.stat_result) -> str:
 
 
 def recipe() -> str:
-    """Hash of the dbt project and the playbook: another one means that everything is made anew."""
+    """Hash of the dbt project and the playbook; a change of it forces a full build."""
     folders = ("models", "macros", "seeds", "tests")
     sources = [path for folder in folders for path in sorted((DBT_PROJECT / folder).rglob("*")) if path.is_file()]
     said = hashlib.sha256()

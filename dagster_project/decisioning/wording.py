@@ -1,4 +1,4 @@
-"""Wording of an issue: names, amounts and instants as people write them, and the templates that tell its facts.
+"""Wording of an issue: names, amounts and instants as people write them, and templates for its facts.
 
 ``templates/*.j2`` hold the words, once for every text: the ticket (``automation/tickets/brief.py``) includes them and
 sanitizes their values, ``text`` renders them for a terminal or a page. Amounts have two significant figures, so that a
@@ -65,7 +65,7 @@ def context(facts: Facts) -> dict[str, Any]:
         "unmoved": [(_UNMOVED.get(item.measure, item.measure), item) for item in signals if item.stance == "against"],
         "concentrated": [(_DIMENSIONS[item.measure], item) for item in measured if item.measure in _DIMENSIONS],
         "others": _by_subject(others),
-        # That an issue sits in one country says where it is; as its own explanation it says nothing.
+        # Without `country`: it repeats the scope and explains nothing.
         "likelier": [item for item in alternatives if item.stance == "for" and item.measure != "country"],
         "going_on": _GOING_ON[facts.direction],
         "losses": losses(facts),
