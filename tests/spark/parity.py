@@ -57,7 +57,8 @@ def on_both(home: Home, planned: Plan) -> Path:
         "PYSPARK_PYTHON": sys.executable,
         "PYTHONPATH": str(REPOSITORY),
         # Many small queries, each run once: what a thorough compiler would gain, it never earns back.
-        "JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+        # So many queries overflow the code cache of such a compiler; then Java falls back to its interpreter.
+        "JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=256m",
     }
     arguments = [sys.executable, "-m", "tests.spark.build", str(folder), *_MODELS, *planned.arguments()]
     done = subprocess.run(arguments, env=environment, cwd=home.root, capture_output=True, text=True, check=False)
