@@ -157,7 +157,7 @@ class ServiceMetrics(dy.Schema):
 
 
 class FunnelMetrics(dy.Schema):
-    """How many entered and completed one step of the journey in one bucket."""
+    """Customers who entered and completed one step of the journey in one bucket."""
 
     product = _required()
     bucket_start = _instant(required=True)

@@ -1,4 +1,4 @@
-"""What the tests share: the one trained model."""
+"""Shared fixtures of all tests: the one trained model."""
 
 from __future__ import annotations
 

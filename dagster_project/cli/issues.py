@@ -32,7 +32,7 @@ def issues(home: Home, include_resolved: bool, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def explain(home: Home, issue_id: str, as_json: bool) -> None:
-    """Why an issue is an issue: evidence, severity term by term, every candidate release, quotes.
+    """Explain an issue: evidence, severity term by term, every candidate release, quotes.
 
     The beginning of the id is enough while it is unambiguous.
     """

@@ -6,7 +6,6 @@ from typing import Any
 import polars as pl
 from dagster import (
     AssetExecutionContext,
-    AssetKey,
     AssetSpec,
     Config,
     MaterializeResult,
@@ -33,7 +32,7 @@ WAREHOUSE_POOL = "warehouse"
 
 
 class AsOf(Config):
-    """The instant a build pretends it is."""
+    """As-of instant of a build."""
 
     as_of: str = Field(default="", description="ISO 8601, UTC; empty means now. Nothing known later is read.")
 
@@ -106,7 +105,7 @@ def warehouse(context: AssetExecutionContext, dbt: DbtCliResource, home: HomeRes
 
 
 @asset(
-    deps=[AssetKey(name) for name in ("out_tickets", "fct_issues", "fct_release_correlation", "fct_issue_lifecycle")],
+    deps=sorted(key for key, group in warehouse.group_names_by_key.items() if group in ("marts", "outbound")),
     group_name="decisioning",
     kinds={"duckdb"},
     owners=OWNERS["decisioning"],

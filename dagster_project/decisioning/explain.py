@@ -15,6 +15,7 @@ import polars as pl
 from dagster_project.decisioning import wording
 from dagster_project.decisioning.facts import Facts, read_facts
 from dagster_project.decisioning.published import read_mart
+from dagster_project.decisioning.windows import WINDOWS
 from dagster_project.errors import ConfigurationError
 from dagster_project.home import Home
 
@@ -49,7 +50,7 @@ class Explanation:
         lines += ["", f"Verdict {issue['verdict']}"]
         lines += [_candidate_line(row) for row in self.candidates[:5]]
         if not any(row["is_change"] for row in self.candidates):
-            lines.append("  no release or flag change went out in the 14 days before")
+            lines.append(f"  no release or flag change went out in the {WINDOWS['candidate_days']} days before")
         if self.quotes:
             lines += ["", "In customers' words"] + [f"  “{row['text']}” ({_said(row)})" for row in self.quotes]
         return "\n".join(lines)
@@ -89,7 +90,7 @@ def explain(home: Home, issue_id: str) -> Explanation:
         severity_terms=part("fct_issue_severity_terms", "points", "term", descending=True).to_dicts(),
         candidates=candidates,
         evidence=part("fct_issue_evidence", "position").to_dicts(),
-        quotes=part("int_issue_quotes", "quote_rank").to_dicts(),
+        quotes=part("fct_issue_quotes", "quote_rank").to_dicts(),
         lifecycle=next(part("fct_issue_lifecycle", "issue_id").iter_rows(named=True), {}),
         facts=read_facts(home, found[0]["issue_id"])[found[0]["issue_id"]],
     )

@@ -25,13 +25,13 @@ Direction = Literal["new", "rising", "falling", "steady", "quiet"]
 
 
 class Row(BaseModel):
-    """A row of a JSON column; columns that are not named here are left out."""
+    """A row of a JSON column; further keys are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class Evidence(Row):
-    """A row of ``fct_issue_evidence``: what was measured, and its stance to the subject being the cause."""
+    """A row of ``fct_issue_evidence``: a measure, its numbers, and its stance on the subject as the cause."""
 
     kind: str
     measure: str
@@ -48,7 +48,7 @@ class Evidence(Row):
 
 
 class Symptom(Row):
-    """What customers see, and how many complaints say so; ``is_phrase`` marks words of their own."""
+    """A symptom that customers describe, with its complaints; ``is_phrase`` marks words of their own."""
 
     symptom: str
     complaints: int
@@ -125,7 +125,9 @@ def read_facts(home: Home, issue_id: str | None = None) -> dict[str, Facts]:
     items: dict[str, list[dict[str, Any]]] = {}
     for row in read_mart(home, "fct_issue_evidence", where=where).sort("issue_id", "position").iter_rows(named=True):
         items.setdefault(row["issue_id"], []).append({name: in_utc(value) for name, value in row.items()})
-    issues = read_mart(home, "fct_issues", where=where).join(read_mart(home, "fct_issue_facts"), on="issue_id")
+    issues = read_mart(home, "fct_issues", where=where).join(
+        read_mart(home, "fct_issue_facts", where=where), on="issue_id"
+    )
     order = ["queue_position", "detected_at", "issue_id"]
     facts = {}
     for row in issues.sort(order, descending=[False, True, False], nulls_last=True).iter_rows(named=True):

@@ -1,4 +1,4 @@
-"""Length of the history and what was understood of it: the answer to "why is no issue open?" on a young home."""
+"""Length of the history, and its feedback by issue type: the reason why no issue is open on a young home."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import polars as pl
 
 from dagster_project import lake
 from dagster_project.decisioning.playbook import load_playbook
+from dagster_project.decisioning.windows import WINDOWS
 from dagster_project.home import Home
 
-_RECENT_DAYS = 4
+_RECENT_DAYS = WINDOWS["baseline_first_day"]
 """The latest days, which no baseline counts (int_baseline.sql)."""
 
 
@@ -34,7 +35,7 @@ class History:
         declined = f"; {self.abstained:,} of them because the classifier declined" if self.abstained else ""
         return [
             f"no open issues yet: there are {self.days} days of feedback, and {self.days_needed} are needed before"
-            " anything opens (`min_baseline_days` in playbook.yml, and the latest four)",
+            f" anything opens (`min_baseline_days` in playbook.yml, and the latest {_RECENT_DAYS})",
             f"understood so far: {counts or 'nothing'}{declined}",
         ]
 

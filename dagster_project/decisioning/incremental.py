@@ -5,7 +5,7 @@ earliest instant from which a decision may differ, and the earliest of them all 
 before it is kept, whatever the length of history. ``built.json`` remembers each finished build with its lake files and
 the warehouse it left. After a failed build, or a dbt run by hand, everything is rebuilt.
 
-The windows (how late is a backfill, how long a trailing count) are vars of ``dbt_project.yml``, which the models read.
+The windows (lateness of a backfill, length of a trailing count) are those of the models (``windows.py``).
 """
 
 from __future__ import annotations
@@ -19,24 +19,22 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
-import yaml
 
 from dagster_project import lake
 from dagster_project.decisioning.published import read_built
+from dagster_project.decisioning.windows import WINDOWS
 from dagster_project.files import write_text
 from dagster_project.home import DBT_PROJECT, PLAYBOOK, Home
 from dagster_project.lake_tables import LAKE_TABLES
 
-_VARS: dict[str, int] = yaml.safe_load((DBT_PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]
+_WINDOW = timedelta(hours=WINDOWS["trailing_hours"])
+"""Length of the longest trailing count: an earlier change still shows in it for so long."""
 
-_WINDOW = timedelta(hours=_VARS["trailing_hours"])
-"""The longest trailing count: a change this long before an instant still shows in it."""
+_REACH = timedelta(days=WINDOWS["candidate_days"] + WINDOWS["evidence_days"] + WINDOWS["late_onset_days"])
+"""Reach of an issue's evidence before its onset: candidate changes, and the days that each is compared with."""
 
-_REACH = timedelta(days=_VARS["candidate_days"] + _VARS["evidence_days"] + _VARS["late_onset_days"])
-"""How long before its onset the evidence of an issue begins: candidate changes, each with its own days before."""
-
-_BACKFILL = timedelta(days=_VARS["backfill_days"])
-_GRACE = timedelta(days=_VARS["grace_days"])
+_BACKFILL = timedelta(days=WINDOWS["backfill_days"])
+_GRACE = timedelta(days=WINDOWS["grace_days"])
 _IS_BACKFILL = pl.col("known_at") - pl.col("occurred_at") > _BACKFILL
 
 _EARLIEST = {
@@ -55,7 +53,7 @@ _EARLIEST = {
 """The earliest instant that a changed row can affect, by lake table."""
 
 _COUNTED_IN = {"feedback": "int_feedback", "labels": "int_feedback"}
-"""The model that says when an earlier version of a changed row counted, by lake table."""
+"""Model with `counted_at` of the earlier version of a changed row, by lake table."""
 
 _MOVABLE = ("releases", "campaigns")
 """Lake tables whose rows may change their instant: the earlier versions of a changed row count as well."""
@@ -109,8 +107,8 @@ def plan(home: Home, as_of: datetime) -> Plan:
     """Plan of a build as of this instant: where the rebuild starts.
 
     It rebuilds everything if there was no build before, something else wrote the warehouse since, the models or the
-    playbook changed, files were taken away, the instant lies before the last one, or a lake table changed of which
-    this module does not know what it affects. Call it with the warehouse's lock held.
+    playbook changed, files were removed, the instant lies before the last one, or a lake table changed that has no
+    entry in ``_EARLIEST``. Call it with the warehouse's lock held.
     """
     current, files = recipe(), _files(home)
     everything = Plan(as_of, None, None, current, files)
@@ -188,7 +186,7 @@ def _written(stat: os.stat_result) -> str:
 
 
 def recipe() -> str:
-    """Hash of the dbt project and the playbook: another one means that everything is made anew."""
+    """Hash of the dbt project and the playbook; a change of it forces a full build."""
     folders = ("models", "macros", "seeds", "tests")
     sources = [path for folder in folders for path in sorted((DBT_PROJECT / folder).rglob("*")) if path.is_file()]
     said = hashlib.sha256()

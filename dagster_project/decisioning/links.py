@@ -10,7 +10,7 @@ from string import Formatter
 from urllib.parse import quote, urlsplit
 
 PLACEHOLDERS = ("issue_id", "issue_type", "product", "platform", "version", "country", "since")
-"""What a template may name in braces; ``since`` is the onset, as 2026-05-31T09:00:00Z."""
+"""Placeholders of a template, in braces; ``since`` is the onset, as 2026-05-31T09:00:00Z."""
 
 
 def check_template(template: str) -> str:

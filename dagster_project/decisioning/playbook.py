@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from dagster_project import lake
 from dagster_project.decisioning.links import check_template
+from dagster_project.decisioning.windows import BASELINE_DAYS
 from dagster_project.errors import ConfigurationError
 from dagster_project.home import DBT_PROJECT, PLAYBOOK, Home
 from dagster_project.lake_tables import schema_of
@@ -30,7 +31,7 @@ class _Strict(BaseModel):
 
 
 class Detection(_Strict):
-    """When an issue opens and closes; scores are standard deviations above expectation."""
+    """Thresholds at which an issue opens and closes; scores are standard deviations above expectation."""
 
     open_score: float = Field(gt=0)
     open_score_scoped: float = Field(gt=0)
@@ -38,7 +39,7 @@ class Detection(_Strict):
     min_excess: float = Field(gt=0)
     min_ratio: float = Field(ge=1)
     quiet_hours: float = Field(ge=24)
-    min_baseline_days: float = Field(ge=1, le=28)
+    min_baseline_days: float = Field(ge=1, le=BASELINE_DAYS)
 
     @model_validator(mode="after")
     def _opens_above_where_it_closes(self) -> Detection:

@@ -1,4 +1,4 @@
-"""Wording of an issue: names, amounts and instants as people write them, and the templates that tell its facts.
+"""Wording of an issue: names, amounts and instants as people write them, and templates for its facts.
 
 ``templates/*.j2`` hold the words, once for every text: the ticket (``automation/tickets/brief.py``) includes them and
 sanitizes their values, ``text`` renders them for a terminal or a page. Amounts have two significant figures, so that a
@@ -50,7 +50,7 @@ def text(name: str, facts: Facts, **more: object) -> str:
 
 
 def context(facts: Facts) -> dict[str, Any]:
-    """What the templates are given: the facts, and those that are named or chosen from several columns."""
+    """Context of the templates: the facts, and values named or chosen from several of their columns."""
     about = [item for item in facts.evidence if item.subject and item.subject == facts.suspect_release_id]
     measured = [item for item in facts.evidence if item.subject is None]
     signals = [item for item in measured if item.measure not in _DIMENSIONS]
@@ -65,7 +65,7 @@ def context(facts: Facts) -> dict[str, Any]:
         "unmoved": [(_UNMOVED.get(item.measure, item.measure), item) for item in signals if item.stance == "against"],
         "concentrated": [(_DIMENSIONS[item.measure], item) for item in measured if item.measure in _DIMENSIONS],
         "others": _by_subject(others),
-        # That an issue sits in one country says where it is; as its own explanation it says nothing.
+        # Without `country`: it repeats the scope and explains nothing.
         "likelier": [item for item in alternatives if item.stance == "for" and item.measure != "country"],
         "going_on": _GOING_ON[facts.direction],
         "losses": losses(facts),
@@ -137,7 +137,7 @@ def duration(hours: float) -> str:
     """Hours as people say them, without a sign."""
     hours = abs(hours)
     if hours < 2:
-        return f"{hours * 60:.0f} minutes"
+        return count(round(hours * 60), "minute")
     return f"{hours:.0f} hours" if hours < 72 else f"{hours / 24:.0f} days"
 
 
@@ -168,7 +168,7 @@ def filters(code: Callable[[str], object], strong: Callable[[str], object]) -> d
 
 
 def _places(facts: Facts, *, always: bool = False) -> Iterable[str]:
-    """Where it happens; without ``always`` only what the suspect's name does not say already."""
+    """The scope in words; without ``always`` only the parts that the suspect's name does not say already."""
     named = not always and facts.suspect_kind == "release"
     platform = facts.platform_title if not (named and facts.suspect_platform == facts.platform_title) else None
     version = facts.scope_version if not (named and facts.suspect_version == facts.scope_version) else None

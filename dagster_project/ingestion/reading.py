@@ -34,7 +34,7 @@ _OWN_NAMES = {"generic", "nps"}
 
 
 State = Literal["read", "empty", "damaged", "unreadable", "missing"]
-"""How a source was found: all of it read, no row in any file, a file lost, every file lost, or no file there."""
+"""State of a source: all of it read, no row in any file, a file lost, every file lost, or no file there."""
 
 
 @dataclass

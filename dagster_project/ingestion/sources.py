@@ -47,7 +47,7 @@ SILENT_AFTER: dict[str, str] = {
     "customers": "never",
     "campaigns": "never",
 }
-"""How long a source of each table may bring nothing new, unless it sets ``silent_after``."""
+"""Default of ``silent_after`` by table: the time for which a source may bring nothing new."""
 
 _NEVER = "never"
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")

@@ -1,4 +1,4 @@
-"""Check of drift: the feedback is still like that on which the labels were measured."""
+"""Drift check: the feedback still resembles that of the window before."""
 
 import json
 
@@ -8,7 +8,7 @@ from dagster_project.measurement.assets import drift_report
 from dagster_project.resources import HomeResource
 
 
-@asset_check(asset=drift_report, description="What customers write has not changed since the window before.")
+@asset_check(asset=drift_report, description="Feedback has not drifted since the window before.")
 def no_drift(home: HomeResource) -> AssetCheckResult:
     """The verdict of the latest report. Against the golden set, real feedback nearly always differs: no alarm."""
     reports = sorted((home.home().reports / "drift").glob("*/drift.json"))

@@ -1,6 +1,6 @@
-{# Rows of evidence (int_issue_evidence_items), and the sentence that a reader of the mart finds beside the numbers. #}
+{# Rows of evidence (int_issue_evidence_items), and the sentence beside their numbers. #}
 
-{# One row of evidence: everything that is not given is null. Without a measure, its name is in the column measure_name. #}
+{# One row of evidence; what is not given is null. Without `measure`, the column measure_name has its name. #}
 {% macro evidence_item(
     position, kind, measure, stance,
     subject='null', subject_title='null', value='null', baseline='null', share='null', counted='null', total='null', happened_at='null'
@@ -21,7 +21,7 @@
         cast({{ happened_at }} as timestamp) as happened_at
 {%- endmacro %}
 
-{# For readers only: nothing parses it, and a ticket is worded from the columns. #}
+{# The row in words, for readers of the mart only: nothing parses it; tickets are worded from the columns. #}
 {% macro evidence_sentence() -%}
     case measure
         when 'complaints' then {{ whole('counted') }} || ' complaints' || coalesce(

@@ -36,10 +36,10 @@
     cast(round({{ x }}, {{ digits }}) as double)
 {%- endmacro %}
 
-{# Evidence that may be looked at as often as one likes: the logarithm of an e-value, a likelihood ratio against chance averaged
-   over alternatives in which something is 2, 4, 8 or 16 times as frequent (the method of mixtures, Robbins 1970; e-values:
-   Vovk & Wang 2021). By Ville's inequality chance alone brings it to -ln(alpha) at any look with a probability of at most
-   alpha. Exponents are held within 50, where exp is safe on every engine. #}
+{# Logarithm of an e-value, evidence that stays valid under continuous monitoring: a likelihood ratio against chance,
+   averaged over alternatives in which something is 2, 4, 8 or 16 times as frequent (method of mixtures, Robbins 1970;
+   e-values: Vovk & Wang 2021). By Ville's inequality, chance alone ever brings it to -ln(alpha) with a probability of at
+   most alpha. Exponents are clipped to 50, where exp is safe on every engine. #}
 {% macro log_e_value(exponent) -%}
     ln((
         {%- for times in ['2.0', '4.0', '8.0', '16.0'] %}
@@ -48,14 +48,14 @@
     ) / 4.0)
 {%- endmacro %}
 
-{# ... that more of `trials` are of one kind than its `share` leads to expect, when the odds of that kind are the multiple
-   (Bernoulli likelihood ratio). #}
+{# E-value of a share: more of the `trials` are of one kind than its `share` predicts (Bernoulli likelihood ratio; the
+   odds of that kind are the multiple). #}
 {% macro log_e_value_of_share(successes, trials, share) -%}
     {{ log_e_value('(' ~ successes ~ ') * ln(TIMES) - (' ~ trials ~ ') * ln(1.0 + (TIMES - 1.0) * (' ~ share ~ '))') }}
 {%- endmacro %}
 
-{# ... that a `count` is more than `expected`, when its mean is the multiple; spread beyond a Poisson's is paid for by
-   dividing by the dispersion (quasi-likelihood; McCullagh & Nelder 1989, section 9.2). #}
+{# E-value of a count: it is more than `expected` (its mean is the multiple). Over-dispersion divides the exponent
+   (quasi-likelihood; McCullagh & Nelder 1989, section 9.2). #}
 {% macro log_e_value_of_count(count, expected, dispersion) -%}
     {{ log_e_value('((' ~ count ~ ') * ln(TIMES) - (TIMES - 1.0) * (' ~ expected ~ ')) / (' ~ dispersion ~ ')') }}
 {%- endmacro %}

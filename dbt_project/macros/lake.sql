@@ -2,8 +2,8 @@
 
 {% macro lake_root() %}{{ return(env_var('FEEDBACK_HOME', '../.feedback-control') ~ '/lake') }}{% endmacro %}
 
-{# The first day that a build has to read of the tables that grow without end: feedback is read once, telemetry as far
-   back as the open issues look. #}
+{# First day that a build reads of a table that grows without end: feedback since the rebuild starts, telemetry since
+   the evidence of the open issues starts. #}
 {% macro lake_since(table) -%}
     {%- if table in ['feedback', 'labels'] -%} {{ return(var('rebuild_from', '')[:10]) }}
     {%- elif table in ['service_metrics', 'funnel_metrics', 'orders'] -%} {{ return(var('history_from', '')[:10]) }}

@@ -5,7 +5,7 @@
 
 {% macro rebuild_from() -%} cast('{{ var("rebuild_from", "") or "1970-01-01" }}' as timestamp) {%- endmacro %}
 
-{# How far back the open issues and their evidence reach: nothing before it is read for them. #}
+{# Start of the evidence of open issues: nothing before it is read for them. #}
 {% macro history_from() -%} cast('{{ var("history_from", "") or "1970-01-01" }}' as timestamp) {%- endmacro %}
 
 {% macro forget_since(column) -%}
@@ -23,7 +23,7 @@
     {%- if flags.INTROSPECT and is_incremental() -%} {{ id }} not in (select {{ id }} from {{ this }}) {%- else -%} true {%- endif -%}
 {%- endmacro %}
 
-{# Data tests of a model with `rebuilt_by` look at the rows of this build: the rest was tested when it was built. #}
+{# Data tests of a model with `rebuilt_by` cover the rows of this build; earlier rows passed when they were built. #}
 {% macro get_where_subquery(relation) -%}
     {%- set tested = graph.nodes.get(model.attached_node) if execute else none -%}
     {%- set column = tested.config.meta.get('rebuilt_by') if tested else none -%}

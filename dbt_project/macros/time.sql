@@ -4,7 +4,7 @@
     {%- if var('as_of', '') -%} cast('{{ var("as_of") }}' as timestamp) {%- else -%} cast(current_timestamp as timestamp) {%- endif -%}
 {%- endmacro %}
 
-{# The tick: the quarter of an hour that ends at or just after the instant, at which a row known then is first counted. #}
+{# The tick of an instant: the end of its quarter of an hour, at which a row known then is first counted. #}
 {% macro tick_of(instant) -%}
     date_trunc('hour', {{ instant }})
     + cast(ceil({{ seconds_between("date_trunc('hour', " ~ instant ~ ")", instant) }} / 900.0) as int) * interval '15' minute
@@ -15,8 +15,8 @@
     date_trunc('day', {{ tick }} - interval '1' minute)
 {%- endmacro %}
 
-{# When a row enters the counts: when it became known, or, if it arrived more than `backfill_days` late, when it
-   happened; otherwise loading history would look like a storm of complaints today. #}
+{# Instant at which a row enters the counts: known_at, or happened_at for a backfill (more than `backfill_days` late);
+   otherwise loading history would look like a storm of complaints today. #}
 {% macro counted_at(happened_at, known_at) -%}
     case
         when {{ seconds_between(happened_at, known_at) }} <= {{ var('backfill_days') * 86400 }} then {{ known_at }}

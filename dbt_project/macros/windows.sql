@@ -1,4 +1,4 @@
-{# Windows of time and of days. Their lengths are vars of dbt_project.yml; decisioning/incremental.py reads them, too. #}
+{# Windows of time and of days. Their lengths are vars of dbt_project.yml; decisioning/windows.py reads them, too. #}
 
 {# An interval in hours: a RANGE bound of one unit is all that Spark takes. #}
 {% macro hours(n) -%} interval '{{ n }}' hour {%- endmacro %}
@@ -17,10 +17,10 @@
 
 {% macro baseline_days() -%} {{ var('baseline_last_day') - var('baseline_first_day') + 1 }} {%- endmacro %}
 
-{# How many days a day lies back in the baseline of another one. #}
+{# The distances, in days, of the days of a baseline: 4 to 31. #}
 {% macro baseline_days_back() -%} {{ numbers(var('baseline_first_day'), var('baseline_last_day')) }} {%- endmacro %}
 
-{# The rows by scope, stacked: once for each kind of scope in which they have a value, 'all' being the whole product. #}
+{# Rows repeated by scope: once for each kind of scope in which they have a value; 'all' is the whole product. #}
 {% macro by_scope(relation, columns, kinds=['all', 'platform', 'country']) -%}
     {%- for kind in kinds %}
     select
@@ -76,5 +76,5 @@
     ) as changes
 {%- endmacro %}
 
-{# The days in whose trailing counts feedback of one day still is: 0 to 3 later. It enters the baseline then. #}
+{# The distances, in days, over which feedback stays in trailing counts before it enters the baseline: 0 to 3. #}
 {% macro trailing_days() -%} {{ numbers(0, var('baseline_first_day') - 1) }} {%- endmacro %}

@@ -1,4 +1,4 @@
-"""What a text names: platform, OS and app versions, device, browser, article, feature, order, error code and amount.
+"""Named entities of a text: platform, versions, device, browser, article, feature, order, error code and amount.
 
 Patterns only, so the same text gives the same answer everywhere and each answer can be traced to its words. The order
 matters: what one reader has taken, the next cannot read again, so the 17.2 of "iOS 17.2" is no app version and the
@@ -18,10 +18,10 @@ import unicodedata
 from collections.abc import Callable, Iterable
 
 MAX_CHARACTERS = 10_000
-"""What is read of a text."""
+"""Characters of a text that are read."""
 
 MAX_VALUES = 10
-"""What is kept of each kind."""
+"""Values of each kind that are kept."""
 
 FEATURES = {
     "account": r"(?:my|your|the|an) (?:account|profile)|mein konto|mi cuenta|mon compte|minha conta",
@@ -252,7 +252,7 @@ class _Reader:
         self.found: dict[str, list[tuple[int, str]]] = {}
 
     def take(self, kind: str, pattern: re.Pattern[str], value: Callable[[re.Match[str]], str | None]) -> None:
-        """What ``value`` makes of each match; where it makes nothing, the words stay for the next pattern."""
+        """Record the ``value`` of each match; a match without one leaves its words to the next pattern."""
         pieces, end = [], 0
         for match in pattern.finditer(self.text):
             if (named := value(match)) is not None:

@@ -147,7 +147,7 @@ class Detours:
         return 0 if way == "answer lost" else status
 
     def end(self) -> None:
-        """What is still on its way arrives, the last first."""
+        """Deliver everything still on its way, the last first."""
         while self.late:
             self._post(*self.late.pop())
 

@@ -20,7 +20,7 @@ PASSWORD = "planted-mail-0123456789"
 
 
 class MailServer:
-    """What the server does with senders, recipients and messages, and what it has got."""
+    """Simulated mail server: its answers to senders, recipients and messages, and the messages it has got."""
 
     def __init__(self) -> None:
         self.port = 0

@@ -28,7 +28,7 @@ from dagster_project.home import Home
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 BORN = datetime(2026, 5, 1, tzinfo=UTC)
-"""When the tests' ledgers began: before every issue, so that no earlier ledger can have ticketed them."""
+"""First instant of the tests' ledgers: before every issue, so that no earlier ledger can have ticketed one."""
 
 TERMS = [
     ("velocity", 15, 15.0, "how many times the expected rate, in doublings; full at eightfold"),

@@ -27,7 +27,7 @@ _FOR_PEOPLE = {"title", "description"}
 
 
 def broken(before: Any, after: Any, where: str = "") -> list[str]:
-    """What of a schema can no longer be relied on: the places at which another stands in its stead."""
+    """Breaking changes between two schemas: the paths at which the later one promises less."""
     if not isinstance(before, dict) or not isinstance(after, dict):
         return [] if before == after else [where]
     found = [f"{where}/required/{name}" for name in set(before.get("required", ())) - set(after.get("required", ()))]

@@ -15,7 +15,7 @@ from tests.automation.support import NOW
 BEFORE = ("refused", "timeout before", "500 before", "429")
 AFTER = ("timeout after", "reset after", "500 after", "nonsense after")
 FAULTS = BEFORE + AFTER
-"""What may happen to a write. *After*: the target has committed it."""
+"""Faults of a write. *After*: the target has committed it."""
 
 
 @dataclass(frozen=True)

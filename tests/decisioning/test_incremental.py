@@ -31,7 +31,7 @@ MARTS = (
     "fct_issue_days",
     "fct_issue_evidence",
     "fct_issue_facts",
-    "int_issue_quotes",
+    "fct_issue_quotes",
 )
 
 
@@ -70,7 +70,7 @@ def history(lake: LakeBuilder) -> None:
 
 
 def news(lake: LakeBuilder, now: datetime) -> None:
-    """What arrives late, or is corrected, besides a few hours of everything."""
+    """A few hours of everything, with late and corrected rows among them."""
     old = START + timedelta(days=16, hours=3)
     for at in hours(now, now + timedelta(hours=6), 0.25):
         lake.complain("checkout_failure", at, platform="ios", app_version="2.0")

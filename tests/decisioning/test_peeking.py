@@ -18,7 +18,7 @@ from dagster_project.home import DBT_PROJECT
 
 ALPHA, WORLDS, LOOKS = 0.01, 2_000, 200
 SHARE = 0.3
-"""What the version has of everything that is said."""
+"""Share of the version in all feedback."""
 
 
 def formula(name: str, **columns: str) -> str:

@@ -1,4 +1,4 @@
-"""Which files are read, and how: folders among them, byte-order marks, line ends, configured values."""
+"""Discovery and decoding of files: folders among them, byte-order marks, line ends, configured values."""
 
 from __future__ import annotations
 

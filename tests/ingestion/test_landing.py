@@ -1,4 +1,4 @@
-"""What a user sees of good, repeated, changed and damaged exports, and that nothing is lost on the way."""
+"""Landing of good, repeated, changed and damaged exports: what a user sees, and that nothing is lost on the way."""
 
 from __future__ import annotations
 

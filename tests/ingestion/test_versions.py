@@ -1,4 +1,4 @@
-"""Which of several versions of a row is the current one, that all are kept, and that reading again adds none."""
+"""Versions of a row: the current one, that all are kept, and that reading again adds none."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ from tests.servers.processes import free_port, running
 from tests.servers.stories import BRISK, NODE, comes_back, faulty, issues, needs_tools, planned, tell, validating
 
 KILLS = int(os.environ.get("KILLS", "200"))
-"""How many runs are killed; fewer to try the rest."""
+"""Number of runs to kill; fewer to try the rest."""
 
 needs_rt = pytest.mark.skipif(not rt.SERVER.exists(), reason="Debian's request-tracker5 is not installed")
 

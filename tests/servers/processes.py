@@ -13,7 +13,7 @@ from pathlib import Path
 from dagster_project.home import REPOSITORY
 
 TOOLS = REPOSITORY / ".venv" / "servers"
-"""Where `make test-servers` installs what is neither of this project nor of the system."""
+"""Folder into which `make test-servers` installs tools that neither the project nor the system has."""
 
 
 def free_port() -> int:
@@ -52,7 +52,7 @@ def running(
 
 
 def eventually(holds: Callable[[], bool], seconds: float) -> bool:
-    """Whether it holds before the time is over."""
+    """Poll a condition; true if it holds before the time is over."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if holds():

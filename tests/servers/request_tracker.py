@@ -50,7 +50,7 @@ class RequestTracker:
     jos: str
 
     def get(self, path: str, **params: str | int) -> Any:
-        """What RT itself answers, without anything in between."""
+        """An answer of RT itself, without anything in between."""
         headers = {"Authorization": f"token {self.token}"}
         return (
             httpx.get(f"{self.url}/REST/2.0{path}", params=params, headers=headers, timeout=30)
@@ -59,7 +59,7 @@ class RequestTracker:
         )
 
     def jo_does(self, method: str, path: str, body: dict[str, str]) -> None:
-        """What a person does there."""
+        """An action of a person in RT."""
         headers = {"Authorization": f"token {self.jos}"}
         httpx.request(method, f"{self.url}/REST/2.0{path}", json=body, headers=headers, timeout=30).raise_for_status()
 

@@ -26,7 +26,7 @@ class RunningRoundup:
     url: str
 
     def ask(self, path: str, **params: str) -> httpx.Response:
-        """What Roundup itself answers, without anything in between."""
+        """An answer of Roundup itself, without anything in between."""
         headers = {"X-Requested-With": "test", "Referer": f"{self.url.removesuffix('rest')}"}
         return httpx.get(f"{self.url}{path}", params=params, headers=headers, auth=("admin", PASSWORD), timeout=30)
 

@@ -34,7 +34,7 @@ needs_tools = pytest.mark.skipif(not MITMDUMP.exists(), reason="run `make test-s
 
 
 def planned(seed: int, often: float = 0.3) -> dict[str, str]:
-    """Which of the first sixty writes go wrong, and how."""
+    """Fault plan for the first sixty writes: the number of each that goes wrong, with its fault."""
     chance = random.Random(seed)
     return {str(write): chance.choice(FAULTS) for write in range(60) if chance.random() < often}
 
@@ -112,7 +112,7 @@ def tell(home: Home, configured: ConfiguredDestination, ours: list[Issue], *, to
 
 
 def comes_back(home: Home, configured: ConfiguredDestination, issues: list[Issue]) -> dict[str, list[tuple[str, str]]]:
-    """What the lake learns that people did: by kind, who, and what it is now; a second pull learns nothing."""
+    """People's changes as the lake learns them: actor and new value by kind; a second pull learns nothing."""
     decided(home, issues)
     for learns in (True, False):
         report = pull(home, now=datetime.now(UTC), destinations=[configured])

@@ -1,4 +1,4 @@
-"""Whether two engines built the same table: cell by cell, and in words that lead to the cell where they did not."""
+"""Cell-by-cell comparison of a table that two engines built; a difference is described by its cell."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _COPY, _THEIRS = "copy", " on Spark"
 
 
 def differences(table: str, ours: pl.DataFrame, theirs: pl.DataFrame) -> Iterator[str]:
-    """What DuckDB's table (ours) and Spark's (theirs) do not have in common, a line per column.
+    """Differences between DuckDB's table (ours) and Spark's (theirs), a line per column.
 
     Equal are the same rows in any order, floats within 1e-9 × max(1, |x|), and JSON of the same content.
     """

@@ -23,7 +23,7 @@ FIRST, SECOND = runner.LOOKS[2], runner.LOOKS[3]
 """The instants of the two builds; in between the news arrive."""
 
 _EARLIER = timedelta(days=17)
-"""How long before the others one world runs, so that its issue is over before anything is built again."""
+"""Head start of one world before the others, so that its issue is over before anything is built again."""
 
 # What engines spell, cut or order differently: quotes, backslashes, breaks, wide and combined characters, odd cases.
 _TEXTS = (
@@ -70,7 +70,7 @@ def _over(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _told(table: str, rows: pl.DataFrame) -> pl.DataFrame:
-    """What the worlds leave unsaid; every row by its number, so that the same lake comes out each time."""
+    """Columns that the worlds leave empty, filled by row number, so that the same lake comes out each time."""
     if table not in {"feedback", "labels", "orders"}:
         return rows
     numbered = rows.sort("known_at", rows.columns[0]).with_row_index("number")
@@ -159,7 +159,7 @@ def bring_news(home: Home, now: datetime, issues: list[str]) -> None:
 
 
 def _pushes(at: datetime) -> dict[str, pl.DataFrame]:
-    """What pushing left in the lake: a run a quarter of an hour at two destinations, each try with another outcome."""
+    """Lake tables of pushes: a run a quarter of an hour at two destinations, each try with another outcome."""
     outcomes = ("confirmed", "rejected", "unknown", "not sent", "deferred")
     places = {"local": 3, "jira": 12}
     runs = [

@@ -12,7 +12,7 @@ from dagster_project.automation.destinations.resolutions import may_be_ours, res
 from dagster_project.automation.ticket import ChangeKind, Resolution, TicketChange
 
 REFERENCE = "feedback-control"
-"""What our labels begin with, and the references in our comments."""
+"""Prefix of our labels, and of the references in our comments."""
 
 
 class _Account(BaseModel):

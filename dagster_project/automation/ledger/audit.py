@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 FIRST = "0" * 64
-"""What the first row's hash builds on."""
+"""Link of the first row: the hash before there is one."""
 
 
 def chained(link: str, row: Mapping[str, Any]) -> str:

@@ -18,7 +18,7 @@ from dagster_project.automation.ledger.tables import intents
 from dagster_project.errors import ConfigurationError
 
 SHORT = 8
-"""How many characters of an intent's id people have to type."""
+"""Characters of an intent's id that people have to type."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from dagster_project.automation.ledger.store import Store
 from dagster_project.automation.ledger.tables import event_outbox, intents
 
 LEASE = timedelta(minutes=2)
-"""How long one delivery may take before another run may claim the event."""
+"""Lease of a delivery: after it, another run may claim the event."""
 
 _MOST = 1000
 

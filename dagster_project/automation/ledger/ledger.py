@@ -40,10 +40,10 @@ from dagster_project.automation.ledger.umbrellas import Member, Umbrellas, membe
 from dagster_project.automation.outcomes import Confirmed, Deferred, NotSent, Outcome, Unknown, Written
 
 LEASE = timedelta(minutes=2)
-"""How long one send may take before another run may conclude that the sender died; far above any request timeout."""
+"""Lease of a send, far above any request timeout: after it, another run takes the sender for dead."""
 
 LOSSES_BEFORE_REJECTED = 8
-"""How often an intent may get lost before it becomes a dead letter: lost every time, it is no accident but a poison."""
+"""Losses of an intent before it becomes a dead letter: one that is lost every time is a poison message."""
 
 
 @dataclass(frozen=True)

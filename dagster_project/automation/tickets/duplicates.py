@@ -20,7 +20,7 @@ from dagster_project.automation.ticket import ExternalTicket, Ticket
 from dagster_project.automation.tickets.push_report import Progress, PushReport
 
 CLOCK_MARGIN = timedelta(hours=1)
-"""How far the target's clock may be behind ours."""
+"""Largest lag of the target's clock behind ours."""
 
 
 def close_duplicates(

@@ -27,7 +27,7 @@ class SeverityTerm(Row):
 
 
 class Quote(Row):
-    """One thing a customer said, already masked, and the symptom that it describes."""
+    """Masked quote of a customer, with the symptom that it describes."""
 
     text: str
     channel: str

@@ -37,7 +37,7 @@ from dagster_project.home import Home
 from models_ml.text.masking import mask
 
 MARGIN = timedelta(minutes=15)
-"""How long a tool may take to show a change, and how far its clock may be off."""
+"""Overlap of two pulls: covers the delay of a tool's index and the error of its clock."""
 
 LONGEST = 2_000
 """Longest part of a comment that is kept, in characters."""

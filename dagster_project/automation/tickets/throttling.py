@@ -27,7 +27,7 @@ from dagster_project.home import DBT_PROJECT
 
 OWNERS = DBT_PROJECT / "seeds" / "owners.csv"
 STORM = timedelta(hours=6)
-"""How long after its first issue an umbrella takes in more."""
+"""Time after its first issue in which an umbrella takes in more."""
 
 EVERYBODY = "*"
 _MAY_WAIT = ("P3", "P4")

@@ -20,7 +20,7 @@ digits as (
 
 ),
 
--- Every day of the issue, for up to a thousand days.
+-- Days of each issue, up to a thousand.
 days as (
 
     select
@@ -67,7 +67,8 @@ funnel as (
 
 ),
 
--- The day before the first elevated tick belongs to the issue, too (int_issue_feedback): it counts on the first day.
+-- Complaints of the day before the first elevated tick, which belong to the issue (int_issue_feedback), count on day
+-- one.
 joined as (
 
     select
@@ -99,7 +100,7 @@ select
     sum(complaints) over so_far as complaints_so_far,
     customers,
     support_complaints,
-    -- Least squares over three days, which is half the difference between the last and the first of them.
+    -- Least-squares slope over three days: half the difference between the last and the first.
     (complaints - lag(complaints, 2) over (partition by issue_id order by day)) / 2.0 as complaints_slope,
     case when entered > 0 then {{ rounded('completed / entered') }} end as conversion
 from joined

@@ -23,7 +23,7 @@ tickets as (
 
 ),
 
--- What we ourselves did to a ticket's status. An update opens it again if we had closed it.
+-- Our own changes to a ticket's status. An update reopens a ticket that we had closed.
 ours as (
 
     select
@@ -61,7 +61,7 @@ theirs as (
 
 ),
 
--- The last word on whether it is done is theirs: closing what a person has closed changes nothing.
+-- Status by the last change, ours or theirs; our closing of a ticket that a person has closed changes nothing.
 joined as (
 
     select

@@ -24,8 +24,8 @@ weights as (
 
 ),
 
--- One row per issue and term. What falls short of being a signal counts as no change. A new term is a row of the seed
--- severity_weights and a `when` here.
+-- Measures of each issue, one row per term. A measure that is no signal counts as no change. A new term is a row of the
+-- seed severity_weights and a `when` here.
 measured as (
 
     select

@@ -36,7 +36,7 @@ settings as (
 
 ),
 
--- Rounded before it is compared and ranked, so that what people read is what decided.
+-- Rounded before comparing and ranking: the value that people read is the value that decided.
 severity as (
 
     select
@@ -60,7 +60,7 @@ prioritised as (
             when evidence.verdict = 'regression' then rules.action_regression
             else rules.action_otherwise
         end as recommended_action,
-        -- 'P1' < 'P2' as text, so the more urgent of two priorities is the lesser.
+        -- As text 'P1' < 'P2': the lesser of two priorities is the more urgent.
         least(
             rules.priority_floor,
             case

@@ -6,7 +6,7 @@ select
     term,
     {{ rounded('value') }} as value,
     weight,
-    -- Of the rounded value, which has six digits: eight hold the product, so that no engine has to round a tie.
+    -- Product of the rounded value: it has at most eight digits, so no engine has to round a tie.
     {{ rounded('weight * ' ~ rounded('value') ~ ' + 0.0', 8) }} as contribution,
     meaning
 from {{ ref('int_release_terms') }}

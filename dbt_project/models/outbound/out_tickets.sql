@@ -40,12 +40,12 @@ quotes as (
             'rating': 'rating', 'country': 'country', 'app_version': 'app_version', 'symptom': 'symptom',
             'is_in_scope': 'is_in_scope'
         }, ['quote_rank']) }} as quotes
-    from {{ ref('int_issue_quotes') }}
+    from {{ ref('fct_issue_quotes') }}
     group by issue_id
 
 )
 
--- Rounded here, because the last digits of a sum depend on the order in which threads add.
+-- Rounded: the last digits of a sum depend on the order in which threads add.
 select
     issues.issue_id,
     issues.product,

@@ -1,4 +1,4 @@
--- Days excluded from baselines because a person rejected their issue, with the time for which that word holds.
+-- Days excluded from baselines because a person rejected their issue, with the period for which the rejection holds.
 with source as (
 
     select * from {{ source('lake', 'baseline_exclusions') }}

@@ -1,5 +1,5 @@
--- The newest version of each piece of feedback known at the as-of instant; a corrected review replaces the older text
--- but keeps the instant at which the first version became known.
+-- Current version of each piece of feedback at the as-of instant. A corrected review has the new text, and the instant
+-- at which its first version became known.
 with source as (
 
     select * from {{ source('lake', 'feedback') }}

@@ -1,5 +1,5 @@
--- The label of each piece of feedback as its text stood at the as-of instant: a corrected text brings a label of its
--- own (known when the correction was), and of several labels for one text, the last one made counts.
+-- Current label of each piece of feedback at the as-of instant: of its latest text (a corrected text has a label of its
+-- own, known since the correction), the label made last.
 with source as (
 
     select * from {{ source('lake', 'labels') }}

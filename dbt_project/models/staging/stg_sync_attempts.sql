@@ -1,4 +1,4 @@
--- Each try at an outbound write, and each look-up of what became of one.
+-- Attempts at outbound writes, and look-ups of their outcome.
 select
     attempt_id,
     intent_id,

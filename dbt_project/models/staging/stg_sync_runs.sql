@@ -1,4 +1,4 @@
--- Each push that had something to do, by destination.
+-- Pushes that had something to do, by destination.
 select
     run_id,
     destination,

@@ -1,4 +1,4 @@
--- Every ticket as the ledger has it now: a reference table without a history, so as-of does not apply.
+-- Current state of every ticket in the ledger: a reference table without history, so as-of does not apply.
 select
     intent_id,
     issue_id,

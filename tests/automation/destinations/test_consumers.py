@@ -106,7 +106,7 @@ def test_a_consumer_with_another_secret_refuses_and_the_push_says_what_to_check(
 
 @pytest.fixture
 def reader(home: Home) -> Iterator[Callable[[], Consumer]]:
-    """Who reads the file of events meanwhile; asked for, it has read to the end."""
+    """A consumer that reads the event file in the background; on call it has read to the end."""
     consumer, over = Consumer(SECRET), threading.Event()
     failures: list[BaseException] = []
 

@@ -124,7 +124,7 @@ SUBJECTS = [
 
 LOWERED = replace(CHECKOUT, priority="P2")
 STORY = [[CHECKOUT, DELIVERY], [LOWERED, DELIVERY], [resolved(LOWERED), DELIVERY], [CHECKOUT, DELIVERY]]
-"""What the queue says, one stage after another: found, less urgent, over, and back again."""
+"""Stages of the queue: an issue is found, less urgent, over, and back again."""
 
 
 @pytest.fixture(params=SUBJECTS, ids=lambda subject: subject.kind)
@@ -172,7 +172,7 @@ def live(home: Home, configured: ConfiguredDestination, story: Iterable[list[Iss
 
 
 def by_title(target: Any) -> list[Seen]:
-    """What people see, in an order that does not depend on who came first."""
+    """The tickets as people see them, in an order that does not depend on which came first."""
     return sorted(target.records(), key=lambda seen: (seen.title, seen.closed))
 
 

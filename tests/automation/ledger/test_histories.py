@@ -80,7 +80,7 @@ class LaggingTracker(SimulatedTracker):
         return created
 
     def find_by_marker(self, marker: str, since: datetime | None = None) -> list[ExternalTicket]:
-        """What the index has caught up with."""
+        """The tickets that the index has caught up with."""
         found = super().find_by_marker(marker, since)
         self.uncertain.discard(marker)
         return found

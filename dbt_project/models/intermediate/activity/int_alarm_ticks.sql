@@ -1,6 +1,6 @@
 {{ config(materialized='incremental', meta={'rebuilt_by': 'tick'}, pre_hook="{{ forget_since('tick') }}") }}
 
--- Ticks at which a count of one complaint is elevated or alarming, with the time for which the count stood.
+-- Alarm ticks: ticks at which a count of an issue type is elevated or alarming in any scope.
 with activity as (
 
     select

@@ -16,7 +16,7 @@ with daily as (
 
 ),
 
--- Feedback of one day is in the trailing counts for three more.
+-- Feedback of one day stays in the trailing counts for three more.
 days as (
 
     select
@@ -43,7 +43,7 @@ history as (
 
 ),
 
--- The first day of a product's history is not a whole one.
+-- The first day of a product's history is partial and has no count.
 whole_days as (
 
     select
@@ -112,28 +112,28 @@ second_pass as (
 
 ),
 
-left_out as (
+excluded as (
 
     select
-        days_out.product,
-        days_out.issue_type,
-        days_out.scope_kind,
-        days_out.scope_value,
-        days_out.day,
+        exclusions.product,
+        exclusions.issue_type,
+        exclusions.scope_kind,
+        exclusions.scope_value,
+        exclusions.day,
         cast(count(*) as double) as days,
         coalesce(sum(winsorized.winsorized_count), 0.0) as total,
         coalesce(sum(winsorized.winsorized_count * winsorized.winsorized_count), 0.0) as squares
-    from {{ ref('int_baseline_days_excluded') }} as days_out
-    inner join history on days_out.product = history.product
+    from {{ ref('int_baseline_days_excluded') }} as exclusions
+    inner join history on exclusions.product = history.product
     left join winsorized
         on
-            days_out.product = winsorized.product
-            and days_out.issue_type = winsorized.issue_type
-            and days_out.scope_kind = winsorized.scope_kind
-            and days_out.scope_value = winsorized.scope_value
-            and days_out.left_out_day = winsorized.day
-    where days_out.left_out_day > history.first_day
-    group by days_out.product, days_out.issue_type, days_out.scope_kind, days_out.scope_value, days_out.day
+            exclusions.product = winsorized.product
+            and exclusions.issue_type = winsorized.issue_type
+            and exclusions.scope_kind = winsorized.scope_kind
+            and exclusions.scope_value = winsorized.scope_value
+            and exclusions.excluded_day = winsorized.day
+    where exclusions.excluded_day > history.first_day
+    group by exclusions.product, exclusions.issue_type, exclusions.scope_kind, exclusions.scope_value, exclusions.day
 
 )
 
@@ -143,15 +143,15 @@ select
     second_pass.scope_kind,
     second_pass.scope_value,
     second_pass.day,
-    second_pass.baseline_days - coalesce(left_out.days, 0.0) as baseline_days,
-    greatest(0.0, second_pass.baseline_total - coalesce(left_out.total, 0.0)) as baseline_total,
-    greatest(0.0, second_pass.baseline_squares - coalesce(left_out.squares, 0.0)) as baseline_squares
+    second_pass.baseline_days - coalesce(excluded.days, 0.0) as baseline_days,
+    greatest(0.0, second_pass.baseline_total - coalesce(excluded.total, 0.0)) as baseline_total,
+    greatest(0.0, second_pass.baseline_squares - coalesce(excluded.squares, 0.0)) as baseline_squares
 from second_pass
-left join left_out
+left join excluded
     on
-        second_pass.product = left_out.product
-        and second_pass.issue_type = left_out.issue_type
-        and second_pass.scope_kind = left_out.scope_kind
-        and second_pass.scope_value = left_out.scope_value
-        and second_pass.day = left_out.day
+        second_pass.product = excluded.product
+        and second_pass.issue_type = excluded.issue_type
+        and second_pass.scope_kind = excluded.scope_kind
+        and second_pass.scope_value = excluded.scope_value
+        and second_pass.day = excluded.day
 where second_pass.day >= {{ rebuild_from() }}

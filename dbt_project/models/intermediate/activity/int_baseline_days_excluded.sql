@@ -1,5 +1,5 @@
--- Days excluded from a baseline: those of an issue that a person rejected, if that was known when the judged day began.
--- Earlier decisions, and the ids of issues, do not change when somebody rejects one.
+-- Days excluded from a baseline: the days of an issue that a person rejected, if the rejection was known when the
+-- judged day began. So a rejection changes neither earlier decisions nor the ids of issues.
 with counted as (
 
     select distinct
@@ -29,7 +29,7 @@ with counted as (
 
 ),
 
--- Feedback of one day is in the trailing counts of the days before the baseline begins.
+-- Feedback of one day is judged on that day and on the days whose trailing counts still hold it.
 judged as (
 
     select
@@ -57,7 +57,7 @@ baseline_days as (
         judged.first_day,
         judged.last_day,
         judged.day,
-        judged.day - numbers.n * {{ days(1) }} as left_out_day
+        judged.day - numbers.n * {{ days(1) }} as excluded_day
     from judged
     cross join {{ baseline_days_back() }}
     where judged.known_at <= judged.day and (judged.replaced_at is null or judged.replaced_at > judged.day)
@@ -70,6 +70,6 @@ select distinct
     scope_kind,
     scope_value,
     day,
-    left_out_day
+    excluded_day
 from baseline_days
-where left_out_day >= first_day and (last_day is null or left_out_day <= last_day)
+where excluded_day >= first_day and (last_day is null or excluded_day <= last_day)

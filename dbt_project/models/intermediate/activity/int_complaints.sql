@@ -1,9 +1,9 @@
 {{ config(materialized='incremental', meta={'rebuilt_by': 'tick'}, pre_hook="{{ forget_since('tick') }}") }}
 
--- Feedback per product, issue type, scope and tick. The scopes are the whole product, each platform and each country;
--- the issue type '(any)' counts everything said whose topic is known, as the background that a single type is compared
--- with (an unclear text says nothing of traffic: in a storm it is as likely to be about the storm). Spam and copies of
--- what was said before do not count: one text sent a hundred times is one complaint.
+-- Feedback counts per product, issue type, scope and tick. Scopes: the whole product, each platform, each country. The
+-- issue type '(any)' counts all feedback with a clear topic: the background of a single type. (An unclear text is no
+-- measure of traffic: in a storm it is as likely to be about the storm.) Spam and copies do not count: one text sent a
+-- hundred times is one complaint.
 with feedback as (
 
     select

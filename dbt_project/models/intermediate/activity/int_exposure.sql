@@ -20,7 +20,7 @@ scoped as (
 
 ),
 
--- Telemetry may arrive once a day; complaints are counted at ticks of their own.
+-- Ticks of the complaints; telemetry has other ones, and may arrive once a day.
 counted as (
 
     select
@@ -33,7 +33,7 @@ counted as (
 
 ),
 
--- No visits at the ticks of the complaints, so that the sums over the last hours are told there as well.
+-- Zero visits at the ticks of the complaints, so that the trailing sums exist at these ticks as well.
 timeline as (
 
     select

@@ -1,5 +1,6 @@
 {{ config(materialized='incremental', meta={'rebuilt_by': 'tick'}, pre_hook="{{ forget_since('tick') }}") }}
 
+-- Activity of each series: trailing counts, expectation and score.
 with counted as (
 
     select
@@ -31,15 +32,14 @@ season as (
 
 ),
 
--- Exposure: visits of the scope, else of the product, where the funnel has a baseline of them; else everything else
--- said.
+-- Exposure: visits of the scope, else of the product, where the funnel has a baseline of them; else all other feedback.
 exposed as (
 
     select
         series.*,
         everything.count_24h - series.count_24h as other_24h,
         everything.count_72h - series.count_72h as other_72h,
-        -- The series' baseline may exclude days; the background's never does. Rescaled before it is subtracted.
+        -- The series' baseline may exclude days, the background's never does: rescaled before it is subtracted.
         greatest(
             0.0,
             everything.baseline_total
@@ -84,7 +84,7 @@ exposed as (
 
 ),
 
--- The last 24 hours are today so far and the rest of yesterday. Visits have a season of their own.
+-- Season of a window: 24 hours are today so far and the rest of yesterday. Visits already contain the season.
 seasoned as (
 
     select
@@ -107,7 +107,7 @@ scaled as (
         *,
         {{ poisson_rate('baseline_total', 'baseline_days') }} as rate_per_day,
         {{ dispersion('baseline_total', 'baseline_squares', 'baseline_days') }} as dispersion,
-        -- Half the visits still leave a day's complaints to come in, hence the floor.
+        -- Floor: with half the visits, complaints about the day before still come in.
         case
             when visits_per_day > 0 then greatest(0.5, visits_24h / visits_per_day)
             else season_24h
@@ -128,7 +128,7 @@ scaled as (
 
 ),
 
--- Without visits, a crowd that talks more about everything is the more generous explanation, and the score grants it.
+-- `explained` also grants a crowd that says more of everything, where there are no visits to measure it.
 expectation as (
 
     select

@@ -27,7 +27,7 @@ counted as (
 
 ),
 
--- How many days each of those days lies back; 7, 14, 21 and 28 are the same day of the week.
+-- Days of the baseline with their weekday, counted back from the judged day; 7, 14, 21 and 28 back are its own.
 past as (
 
     select

@@ -1,6 +1,6 @@
 -- Alternatives to releases and flags as causes of each issue: a campaign (or a change of prices or of the catalogue,
 -- which is recorded as one), a crowd that says more of everything, an outage that hits every platform at once, one
--- country, one text sent many times. `evidence` (0-1) says how clearly each is seen.
+-- country, one text sent many times. `evidence` is the strength of each, 0-1.
 with issues as (
 
     select
@@ -110,7 +110,7 @@ errors as (
 
 ),
 
--- What is down for everybody is down on the platform that shows it least.
+-- Outage: the rise of the error rate on the platform with the smallest rise; a common cause shows on every platform.
 outages as (
 
     select
@@ -134,10 +134,10 @@ alternatives as (
         started_at as since,
         evidence,
         case campaign_kind
-            when 'price_change' then 'Price change '
-            when 'catalogue_change' then 'Catalogue change '
-            else 'Campaign '
-        end || campaign_id || ' began ' || {{ minute_of('started_at') }} || ' UTC' as statement
+            when 'price_change' then 'price change '
+            when 'catalogue_change' then 'catalogue change '
+            else 'campaign '
+        end || campaign_id as title
     from campaigns
 
     union all
@@ -148,7 +148,7 @@ alternatives as (
         'crowd' as alternative_id,
         cast(null as timestamp) as since,
         {{ doublings('ratio') }} as evidence,
-        'Everything else was said ' || {{ decimals('ratio', 1) }} || ' times as often as usual' as statement
+        'crowd' as title
     from crowds
 
     union all
@@ -159,7 +159,7 @@ alternatives as (
         'outage' as alternative_id,
         cast(null as timestamp) as since,
         {{ doublings('ratio') }} * least(1.0, errors_during / 20.0) as evidence,
-        'Errors rose on every platform at once, ' || {{ decimals('ratio', 1) }} || ' times or more' as statement
+        'outage' as title
     from outages
 
     union all
@@ -170,7 +170,7 @@ alternatives as (
         'country ' || scope_country as alternative_id,
         cast(null as timestamp) as since,
         1.0 as evidence,
-        'It sits in ' || scope_country || ' alone' as statement
+        'country ' || scope_country as title
     from issues
     where scope_country is not null
 
@@ -182,8 +182,7 @@ alternatives as (
         'copies' as alternative_id,
         cast(null as timestamp) as since,
         copies / feedback_count as evidence,
-        {{ whole('copies') }} || ' of ' || {{ whole('feedback_count') }}
-        || ' complaints are copies of one another' as statement
+        'copies' as title
     from copies
 
 )
@@ -194,6 +193,6 @@ select
     alternative_id,
     since,
     {{ rounded('evidence') }} as evidence,
-    statement
+    title
 from alternatives
 where evidence >= 0.000001

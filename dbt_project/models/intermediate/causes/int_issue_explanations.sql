@@ -1,4 +1,4 @@
--- All that competes to explain an issue: releases and flag changes, and the alternatives to them.
+-- Explanations that compete for each issue: releases and flag changes, and the alternatives to them.
 select
     issue_id,
     change_id,

@@ -1,4 +1,4 @@
--- The suspect of an issue as people know it: version, platform, service, link, rollout, flag, and what to go back to.
+-- Suspect of each issue in people's terms: platform, service, link, rollout, flag, version to go back to.
 with evidence as (
 
     select
@@ -11,7 +11,7 @@ with evidence as (
 
 ),
 
--- What to go back to: the version named in the release, else the one that went out before it to the same place.
+-- Previous version: the one named in the release, else the one released before it to the same platform and service.
 releases as (
 
     select

@@ -1,6 +1,6 @@
--- Every release and flag change that could have caused each issue: put out in the 14 days before the onset, with a
--- day's grace because the onset is itself an estimate, and before the issue was noticed. A flag switched several times
--- within one minute is one change.
+-- Candidates for the cause of each issue: production releases and flag changes of the 14 days before the onset, with a
+-- day's grace because the onset is an estimate, and before detection. A flag switched several times within one minute
+-- is one change.
 with changes as (
 
     select
@@ -17,7 +17,7 @@ with changes as (
     union all
 
     select
-        flag_key || '@' || substring(cast(changed_at as {{ dbt.type_string() }}), 1, 16) as change_id,
+        {{ flag_change_id('flag_key', 'changed_at') }} as change_id,
         'flag' as change_kind,
         product,
         cast(null as {{ dbt.type_string() }}) as version,
@@ -26,7 +26,7 @@ with changes as (
         min(changed_at) as changed_at
     from {{ ref('stg_flag_changes') }}
     where lower(environment) in ('production', 'prod', 'live')
-    group by product, flag_key || '@' || substring(cast(changed_at as {{ dbt.type_string() }}), 1, 16)
+    group by product, {{ flag_change_id('flag_key', 'changed_at') }}
 
 )
 

@@ -1,5 +1,5 @@
--- Each explanation with the probability that it is the cause, and the verdict that follows. A multinomial logit: the
--- terms sum to log-odds, and all explanations of an issue share one probability with something unknown.
+-- Explanations of each issue with the probability of being the cause, and the verdict. A multinomial logit: the terms
+-- sum to log-odds; all explanations of an issue, and something unknown, share one probability.
 {%- set rates = [
     'complaint_rate_on_version', 'complaint_rate_elsewhere', 'error_rate_after', 'error_rate_before',
     'error_ratio_elsewhere'
@@ -25,7 +25,7 @@ with terms as (
 
 ),
 
--- Rounded before it is compared and ranked, so that what people read is what decided.
+-- Rounded before comparing and ranking: the value that people read is the value that decided.
 scored as (
 
     select
@@ -45,7 +45,7 @@ scored as (
         technical.error_rate_after,
         technical.error_rate_before,
         technical.error_ratio_elsewhere,
-        -- The mean of e-values is one, however they depend on each other; where there is no evidence it is 1.
+        -- The mean of e-values is an e-value even if they depend on each other; without evidence it is 1.
         case
             when explanations.is_change
                 then ln(

@@ -1,7 +1,7 @@
--- Telemetry of each candidate: the error rate of the services the issue touches, on the candidate's platform
--- and version where the telemetry carries them, after it went out against the 28 days before; and, as a control, the
--- same everywhere else at the same time. A change without a version acts at once and everywhere, so only the six hours
--- after it count: what begins later has another cause.
+-- Telemetry as evidence on each candidate: the error rate of the services that the issue touches, on the candidate's
+-- platform and version where telemetry has them, after the change against the 28 days before; and, as a control, on all
+-- other platforms and versions at the same time. A change without a version acts at once and everywhere, so only the
+-- six hours after it count: a later rise has another cause.
 with compared_metrics as (
 
     select
@@ -75,7 +75,7 @@ spread as (
         -- Pearson's estimate over the buckets before (McCullagh & Nelder 1989, 6.2): errors come in bursts.
         greatest(1.0, (error_squares_before / error_rate_before - errors_before) / greatest(buckets_before, 1))
             as dispersion,
-        -- A rise of half beyond what rose elsewhere is not yet the change's doing.
+        -- Errors without the change's doing: up to half more than the rise elsewhere.
         1.5 * greatest(1.0, error_ratio_elsewhere) * error_rate_before * requests_after as errors_innocent
     from rates
 

@@ -1,5 +1,5 @@
--- Evidence for and against each explanation, as terms: a row for each weight of the seed release_evidence_weights that
--- applies to it. A new term is a row of the seed and a `when` here.
+-- Terms of the evidence for and against each explanation: a row for each weight of the seed release_evidence_weights
+-- that applies to it. A new term is a row of the seed and a `when` here.
 with measured as (
 
     select
@@ -44,14 +44,14 @@ valued as (
             when weights.term in ('intercept', 'alternative') then 1.0
             when weights.term = measured.change_kind then measured.alternative_evidence
             when weights.term = 'timing' then exp(-measured.hours_to_onset / {{ var('fading_hours') }}.0)
-            -- Ten pieces of feedback naming the version make the rate fully credible; fewer count in proportion.
+            -- The rate counts in full from ten pieces of feedback that name the version on, else in proportion.
             when weights.term = 'version_rate'
                 then coalesce(
                     {{ doublings('measured.complaint_rate_on_version / measured.complaint_rate_elsewhere') }}
                     * least(1.0, measured.version_feedback / 10.0), 0.0
                 )
             when weights.term = 'version_named' then coalesce(measured.members_naming / measured.members, 0.0)
-            -- Twenty errors make the error rate fully credible; what rose elsewhere as well is taken off.
+            -- The rise beyond that elsewhere counts in full from twenty errors on, else in proportion.
             when weights.term = 'technical'
                 then coalesce(
                     {{ doublings(
@@ -83,7 +83,7 @@ select
     term,
     value,
     cast(weight as double) as weight,
-    -- Minus nothing is nothing.
+    -- Plus zero turns -0.0 into 0.0.
     weight * value + 0.0 as contribution,
     meaning
 from valued

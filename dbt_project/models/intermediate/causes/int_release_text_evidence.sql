@@ -77,13 +77,13 @@ rises as (
         coalesce(counts.version_feedback, 0.0) as version_feedback,
         coalesce(counts.version_complaints, 0.0) as version_complaints,
         coalesce(counts.version_complaints, 0.0) + coalesce(counts.beside_complaints, 0.0) as complaints_of_versions,
-        -- What else is said names the version this often; one piece more, so that the share is never too low.
+        -- Share of the version in other feedback, one piece added, so that the estimate is never too low.
         (coalesce(counts.version_feedback - counts.version_complaints, 0.0) + 1.0)
         / (
             coalesce(counts.version_feedback - counts.version_complaints, 0.0)
             + coalesce(counts.beside_feedback - counts.beside_complaints, 0.0) + 1.0
         ) as share_of_version,
-        -- Other versions at the same time are the better control; where hardly anyone runs them, those before it are.
+        -- Control: other versions at the same time; where they have too little feedback, other versions at any time.
         case
             when counts.beside_feedback >= 10 then counts.beside_feedback else counts.other_feedback
         end as elsewhere_feedback,
@@ -109,19 +109,19 @@ select
     members_with_version,
     version_feedback,
     version_complaints,
-    -- Of what nobody mentions there is no rate: half a count of nothing would read as 50 %.
+    -- Null without feedback on the version: half a count of nothing would read as 50 %.
     case
         when version_feedback > 0 then (version_complaints + 0.5) / (version_feedback + 1.0)
     end as complaint_rate_on_version,
     case
         when elsewhere_feedback > 0 then (elsewhere_complaints + 0.5) / (elsewhere_feedback + 1.0)
     end as complaint_rate_elsewhere,
-    -- A change without a platform went everywhere, and feedback without one may come from anywhere.
+    -- A change without a platform went to all platforms; feedback without one is not counted.
     case
         when members_on_platform + members_off_platform = 0 then 1.0
         else members_on_platform / (members_on_platform + members_off_platform)
     end as share_on_platform,
-    -- One standard deviation elsewhere is chance.
+    -- A rise elsewhere within one standard deviation is chance.
     case
         when members_off_platform = 0 then 0.0
         else {{ rounded(

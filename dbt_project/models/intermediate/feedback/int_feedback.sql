@@ -1,5 +1,6 @@
 {{ config(materialized='incremental', meta={'rebuilt_by': 'counted_at'}, pre_hook="{{ forget_since('counted_at') }}") }}
 
+-- Feedback with its label. A value that the source leaves empty is taken from the text (macros/entities.sql).
 with feedback as (
 
     select * from {{ ref('stg_feedback') }}
@@ -49,15 +50,15 @@ joined as (
         labels.key_phrases,
         feedback.customer_segment,
         feedback.country,
-        {{ told('feedback.platform', 'labels.named_platform') }} as platform,
-        {{ told_by('feedback.platform', 'labels.named_platform') }} as platform_source,
-        {{ told('feedback.app_version', 'labels.named_app_version') }} as app_version,
-        {{ told_by('feedback.app_version', 'labels.named_app_version') }} as app_version_source,
-        {{ told('feedback.device', 'labels.named_device') }} as device,
-        {{ told_by('feedback.device', 'labels.named_device') }} as device_source,
-        {{ told('feedback.feature', 'labels.named_feature') }} as feature,
-        {{ told_by('feedback.feature', 'labels.named_feature') }} as feature_source,
-        -- No source has a column for it.
+        {{ source_or_named('feedback.platform', 'labels.named_platform') }} as platform,
+        {{ value_origin('feedback.platform', 'labels.named_platform') }} as platform_source,
+        {{ source_or_named('feedback.app_version', 'labels.named_app_version') }} as app_version,
+        {{ value_origin('feedback.app_version', 'labels.named_app_version') }} as app_version_source,
+        {{ source_or_named('feedback.device', 'labels.named_device') }} as device,
+        {{ value_origin('feedback.device', 'labels.named_device') }} as device_source,
+        {{ source_or_named('feedback.feature', 'labels.named_feature') }} as feature,
+        {{ value_origin('feedback.feature', 'labels.named_feature') }} as feature_source,
+        -- From texts only: no source has a column for it.
         labels.named_error_code as error_code,
 
         ---------- numerics

@@ -1,6 +1,5 @@
 -- Business evidence per issue: conversion of the journey step that its type touches (taxonomy), inside its platform if
--- it has one, since the onset against the 28 days before, and what the lost completions are worth at the average order
--- value.
+-- it has one, since the onset against the 28 days before, and the value of the lost completions at the average order.
 with issues as (
 
     select * from {{ ref('int_issues') }}
@@ -41,7 +40,7 @@ sums as (
 
 ),
 
--- An order may have several lines.
+-- Orders, each the sum of its lines.
 orders as (
 
     select
@@ -77,8 +76,8 @@ rates as (
 
 ),
 
--- Of those who complete this step, how many end up ordering: later steps lose customers too. Orders carry no platform,
--- so both sides of the share count everybody.
+-- `order_share`: orders per completion of this step, because later steps lose customers too. Orders have no platform,
+-- so both sides of the share count all platforms.
 compared as (
 
     select

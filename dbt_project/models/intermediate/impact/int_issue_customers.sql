@@ -1,6 +1,6 @@
--- Affected people: distinct customers (unknown ones count one each), their weight by segment, the lifetime value that
--- may leave with them, all as known when the issue ended, and support pressure: tickets and chats a day against the 28
--- days before.
+-- Affected customers of each issue: distinct customers (feedback without one counts one each), their weight by segment,
+-- their lifetime value at risk, all as known when the issue ended; and support load: tickets and chats a day against
+-- the 28 days before.
 with known as (
 
     select
@@ -28,7 +28,7 @@ members as (
 
 ),
 
--- One row per issue and customer, so that a customer who complains twice is not worth twice as much.
+-- One row per issue and customer: a customer who complains twice counts once.
 people as (
 
     select

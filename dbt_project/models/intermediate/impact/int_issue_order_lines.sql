@@ -1,5 +1,5 @@
--- Order lines that were ordered or paid back around each issue, from 28 days before its onset to its end, as they were
--- known when it ended.
+-- Order lines around each issue: ordered or refunded from 28 days before its onset to its end, in the version known at
+-- its end.
 with versions as (
 
     select
@@ -8,6 +8,7 @@ with versions as (
         issues.ended_at,
         orders.order_id,
         orders.sku,
+        orders.currency,
         orders.ordered_at,
         orders.refunded_at,
         cast(orders.amount as double) as amount,
@@ -33,6 +34,7 @@ select
     issue_id,
     order_id,
     sku,
+    currency,
     amount,
     ordered_at > started_at - {{ days(var('evidence_days')) }} as is_ordered_in_period,
     ordered_at < started_at as is_ordered_before,

@@ -1,5 +1,5 @@
--- Refunds caused by an issue: money given back since its onset beyond what the 28 days before let expect, where
--- complaints of its type end in refunds (taxonomy).
+-- Refunds caused by each issue: refunds since its onset beyond those of the 28 days before, for issue types that end in
+-- refunds (taxonomy).
 with sums as (
 
     select

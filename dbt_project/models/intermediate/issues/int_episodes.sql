@@ -1,8 +1,8 @@
 -- Episodes: an issue opens when a count is far above expectation (`open_score`), stays open while it is somewhat above
--- (`close_score`), and is over after `quiet_hours` without either. It began with the rise that led to the first alarm:
--- back to where nothing was halfway to an alarm for 12 hours. (Chance alone elevates a count now and then; going back
--- through everything elevated would put the onset before the release that caused it.) The tick of the first alarm gives
--- the issue its id: counts at past ticks do not change as time goes on, so neither does the id.
+-- (`close_score`), and is over after `quiet_hours` without either. The onset is the start of the rise to the first
+-- alarm: before it, nothing was halfway to an alarm for 12 hours. (Chance elevates a count now and then; going back
+-- through all elevated ticks would put the onset before the release that caused it.) The id is made of the tick of the
+-- first alarm: counts at past ticks do not change, so neither does the id.
 with alarm_ticks as (
 
     select

@@ -1,4 +1,4 @@
--- The symptoms that each complaint of an issue describes: every one whose pattern (seed symptoms) its text matches.
+-- Symptoms of each complaint of an issue: those of the seed with a pattern that its text matches.
 select
     members.issue_id,
     members.feedback_id,

@@ -1,5 +1,5 @@
--- Everything known of an issue beside its text, in one row: scope, suspect, technical, business, customers, and how
--- many independent kinds of signal agree.
+-- Evidence of each issue in one row: scope, suspect, technical, business, customers, and the number of independent
+-- kinds of signal that agree.
 with best_candidate as (
 
     select * from {{ ref('int_release_correlation') }}
@@ -21,10 +21,10 @@ joined as (
         issues.peak_times_expected,
         issues.recurrences,
         {{ seconds_between('issues.started_at', 'issues.ended_at') }} / 86400.0 as days_lasting,
-        places.scope_platform,
-        places.scope_version,
-        places.scope_country,
-        places.scope_feature,
+        scope.scope_platform,
+        scope.scope_version,
+        scope.scope_country,
+        scope.scope_feature,
         customers.feedback_count,
         customers.customers_affected,
         customers.segment_weight,
@@ -56,7 +56,7 @@ joined as (
         settings.min_evidence,
         {{ rounded('-ln(settings.rollback_alpha)') }} as rollback_log_e_value
     from {{ ref('int_issues') }} as issues
-    inner join {{ ref('int_issue_scope') }} as places on issues.issue_id = places.issue_id
+    inner join {{ ref('int_issue_scope') }} as scope on issues.issue_id = scope.issue_id
     inner join {{ ref('int_issue_customers') }} as customers on issues.issue_id = customers.issue_id
     left join {{ ref('int_issue_technical') }} as technical on issues.issue_id = technical.issue_id
     left join {{ ref('int_issue_business') }} as business on issues.issue_id = business.issue_id
@@ -89,9 +89,9 @@ select
         case when has_errors then error_ratio else 1.0 end, case when is_slow then latency_ratio else 1.0 end
     ) as technical_ratio,
     verdict = 'regression' as has_change,
-    -- Customer text alone never rolls anything back: machines must agree that it is this release (errors up by a half
-    -- more than elsewhere), or the business must have suffered where the complaint rose with the release alone. And
-    -- what is held against it must be beyond chance although it was looked at every quarter of an hour.
+    -- Text alone never supports a rollback. Either telemetry points to this release (errors up by half more than
+    -- elsewhere), or conversion fell and the complaint rose with the release alone. And the e-value must exceed what
+    -- chance reaches under continuous monitoring.
     verdict = 'regression' and candidate_kind = 'release' and candidate_log_e_value >= rollback_log_e_value
     and (candidate_technical >= 0.2 or (has_business and candidate_shared_rise < 0.5)) as rollback_supported,
     case when verdict = 'regression' then candidate_id end as suspect_release_id,

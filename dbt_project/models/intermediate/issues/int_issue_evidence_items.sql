@@ -1,12 +1,12 @@
--- The evidence of each issue as rows: what was measured, the numbers, and their stance: for or against the change that
--- the row is about (or, where it is about none, there being an issue). `measure` says what the numbers are.
+-- Evidence of each issue as rows: the measure, its numbers, and the stance: for or against the change in `subject`
+-- being the cause; without a subject, for or against there being an issue.
 with evidence as (
 
     select * from {{ ref('int_issue_evidence') }}
 
 ),
 
--- The three likeliest changes of each issue, and how many of its complaints are older than each.
+-- The three likeliest changes of each issue, with the number of complaints that are older than each.
 changes as (
 
     select
@@ -86,11 +86,12 @@ alternatives as (
 
     select
         correlation.*,
-        correlation.change_id as title,
+        alternatives.title,
         correlation.change_kind as measure_name,
         100 + cast(correlation.candidate_rank as int) as first_position
     from {{ ref('int_release_correlation') }} as correlation
-    inner join evidence on correlation.issue_id = evidence.issue_id
+    inner join {{ ref('int_issue_alternatives') }} as alternatives
+        on correlation.issue_id = alternatives.issue_id and correlation.change_id = alternatives.alternative_id
     where not correlation.is_change and correlation.candidate_rank <= 2 and correlation.confidence >= 0.05
 
 ),
@@ -139,7 +140,7 @@ items as (
     {{ evidence_item('first_position', 'change', 'hours_to_onset', "
         case
             when hours_to_onset < 0.0 then 'against'
-            when hours_to_onset <= 72.0 then 'for'
+            when hours_to_onset <= " ~ var('fading_hours') ~ ".0 then 'for'
             else 'neutral'
         end", subject='change_id', subject_title='title', value='hours_to_onset', happened_at='changed_at',
         share='confidence') }}

@@ -1,5 +1,5 @@
 -- Complaints above expectation over the life of each issue: the daily excess at the time of day of detection, summed
--- over the days. A count that stands from one tick to the next counts once for each such instant in between.
+-- over the days. A count that is valid at several such instants is summed once for each.
 with standing as (
 
     select

@@ -1,5 +1,5 @@
--- Facts of an issue beside those in its evidence: the suspect, the development of complaints, and the loss with its
--- currency. Their wording is the brief's.
+-- Facts of each issue beside its evidence: the suspect, the trend of complaints, and the loss with its currency. Their
+-- wording is the brief's.
 with evidence as (
 
     select * from {{ ref('int_issue_evidence') }}
@@ -9,17 +9,12 @@ with evidence as (
 currencies as (
 
     select
-        issues.issue_id,
-        min(orders.currency) as currency,
-        cast(count(distinct orders.currency) as bigint) as currencies
-    from {{ ref('int_issues') }} as issues
-    inner join {{ ref('stg_orders') }} as orders
-        on
-            issues.product = orders.product
-            and issues.started_at - {{ days(var('evidence_days')) }} < orders.ordered_at
-            and issues.ended_at >= orders.ordered_at
-            and issues.ended_at >= orders.known_at
-    group by issues.issue_id
+        issue_id,
+        min(currency) as currency,
+        cast(count(distinct currency) as bigint) as currencies
+    from {{ ref('int_issue_order_lines') }}
+    where is_ordered_in_period
+    group by issue_id
 
 )
 
@@ -41,7 +36,7 @@ select
     ---------- the place
     {{ platform_title('evidence.scope_platform') }} as platform_title,
 
-    ---------- the development
+    ---------- the trend
     trend.direction,
     trend.latest_day,
     trend.complaints_latest_day,
@@ -49,7 +44,7 @@ select
     trend.complaints_since,
     trend.usual_per_day,
 
-    ---------- the loss; what the funnel lost by chance is none
+    ---------- the loss; a fall of the funnel within chance is none
     case when coalesce(currencies.currencies, 0) = 1 then currencies.currency end as currency,
     coalesce(currencies.currencies, 0) as currencies,
     case

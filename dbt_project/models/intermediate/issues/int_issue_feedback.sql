@@ -10,7 +10,7 @@ select
     feedback.platform,
     feedback.country,
     feedback.app_version,
-    -- Texts name the feature that the issue type is about (a failed login names the login): no scope, but a repetition.
+    -- From the source only: a text names the feature that its issue type is about (a failed login names the login).
     case when feedback.feature_source = 'source' then feedback.feature end as feature,
     feedback.rating,
     feedback.confidence,

@@ -1,7 +1,5 @@
-{{ config(materialized='incremental', pre_hook="{{ forget_live_issues() }}") }}
-
--- Up to five masked quotes per issue, what a person reads to believe the numbers: from the affected scope where it has
--- any, one for each symptom before a second for one, surest label and newest first. Copies of a text are one.
+-- Masked quotes of each issue, five at most: from the affected scope where it has any, one for each symptom before a
+-- second for one, surest label and newest first. Copies of a text count as one.
 with members as (
 
     select
@@ -9,10 +7,10 @@ with members as (
         symptoms.symptom,
         case
             when
-                coalesce(members.platform = places.scope_platform, places.scope_platform is null)
-                and coalesce(members.app_version = places.scope_version, places.scope_version is null)
-                and coalesce(members.country = places.scope_country, places.scope_country is null)
-                and coalesce(members.feature = places.scope_feature, places.scope_feature is null)
+                coalesce(members.platform = scope.scope_platform, scope.scope_platform is null)
+                and coalesce(members.app_version = scope.scope_version, scope.scope_version is null)
+                and coalesce(members.country = scope.scope_country, scope.scope_country is null)
+                and coalesce(members.feature = scope.scope_feature, scope.scope_feature is null)
                 then 0
             else 1
         end as out_of_scope,
@@ -22,7 +20,7 @@ with members as (
         ) as symptom_number,
         coalesce(symptoms.position, 99) as symptom_position
     from {{ ref('int_issue_feedback') }} as members
-    inner join {{ ref('int_issue_scope') }} as places on members.issue_id = places.issue_id
+    inner join {{ ref('int_issue_scope') }} as scope on members.issue_id = scope.issue_id
     left join {{ ref('int_issue_complaint_symptoms') }} as described
         on members.issue_id = described.issue_id and members.feedback_id = described.feedback_id
     left join {{ ref('int_issue_symptoms') }} as symptoms
@@ -87,7 +85,7 @@ select
     feedback_id,
     case when length(masked_text) > 400 then substring(masked_text, 1, 399) || '…' else masked_text end as text,
     channel,
-    substring(cast(occurred_at as {{ dbt.type_string() }}), 1, 16) as occurred_at,
+    {{ minute_of('occurred_at') }} as occurred_at,
     cast(round(rating) as bigint) as rating,
     country,
     app_version,

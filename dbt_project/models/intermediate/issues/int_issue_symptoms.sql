@@ -1,11 +1,11 @@
--- What customers see, most frequent first: the symptoms of the seed, and for an issue where none is met twice, the key
--- phrases of several words that came from three complaints or more.
+-- Symptoms of each issue, most frequent first: those of the seed that two complaints or more describe; without any, key
+-- phrases of several words from three complaints or more.
 with phrases as (
 
     select
         members.issue_id,
         members.feedback_id,
-        {{ key_phrases_of('feedback.key_phrases') }} as said
+        {{ key_phrases_of('feedback.key_phrases') }} as key_phrase
     from {{ ref('int_issue_feedback') }} as members
     inner join {{ ref('int_feedback') }} as feedback on members.feedback_id = feedback.feedback_id
     where feedback.counted_at > {{ history_from() }}
@@ -29,12 +29,12 @@ repeated as (
 
     select
         phrases.issue_id,
-        lower(phrases.said.phrase) as symptom,
+        lower(phrases.key_phrase.phrase) as symptom,
         true as is_phrase,
         cast(count(distinct phrases.feedback_id) as bigint) as complaints
     from phrases
-    where phrases.said.phrase like '% %'
-    group by phrases.issue_id, lower(phrases.said.phrase)
+    where phrases.key_phrase.phrase like '% %'
+    group by phrases.issue_id, lower(phrases.key_phrase.phrase)
     having count(distinct phrases.feedback_id) >= 3
 
 ),

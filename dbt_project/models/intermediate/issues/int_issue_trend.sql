@@ -1,5 +1,5 @@
--- Is it still going on, and which way: complaints on the last whole day against the day before and against the usual.
--- Whole days, so that a ticket changes when there is news and not with every quarter of an hour.
+-- Trend of each issue: complaints on the last whole day against the day before and against the usual. Whole days, so
+-- that a ticket changes when there is news and not with every quarter of an hour.
 with issues as (
 
     select
@@ -19,7 +19,7 @@ whole as (
 
 ),
 
-said as (
+daily as (
 
     select
         issue_id,
@@ -34,20 +34,20 @@ counted as (
 
     select
         whole.issue_id,
-        cast(coalesce(sum(said.complaints) filter (where said.day = whole.latest_day), 0) as bigint)
+        cast(coalesce(sum(daily.complaints) filter (where daily.day = whole.latest_day), 0) as bigint)
             as complaints_latest_day,
-        cast(coalesce(sum(said.complaints) filter (
-            where said.day = whole.latest_day - {{ days(1) }}
+        cast(coalesce(sum(daily.complaints) filter (
+            where daily.day = whole.latest_day - {{ days(1) }}
         ), 0) as bigint) as complaints_day_before,
-        cast(coalesce(sum(said.complaints) filter (where said.day > whole.latest_day), 0) as bigint)
+        cast(coalesce(sum(daily.complaints) filter (where daily.day > whole.latest_day), 0) as bigint)
             as complaints_since
     from whole
-    left join said on whole.issue_id = said.issue_id
+    left join daily on whole.issue_id = daily.issue_id
     group by whole.issue_id
 
 ),
 
--- What was expected of a day when the issue was noticed: before it could blur its own baseline.
+-- Complaints expected of a day at detection, before the issue could enter its own baseline.
 usual as (
 
     select
@@ -86,7 +86,7 @@ compared as (
 
 select
     issue_id,
-    -- The day on which it began is not a whole one.
+    -- The day of the onset is a partial one.
     case when is_a_day_old then latest_day end as latest_day,
     case when is_a_day_old then complaints_latest_day end as complaints_latest_day,
     case when is_comparable then complaints_day_before end as complaints_day_before,

@@ -1,5 +1,5 @@
--- The issues that this build judges: those that are open, or whose evidence may have changed since the last build. Its
--- times: onset, detection, resolution.
+-- Issues that this build judges (open, or with evidence that may have changed since the last build), with their times:
+-- onset, detection, resolution.
 with episodes as (
 
     select * from {{ ref('int_episodes') }}
@@ -7,7 +7,7 @@ with episodes as (
 
 ),
 
--- The first complaint of the first elevated day is the best estimate of the onset that text alone gives.
+-- Onset as far as text alone can tell: the first complaint of the first elevated day.
 onset as (
 
     select
@@ -26,7 +26,7 @@ onset as (
 
 ),
 
--- How often the same came before, in half a year.
+-- Recurrences: earlier issues of the same product and type within half a year.
 earlier as (
 
     select

@@ -1,4 +1,4 @@
-"""How far each destination was read for what people did there, and tickets by their markers."""
+"""Pull cursor of each destination, and tickets by their markers."""
 
 import sqlalchemy as sa
 from alembic import op
