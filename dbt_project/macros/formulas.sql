@@ -48,8 +48,8 @@
     ) / 4.0)
 {%- endmacro %}
 
-{# E-value of a share: more of the `trials` are of one kind than its `share` predicts (Bernoulli likelihood ratio; the
-   odds of that kind are the multiple). #}
+{# E-value of a share: `successes` of `trials` is more than `share` predicts (Bernoulli likelihood ratio; each alternative
+   multiplies the odds). #}
 {% macro log_e_value_of_share(successes, trials, share) -%}
     {{ log_e_value('(' ~ successes ~ ') * ln(TIMES) - (' ~ trials ~ ') * ln(1.0 + (TIMES - 1.0) * (' ~ share ~ '))') }}
 {%- endmacro %}

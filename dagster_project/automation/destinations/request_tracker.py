@@ -30,7 +30,7 @@ SUBJECT_LIMIT = 200
 _URGENCY = {"P1": "100", "P2": "75", "P3": "50", "P4": "25"}  # RT's own scale ends at 100
 _PAGE, _MOST_PAGES = 100, 1000
 _ZONES = timedelta(hours=12)
-"""A date in a query is read in the time zone of whoever asks: asked for from so much earlier, nothing is missed."""
+"""Margin of a query by date: the tool reads dates in the account's time zone, which is not known here."""
 _KINDS: dict[str, ChangeKind] = {"Status": "status", "Owner": "assignee", "Priority": "priority"}
 _NOBODY, _SYSTEM = "Nobody", "RT_System"
 _TAG = re.compile(r"<[^<>]*>")

@@ -43,7 +43,7 @@ _SHOWN = "sys_id,number,state,short_description,correlation_id,correlation_displ
 _KINDS: dict[str, ChangeKind] = {"assigned_to": "assignee", "priority": "priority"}
 _PAGE, _MOST_PAGES, _ASKED_AT_ONCE = 1000, 100, 50
 _ZONES = timedelta(hours=12)
-"""A date in a query is read in the time zone of whoever asks: asked for from so much earlier, nothing is missed."""
+"""Margin of a query by date: the tool reads dates in the account's time zone, which is not known here."""
 _SYSTEM = "system"
 _ONE_RECORD = re.compile(r"/[0-9a-f]{32}$")
 _Row = TypeVar("_Row", bound=BaseModel)

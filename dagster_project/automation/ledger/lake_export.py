@@ -77,8 +77,8 @@ def _export_attempts(home: Home, ledger: Queries, kind: str) -> bool:
 def _unseen(home: Home, ledger: Queries, kind: str, born: str) -> list[RowMapping]:
     """The attempts that the lake lacks, oldest first; searched from the newest back, so that history costs nothing.
 
-    Only the days of the attempts at hand are read in the lake. Where it has the newest, it has all; otherwise the
-    search goes on for as many numbers past the first that it has as another run may commit late.
+    Only the days of the attempts at hand are read in the lake. If the newest attempt is there, so are all. If not, the
+    search goes back to the first that is there, and some numbers further: another run may commit an older number late.
     """
     unseen: list[RowMapping] = []
     below, last_look = _NO_ATTEMPT, False
