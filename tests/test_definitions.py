@@ -50,11 +50,13 @@ def defs(tmp_path_factory: pytest.TempPathFactory) -> Definitions:
         return defs
 
 
-def test_a_group_is_a_stage_or_a_folder_of_models(defs: Definitions) -> None:
+def test_the_groups_stand_in_a_row_and_only_tickets_lead_back(defs: Definitions) -> None:
+    row = ["ingestion", "enrichment", "staging", "activity", "issues", "marts", "automation", "measurement"]
     graph = defs.resolve_asset_graph()
-    groups = {graph.get(key).group_name for key in graph.get_all_asset_keys()}
-    folders = {path.parent.name for path in (DBT_PROJECT / "models").rglob("*.sql")}
-    assert groups == {"ingestion", "enrichment", "decisioning", "automation", "measurement", "seeds", *folders}
+    group = {key: str(graph.get(key).group_name) for key in graph.get_all_asset_keys()}
+    assert {*group.values()} == {*row}
+    edges = {(group[parent], group[key]) for key in group for parent in graph.get(key).parent_keys}
+    assert {edge for edge in edges if row.index(edge[0]) > row.index(edge[1])} == {("automation", "staging")}
 
 
 def test_every_asset_says_what_it_is_and_whose(defs: Definitions) -> None:
@@ -102,6 +104,13 @@ def test_lineage_closes_the_loop_by_the_tracker(defs: Definitions) -> None:
     graph = defs.resolve_asset_graph()
     assert AssetKey(["trackers", "local"]) in graph.get_ancestor_asset_keys(AssetKey("fct_issue_lifecycle"))
     assert AssetKey(["tickets", "local"]) in graph.get_ancestor_asset_keys(AssetKey("fct_sync_days"))
+
+
+def test_the_graph_has_no_cycle_with_its_external_assets(defs: Definitions) -> None:
+    """The UI draws no graph with a cycle, and Dagster itself looks for one only among what it materializes."""
+    graph = defs.resolve_asset_graph()
+    for key in graph.get_all_asset_keys():
+        assert key not in graph.get_ancestor_asset_keys(key), key.to_user_string()
 
 
 def test_every_data_test_of_dbt_is_an_asset_check(defs: Definitions) -> None:

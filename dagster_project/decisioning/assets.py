@@ -6,6 +6,7 @@ from typing import Any
 import polars as pl
 from dagster import (
     AssetExecutionContext,
+    AssetKey,
     AssetSpec,
     Config,
     MaterializeResult,
@@ -37,12 +38,21 @@ class AsOf(Config):
     as_of: str = Field(default="", description="ISO 8601, UTC; empty means now. Nothing known later is read.")
 
 
+_GROUPS = {
+    **dict.fromkeys(("seeds", "staging"), "staging"),
+    **dict.fromkeys(("feedback", "activity"), "activity"),
+    **dict.fromkeys(("issues", "causes", "impact"), "issues"),
+    **dict.fromkeys(("marts", "outbound"), "marts"),
+}
+"""The group of each folder of the dbt project. Rooms that read each other are one, so the groups stand in a row."""
+
+
 class _Translator(DagsterDbtTranslator):
     """Asset groups are dbt's folders: seeds, staging, those of the intermediate models, marts, outbound."""
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
         folders = dbt_resource_props.get("fqn", [])[1:-1]
-        return folders[-1] if folders else "seeds"
+        return next((_GROUPS[folder] for folder in reversed(folders) if folder in _GROUPS), _GROUPS["seeds"])
 
     def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> Sequence[str]:
         return super().get_owners(dbt_resource_props) or OWNERS["decisioning"]
@@ -56,7 +66,7 @@ class _Translator(DagsterDbtTranslator):
     specs=[
         AssetSpec(
             ["lake", table],
-            group_name="decisioning",
+            group_name=_GROUPS["staging"],
             description=LAKE_TABLES[table].description,
             kinds={"yaml", "parquet"},
             owners=OWNERS["decisioning"],
@@ -104,9 +114,17 @@ def warehouse(context: AssetExecutionContext, dbt: DbtCliResource, home: HomeRes
             planned.remember(here)
 
 
+_AFTER_PUSH = {AssetKey("fct_sync_days")}
+"""Marts about pushes of earlier turns: an edge from them would make the loop a cycle, which no graph can show."""
+
+
 @asset(
-    deps=sorted(key for key, group in warehouse.group_names_by_key.items() if group in ("marts", "outbound")),
-    group_name="decisioning",
+    deps=sorted(
+        key
+        for key, group in warehouse.group_names_by_key.items()
+        if group == _GROUPS["marts"] and key not in _AFTER_PUSH
+    ),
+    group_name=_GROUPS["marts"],
     kinds={"duckdb"},
     owners=OWNERS["decisioning"],
     freshness_policy=EACH_TURN,
