@@ -1,7 +1,7 @@
 """HTTP client of destinations: classifies failures into certain and unknown outcomes; retry and rate-limit headers.
 
     no connection                        not sent: certainly not there
-    429, or a rate limit by its headers  deferred, for as long as the target asks
+    429, or a rate limit by its headers  deferred, for at least as long as the target asks
     4xx                                  rejected, in the destination's own words
     anything after the request left      unknown for a write: timeouts, resets, 5xx, unreadable answers
 
