@@ -10,6 +10,14 @@ from models_ml.model.classifier import Classifier
 from models_ml.training.registry import champion
 from models_ml.training.train import load_or_train
 
+_FIRST = ("test_loop.py", "test_train.py", "test_drift.py", "test_decisions.py", "test_decide.py", "test_histories.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, so that no worker ends alone with one of them."""
+    order = {name: place for place, name in enumerate(_FIRST)}
+    items.sort(key=lambda item: order.get(item.path.name, len(order)))
+
 
 @pytest.fixture(scope="session")
 def classifier() -> Classifier:
