@@ -81,7 +81,8 @@ def test_the_guides_destination_tells_a_story(home: Home, desk: Guided) -> None:
 @pytest.mark.parametrize("fault", ["refused", "timeout before", "timeout after"])
 def test_the_guides_destination_keeps_the_promise(home: Home, tmp_path: Path, desk: Guided, fault: str) -> None:
     homes = test_contract.copies_of(home, tmp_path)
-    test_contract.test_whatever_goes_wrong_with_any_write_the_end_is_the_same(desk, homes, fault)
+    calm = test_contract.calm_end(desk, homes)
+    test_contract.end_after(desk, homes, calm, fault, range(calm.writes))
 
 
 def test_the_guides_settings_are_settings() -> None:
