@@ -59,7 +59,3 @@
 {% macro log_e_value_of_count(count, expected, dispersion) -%}
     {{ log_e_value('((' ~ count ~ ') * ln(TIMES) - (TIMES - 1.0) * (' ~ expected ~ ')) / (' ~ dispersion ~ ')') }}
 {%- endmacro %}
-
-{% macro logistic(x) -%}
-    (1.0 / (1.0 + exp(-({{ x }}))))
-{%- endmacro %}
