@@ -10,14 +10,16 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
 from typing import Literal
 
 import polars as pl
 
 from dagster_project import lake
+from dagster_project.errors import SourceError
 from dagster_project.home import Home
 from dagster_project.ingestion.contracts import TABLES
+from dagster_project.ingestion.isolation import explain
+from dagster_project.ingestion.limits import Deadline, LimitError, Limits, depth_of
 from dagster_project.ingestion.mapping import MappedRecord, map_records, missing_columns
 from dagster_project.ingestion.readers import DEFAULTS
 from dagster_project.ingestion.records import RAW_LIMIT, Record, Reject, Tally
@@ -28,6 +30,12 @@ from dagster_project.lake_tables import schema_of
 
 BATCH = 50_000
 """Records per batch: as Python objects they take much more memory than as rows."""
+_BATCH_BYTES = 32 * 1024 * 1024
+_OTHER_VALUE = 8
+_CHECK_EVERY = 256
+_REJECTS_AT_ONCE = 2_000
+_ODD_ROWS = 100
+"""Rows of a file on which validation may raise before the file is given up: each costs a bisection."""
 
 _OWN_NAMES = {"generic", "nps"}
 """Readers that pass the file's own columns; only for these an override is reported."""
@@ -83,7 +91,10 @@ class Reading:
     origin: str
     problems: list[str]
     tally: Tally = field(default_factory=Tally)
-    rejects: list[Reject] = field(default_factory=list)
+    rejected: int = 0
+    first_reject: Reject | None = None
+    waiting: list[Reject] = field(default_factory=list)
+    odd: int = 0
     said: pl.Series = field(default_factory=lambda: pl.Series(dtype=pl.String))
 
     def land(self, records: Iterator[Record | Reject]) -> None:
@@ -96,31 +107,64 @@ class Reading:
         defaults: dict[str, object] = {"source": source.name if source.reader == "generic" else source.reader}
         defaults |= DEFAULTS.get(source.reader, {})
         valid: list[pl.DataFrame] = []
+        limits = source.limits
         try:
-            while batch := list(islice(records, BATCH)):
+            for batch in batches(records, limits, self.origin):
                 good = [item for item in batch if isinstance(item, Record)]
-                names = map_records(good, source, defaults)
                 self.line.read += len(batch)
-                self.rejects += [item for item in batch if isinstance(item, Reject)]
-                self._note(good, names)
-                part = validate(good, names, source, f"{source.name}:{self.origin}")
-                self.rejects += part.rejects
-                valid.append(part.rows)
+                self.reject(item for item in batch if isinstance(item, Reject))
+                valid += self._valid(good, defaults)
+                if self.rejected > limits.rejects:
+                    raise LimitError("too many of its records cannot be read", "rejects", limits.value("rejects"))
         finally:
             if valid:
                 self._append(pl.concat(valid))
 
+    def reject(self, rejects: Iterable[Reject]) -> None:
+        """Quarantine rejects, a bounded number at a time."""
+        for one in rejects:
+            self.rejected += 1
+            self.first_reject = self.first_reject or one
+            self.waiting.append(one)
+            if len(self.waiting) >= _REJECTS_AT_ONCE:
+                self._quarantine()
+
     def close(self) -> None:
-        """Quarantine the rejects and report them, one line per kind."""
+        """Quarantine the rest of the rejects and report them, one line per kind."""
         where = f"{self.source.name}: {self.origin}"
-        self._quarantine(self.rejects)
-        if self.rejects:
-            self.problems.append(_in_one_line(self.source, self.origin, self.rejects))
+        self._quarantine()
+        if self.first_reject:
+            self.problems.append(_in_one_line(self.source, self.origin, self.first_reject, self.rejected))
         for reason, count in self.tally.skipped.items():
             self.line.skipped[reason] = self.line.skipped.get(reason, 0) + count
             self.problems.append(f"{where}: left out {count:,} × {reason}")
         self.line.read += sum(self.tally.skipped.values())
         self.problems += [f"{where}: {note}" for note in self.tally.notes()]
+
+    def _valid(self, records: Sequence[Record], defaults: dict[str, object]) -> list[pl.DataFrame]:
+        """Valid rows of a batch. If a rule or a conversion raises, halves are tried, so that one odd row costs one row.
+
+        Raises:
+            SourceError: a setting does not fit, or row after row raises.
+        """
+        try:
+            names = map_records(records, self.source, defaults)
+            part = validate(records, names, self.source, f"{self.source.name}:{self.origin}")
+        except (SourceError, MemoryError):
+            raise
+        except Exception as error:
+            if len(records) == 1:
+                self.odd += 1
+                if self.odd > _ODD_ROWS:
+                    raise
+                said = explain(error, self.source.reader)
+                self.reject([Reject(f"the row cannot be validated: {said}", records[0].line, records[0].raw())])
+                return []
+            half = len(records) // 2
+            return [*self._valid(records[:half], defaults), *self._valid(records[half:], defaults)]
+        self._note(records, names)
+        self.reject(part.rejects)
+        return [part.rows]
 
     def _append(self, rows: pl.DataFrame) -> None:
         rows = rows.with_columns(pl.int_range(pl.len()).alias("position"))
@@ -134,9 +178,9 @@ class Reading:
         self.line.landed += versions.new_keys
         self.line.changed += versions.places.height - versions.new_keys
         self.line.unchanged += rows.height - versions.places.height - contradictions.height
-        self.rejects += [_contradiction(table, row) for row in contradictions.iter_rows(named=True)]
+        self.reject(_contradiction(table, row) for row in contradictions.iter_rows(named=True))
 
-    def _note(self, records: list[Record], names: list[MappedRecord]) -> None:
+    def _note(self, records: Sequence[Record], names: list[MappedRecord]) -> None:
         """Report missing and overridden columns."""
         missing = missing_columns(names, self.source) if names else []
         if missing:
@@ -150,9 +194,9 @@ class Reading:
                 for what, value in one.replaced.items():
                     self.tally.replace(what, value, record.line)
 
-    def _quarantine(self, rejects: Iterable[Reject]) -> None:
+    def _quarantine(self) -> None:
         rows = []
-        for reject in rejects:
+        for reject in self.waiting:
             identity = "\x1f".join([self.source.name, self.origin, str(reject.line), reject.reason, reject.raw])
             rows.append(
                 {
@@ -166,6 +210,7 @@ class Reading:
                     "known_at": self.moment.known,
                 }
             )
+        self.waiting = []
         self.line.quarantined += len(rows)
         frame = pl.DataFrame(rows, schema=schema_of("quarantine")).unique("quarantine_id", maintain_order=True)
         held = lake.scan(self.home, "quarantine").select("quarantine_id").collect()
@@ -183,10 +228,61 @@ def _contradiction(table: str, row: dict[str, object]) -> Reject:
     )
 
 
-def _in_one_line(source: SourceConfig, file: str, rejects: Sequence[Reject]) -> str:
-    first = rejects[0]
+def _in_one_line(source: SourceConfig, file: str, first: Reject, count: int) -> str:
     where = f" line {first.line}" if first.line else ""
-    more = f" (and {len(rejects) - 1:,} more)" if len(rejects) > 1 else ""
+    more = f" (and {count - 1:,} more)" if count > 1 else ""
     name = file.rpartition("/")[2]
     reason = first.reason.removeprefix(f"{name} ").removeprefix(f"{name}: ")
     return f"{source.name}: {file}{where}: {reason}{more}; see the quarantine table"
+
+
+def batches(records: Iterator[Record | Reject], limits: Limits, what: str) -> Iterator[list[Record | Reject]]:
+    """Records in batches of bounded size; what was read before a failure comes before the failure.
+
+    Raises:
+        SourceError: the reader failed, or a limit was reached.
+    """
+    deadline = Deadline(limits, "file_seconds")
+    batch: list[Record | Reject] = []
+    size = total = 0
+    failure: Exception | None = None
+    try:
+        for number, item in enumerate(records, start=1):
+            size += _size(item)
+            if total + size > limits.inflated_bytes:
+                raise LimitError(f"{what} holds too much", "inflated_bytes", limits.value("inflated_bytes"))
+            if number > limits.rows:
+                raise LimitError(f"{what} has too many rows", "rows", limits.value("rows"))
+            batch.append(_bounded(item, limits))
+            if number % _CHECK_EVERY == 0:
+                deadline.check(what)
+            if len(batch) >= BATCH or size >= _BATCH_BYTES:
+                yield batch
+                batch, total, size = [], total + size, 0
+    except Exception as error:
+        failure = error
+    if batch:
+        yield batch
+    if failure:
+        raise failure
+
+
+def _size(item: Record | Reject) -> int:
+    """Approximate bytes of a record's values in memory."""
+    if isinstance(item, Reject):
+        return len(item.raw)
+    return sum(len(value) if isinstance(value, str) else _OTHER_VALUE for value in item.values.values())
+
+
+def _bounded(item: Record | Reject, limits: Limits) -> Record | Reject:
+    """The record, or a reject if it is too wide or nested too deeply."""
+    if isinstance(item, Reject):
+        return item
+    if len(item.values) > limits.columns:
+        return Reject(
+            f"it has {len(item.values):,} columns (`limits.columns`: {limits.columns:,})", item.line, item.raw()
+        )
+    nested = [value for value in item.values.values() if isinstance(value, dict | list)]
+    if nested and depth_of(nested, limits.depth + 1) > limits.depth:
+        return Reject(f"it is nested too deeply (`limits.depth`: {limits.depth})", item.line, item.raw())
+    return item
