@@ -47,11 +47,14 @@ class Answer:
     content: bytes
 
     @property
-    def next_page(self) -> str:
-        """Address of the next page by the header ``Link``; empty on the last."""
+    def next_page(self) -> httpx.URL | None:
+        """Address of the next page by the header ``Link``; None on the last."""
         links = httpx.Response(200, headers={"Link": self.headers.get("Link", "")}).links
         address = links.get("next", {}).get("url", "")
-        return str(self.url.join(address)) if address else ""
+        try:
+            return self.url.join(address) if address else None
+        except (httpx.InvalidURL, ValueError):
+            raise SourceError(f"the header `Link` of {public_url(str(self.url))} holds no address") from None
 
 
 class ApiClient:
@@ -61,7 +64,7 @@ class ApiClient:
         self._source = source
         self._limits = source.limits
         self._deadline = Deadline(source.limits, "api_seconds")
-        self._http = httpx.Client(timeout=source.limits.answer_seconds, transport=transport, follow_redirects=False)
+        self._http = httpx.Client(timeout=source.limits.answer_seconds + 1, transport=transport, follow_redirects=False)
         self._own = _address(source, source.url, "`url`")
         self._secrets, self._credentials = _credentials(source, self._own)
         self._answers, self._about = 0, ""
@@ -82,27 +85,13 @@ class ApiClient:
         headers: Mapping[str, str] | None = None,
         about: str = "",
     ) -> Answer:
-        """Request a path below ``url``, or a whole address; retried if it may help. ``about`` goes into messages.
+        """Request a path below ``url``; retried if it may help. ``about`` goes into messages.
 
         Raises:
             SourceError: no usable answer; the message names the source, what came and the remedy.
         """
         self._about = f" ({about[:_QUOTED]})" if about else ""
-        whole = path.startswith(("http://", "https://"))
-        address = httpx.URL(path) if whole else httpx.URL(public_url(self._source.url).rstrip("/") + path)
-        if parameters:
-            address = address.copy_merge_params(parameters)
-        self._answers += 1
-        if self._answers > self._limits.pages:
-            raise LimitError(f"{self._shown} goes on with ever more pages", "pages", self._limits.value("pages"))
-        for pause in (*_RETRY_SECONDS, None):
-            try:
-                return self._follow(address, headers or {})
-            except _TemporaryError as error:
-                if pause is None or pause > self._deadline.left:
-                    raise SourceError(str(error)) from None
-                sleep(pause)
-        raise AssertionError
+        return self._get(self._below(path).copy_merge_params(parameters or {}), headers or {})
 
     def pages(self, path: str, *, headers: Mapping[str, str] | None = None) -> Iterator[Answer]:
         """Request a path and the pages that follow it by the header ``Link``.
@@ -110,14 +99,31 @@ class ApiClient:
         Raises:
             SourceError: as ``get``; or a page names one that came before as the next.
         """
-        seen: set[str] = set()
-        while path:
-            seen.add(path)
-            answer = self.get(path, headers=headers)
+        address: httpx.URL | None = self._below(path)
+        seen: set[httpx.URL] = set()
+        while address:
+            seen.add(address)
+            answer = self._get(address, headers or {})
             yield answer
-            path = answer.next_page
-            if path in seen:
+            address = answer.next_page
+            if address in seen:
                 raise SourceError(f"{self._shown} names an earlier page as the next one; look at its `Link` header")
+
+    def _below(self, path: str) -> httpx.URL:
+        return httpx.URL(public_url(self._source.url).rstrip("/") + path)
+
+    def _get(self, address: httpx.URL, headers: Mapping[str, str]) -> Answer:
+        self._answers += 1
+        if self._answers > self._limits.pages:
+            raise LimitError(f"{self._shown} goes on with ever more pages", "pages", self._limits.value("pages"))
+        for pause in (*_RETRY_SECONDS, None):
+            try:
+                return self._follow(address, headers)
+            except _TemporaryError as error:
+                if pause is None or pause > self._deadline.left:
+                    raise SourceError(str(error)) from None
+                sleep(pause)
+        raise AssertionError
 
     def json(self, answer: Answer) -> Any:
         """The answer's JSON document.
@@ -163,7 +169,9 @@ class ApiClient:
         """The address without user and password, if something may be sent to it."""
         origin, own = _origin(address), _origin(self._own)
         allowed = {_origin(httpx.URL(one)) for one in self._source.origins}
-        if address.scheme not in ("http", "https") or (own.startswith("https:") and address.scheme == "http"):
+        if address.scheme not in ("http", "https"):
+            raise SourceError(f"{self._shown} leads to {address.scheme[:20]}:, which is no web address; check `url`")
+        if own.startswith("https:") and address.scheme == "http":
             raise SourceError(f"{self._shown} leads to {origin}, which is not encrypted; nothing was sent; check `url`")
         if origin != own and origin not in allowed:
             raise SourceError(
@@ -198,6 +206,8 @@ class ApiClient:
             raise _TemporaryError(f"{self._shown} cannot be reached ({self._quoted(str(received))}); check `url`")
         if isinstance(received, httpx.HTTPError | httpx.InvalidURL):
             raise SourceError(f"{self._shown} cannot be asked ({self._quoted(str(received))}); check `url`")
+        if isinstance(received, zlib.error):
+            raise SourceError(f"{self._shown} sent damaged gzip; look at what stands between") from None
         if isinstance(received, BaseException):
             raise received
         return received
@@ -245,8 +255,9 @@ def _address(source: SourceConfig, url: str, setting: str) -> httpx.URL:
 
 def _credentials(source: SourceConfig, own: httpx.URL) -> tuple[list[str], dict[str, str]]:
     """Texts never to be quoted, and the header that authorises."""
-    basic = base64.b64encode(own.userinfo).decode()
-    secrets = [one for one in (own.password, own.userinfo.decode(), basic) if one]
+    basic = base64.b64encode(f"{own.username}:{own.password}".encode()).decode()
+    known = (own.password, own.userinfo.decode().partition(":")[2], basic)
+    secrets = [one for one in known if one] if own.userinfo else []
     if not source.token_env:
         return secrets, {"Authorization": f"Basic {basic}"} if own.username or own.password else {}
     token = os.environ.get(source.token_env, "").strip()

@@ -109,14 +109,18 @@ def _sorted_out(name: str, entries: list[Path], root: Path, limits: Limits) -> F
         f"{name}: {entry} is {kind} where a file is expected; it was not read: narrow `path`, or add a source for it"
         for entry, kind in others.items()
     ]
-    inside = root.resolve()
-    outside = [] if limits.follow_links else [file for file in files if not file.resolve().is_relative_to(inside)]
+    outside = [] if limits.follow_links else [file for file in files if not _is_inside(file, root)]
     notes += [
         f"{name}: {file} is a link that leads out of {root}; it was not read: copy the file, or set"
         " `limits.follow_links: true` if the link is right"
         for file in outside
     ]
     return Found([file for file in files if file not in set(outside)], notes, root)
+
+
+def _is_inside(file: Path, folder: Path) -> bool:
+    """True if the file is below the folder once links are followed; ``realpath`` takes loops of links as they are."""
+    return Path(os.path.realpath(file)).is_relative_to(os.path.realpath(folder))
 
 
 def _kind(path: Path) -> str:

@@ -66,11 +66,8 @@ def open_bytes(path: Path, limits: Limits) -> Iterator[IO[bytes]]:
         if packed.read(2) == b"\x1f\x8b":
             packed.seek(0)
             most, name = limits.inflated(size)
-            bounded = _Bounded(
-                gzip.GzipFile(fileobj=packed),
-                most,
-                LimitError(f"{path.name} decompresses to too much", name, limits.value(name)),
-            )
+            problem = LimitError(f"{path.name} decompresses to too much", name, limits.value(name))
+            bounded = _Bounded(gzip.GzipFile(fileobj=packed), most, problem)
         else:
             packed.seek(0)
             # A file may grow while it is read, and one of a virtual file system may have no end.

@@ -228,8 +228,8 @@ def _land_file(home: Home, task: _Task, path: Path, known: datetime, problems: l
         seen = _first_seen(task, known)
     except Exception as error:
         said, seen, failure = None, known, error
-        problems.append(f"{source.name}: {task.origin}: {explain(error, source.reader)}")
-    problem = f"{source.name}: {task.origin}: {explain(failure, source.reader)}" if failure else ""
+        problems.append(_problem(task, failure))
+    problem = _problem(task, failure) if failure else ""
     mark: dict[str, object] = {
         "state": f"{task.digest}-{source.fingerprint()}",
         "file": task.origin,
@@ -260,7 +260,14 @@ def _read_file(
         failure = error
         reading.reject([Reject(explain(error, source.reader))])
     reading.close()
+    if failure and reading.rejected > 1:  # else the line about the rejects says it
+        problems.append(_problem(task, failure))
     return reading.said, failure
+
+
+def _problem(task: _Task, error: Exception) -> str:
+    said = explain(error, task.source.reader).removeprefix(f"{task.origin.rpartition('/')[2]} ")
+    return f"{task.source.name}: {task.origin}: {said}"
 
 
 def _first_seen(task: _Task, known: datetime) -> datetime:

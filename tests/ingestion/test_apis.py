@@ -43,7 +43,7 @@ def metrics(url: str = "http://prometheus.test", **settings: object) -> SourceCo
     )
 
 
-class _Streamed(httpx.BaseTransport):
+class Streamed(httpx.BaseTransport):
     """A simulated answer as a stream, as a server sends it."""
 
     def __init__(self, simulated: httpx.MockTransport) -> None:
@@ -55,7 +55,7 @@ class _Streamed(httpx.BaseTransport):
 
 
 def client_of(source: SourceConfig, simulated: httpx.MockTransport) -> ApiClient:
-    return ApiClient(source, transport=_Streamed(simulated))
+    return ApiClient(source, transport=Streamed(simulated))
 
 
 def answering(value: float) -> httpx.MockTransport:
