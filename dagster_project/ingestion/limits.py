@@ -32,19 +32,19 @@ class Limits(BaseModel):
 
     # of files
     files: int = Field(default=10_000, gt=0)
-    file_bytes: ByteSize = Field(default=ByteSize(1024 * _MIB), gt=0)
-    inflated_bytes: ByteSize = Field(default=ByteSize(1024 * _MIB), gt=0)
+    file_bytes: ByteSize = Field(default=ByteSize(512 * _MIB), gt=0)
+    inflated_bytes: ByteSize = Field(default=ByteSize(512 * _MIB), gt=0)
     inflation: int = Field(default=200, gt=0)
     document_bytes: ByteSize = Field(default=ByteSize(64 * _MIB), gt=0)
     line_bytes: ByteSize = Field(default=ByteSize(16 * _MIB), gt=0)
     file_seconds: int = Field(default=600, gt=0)
     follow_links: bool = False
     # of records
-    rows: int = Field(default=5_000_000, gt=0)
+    rows: int = Field(default=2_000_000, gt=0)
     rejects: int = Field(default=100_000, gt=0)
     columns: int = Field(default=2_000, gt=0)
     depth: int = Field(default=64, gt=0)
-    versions: int = Field(default=2_000, gt=0)
+    versions: int = Field(default=1_000, gt=0)
     # of API answers
     answer_bytes: ByteSize = Field(default=ByteSize(64 * _MIB), gt=0)
     answer_seconds: int = Field(default=30, gt=0)

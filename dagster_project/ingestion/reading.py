@@ -22,7 +22,7 @@ from dagster_project.ingestion.isolation import explain
 from dagster_project.ingestion.limits import Deadline, LimitError, Limits, depth_of
 from dagster_project.ingestion.mapping import MappedRecord, map_records, missing_columns
 from dagster_project.ingestion.readers import DEFAULTS
-from dagster_project.ingestion.records import RAW_LIMIT, Record, Reject, Tally
+from dagster_project.ingestion.records import RAW_LIMIT, Record, Reject, Tally, as_raw
 from dagster_project.ingestion.sources import SourceConfig
 from dagster_project.ingestion.validation import validate
 from dagster_project.ingestion.versions import Moment, new_versions
@@ -177,8 +177,11 @@ class Reading:
         contradictions = rows.filter(pl.col("position").is_in(versions.contradictions))
         self.line.landed += versions.new_keys
         self.line.changed += versions.places.height - versions.new_keys
-        self.line.unchanged += rows.height - versions.places.height - contradictions.height
+        excess = rows.filter(pl.col("position").is_in(versions.excess))
+        self.line.unchanged += rows.height - versions.places.height - contradictions.height - excess.height
         self.reject(_contradiction(table, row) for row in contradictions.iter_rows(named=True))
+        most = self.source.limits.versions
+        self.reject(_excess(table, row, most) for row in excess.iter_rows(named=True))
 
     def _note(self, records: Sequence[Record], names: list[MappedRecord]) -> None:
         """Report missing and overridden columns."""
@@ -225,6 +228,16 @@ def _contradiction(table: str, row: dict[str, object]) -> Reject:
         "to land both as versions, give each its own `updated_at` or `known_at`",
         line if isinstance(line, int) else None,
         json.dumps({name: row[name] for name in schema_of(table)}, default=str, ensure_ascii=False)[:RAW_LIMIT],
+    )
+
+
+def _excess(table: str, row: dict[str, object], most: int) -> Reject:
+    key = ", ".join(f"{name} {row[name]!r}" for name in TABLES[table].key)
+    line = row["line"]
+    return Reject(
+        f"the file holds more than {most:,} versions of {key} (`limits.versions`); the latest were kept",
+        line if isinstance(line, int) else None,
+        as_raw({name: row[name] for name in schema_of(table)}),
     )
 
 

@@ -7,7 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -45,10 +45,8 @@ class _Handler(BaseHTTPRequestHandler):
         told = self.server.told
         told.asked.append((self.path, self.headers.get("Authorization")))
         how = self.path.split("?")[0].split("/")[1]
-        try:
+        with suppress(BrokenPipeError, ConnectionResetError):
             getattr(self, f"_{how}")()
-        except (BrokenPipeError, ConnectionResetError):
-            pass
 
     def _good(self) -> None:
         self.answer(json.dumps([RELEASE]).encode())

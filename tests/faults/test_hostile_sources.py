@@ -9,7 +9,6 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import resource
 import socket
 import subprocess
 import sys
@@ -23,13 +22,7 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from dagster_project.home import Home
-from dagster_project.ingestion import reading
-from dagster_project.ingestion.landing import land
-from dagster_project.ingestion.readers import FILE_READERS
-from dagster_project.ingestion.records import Record
-from dagster_project.ingestion.sources import SourceConfig, fingerprint, load_sources
-from tests.ingestion.exports import HEADER, NOW, balanced, held, row, run, source
+from tests.ingestion.exports import HEADER, row
 
 MIB = 1024**2
 LIMITS: dict[str, Any] = {
@@ -140,7 +133,7 @@ def long_numbers(folder: Path) -> None:
 
 def infinite_numbers(folder: Path) -> None:
     said = '"channel":"chat","product":"app","occurred_at":"2026-04-01","text":"x","mood":NaN'
-    (folder / "x.jsonl").write_text('{"feedback_id":"f9","rating":1e999999,%s}\n' % said)
+    (folder / "x.jsonl").write_text('{"feedback_id":"f9","rating":1e999999,' + said + "}\n")
 
 
 def parquet_of_a_billion_rows(folder: Path) -> None:
