@@ -30,7 +30,7 @@ from dagster_project.ingestion.readers import API_READERS, FILE_READERS
 from dagster_project.ingestion.reading import Reading, SourceLine
 from dagster_project.ingestion.records import Reject
 from dagster_project.ingestion.source_freshness import note_freshness, remember_sources, silence
-from dagster_project.ingestion.sources import SourceConfig
+from dagster_project.ingestion.sources import SourceConfig, fingerprint
 from dagster_project.ingestion.versions import Moment
 
 Progress = Callable[[str], None]
@@ -113,6 +113,7 @@ def land(
     """
     lake.ensure_tables(home)
     report = LandingReport()
+    present = {source.name: fingerprint([source]) for source in sources}  # before the first byte is read
     span = window or (now.replace(hour=0, minute=0, second=0, microsecond=0), now)
     tasks = list(_tasks(home, sources, report))
     for number, task in enumerate(tasks, start=1):
@@ -123,6 +124,7 @@ def land(
             _land_file(home, task, task.path, known, report.problems)
             progress(f"{task.source.name}: {task.origin}: {task.line.landed:,} rows so far")
     remember_sources(home, sources, now)
+    write_text(_seen(home), json.dumps({**seen_by_landing(home), **present}, indent=1, sort_keys=True))
     _conclude(home, sources, tasks, report, now)
     # Names of files, and what servers say, may hold line breaks and control codes.
     report.problems[:] = [one_line(problem) for problem in report.problems]
@@ -130,6 +132,18 @@ def land(
     problems = len(report.problems) + len(report.silent)
     progress(f"landed {total:,} new rows, {report.quarantined:,} in quarantine, {problems} problems")
     return report
+
+
+def seen_by_landing(home: Home) -> dict[str, str]:
+    """By source, the fingerprint of its files as of the last landing that went to its end."""
+    try:
+        return dict(json.loads(_seen(home).read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return {}  # there was none yet, or the note is damaged: everything counts as new, and the next landing mends it
+
+
+def _seen(home: Home) -> Path:
+    return home.lake / "_landed" / "files.seen"
 
 
 def survey(home: Home, sources: Sequence[SourceConfig], *, now: datetime) -> LandingReport:
