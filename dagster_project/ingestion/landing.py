@@ -126,8 +126,6 @@ def land(
     remember_sources(home, sources, now)
     write_text(_seen(home), json.dumps({**seen_by_landing(home), **present}, indent=1, sort_keys=True))
     _conclude(home, sources, tasks, report, now)
-    # Names of files, and what servers say, may hold line breaks and control codes.
-    report.problems[:] = [one_line(problem) for problem in report.problems]
     total = sum(line.landed for line in report.lines)
     problems = len(report.problems) + len(report.silent)
     progress(f"landed {total:,} new rows, {report.quarantined:,} in quarantine, {problems} problems")
@@ -231,6 +229,8 @@ def _conclude(
             report.problems.append(line.problem)
         if alarm := silence(line, source.allowed_silence):
             report.silent.append(alarm)
+    # Names of files, and what servers say, may hold line breaks and control codes.
+    report.problems[:] = [one_line(problem) for problem in report.problems]
 
 
 def _land_file(home: Home, task: _Task, path: Path, known: datetime, problems: list[str]) -> None:

@@ -18,7 +18,7 @@ from dagster_project import lake
 from dagster_project.errors import SourceError
 from dagster_project.home import Home
 from dagster_project.ingestion.contracts import TABLES
-from dagster_project.ingestion.isolation import explain
+from dagster_project.ingestion.isolation import explain, one_line
 from dagster_project.ingestion.limits import Deadline, LimitError, Limits, depth_of
 from dagster_project.ingestion.mapping import MappedRecord, map_records, missing_columns
 from dagster_project.ingestion.readers import DEFAULTS
@@ -77,7 +77,7 @@ class SourceLine:
 
     def fail(self, state: State, problem: str) -> None:
         """Note a failure; the first problem is kept."""
-        self.state, self.problem = state, self.problem or problem
+        self.state, self.problem = state, self.problem or one_line(problem)
 
 
 @dataclass

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from dagster_project.errors import SourceError
 from dagster_project.home import Home
 from dagster_project.ingestion import api_client
 from dagster_project.ingestion.api_client import ApiClient, public_url
@@ -139,7 +140,7 @@ def test_user_and_password_in_the_address_authorise_and_show_nowhere(hostile: Ho
 def test_https_is_never_left_for_http() -> None:
     moved = Streamed(httpx.MockTransport(lambda _: httpx.Response(302, headers={"Location": "http://x.example/"})))
     tested = api("https://x.example", origins=["http://x.example"])
-    with ApiClient(tested, transport=moved) as client, pytest.raises(api_client.SourceError, match="not encrypted"):
+    with ApiClient(tested, transport=moved) as client, pytest.raises(SourceError, match="not encrypted"):
         client.get("/repos")
 
 

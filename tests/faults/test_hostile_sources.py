@@ -32,6 +32,7 @@ from dagster_project.ingestion.landing import land
 from dagster_project.ingestion.readers import FILE_READERS
 from dagster_project.ingestion.records import Record, Reject, Tally
 from dagster_project.ingestion.sources import SourceConfig, fingerprint, load_sources
+from dagster_project.ingestion.validation import validate
 from tests.ingestion.exports import HEADER, NOW, balanced, held, row, run, source
 
 MIB = 1024**2
@@ -329,12 +330,10 @@ def test_an_interruption_ends_the_run(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_a_rule_that_raises_on_one_row_costs_one_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = reading.validate
-
     def odd(records: Any, *rest: Any) -> Any:
         if any(record.values["feedback_id"] == "f7" for record in records):
             raise ArithmeticError("a rule broke")
-        return real(records, *rest)
+        return validate(records, *rest)
 
     monkeypatch.setattr(reading, "validate", odd)
     (tmp_path / "a.csv").write_text(HEADER + "".join(row(number) for number in range(20)))
@@ -482,7 +481,8 @@ def test_no_bytes_make_a_reader_raise_anything_but_its_problem(
     tmp_path: Path, reader: str, kind: str, content: bytes
 ) -> None:
     (tmp_path / f"x.{kind}").write_bytes(content)
-    tested = SourceConfig(name="any", reader=reader, table="feedback", path=f"x.{kind}", base=tmp_path)
+    settings_of_it = {"name": "any", "reader": reader, "table": "feedback", "path": f"x.{kind}", "base": tmp_path}
+    tested = SourceConfig.model_validate(settings_of_it)
     try:
         for item in FILE_READERS[reader](tmp_path / f"x.{kind}", tested, Tally()):
             assert isinstance(item, Record | Reject)

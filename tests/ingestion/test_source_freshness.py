@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
 from dagster import AssetCheckResult, AssetCheckSeverity, AssetKey, materialize
 
@@ -154,6 +155,33 @@ def test_one_table_can_be_landed_alone(home: Home, tmp_path: Path) -> None:
     assert "gone" not in str(event.metadata["sources"].value)
     checks = {(one.asset_key.path[-1], one.check_name): one.passed for one in result.get_asset_check_evaluations()}
     assert checks == {("feedback", "every_source_was_read"): True, ("feedback", "quarantine_share"): False}
+
+
+def test_a_table_that_cannot_be_shown_lands_all_the_same_and_so_do_the_others(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dagster_project.ingestion import assets
+
+    real = assets.display.preview
+
+    def odd(rows: pl.LazyFrame) -> str:
+        if "text" in rows.collect_schema().names():
+            raise ValueError("a value that nothing can print")
+        return real(rows)
+
+    monkeypatch.setattr(assets.display, "preview", odd)
+    (tmp_path / "a.csv").write_text(HEADER + row(1))
+    (tmp_path / "sources.yml").write_text("sources: [{name: exports, table: feedback, path: a.csv}]")
+    result = materialize(
+        [assets.landing],
+        selection=[AssetKey(["lake", "feedback"]), AssetKey(["lake", "orders"])],
+        partition_key=f"{datetime.now(UTC):%Y-%m-%d}",
+        resources={"home": HomeResource(root=str(home.root), sources=str(tmp_path / "sources.yml"))},
+    )
+    made = {event.asset_key.path[-1]: event for event in result.asset_materializations_for_node("landing")}
+    assert set(made) == {"feedback", "orders"}
+    assert made["feedback"].metadata["new rows"].value == 1
+    assert "lake/feedback cannot be shown (ValueError" in str(made["feedback"].metadata["not shown"].value)
 
 
 def test_an_api_that_cannot_be_reached_is_asked_again_and_stops_nothing(
