@@ -17,9 +17,10 @@ import polars as pl
 from dagster_project import lake
 from dagster_project.errors import SourceError
 from dagster_project.home import Home
+from dagster_project.ingestion.batches import BATCH, batches
 from dagster_project.ingestion.contracts import TABLES
 from dagster_project.ingestion.isolation import explain, one_line
-from dagster_project.ingestion.limits import Deadline, LimitError, Limits, depth_of
+from dagster_project.ingestion.limits import LimitError
 from dagster_project.ingestion.mapping import MappedRecord, map_records, missing_columns
 from dagster_project.ingestion.readers import DEFAULTS
 from dagster_project.ingestion.records import RAW_LIMIT, Record, Reject, Tally, as_raw
@@ -28,11 +29,6 @@ from dagster_project.ingestion.validation import validate
 from dagster_project.ingestion.versions import Moment, new_versions
 from dagster_project.lake_tables import schema_of
 
-BATCH = 50_000
-"""Records per batch: as Python objects they take much more memory than as rows."""
-_BATCH_BYTES = 32 * 1024 * 1024
-_OTHER_VALUE = 8
-_CHECK_EVERY = 256
 _REJECTS_AT_ONCE = 2_000
 _ODD_ROWS = 100
 """Rows of a file on which validation may raise before the file is given up: each costs a bisection."""
@@ -188,10 +184,12 @@ class Reading:
         missing = missing_columns(names, self.source) if names else []
         if missing:
             has = ", ".join(list(records[0].values)[:12])
-            self.problems.append(
+            problem = (
                 f"{self.source.name}: {self.origin} has no column for {', '.join(missing)} (it has {has}); "
                 "use `renames`"
             )
+            if problem not in self.problems[-1:]:  # said of the batch before
+                self.problems.append(problem)
         if self.source.reader in _OWN_NAMES:
             for record, one in zip(records, names, strict=True):
                 for what, value in one.replaced.items():
@@ -247,55 +245,3 @@ def _in_one_line(source: SourceConfig, file: str, first: Reject, count: int) -> 
     name = file.rpartition("/")[2]
     reason = first.reason.removeprefix(f"{name} ").removeprefix(f"{name}: ")
     return f"{source.name}: {file}{where}: {reason}{more}; see the quarantine table"
-
-
-def batches(records: Iterator[Record | Reject], limits: Limits, what: str) -> Iterator[list[Record | Reject]]:
-    """Records in batches of bounded size; what was read before a failure comes before the failure.
-
-    Raises:
-        SourceError: the reader failed, or a limit was reached.
-    """
-    deadline = Deadline(limits, "file_seconds")
-    batch: list[Record | Reject] = []
-    size = total = 0
-    failure: Exception | None = None
-    try:
-        for number, item in enumerate(records, start=1):
-            size += _size(item)
-            if total + size > limits.inflated_bytes:
-                raise LimitError(f"{what} holds too much", "inflated_bytes", limits.value("inflated_bytes"))
-            if number > limits.rows:
-                raise LimitError(f"{what} has too many rows", "rows", limits.value("rows"))
-            batch.append(_bounded(item, limits))
-            if number % _CHECK_EVERY == 0:
-                deadline.check(what)
-            if len(batch) >= BATCH or size >= _BATCH_BYTES:
-                yield batch
-                batch, total, size = [], total + size, 0
-    except Exception as error:
-        failure = error
-    if batch:
-        yield batch
-    if failure:
-        raise failure
-
-
-def _size(item: Record | Reject) -> int:
-    """Approximate bytes of a record's values in memory."""
-    if isinstance(item, Reject):
-        return len(item.raw)
-    return sum(len(value) if isinstance(value, str) else _OTHER_VALUE for value in item.values.values())
-
-
-def _bounded(item: Record | Reject, limits: Limits) -> Record | Reject:
-    """The record, or a reject if it is too wide or nested too deeply."""
-    if isinstance(item, Reject):
-        return item
-    if len(item.values) > limits.columns:
-        return Reject(
-            f"it has {len(item.values):,} columns (`limits.columns`: {limits.columns:,})", item.line, item.raw()
-        )
-    nested = [value for value in item.values.values() if isinstance(value, dict | list)]
-    if nested and depth_of(nested, limits.depth + 1) > limits.depth:
-        return Reject(f"it is nested too deeply (`limits.depth`: {limits.depth})", item.line, item.raw())
-    return item
