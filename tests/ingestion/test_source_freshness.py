@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from dagster import AssetCheckResult, AssetCheckSeverity, AssetKey, materialize
 
+from dagster_project import display
 from dagster_project.home import Home
 from dagster_project.ingestion import api_client
 from dagster_project.ingestion.checks import check_results
@@ -162,14 +163,14 @@ def test_a_table_that_cannot_be_shown_lands_all_the_same_and_so_do_the_others(
 ) -> None:
     from dagster_project.ingestion import assets
 
-    real = assets.display.preview
+    real = display.preview
 
     def odd(rows: pl.LazyFrame) -> str:
         if "text" in rows.collect_schema().names():
             raise ValueError("a value that nothing can print")
         return real(rows)
 
-    monkeypatch.setattr(assets.display, "preview", odd)
+    monkeypatch.setattr(display, "preview", odd)
     (tmp_path / "a.csv").write_text(HEADER + row(1))
     (tmp_path / "sources.yml").write_text("sources: [{name: exports, table: feedback, path: a.csv}]")
     result = materialize(
