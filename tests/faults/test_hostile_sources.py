@@ -41,7 +41,7 @@ LIMITS: dict[str, Any] = {
     "inflated_bytes": "32 MiB",
     "document_bytes": "4 MiB",
     "line_bytes": "1 MiB",
-    "rows": 20_000,
+    "rows": 5_000,
     "rejects": 2_000,
     "columns": 200,
     "file_seconds": 20,
@@ -151,7 +151,7 @@ def parquet_of_a_billion_rows(folder: Path) -> None:
 
 
 def parquet_that_expands(folder: Path) -> None:
-    texts = pyarrow.DictionaryArray.from_arrays(pyarrow.array([0] * 15_000, pyarrow.int32()), ["long " * 200_000])
+    texts = pyarrow.DictionaryArray.from_arrays(pyarrow.array([0] * 4_000, pyarrow.int32()), ["long " * 200_000])
     parquet.write_table(pyarrow.table({"text": texts}), folder / "x.parquet")
 
 
@@ -164,7 +164,7 @@ def no_parquet(folder: Path) -> None:
 
 
 def nothing_but_garbage(folder: Path) -> None:
-    (folder / "x.jsonl").write_text("no JSON\n" * 30_000)
+    (folder / "x.jsonl").write_text("no JSON\n" * 10_000)
 
 
 def utf_16_without_line_ends(folder: Path) -> None:
@@ -188,7 +188,7 @@ HOSTILE: list[tuple[Callable[[Path], None], str]] = [
     (named_like_a_file, "x.csv is a folder where a file is expected"),
     (many_files, "names too many files (limit `limits.files`: 50)"),
     (gzip_bomb, "x.csv.gz: decompresses to too much"),
-    (bomb_of_lines, "has too many rows (limit `limits.rows`: 20,000)"),
+    (bomb_of_lines, "has too many rows (limit `limits.rows`: 5,000)"),
     (sparse_giant, "x.csv is too large (53,687,091,200 bytes) (limit `limits.file_bytes`: 48.0MiB)"),
     (long_line, "line 2: the line is longer than `limits.line_bytes` (1.0MiB)"),
     (long_header, "the line is longer than `limits.line_bytes`"),
@@ -201,7 +201,7 @@ HOSTILE: list[tuple[Callable[[Path], None], str]] = [
     (huge_document, "is one JSON document and too large"),
     (long_numbers, "is JSON that cannot be read"),
     (infinite_numbers, "rating 'inf' is not a number"),
-    (parquet_of_a_billion_rows, "has 3,000,000 rows (limit `limits.rows`: 20,000)"),
+    (parquet_of_a_billion_rows, "has 3,000,000 rows (limit `limits.rows`: 5,000)"),
     (parquet_that_expands, "holds too much (limit `limits.inflated_bytes`: 32.0MiB)"),
     (parquet_of_columns, "has 1,000 columns"),
     (no_parquet, "x.parquet: is not Parquet"),
