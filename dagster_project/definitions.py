@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from dagster import (
+    MAX_RUNTIME_SECONDS_TAG,
     AssetSelection,
     Definitions,
     colored_console_logger,
@@ -40,21 +41,34 @@ STAGES: Sequence[ModuleType] = [
 # Ingestion and automation evaluate their checks in the step that lands or pushes.
 CHECKS: Sequence[ModuleType] = [enrichment_checks, decisioning_checks, measurement_checks]
 
+_HOUR = 3600
+
+
+def _limits(job: str, seconds: int) -> dict[str, str]:
+    """Tags by which ``dagster.yaml`` runs one run of a job at a time, and ends one that hangs."""
+    return {"feedback_control/job": job, MAX_RUNTIME_SECONDS_TAG: str(seconds)}
+
+
 _weekly = AssetSelection.assets("drift_report", "label_queue")
 _outward = AssetSelection.assets(*automation_assets.tickets.keys, "closed_loop_report")
 _inward = AssetSelection.all() - _outward - _weekly
 loop = define_asset_job(
     "loop",
     selection=_inward,
+    tags=_limits("loop", _HOUR),
     description="One turn, inward: land, label, pull what people did to tickets, decide, publish. Sends nothing.",
 )
 push = define_asset_job(
     "push",
     selection=_outward,
+    tags=_limits("push", _HOUR // 4),
     description="Outward: bring every destination in line with the published queue, and write the closed-loop page.",
 )
 drift = define_asset_job(
-    "drift", selection=_weekly, description="Weekly, for ML owners: the drift report and the feedback to label next."
+    "drift",
+    selection=_weekly,
+    tags=_limits("drift", _HOUR),
+    description="Weekly, for ML owners: the drift report and the feedback to label next.",
 )
 
 defs = Definitions(

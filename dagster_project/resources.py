@@ -13,10 +13,13 @@ from typing import Any
 from dagster import (
     Backoff,
     ConfigurableResource,
+    DagsterInstance,
+    DagsterRunStatus,
     FreshnessPolicy,
     InitLoggerContext,
     Jitter,
     RetryPolicy,
+    RunsFilter,
     logger,
 )
 from dagster_dbt import DbtCliResource, DbtProject
@@ -31,6 +34,8 @@ OWNERS = {
     "measurement": ["team:product"],
 }
 """Owners of a stage's assets, as Dagster shows and filters them."""
+
+FINISHED_STATUSES = (DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED)
 
 EACH_TURN = FreshnessPolicy.time_window(warn_window=timedelta(hours=2), fail_window=timedelta(hours=26))
 """For assets that each turn of the loop renews: eight turns missed, then a day and a margin."""
@@ -60,6 +65,13 @@ class HomeResource(ConfigurableResource[Home]):
     def sources_path(self) -> Path:
         """The ``sources.yml`` of this installation."""
         return self.home().sources(self.sources or None)
+
+
+def unfinished(instance: DagsterInstance, job: str) -> str:
+    """Id of a run of the job that is queued or under way; empty if there is none. Sensors ask for one at a time."""
+    statuses = [status for status in DagsterRunStatus if status not in FINISHED_STATUSES]
+    runs = instance.get_runs(RunsFilter(job_name=job, statuses=statuses), limit=1)
+    return runs[0].run_id if runs else ""
 
 
 def now() -> datetime:

@@ -7,12 +7,14 @@ Precedence for the issue type:
 3. a language without sufficient measured precision: ``other``, abstained as ``unsupported_language``;
 4. a vetoing rule against the predicted type: the runner-up if it reaches its threshold, else ``other``;
 5. the classifier, from its type's threshold on; below it ``other``, abstained as ``low_confidence``.
+
+A text on which any step raises is ``other``, abstained as ``failed``; the texts beside it are labelled all the same.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from models_ml.model.classifier import ABSTAINED, Classifier, Prediction
@@ -24,11 +26,13 @@ from models_ml.text.rules import Rules, RuleVerdict, load_rules
 CODE_VERSION = 2
 """Raise it when a change of this module changes labels for the same text, model and rules."""
 
-Reason = Literal["", "no_text", "unsupported_language", "vetoed", "low_confidence"]
+Reason = Literal["", "no_text", "unsupported_language", "vetoed", "low_confidence", "failed"]
 DecidedBy = Literal["rule", "classifier", "nobody"]
 
 SECONDARY_FLOOR = 0.25
 """Least probability of a runner-up that is reported as a second complaint."""
+_PROBE = "The app does not work any more."
+"""Any plain text: if it cannot be labelled either, the fault is not in a text."""
 _NO_COMPLAINT = ("praise", "other")
 
 
@@ -74,7 +78,26 @@ class Labeller:
         self.version = f"{classifier.version}-{self.rules.content_hash[:6]}-{CODE_VERSION}"
 
     def label(self, texts: Sequence[str]) -> list[TextLabel]:
-        """One label per text, in the order given; any string is valid. Prepare texts with ``channels.prepare``."""
+        """One label per text, in the order given; any string is valid. Prepare texts with ``channels.prepare``.
+
+        A text that raises is found by bisection and labelled as failed. If a plain text raises as well, so does this.
+        """
+        try:
+            return self._label_all(texts)
+        except MemoryError:
+            raise
+        except Exception:
+            if len(texts) == 1:
+                return [self._failed()]
+            half = len(texts) // 2
+            return [*self.label(texts[:half]), *self.label(texts[half:])]
+
+    def _failed(self) -> TextLabel:
+        """Label of a text that raises; nothing of the text is in it, as it could not be masked."""
+        blank, _ = self._label_all(["", _PROBE])
+        return replace(blank, decision=_declined("failed", blank.prediction))
+
+    def _label_all(self, texts: Sequence[str]) -> list[TextLabel]:
         languages = language.detect(texts)
         return [
             self._label(text, prediction, spoken)

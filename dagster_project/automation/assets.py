@@ -95,7 +95,7 @@ sync_tables = [
         )
         for table in PULLED_TABLES
     ],
-    pool="push",
+    pool="pull",  # apart from the pushes: a tracker that hangs while it is read must not hold them up
     retry_policy=RETRY,
 )
 def ticket_changes(context: AssetExecutionContext, home: HomeResource) -> Iterator[MaterializeResult[None]]:

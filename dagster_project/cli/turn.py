@@ -25,8 +25,8 @@ def run(home: Home, sources: Path | None, as_of: datetime | None, send: bool, as
     """One turn of the loop: land, label, pull, decide, push, report.
 
     Rerunning is safe: files already landed are skipped, text already labelled is not labelled again, and an unchanged
-    queue sends nothing. Exits with 1 if a source could not be read at all, what people did at a destination could not
-    be read, or tickets could not leave for one; all other work is done all the same.
+    queue sends nothing. Exits with 1 if a source, or a file of it, could not be read, what people did at a destination
+    could not be read, or tickets could not leave for one; all other work is done all the same.
     """
     from dagster_project.loop import turn
 

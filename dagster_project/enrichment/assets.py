@@ -87,6 +87,7 @@ def labels(context: AssetExecutionContext, home: HomeResource) -> MaterializeRes
         metadata={
             "newly labelled": report.labeled,
             "abstained": report.abstained,
+            "failed": report.failed,
             "seconds": round(report.seconds, 1),
             "model version": report.model_version,
             "label version": report.label_version,

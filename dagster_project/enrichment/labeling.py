@@ -25,7 +25,7 @@ from models_ml.label import Labeller, TextLabel
 from models_ml.model.sentiment import combine
 from models_ml.text.channels import prepare
 from models_ml.text.duplicates import Clusters
-from models_ml.text.preprocess import text_hash
+from models_ml.text.preprocess import join, text_hash
 from models_ml.training.registry import promote
 
 Progress = Callable[[str], None]
@@ -42,11 +42,15 @@ DUPLICATE_TEXTS = 100_000
 
 @dataclass(frozen=True)
 class LabelReport:
-    """Result of one run; ``by_type`` counts final issue types, ``from_cache`` texts labelled before."""
+    """Result of one run: ``by_type`` counts final issue types, ``from_cache`` texts labelled before.
+
+    ``failed`` counts texts on which a step of labelling raised.
+    """
 
     labeled: int
     from_cache: int
     abstained: int
+    failed: int
     by_type: dict[str, int]
     seconds: float
     model_version: str
@@ -70,7 +74,7 @@ def label_new(home: Home, *, progress: Progress = lambda _: None) -> LabelReport
     clusters = Clusters(DUPLICATE_WINDOW, DUPLICATE_TEXTS)
     started = time.monotonic()
     by_type: Counter[str] = Counter()
-    from_cache = abstained = 0
+    from_cache = abstained = failed = 0
     for start in range(0, waiting.height, _CHUNK):
         chunk = _with_text(home, waiting.slice(start, _CHUNK))
         known = _cached(home, labeller.version, chunk["text_hash"])
@@ -81,11 +85,15 @@ def label_new(home: Home, *, progress: Progress = lambda _: None) -> LabelReport
         by_type.update(labels["issue_type"].to_list())
         from_cache += chunk.join(known, on="text_hash", how="semi").height
         abstained += int(labels["abstained"].sum())
+        failed += int((labels["abstain_reason"] == "failed").sum())
         progress(_speed(min(start + _CHUNK, waiting.height), waiting.height, time.monotonic() - started))
+    if failed:
+        progress(f"{failed:,} texts could not be labelled: `other`, with abstain_reason `failed` in lake/labels")
     return LabelReport(
         labeled=waiting.height,
         from_cache=from_cache,
         abstained=abstained,
+        failed=failed,
         by_type=dict(by_type.most_common()),
         seconds=time.monotonic() - started,
         model_version=model.version,
@@ -122,13 +130,19 @@ def _with_text(home: Home, keys: pl.DataFrame) -> pl.DataFrame:
     rows = lake.scan(home, "feedback").filter(pl.col("known_at").is_between(first, last)).select(columns)
     known = rows.unique(_VERSION_OF_FEEDBACK, keep="any").collect()
     feedback = keys.join(known, on=_VERSION_OF_FEEDBACK, how="left", maintain_order="left")
-    words = [
-        prepare(title, text, channel) for title, text, channel in feedback.select("title", "text", "channel").rows()
-    ]
+    words = [_prepared(*row) for row in feedback.select("title", "text", "channel").rows()]
     return feedback.select(*_VERSION_OF_FEEDBACK, "rating", "nps_score").with_columns(
         pl.Series("words", words, dtype=pl.String),
         pl.Series("text_hash", [text_hash(text) for text in words], dtype=pl.String),
     )
+
+
+def _prepared(title: str | None, text: str | None, channel: str) -> str:
+    """The customer's own words; all of the text, if what surrounds them cannot be found."""
+    try:
+        return prepare(title, text, channel)
+    except Exception:
+        return join(title, text)
 
 
 def _labelled_before(home: Home, version: str, waiting: pl.DataFrame) -> Earlier:

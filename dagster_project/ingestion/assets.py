@@ -25,6 +25,7 @@ from dagster_project import display, lake
 from dagster_project.home import Home, parse_instant
 from dagster_project.ingestion.checks import check_results, check_specs, source_table
 from dagster_project.ingestion.contracts import TABLES
+from dagster_project.ingestion.isolation import one_line
 from dagster_project.ingestion.landing import LandingReport, land
 from dagster_project.ingestion.source_freshness import first_day
 from dagster_project.ingestion.sources import load_sources
@@ -85,7 +86,7 @@ def landing(context: AssetExecutionContext, home: HomeResource) -> Iterator[Mate
         results = check_results(table, report) if table in TABLES else []
         yield MaterializeResult(
             asset_key=["lake", table],
-            metadata=_metadata(here, report, table),
+            metadata=_shown(context, here, report, table),
             check_results=[one for one in results if _key(one) in context.selected_asset_check_keys],
         )
 
@@ -94,6 +95,18 @@ def _key(result: AssetCheckResult) -> AssetCheckKey:
     assert result.asset_key
     assert result.check_name
     return AssetCheckKey(result.asset_key, result.check_name)
+
+
+def _shown(
+    context: AssetExecutionContext, home: Home, report: LandingReport, table: str
+) -> dict[str, int | MetadataValue]:
+    """Metadata of a table; one whose rows cannot be shown has landed all the same, and so have the others."""
+    try:
+        return _metadata(home, report, table)
+    except Exception as error:
+        problem = f"lake/{table} cannot be shown ({type(error).__name__}: {one_line(str(error), 200)})"
+        context.log.warning(problem)
+        return {**_counts(report, table), "not shown": MetadataValue.text(problem)}
 
 
 def _metadata(home: Home, report: LandingReport, table: str) -> dict[str, int | MetadataValue]:

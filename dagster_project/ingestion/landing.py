@@ -15,27 +15,27 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from time import sleep
 
-import httpx
 import polars as pl
 
 from dagster_project import lake
 from dagster_project.errors import SourceError
 from dagster_project.files import write_atomically, write_text
 from dagster_project.home import Home
+from dagster_project.ingestion.api_client import ApiClient, public_url
+from dagster_project.ingestion.file_access import open_regular
+from dagster_project.ingestion.isolation import explain, is_lasting, one_line
+from dagster_project.ingestion.limits import LimitError, Limits
 from dagster_project.ingestion.readers import API_READERS, FILE_READERS
 from dagster_project.ingestion.reading import Reading, SourceLine
-from dagster_project.ingestion.records import Record, Reject
+from dagster_project.ingestion.records import Reject
 from dagster_project.ingestion.source_freshness import note_freshness, remember_sources, silence
-from dagster_project.ingestion.sources import SourceConfig
+from dagster_project.ingestion.sources import SourceConfig, fingerprint
 from dagster_project.ingestion.versions import Moment
 
 Progress = Callable[[str], None]
 
-_RETRY_SECONDS = (1.0, 3.0)
-"""Pauses before an API is asked again."""
-
+_PIECE = 1024 * 1024
 _APART = timedelta(milliseconds=1)
 """Between the readings of one run, so that of two files with the same row the later one is current."""
 
@@ -52,6 +52,11 @@ class LandingReport:
     def quarantined(self) -> int:
         """Records that went to quarantine in this run."""
         return sum(line.quarantined for line in self.lines)
+
+    @property
+    def failures(self) -> list[str]:
+        """Problems of the sources of which something, or all, could not be read."""
+        return [line.problem for line in self.lines if line.state in ("missing", "unreadable", "damaged")]
 
     @property
     def unread(self) -> list[SourceLine]:
@@ -108,6 +113,7 @@ def land(
     """
     lake.ensure_tables(home)
     report = LandingReport()
+    present = {source.name: fingerprint([source]) for source in sources}  # before the first byte is read
     span = window or (now.replace(hour=0, minute=0, second=0, microsecond=0), now)
     tasks = list(_tasks(home, sources, report))
     for number, task in enumerate(tasks, start=1):
@@ -118,11 +124,24 @@ def land(
             _land_file(home, task, task.path, known, report.problems)
             progress(f"{task.source.name}: {task.origin}: {task.line.landed:,} rows so far")
     remember_sources(home, sources, now)
+    write_text(_seen(home), json.dumps({**seen_by_landing(home), **present}, indent=1, sort_keys=True))
     _conclude(home, sources, tasks, report, now)
     total = sum(line.landed for line in report.lines)
     problems = len(report.problems) + len(report.silent)
     progress(f"landed {total:,} new rows, {report.quarantined:,} in quarantine, {problems} problems")
     return report
+
+
+def seen_by_landing(home: Home) -> dict[str, str]:
+    """By source, the fingerprint of its files as of the last landing that went to its end."""
+    try:
+        return dict(json.loads(_seen(home).read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return {}  # there was none yet, or the note is damaged: everything counts as new, and the next landing mends it
+
+
+def _seen(home: Home) -> Path:
+    return home.lake / "_landed" / "files.seen"
 
 
 def survey(home: Home, sources: Sequence[SourceConfig], *, now: datetime) -> LandingReport:
@@ -152,8 +171,11 @@ def _tasks(home: Home, sources: Sequence[SourceConfig], report: LandingReport) -
             else:
                 yield _Task(source, line, _FileCounts())
         except SourceError as error:
-            line.fail("missing", str(error))
+            line.fail("missing", one_line(str(error)))
             report.problems.append(str(error))
+        except Exception as error:
+            line.fail("unreadable", f"{source.name}: {explain(error, source.reader)}")
+            report.problems.append(line.problem)
 
 
 def _new_files(home: Home, source: SourceConfig, line: SourceLine, problems: list[str]) -> Iterator[_Task]:
@@ -161,12 +183,15 @@ def _new_files(home: Home, source: SourceConfig, line: SourceLine, problems: lis
     found, counts, tasks = source.find(), _FileCounts(), []
     problems += found.notes
     for path in found.files:
-        place = hashlib.sha256(f"{source.name}\x1f{path}".encode()).hexdigest()[:24]
+        named = f"{source.name}\x1f{path}".encode("utf-8", "surrogateescape")
+        place = hashlib.sha256(named).hexdigest()[:24]
         mark = home.lake / "_landed" / f"{place}.json"
         try:
-            digest = _digest(path)
-        except OSError as error:
-            problem = f"{source.name}: {path} cannot be read ({error.strerror}); nothing of it landed: mend it"
+            digest = _digest(path, source.limits)
+        except (OSError, SourceError) as error:
+            problem = f"{source.name}: {error}"
+            if isinstance(error, OSError):
+                problem = f"{source.name}: {path} cannot be read ({error.strerror}); nothing of it landed: mend it"
             problems.append(problem)
             line.fail("damaged", counts.add({"problem": problem, "rows": 0}))
             continue
@@ -204,24 +229,21 @@ def _conclude(
             report.problems.append(line.problem)
         if alarm := silence(line, source.allowed_silence):
             report.silent.append(alarm)
+    # Names of files, and what servers say, may hold line breaks and control codes.
+    report.problems[:] = [one_line(problem) for problem in report.problems]
 
 
 def _land_file(home: Home, task: _Task, path: Path, known: datetime, problems: list[str]) -> None:
+    """Land a file; whatever that raises is a problem of this file alone."""
     source, line, read_before = task.source, task.line, task.line.read
-    before = _marked(task.mark)
-    same_content = str(before.get("state", "")).startswith(f"{task.digest}-")
-    seen = datetime.fromisoformat(str(before.get("seen", before["landed_at"]))) if same_content else known
-    memory = task.mark.with_suffix(".parquet")
-    said = frozenset(pl.read_parquet(memory)["content_hash"]) if memory.exists() else None
-    reading = Reading(home, source, line, Moment(known, seen, said), task.origin, problems)
-    problem = ""
-    try:
-        reading.land(FILE_READERS[source.reader](path, source, reading.tally))
-    except SourceError as error:
-        reading.rejects.append(Reject(str(error)))
-        problem = f"{source.name}: {task.origin}: {error}"
-    reading.close()
     line.files += 1
+    try:
+        said, failure = _read_file(home, task, path, known, problems)
+        seen = _first_seen(task, known)
+    except Exception as error:
+        said, seen, failure = None, known, error
+        problems.append(_problem(task, failure))
+    problem = _problem(task, failure) if failure else ""
     mark: dict[str, object] = {
         "state": f"{task.digest}-{source.fingerprint()}",
         "file": task.origin,
@@ -233,43 +255,75 @@ def _land_file(home: Home, task: _Task, path: Path, known: datetime, problems: l
     }
     if task.counts.add(mark):
         line.fail("damaged", problem)
-    _note_landed(task.mark, mark, reading.said)
+    if said is not None and (failure is None or is_lasting(failure)):
+        _note_landed(task.mark, mark, said)
+
+
+def _read_file(
+    home: Home, task: _Task, path: Path, known: datetime, problems: list[str]
+) -> tuple[pl.Series, Exception | None]:
+    """Content hashes of the valid rows, and what ended the reading early."""
+    source, failure = task.source, None
+    memory = task.mark.with_suffix(".parquet")
+    said = frozenset(pl.read_parquet(memory)["content_hash"]) if memory.exists() else None
+    moment = Moment(known, _first_seen(task, known), said)
+    reading = Reading(home, source, task.line, moment, task.origin, problems)
+    try:
+        reading.land(FILE_READERS[source.reader](path, source, reading.tally))
+    except Exception as error:
+        failure = error
+        reading.reject([Reject(explain(error, source.reader))])
+    reading.close()
+    if failure and reading.rejected > 1:  # else the line about the rejects says it
+        problems.append(_problem(task, failure))
+    return reading.said, failure
+
+
+def _problem(task: _Task, error: Exception) -> str:
+    said = explain(error, task.source.reader).removeprefix(f"{task.origin.rpartition('/')[2]} ")
+    return f"{task.source.name}: {task.origin}: {said}"
+
+
+def _first_seen(task: _Task, known: datetime) -> datetime:
+    """First reading of the file's present content."""
+    before = _marked(task.mark)
+    same_content = str(before.get("state", "")).startswith(f"{task.digest}-")
+    return datetime.fromisoformat(str(before.get("seen", before["landed_at"]))) if same_content else known
 
 
 def _land_api(home: Home, task: _Task, known: datetime, problems: list[str], span: tuple[datetime, datetime]) -> None:
-    """Land an API's answer; a request that brought nothing is retried."""
-    reading = Reading(home, task.source, task.line, Moment(known, known), task.source.url, problems)
+    """Land an API's answers; whatever that raises is a problem of this source alone."""
+    source = task.source
+    reading = Reading(home, source, task.line, Moment(known, known), public_url(source.url), problems)
     try:
-        with httpx.Client(timeout=30) as client:
-            for pause in (*_RETRY_SECONDS, None):
-                try:
-                    reading.land(_answered(task.source, span, client))
-                    break
-                except SourceError:
-                    if pause is None or task.line.read:
-                        raise
-                    sleep(pause)
-    except SourceError as error:
-        task.line.fail("unreadable", str(error))
-        problems.append(str(error))
-    finally:
-        reading.close()
+        try:
+            with ApiClient(source) as client:
+                reading.land(API_READERS[source.reader](source, span, client))
+        finally:
+            reading.close()
+    except Exception as error:
+        said = explain(error, source.reader)
+        problem = said if said.startswith(f"{source.name}: ") else f"{source.name}: {reading.origin}: {said}"
+        task.line.fail("unreadable", problem)
+        problems.append(problem)
 
 
-def _answered(source: SourceConfig, span: tuple[datetime, datetime], client: httpx.Client) -> Iterator[Record | Reject]:
-    """The records of an API's answer; one that no reader foresaw, such as a login page, is a problem of this source."""
-    try:
-        yield from API_READERS[source.reader](source, span, client)
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
-        said = " ".join(str(error).split())[:200]
-        raise SourceError(
-            f"{source.name}: {source.url} did not answer as {source.reader} does ({said}); check `url`"
-        ) from error
+def _digest(path: Path, limits: Limits) -> str:
+    """Content hash of a regular file.
 
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
+    Raises:
+        OSError: it cannot be read, or is none.
+        SourceError: it is larger than allowed.
+    """
+    digest = hashlib.sha256()
+    with open_regular(path) as content:
+        size = os.fstat(content.fileno()).st_size
+        while size <= limits.file_bytes and (piece := content.read(_PIECE)):
+            digest.update(piece)
+            size = max(size, content.tell())
+    if size > limits.file_bytes:
+        raise LimitError(f"{path.name} is too large ({size:,} bytes)", "file_bytes", limits.value("file_bytes"))
+    return digest.hexdigest()
 
 
 def _marked(mark: Path) -> dict[str, object]:

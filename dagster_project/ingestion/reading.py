@@ -10,24 +10,28 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
 from typing import Literal
 
 import polars as pl
 
 from dagster_project import lake
+from dagster_project.errors import SourceError
 from dagster_project.home import Home
+from dagster_project.ingestion.batches import BATCH, batches
 from dagster_project.ingestion.contracts import TABLES
+from dagster_project.ingestion.isolation import explain, one_line
+from dagster_project.ingestion.limits import LimitError
 from dagster_project.ingestion.mapping import MappedRecord, map_records, missing_columns
 from dagster_project.ingestion.readers import DEFAULTS
-from dagster_project.ingestion.records import RAW_LIMIT, Record, Reject, Tally
+from dagster_project.ingestion.records import RAW_LIMIT, Record, Reject, Tally, as_raw
 from dagster_project.ingestion.sources import SourceConfig
 from dagster_project.ingestion.validation import validate
 from dagster_project.ingestion.versions import Moment, new_versions
 from dagster_project.lake_tables import schema_of
 
-BATCH = 50_000
-"""Records per batch: as Python objects they take much more memory than as rows."""
+_REJECTS_AT_ONCE = 2_000
+_ODD_ROWS = 100
+"""Rows of a file on which validation may raise before the file is given up: each costs a bisection."""
 
 _OWN_NAMES = {"generic", "nps"}
 """Readers that pass the file's own columns; only for these an override is reported."""
@@ -69,7 +73,7 @@ class SourceLine:
 
     def fail(self, state: State, problem: str) -> None:
         """Note a failure; the first problem is kept."""
-        self.state, self.problem = state, self.problem or problem
+        self.state, self.problem = state, self.problem or one_line(problem)
 
 
 @dataclass
@@ -83,7 +87,10 @@ class Reading:
     origin: str
     problems: list[str]
     tally: Tally = field(default_factory=Tally)
-    rejects: list[Reject] = field(default_factory=list)
+    rejected: int = 0
+    first_reject: Reject | None = None
+    waiting: list[Reject] = field(default_factory=list)
+    odd: int = 0
     said: pl.Series = field(default_factory=lambda: pl.Series(dtype=pl.String))
 
     def land(self, records: Iterator[Record | Reject]) -> None:
@@ -96,31 +103,64 @@ class Reading:
         defaults: dict[str, object] = {"source": source.name if source.reader == "generic" else source.reader}
         defaults |= DEFAULTS.get(source.reader, {})
         valid: list[pl.DataFrame] = []
+        limits = source.limits
         try:
-            while batch := list(islice(records, BATCH)):
+            for batch in batches(records, limits, self.origin):
                 good = [item for item in batch if isinstance(item, Record)]
-                names = map_records(good, source, defaults)
                 self.line.read += len(batch)
-                self.rejects += [item for item in batch if isinstance(item, Reject)]
-                self._note(good, names)
-                part = validate(good, names, source, f"{source.name}:{self.origin}")
-                self.rejects += part.rejects
-                valid.append(part.rows)
+                self.reject(item for item in batch if isinstance(item, Reject))
+                valid += self._valid(good, defaults)
+                if self.rejected > limits.rejects:
+                    raise LimitError("too many of its records cannot be read", "rejects", limits.value("rejects"))
         finally:
             if valid:
                 self._append(pl.concat(valid))
 
+    def reject(self, rejects: Iterable[Reject]) -> None:
+        """Quarantine rejects, a bounded number at a time."""
+        for one in rejects:
+            self.rejected += 1
+            self.first_reject = self.first_reject or one
+            self.waiting.append(one)
+            if len(self.waiting) >= _REJECTS_AT_ONCE:
+                self._quarantine()
+
     def close(self) -> None:
-        """Quarantine the rejects and report them, one line per kind."""
+        """Quarantine the rest of the rejects and report them, one line per kind."""
         where = f"{self.source.name}: {self.origin}"
-        self._quarantine(self.rejects)
-        if self.rejects:
-            self.problems.append(_in_one_line(self.source, self.origin, self.rejects))
+        self._quarantine()
+        if self.first_reject:
+            self.problems.append(_in_one_line(self.source, self.origin, self.first_reject, self.rejected))
         for reason, count in self.tally.skipped.items():
             self.line.skipped[reason] = self.line.skipped.get(reason, 0) + count
             self.problems.append(f"{where}: left out {count:,} × {reason}")
         self.line.read += sum(self.tally.skipped.values())
         self.problems += [f"{where}: {note}" for note in self.tally.notes()]
+
+    def _valid(self, records: Sequence[Record], defaults: dict[str, object]) -> list[pl.DataFrame]:
+        """Valid rows of a batch. If a rule or a conversion raises, halves are tried, so that one odd row costs one row.
+
+        Raises:
+            SourceError: a setting does not fit, or row after row raises.
+        """
+        try:
+            names = map_records(records, self.source, defaults)
+            part = validate(records, names, self.source, f"{self.source.name}:{self.origin}")
+        except (SourceError, MemoryError):
+            raise
+        except Exception as error:
+            if len(records) == 1:
+                self.odd += 1
+                if self.odd > _ODD_ROWS:
+                    raise
+                said = explain(error, self.source.reader)
+                self.reject([Reject(f"the row cannot be validated: {said}", records[0].line, records[0].raw())])
+                return []
+            half = len(records) // 2
+            return [*self._valid(records[:half], defaults), *self._valid(records[half:], defaults)]
+        self._note(records, names)
+        self.reject(part.rejects)
+        return [part.rows]
 
     def _append(self, rows: pl.DataFrame) -> None:
         rows = rows.with_columns(pl.int_range(pl.len()).alias("position"))
@@ -133,26 +173,31 @@ class Reading:
         contradictions = rows.filter(pl.col("position").is_in(versions.contradictions))
         self.line.landed += versions.new_keys
         self.line.changed += versions.places.height - versions.new_keys
-        self.line.unchanged += rows.height - versions.places.height - contradictions.height
-        self.rejects += [_contradiction(table, row) for row in contradictions.iter_rows(named=True)]
+        excess = rows.filter(pl.col("position").is_in(versions.excess))
+        self.line.unchanged += rows.height - versions.places.height - contradictions.height - excess.height
+        self.reject(_contradiction(table, row) for row in contradictions.iter_rows(named=True))
+        most = self.source.limits.versions
+        self.reject(_excess(table, row, most) for row in excess.iter_rows(named=True))
 
-    def _note(self, records: list[Record], names: list[MappedRecord]) -> None:
+    def _note(self, records: Sequence[Record], names: list[MappedRecord]) -> None:
         """Report missing and overridden columns."""
         missing = missing_columns(names, self.source) if names else []
         if missing:
             has = ", ".join(list(records[0].values)[:12])
-            self.problems.append(
+            problem = (
                 f"{self.source.name}: {self.origin} has no column for {', '.join(missing)} (it has {has}); "
                 "use `renames`"
             )
+            if problem not in self.problems[-1:]:  # said of the batch before
+                self.problems.append(problem)
         if self.source.reader in _OWN_NAMES:
             for record, one in zip(records, names, strict=True):
                 for what, value in one.replaced.items():
                     self.tally.replace(what, value, record.line)
 
-    def _quarantine(self, rejects: Iterable[Reject]) -> None:
+    def _quarantine(self) -> None:
         rows = []
-        for reject in rejects:
+        for reject in self.waiting:
             identity = "\x1f".join([self.source.name, self.origin, str(reject.line), reject.reason, reject.raw])
             rows.append(
                 {
@@ -166,6 +211,7 @@ class Reading:
                     "known_at": self.moment.known,
                 }
             )
+        self.waiting = []
         self.line.quarantined += len(rows)
         frame = pl.DataFrame(rows, schema=schema_of("quarantine")).unique("quarantine_id", maintain_order=True)
         held = lake.scan(self.home, "quarantine").select("quarantine_id").collect()
@@ -183,10 +229,19 @@ def _contradiction(table: str, row: dict[str, object]) -> Reject:
     )
 
 
-def _in_one_line(source: SourceConfig, file: str, rejects: Sequence[Reject]) -> str:
-    first = rejects[0]
+def _excess(table: str, row: dict[str, object], most: int) -> Reject:
+    key = ", ".join(f"{name} {row[name]!r}" for name in TABLES[table].key)
+    line = row["line"]
+    return Reject(
+        f"the file holds more than {most:,} versions of {key} (`limits.versions`); the latest were kept",
+        line if isinstance(line, int) else None,
+        as_raw({name: row[name] for name in schema_of(table)}),
+    )
+
+
+def _in_one_line(source: SourceConfig, file: str, first: Reject, count: int) -> str:
     where = f" line {first.line}" if first.line else ""
-    more = f" (and {len(rejects) - 1:,} more)" if len(rejects) > 1 else ""
+    more = f" (and {count - 1:,} more)" if count > 1 else ""
     name = file.rpartition("/")[2]
     reason = first.reason.removeprefix(f"{name} ").removeprefix(f"{name}: ")
     return f"{source.name}: {file}{where}: {reason}{more}; see the quarantine table"

@@ -1,37 +1,25 @@
-"""Raw records and the file access of all readers: gzip, byte-order marks, undecodable bytes, truncated archives.
+"""Raw records, rejects and counts that readers produce.
 
-A record is what the source wrote, with its line number, before mapping and validation. A damaged file yields the good
-records before the damage and one reject for the rest.
+A record is what the source wrote, with its line number, before mapping and validation.
 """
 
 from __future__ import annotations
 
-import codecs
-import gzip
-import io
 import json
-import re
-import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import IO, Any, cast
-
-from dagster_project.errors import SourceError
+from typing import Any
 
 RAW_LIMIT = 10_000
 """Maximum characters of a rejected record in quarantine."""
 
-_FIRST_LINE = 64 * 1024
-"""Bytes searched for the end of the first line."""
 
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it starts with
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
+def as_raw(value: object) -> str:
+    """Any JSON value as text, for quarantine."""
+    try:
+        return json.dumps(value, ensure_ascii=False, default=str)[:RAW_LIMIT]
+    except (ValueError, TypeError, RecursionError):  # a number of thousands of digits, or nesting without end
+        return "a value that cannot be written as JSON"
 
 
 @dataclass(frozen=True)
@@ -43,7 +31,9 @@ class Record:
 
     def raw(self) -> str:
         """The record as text, for quarantine."""
-        return json.dumps(self.values, ensure_ascii=False, default=str)[:RAW_LIMIT]
+        # Long values are cut first: a record may hold megabytes, or share one long value with a million others.
+        values = list(self.values.items())[:RAW_LIMIT]
+        return as_raw({str(name)[:RAW_LIMIT]: one[:RAW_LIMIT] if isinstance(one, str) else one for name, one in values})
 
 
 @dataclass(frozen=True)
@@ -53,6 +43,15 @@ class Reject:
     reason: str
     line: int | None = None
     raw: str = ""
+
+
+def as_record(convert: Callable[[Any], dict[str, Any]], entry: Any, number: int | None) -> Record | Reject:
+    """An entry converted to a record; one that the reader did not foresee is rejected alone."""
+    try:
+        return Record(convert(entry), number)
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError) as error:
+        what = f"lacks {error}" if isinstance(error, KeyError) else f"is not as the reader expects it: {error}"
+        return Reject(f"the entry {' '.join(what.split())[:200]}", number, as_raw(entry))
 
 
 @dataclass
@@ -96,102 +95,3 @@ class Tally:
                 f"it is kept in attributes; take the {setting} out of the source if the file is right"
             )
         return found
-
-
-def read_lines(path: Path, encoding: str = "") -> Iterator[str | Reject]:
-    r"""Decoded lines of a text file with their ``\n``, gzip or not; a line that does not decode becomes a reject.
-
-    Raises:
-        SourceError: the file is empty, or does not decode at all; the message says what to do.
-    """
-    if path.stat().st_size == 0:
-        raise SourceError(f"{path.name} is empty; nothing was read from it")
-    chosen = _marked_encoding(path) or encoding or "utf-8-sig"
-    number, broken = 0, 0
-    for number, line in enumerate(_lines(path, chosen), start=1):
-        if isinstance(line, str | Reject):
-            yield line
-            continue
-        try:
-            yield line.decode(chosen)
-        except UnicodeDecodeError as error:
-            broken += 1
-            reason = (
-                f"the line is not {chosen} (byte {line[error.start]:#04x}); set `encoding` if the whole file is another"
-            )
-            yield Reject(reason, number, line.decode(chosen, errors="replace")[:RAW_LIMIT])
-    if number and number == broken:
-        raise SourceError(
-            f"{path.name} is not {chosen} at all; set `encoding` of this source, for example latin-1 or utf-16"
-        )
-
-
-def read_json(path: Path, encoding: str = "") -> Any:
-    """A whole JSON document, gzip or not.
-
-    Raises:
-        SourceError: the file is empty, damaged, or not JSON; the message says where.
-    """
-    parts = []
-    for line in read_lines(path, encoding):
-        if isinstance(line, Reject):
-            raise SourceError(f"{path.name}: line {line.line}: {line.reason}")
-        parts.append(line)
-    try:
-        return json.loads("".join(parts))
-    except json.JSONDecodeError as error:
-        raise SourceError(f"{path.name} is not JSON: {error.msg} at line {error.lineno}; export it again") from None
-
-
-def is_gzip(path: Path) -> bool:
-    """True if the file is gzip, by its first bytes."""
-    with path.open("rb") as start:
-        return start.read(2) == b"\x1f\x8b"
-
-
-def open_bytes(path: Path) -> IO[bytes]:
-    """Open the file in binary, decompressed if it is gzip."""
-    return cast(IO[bytes], gzip.open(path, "rb")) if is_gzip(path) else path.open("rb")
-
-
-def _head(path: Path, size: int) -> bytes:
-    """First bytes, decompressed; empty if the archive is damaged there."""
-    try:
-        with open_bytes(path) as start:
-            return start.read(size)
-    except (EOFError, zlib.error, gzip.BadGzipFile):
-        return b""
-
-
-def _marked_encoding(path: Path) -> str:
-    """Encoding by byte-order mark, or ''; it overrides the setting, as no text starts with one by chance."""
-    head = _head(path, 4)
-    return next((encoding for mark, encoding in _MARKS if head.startswith(mark)), "")
-
-
-def _carriage_returns(path: Path, encoding: str) -> bool:
-    """True if the first line ends in a lone carriage return (old Mac programs)."""
-    text = _head(path, _FIRST_LINE).decode(encoding, errors="ignore")
-    found = re.search(r"\r+\n|\r(?!\Z)|\n", text)
-    return found is not None and found[0] == "\r"
-
-
-def _lines(path: Path, encoding: str) -> Iterator[bytes | str | Reject]:
-    """Lines as bytes; as text in UTF-16 and UTF-32, whose line feed is several bytes."""
-    number = 0
-    # newline=None translates all line ends; not for ordinary files, whose texts may contain other line ends.
-    newline = None if _carriage_returns(path, encoding) else "\n"
-    wide = "16" in encoding or "32" in encoding
-    try:
-        with open_bytes(path) as source:
-            lines: Iterable[bytes | str] = source
-            if wide:
-                lines = io.TextIOWrapper(source, encoding=encoding, errors="replace", newline=newline)
-            elif newline is None:
-                one_to_one = io.TextIOWrapper(source, encoding="latin-1", newline=None)
-                lines = (line.encode("latin-1") for line in one_to_one)
-            for line in lines:
-                number += 1
-                yield line
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        yield Reject(f"the gzip file ends early or is damaged after line {number} ({error}); send it again", number + 1)

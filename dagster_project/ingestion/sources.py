@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from dagster_project.errors import ConfigurationError, SourceError
 from dagster_project.ingestion.contracts import TABLES, own_columns
 from dagster_project.ingestion.discovery import Found, discover
+from dagster_project.ingestion.limits import Limits
 
 Reader = Literal["generic", "google_play", "app_store", "zendesk", "nps", "prometheus", "github"]
 
@@ -51,6 +52,7 @@ SILENT_AFTER: dict[str, str] = {
 
 _NEVER = "never"
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?/?")
 _DELAY = re.compile(r"(\d+)\s*([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -106,9 +108,12 @@ class SourceConfig(_Strict):
     encoding: str = ""
     # Excluded from the fingerprint: it does not change what is read.
     silent_after: str = Field(default="", exclude=True)
+    # Of the fingerprint only where it differs from the default: see there.
+    limits: Limits = Field(default=Limits(), exclude=True)
     # of the API readers
     url: str = ""
     token_env: str = ""
+    origins: list[str] = Field(default=[], exclude=True)
     repository: str = ""
     kind: Literal["releases", "deployments"] = "releases"
     queries: list[Query] = []
@@ -139,6 +144,14 @@ class SourceConfig(_Strict):
     def _known_duration(cls, value: str) -> str:
         if value and value != _NEVER:
             _duration(value)
+        return value
+
+    @field_validator("origins")
+    @classmethod
+    def _known_origins(cls, value: list[str]) -> list[str]:
+        for one in value:
+            if not _ORIGIN.fullmatch(one):
+                raise ValueError(f"'{one}' is not an origin; write one like https://api.example.com")
         return value
 
     @model_validator(mode="after")
@@ -181,8 +194,9 @@ class SourceConfig(_Strict):
         return None if chosen == _NEVER else _duration(chosen)
 
     def fingerprint(self) -> str:
-        """A hash of the settings: a file is read again when the way to read it has changed."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+        """A hash of the settings: a file is read again when the way to read it, or a limit, has changed."""
+        limits = self.limits.model_dump_json() if self.limits != Limits() else ""
+        return hashlib.sha256((self.model_dump_json() + limits).encode()).hexdigest()
 
     def find(self) -> Found:
         """The files to read now, in a stable order, and what was left unread.
@@ -190,7 +204,7 @@ class SourceConfig(_Strict):
         Raises:
             SourceError: there is no file to read.
         """
-        return discover(self.name, self.path, self.base)
+        return discover(self.name, self.path, self.base, self.limits)
 
 
 def load_sources(path: Path) -> list[SourceConfig]:
@@ -208,7 +222,8 @@ def load_sources(path: Path) -> list[SourceConfig]:
     entries = document.get("sources") if isinstance(document, dict) else None
     if not isinstance(entries, list) or not entries:
         raise ConfigurationError(f"{path}: `sources` must be a list with at least one entry")
-    sources = [_source(path, number, entry) for number, entry in enumerate(entries, start=1)]
+    limits = _limits(path, document.get("limits", {}))
+    sources = [_source(path, number, entry, limits) for number, entry in enumerate(entries, start=1)]
     names = [source.name for source in sources]
     for name in names:
         if names.count(name) > 1:
@@ -226,7 +241,7 @@ def fingerprint(sources: Iterable[SourceConfig]) -> str:
             seen.append(str(error))
             continue
         seen += [f"{source.name}:{file}:{_age(file)}" for file in files]
-    return hashlib.sha256("\n".join(seen).encode()).hexdigest()
+    return hashlib.sha256("\n".join(seen).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _duration(text: str) -> timedelta:
@@ -244,7 +259,19 @@ def _age(file: Path) -> str:
     return f"{state.st_size}:{state.st_mtime_ns}"
 
 
-def _source(path: Path, number: int, entry: Any) -> SourceConfig:
+def _limits(path: Path, section: Any) -> dict[str, Any]:
+    """The section ``limits`` of all sources."""
+    if not isinstance(section, dict):
+        raise ConfigurationError(f"{path}: `limits` is not a mapping of settings")
+    section = _expand(section, f"{path}: limits")
+    try:
+        Limits.model_validate(section)
+    except ValidationError as error:
+        raise ConfigurationError(f"{path}: limits.{_first_fault(error)}") from None
+    return dict(section)
+
+
+def _source(path: Path, number: int, entry: Any, limits: dict[str, Any]) -> SourceConfig:
     if not isinstance(entry, dict):
         raise ConfigurationError(f"{path}: entry {number} of `sources` is not a mapping of settings")
     name = entry.get("name", f"number {number}")
@@ -252,13 +279,23 @@ def _source(path: Path, number: int, entry: Any) -> SourceConfig:
     if unknown:
         hint = _nearest(unknown[0], SourceConfig.model_fields)
         raise ConfigurationError(f"{path}: source {name}: there is no setting '{unknown[0]}'{hint}")
+    own = entry.get("limits", {})
+    if not isinstance(own, dict):
+        raise ConfigurationError(f"{path}: source {name}: `limits` is not a mapping of settings")
     try:
-        return SourceConfig(**_expand(entry, f"{path}: source {name}"), base=path.parent)
+        expanded = _expand({**entry, "limits": {**limits, **own}}, f"{path}: source {name}")
+        return SourceConfig(**expanded, base=path.parent)
     except ValidationError as error:
-        first = error.errors()[0]
-        setting = ".".join(str(part) for part in first["loc"])
-        message = first["msg"].removeprefix("Value error, ")
-        raise ConfigurationError(f"{path}: source {name}: {setting + ': ' if setting else ''}{message}") from None
+        raise ConfigurationError(f"{path}: source {name}: {_first_fault(error)}") from None
+
+
+def _first_fault(error: ValidationError) -> str:
+    first = error.errors()[0]
+    setting = ".".join(str(part) for part in first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        message = "there is no such setting" + _nearest(str(first["loc"][-1]), Limits.model_fields)
+    return f"{setting + ': ' if setting else ''}{message}"
 
 
 def _expand(value: Any, where: str) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -24,6 +25,10 @@ from dagster_project.ingestion.records import Record, Reject
 from dagster_project.ingestion.sources import SourceConfig
 from dagster_project.lake_tables import INSTANT
 
+_WHOLE_NUMBERS = 2.0**63
+"""Bound of whole numbers in the lake."""
+
+_LONG = re.compile(r"\d{19}")
 _TRUE = {"true", "t", "yes", "y", "1", "on", "enabled"}
 _FALSE = {"false", "f", "no", "n", "0", "off", "disabled"}
 
@@ -122,7 +127,7 @@ def _one(value: Any, kind: pl.DataType, source: SourceConfig, name: str) -> Any:
     if not math.isfinite(number):
         raise ValueError(number)
     if kind == pl.Int64:
-        if number != int(number):
+        if number != int(number) or abs(number) >= _WHOLE_NUMBERS:
             raise ValueError(number)
         return int(number)
     return number
@@ -132,7 +137,7 @@ def _as_text(value: Any) -> str | None:
     if value is None:
         return None
     if isinstance(value, dict | list):
-        return json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
+        return as_json(value)
     text = str(value).replace("\x00", "").strip()
     # Lone surrogates cannot be stored as UTF-8; they come from broken JSON escapes.
     return text.encode("utf-8", "replace").decode() or None
@@ -176,8 +181,29 @@ def _attributes(extra: dict[str, Any], row: dict[str, Any]) -> str:
         **(given if isinstance(given, dict) else {}),
         **{name: value for name, value in extra.items() if value is not None and value != ""},
     }
-    text = json.dumps(merged, sort_keys=True, ensure_ascii=False, default=str).replace("\\u0000", "")
+    text = as_json(merged).replace("\\u0000", "")
     return text.encode("utf-8", "replace").decode()
+
+
+def as_json(value: Any) -> str:
+    """Any value as standard JSON, which knows neither NaN, infinity nor numbers beyond 64 bits: they become texts."""
+    try:
+        text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str, allow_nan=False)
+    except (ValueError, TypeError):  # TypeError: names of mixed types, which cannot be sorted
+        return json.dumps(_standard(value), sort_keys=True, ensure_ascii=False, default=str)
+    return json.dumps(_standard(value), sort_keys=True, ensure_ascii=False, default=str) if _LONG.search(text) else text
+
+
+def _standard(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(name): _standard(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_standard(one) for one in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= _WHOLE_NUMBERS:
+        return str(value)
+    return value
 
 
 def _broken_rules(frame: pl.DataFrame, table: str) -> dict[int, str]:

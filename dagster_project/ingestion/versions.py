@@ -9,7 +9,9 @@ Versions are never moved or deleted.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left, bisect_right, insort
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,6 +21,7 @@ import polars as pl
 from dagster_project import lake
 from dagster_project.home import Home
 from dagster_project.ingestion.contracts import TABLES
+from dagster_project.ingestion.limits import Deadline
 from dagster_project.ingestion.sources import SourceConfig
 from dagster_project.ingestion.validation import instant_of
 from dagster_project.lake_tables import INSTANT
@@ -55,11 +58,14 @@ class NewVersions:
         places: rows to append, by ``position``, each with its ``known_at``.
         new_keys: number of keys that the lake did not hold.
         contradictions: positions of rows that differ from an earlier row of the same key and instant.
+        excess: positions of rows beyond ``limits.versions`` of one key at one instant; ordering them takes quadratic
+            time.
     """
 
     places: pl.DataFrame
     new_keys: int
     contradictions: list[int]
+    excess: list[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,16 +122,19 @@ def new_versions(home: Home, source: SourceConfig, rows: pl.DataFrame, moment: M
     contested = light.filter(~is_fresh & ~(pl.col("single") & in_force.fill_null(False)))
     settled = _settle(home, source, contested.drop("single", "current_at", "current"), held, moment)
     others = pl.DataFrame(list(settled.places.items()), {"position": pl.Int64, "known_at": INSTANT}, orient="row")
-    return NewVersions(pl.concat([fresh, others]), fresh.height + settled.new_keys, settled.contradictions)
+    return NewVersions(
+        pl.concat([fresh, others]), fresh.height + settled.new_keys, settled.contradictions, settled.excess
+    )
 
 
 @dataclass
 class _Settled:
-    """``known_at`` by position, number of new keys, and positions of contradictions."""
+    """``known_at`` by position, number of new keys, and positions of contradictions and of excess versions."""
 
     places: dict[int, datetime] = field(default_factory=dict)
     new_keys: int = 0
     contradictions: list[int] = field(default_factory=list)
+    excess: list[int] = field(default_factory=list)
 
 
 def _settle(home: Home, source: SourceConfig, contested: pl.DataFrame, held: pl.DataFrame, moment: Moment) -> _Settled:
@@ -144,13 +153,17 @@ def _settle(home: Home, source: SourceConfig, contested: pl.DataFrame, held: pl.
     candidates: dict[tuple[Any, ...], list[_Row]] = {}
     for values in contested.select(*key, *_Row.__match_args__).iter_rows():
         candidates.setdefault(values[:width], []).append(_Row(*values[width:]))
+    deadline = Deadline(source.limits, "file_seconds")
     for names, rows in candidates.items():
-        timeline = timelines.get(names, [])
+        deadline.check(f"{source.name}: the ordering of versions")
+        timeline = sorted(timelines.get(names, []), key=_known)
+        taken = {version.known for version in timeline}
         was_new = not timeline
-        for row in _without_repeats(rows, settled.contradictions):
-            new = _next_version(row, timeline, moment)
+        for row in _bounded(_without_repeats(rows, settled.contradictions), source.limits.versions, settled.excess):
+            new = _next_version(row, _relevant(row, timeline), taken, moment)
             if new is not None:
-                timeline.append(new)
+                insort(timeline, new, key=_known)
+                taken.add(new.known)
                 settled.places[row.position] = new.known
         settled.new_keys += was_new and bool(timeline)
     return settled
@@ -197,8 +210,36 @@ def _without_repeats(rows: Iterable[_Row], contradictions: list[int]) -> list[_R
     return sorted(supplied, key=instants) + sorted(others, key=instants, reverse=True)
 
 
-def _next_version(row: _Row, timeline: Sequence[_Version], moment: Moment) -> _Version | None:
-    """The row as a version with its ``known_at``; None if the lake holds it already."""
+def _bounded(rows: Sequence[_Row], most: int, excess: list[int]) -> Iterator[_Row]:
+    """Rows of a key, at most ``most`` of one instant; the latest ones stay."""
+    left = Counter(row.known_at for row in rows)
+    without = left[None]
+    for row in rows:
+        # Rows with an instant come with ascending, the others with descending ``updated_at``.
+        over = left[row.known_at] > most if row.known_at else without - left[None] >= most
+        left[row.known_at] -= 1
+        if over:
+            excess.append(row.position)
+        else:
+            yield row
+
+
+def _relevant(row: _Row, timeline: Sequence[_Version]) -> Sequence[_Version]:
+    """Versions that decide about a row: around a supplied instant, and the one before; else all of them."""
+    if row.known_at is None:
+        return timeline
+    start = bisect_left(timeline, row.known_at - _CORRECTIONS, key=_known)
+    return timeline[max(0, start - 1) : bisect_right(timeline, row.known_at + _CORRECTIONS, key=_known)]
+
+
+def _known(version: _Version) -> datetime:
+    return version.known
+
+
+def _next_version(
+    row: _Row, timeline: Sequence[_Version], taken: Container[datetime], moment: Moment
+) -> _Version | None:
+    """The row as a version with its ``known_at``, at none of the instants ``taken``; None if the lake holds it."""
     supplied = row.known_at is not None
     new = _Version(row.known_at or moment.known, row.content_hash, row.updated, row.loaded_from, supplied, fresh=True)
     later: list[_Version] = []
@@ -207,7 +248,6 @@ def _next_version(row: _Row, timeline: Sequence[_Version], moment: Moment) -> _V
         (later if _follows(version, new, moment) else earlier).append(version)
     if _is_known(new, earlier, later, moment):
         return None
-    taken = {version.known for version in timeline}
     known = new.known
     if new.supplied:
         later = [version for version in later if _same_instant(version, new)]

@@ -49,7 +49,7 @@ def cli(home: Home, *arguments: str) -> Result:
 def a_turn(
     home: Home, landed: LandingReport, pushed: PushReport | None = None, pulled: PullReport | None = None
 ) -> loop.TurnReport:
-    labeled, page = LabelReport(0, 0, 0, {}, 0.0, "m", "l", "r", home.root), home.root / "page.html"
+    labeled, page = LabelReport(0, 0, 0, 0, {}, 0.0, "m", "l", "r", home.root), home.root / "page.html"
     return loop.TurnReport(landed, labeled, pulled or PullReport(), DecisionReport(0, 0, 0, {}), pushed, page)
 
 

@@ -12,8 +12,10 @@ from dagster_project.enrichment import labeling
 from dagster_project.enrichment.labeling import label_new
 from dagster_project.home import Home
 from dagster_project.lake_tables import schema_of
+from models_ml import label
 from models_ml.model.classifier import Classifier
 from models_ml.taxonomy import ISSUE_TYPES
+from models_ml.text.masking import mask
 
 START = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -209,3 +211,48 @@ def test_an_empty_lake_is_no_work(home: Home) -> None:
     report = label_new(home)
     assert (report.labeled, report.by_type) == (0, {})
     assert labels(home).is_empty()
+
+
+def test_a_text_that_no_step_can_bear_is_labelled_as_failed_and_the_others_are_labelled(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+
+    def fails_on_poison(text: str) -> str:
+        if "poison" in text:
+            raise RecursionError("too deep")
+        return mask(text)
+
+    monkeypatch.setattr(label, "mask", fails_on_poison)
+    for number in range(5):
+        say(home, f"f{number}", f"it crashes all the time {number}", content=str(number))
+    say(home, "odd", "poison at jo@example.com", content="9")
+    said: list[str] = []
+    report = label_new(home, progress=said.append)
+    rows = {row["feedback_id"]: row for row in labels(home).iter_rows(named=True)}
+    assert (report.labeled, report.failed) == (6, 1)
+    assert rows["odd"]["issue_type"] == "other"
+    assert (rows["odd"]["abstained"], rows["odd"]["abstain_reason"]) == (True, "failed")
+    assert (rows["odd"]["masked_text"], rows["odd"]["entities"]) == ("", "{}")
+    assert {rows[f"f{number}"]["issue_type"] for number in range(5)} == {"app_crash"}
+    assert any("1 texts could not be labelled" in line for line in said)
+
+
+def test_a_fault_that_is_not_of_a_text_is_raised(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(text: str) -> str:
+        raise RuntimeError("no rules")
+
+    monkeypatch.setattr(label, "mask", broken)
+    say(home, "a", "it crashes all the time")
+    with pytest.raises(RuntimeError, match="no rules"):
+        label_new(home)
+    assert labels(home).is_empty()
+
+
+def test_a_text_that_cannot_be_prepared_is_labelled_as_it_is(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> str:
+        raise ValueError("no such channel")
+
+    monkeypatch.setattr(labeling, "prepare", broken)
+    say(home, "a", "it crashes all the time")
+    label_new(home)
+    assert labels(home)["issue_type"].to_list() == ["app_crash"]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dagster_project.home import Home
-from dagster_project.ingestion import landing
+from dagster_project.ingestion import api_client
 
 
 @pytest.fixture
@@ -17,4 +17,4 @@ def home(tmp_path: Path) -> Home:
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(landing, "sleep", lambda _: None)
+    monkeypatch.setattr(api_client, "sleep", lambda _: None)

@@ -16,6 +16,7 @@ import pytest
 from dagster_project import lake
 from dagster_project.errors import SourceError
 from dagster_project.home import Home
+from dagster_project.ingestion.api_client import ApiClient
 from dagster_project.ingestion.landing import land
 from dagster_project.ingestion.readers import github, prometheus
 from dagster_project.ingestion.records import Record
@@ -42,6 +43,21 @@ def metrics(url: str = "http://prometheus.test", **settings: object) -> SourceCo
     )
 
 
+class Streamed(httpx.BaseTransport):
+    """A simulated answer as a stream, as a server sends it."""
+
+    def __init__(self, simulated: httpx.MockTransport) -> None:
+        self._simulated = simulated
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        answer = self._simulated.handle_request(request)
+        return httpx.Response(answer.status_code, headers=answer.headers, stream=httpx.ByteStream(answer.content))
+
+
+def client_of(source: SourceConfig, simulated: httpx.MockTransport) -> ApiClient:
+    return ApiClient(source, transport=Streamed(simulated))
+
+
 def answering(value: float) -> httpx.MockTransport:
     def answer(request: httpx.Request) -> httpx.Response:
         start, step = float(request.url.params["start"]), float(request.url.params["step"])
@@ -56,7 +72,7 @@ def answering(value: float) -> httpx.MockTransport:
 
 
 def test_queries_of_one_instant_become_one_row() -> None:
-    with httpx.Client(transport=answering(50.0)) as client:
+    with client_of(metrics(), answering(50.0)) as client:
         records = [one for one in prometheus.fetch(metrics(), WINDOW, client) if isinstance(one, Record)]
     assert len(records) == 4
     assert records[0].values == {"service": "checkout", "bucket_start": START.isoformat(), "requests": 50, "errors": 5}
@@ -69,7 +85,7 @@ def test_a_long_window_is_asked_in_pages() -> None:
         asked.append((float(request.url.params["start"]), float(request.url.params["end"])))
         return httpx.Response(200, json={"data": {"result": []}})
 
-    with httpx.Client(transport=httpx.MockTransport(answer)) as client:
+    with client_of(metrics(), httpx.MockTransport(answer)) as client:
         list(prometheus.fetch(metrics(step_seconds=15), (START, START + timedelta(days=3)), client))
     assert all((end - start) / 15 < 11_000 for start, end in asked)
     assert max(end for _, end in asked) == (START + timedelta(days=3)).timestamp()
@@ -77,7 +93,7 @@ def test_a_long_window_is_asked_in_pages() -> None:
 
 def test_a_refused_query_is_named() -> None:
     refuse = httpx.MockTransport(lambda request: httpx.Response(400, text="parse error at char 3"))
-    with httpx.Client(transport=refuse) as client, pytest.raises(SourceError, match=r"refused `sum by .*parse error"):
+    with client_of(metrics(), refuse) as client, pytest.raises(SourceError, match=r"`sum by .*refused.*parse error"):
         list(prometheus.fetch(metrics(), WINDOW, client))
 
 
@@ -98,7 +114,7 @@ def test_pages_are_followed_until_the_window_is_covered() -> None:
         link = f'<https://api.github.test/repos/acme/shop/releases?page={page + 1}>; rel="next"'
         return httpx.Response(200, json=pages[page - 1], headers={"Link": link})
 
-    with httpx.Client(transport=httpx.MockTransport(answer)) as client:
+    with client_of(releases(), httpx.MockTransport(answer)) as client:
         records = [one for one in github.fetch(releases(), WINDOW, client) if isinstance(one, Record)]
     assert [record.values["version"] for record in records] == ["2.1", "2.0"]
 
@@ -106,8 +122,9 @@ def test_pages_are_followed_until_the_window_is_covered() -> None:
 def test_a_wrong_token_names_the_setting_and_not_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHOP_TOKEN", "very-secret")
     refuse = httpx.MockTransport(lambda request: httpx.Response(401, json={"message": "Bad credentials"}))
-    with httpx.Client(transport=refuse) as client, pytest.raises(SourceError) as caught:
-        list(github.fetch(releases(token_env="SHOP_TOKEN"), WINDOW, client))
+    source = releases(token_env="SHOP_TOKEN")
+    with client_of(source, refuse) as client, pytest.raises(SourceError) as caught:
+        list(github.fetch(source, WINDOW, client))
     assert "$SHOP_TOKEN" in str(caught.value)
     assert "very-secret" not in str(caught.value)
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import httpx
+import polars as pl
 import pytest
 from dagster import AssetCheckResult, AssetCheckSeverity, AssetKey, materialize
 
+from dagster_project import display
 from dagster_project.home import Home
-from dagster_project.ingestion import landing
+from dagster_project.ingestion import api_client
 from dagster_project.ingestion.checks import check_results
 from dagster_project.ingestion.landing import LandingReport, land, survey
 from dagster_project.ingestion.source_freshness import first_day
@@ -158,26 +158,38 @@ def test_one_table_can_be_landed_alone(home: Home, tmp_path: Path) -> None:
     assert checks == {("feedback", "every_source_was_read"): True, ("feedback", "quarantine_share"): False}
 
 
-@pytest.mark.parametrize("text", ["<html>log in</html>", '"ok"'])
-def test_an_api_that_answers_something_else_stops_nothing(
-    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+def test_a_table_that_cannot_be_shown_lands_all_the_same_and_so_do_the_others(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(landing, "sleep", lambda _: None)
-    proxy = httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(200, text=text)))
-    monkeypatch.setattr(httpx, "Client", lambda **_: nullcontext(proxy))
+    from dagster_project.ingestion import assets
+
+    real = display.preview
+
+    def odd(rows: pl.LazyFrame) -> str:
+        if "text" in rows.collect_schema().names():
+            raise ValueError("a value that nothing can print")
+        return real(rows)
+
+    monkeypatch.setattr(display, "preview", odd)
     (tmp_path / "a.csv").write_text(HEADER + row(1))
-    api = SourceConfig(name="deploys", reader="github", url="https://x.example", repository="a/b")
-    report = land(home, [api, source("a.csv", tmp_path)], now=NOW)
-    assert [line.state for line in report.lines] == ["unreadable", "read"]
-    assert "deploys: https://x.example did not answer as github does" in report.problems[0]
-    assert report.lines[1].landed == 1
+    (tmp_path / "sources.yml").write_text("sources: [{name: exports, table: feedback, path: a.csv}]")
+    result = materialize(
+        [assets.landing],
+        selection=[AssetKey(["lake", "feedback"]), AssetKey(["lake", "orders"])],
+        partition_key=f"{datetime.now(UTC):%Y-%m-%d}",
+        resources={"home": HomeResource(root=str(home.root), sources=str(tmp_path / "sources.yml"))},
+    )
+    made = {event.asset_key.path[-1]: event for event in result.asset_materializations_for_node("landing")}
+    assert set(made) == {"feedback", "orders"}
+    assert made["feedback"].metadata["new rows"].value == 1
+    assert "lake/feedback cannot be shown (ValueError" in str(made["feedback"].metadata["not shown"].value)
 
 
 def test_an_api_that_cannot_be_reached_is_asked_again_and_stops_nothing(
     home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pauses: list[float] = []
-    monkeypatch.setattr(landing, "sleep", pauses.append)
+    monkeypatch.setattr(api_client, "sleep", pauses.append)
     (tmp_path / "a.csv").write_text(HEADER + row(1))
     api = SourceConfig(name="deploys", reader="github", url="http://127.0.0.1:9", repository="a/b")
     report = land(home, [source("a.csv", tmp_path), api], now=NOW)

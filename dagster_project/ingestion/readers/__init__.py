@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
-import httpx
-
+from dagster_project.ingestion.api_client import ApiClient
 from dagster_project.ingestion.readers import app_store, generic, github, google_play, nps, prometheus, zendesk
 from dagster_project.ingestion.records import Record, Reject, Tally
 from dagster_project.ingestion.sources import SourceConfig
 
 FileReader = Callable[[Path, SourceConfig, Tally], Iterator[Record | Reject]]
-ApiReader = Callable[[SourceConfig, tuple[datetime, datetime], httpx.Client], Iterator[Record | Reject]]
+ApiReader = Callable[[SourceConfig, tuple[datetime, datetime], ApiClient], Iterator[Record | Reject]]
 
 FILE_READERS: dict[str, FileReader] = {
     "generic": generic.read,

@@ -5,12 +5,13 @@ Both are one JSON document, told apart by its structure.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from dagster_project.errors import SourceError
-from dagster_project.ingestion.records import Record, Reject, Tally, read_json
+from dagster_project.ingestion.file_access import read_json
+from dagster_project.ingestion.records import Record, Reject, Tally, as_record
 from dagster_project.ingestion.sources import SourceConfig
 
 DEFAULTS: dict[str, object] = {"channel": "app_review", "source": "app_store", "platform": "ios"}
@@ -22,7 +23,7 @@ def read(path: Path, source: SourceConfig, tally: Tally) -> Iterator[Record | Re
     Raises:
         SourceError: the document is neither of the two kinds.
     """
-    document = read_json(path, source.encoding)
+    document = read_json(path, source.encoding, source.limits)
     if isinstance(document, dict) and isinstance(document.get("feed"), dict):
         entries = document["feed"].get("entry", [])
         entries = entries if isinstance(entries, list) else [entries]
@@ -34,22 +35,15 @@ def read(path: Path, source: SourceConfig, tally: Tally) -> Iterator[Record | Re
     )
 
 
-def _records(entries: list[Any], convert: Any, tally: Tally) -> Iterator[Record | Reject]:
+def _records(entries: list[Any], convert: Callable[[Any], dict[str, Any]], tally: Tally) -> Iterator[Record | Reject]:
     for number, entry in enumerate(entries, start=1):
-        try:
-            values = convert(entry)
-        except (KeyError, TypeError, AttributeError) as error:
-            yield Reject(f"entry {number} lacks {error}", number, str(entry)[:10_000])
-            continue
-        if values is None:
+        if convert is _from_rss and isinstance(entry, dict) and "im:rating" not in entry:
             tally.skip("the feed's entry about the app itself")
         else:
-            yield Record(values, number)
+            yield as_record(convert, entry, number)
 
 
-def _from_rss(entry: dict[str, Any]) -> dict[str, Any] | None:
-    if "im:rating" not in entry:
-        return None
+def _from_rss(entry: dict[str, Any]) -> dict[str, Any]:
     return {
         "feedback_id": "as-" + entry["id"]["label"],
         "title": entry["title"]["label"],

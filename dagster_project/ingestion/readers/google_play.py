@@ -30,7 +30,7 @@ _COLUMNS = {
 
 def read(path: Path, source: SourceConfig, tally: Tally) -> Iterator[Record | Reject]:
     """Read the reviews; columns that we do not have keep their own name."""
-    for record in read_csv(path, source.encoding, tally):
+    for record in read_csv(path, source, tally):
         if isinstance(record, Reject):
             yield record
             continue

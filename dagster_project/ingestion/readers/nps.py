@@ -40,7 +40,7 @@ def read(path: Path, source: SourceConfig, tally: Tally) -> Iterator[Record | Re
         SourceError: no column for the score, the comment or the instant; the message names it.
     """
     names: dict[str, str] = {}
-    for record in read_csv(path, source.encoding, tally):
+    for record in read_csv(path, source, tally):
         if isinstance(record, Reject):
             yield record
             continue

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from dagster_project.errors import SourceError
-from dagster_project.ingestion.records import Record, Reject, Tally, read_json, read_lines
+from dagster_project.ingestion.file_access import read_json, read_lines
+from dagster_project.ingestion.readers.generic import json_record
+from dagster_project.ingestion.records import Record, Reject, Tally, as_raw, as_record
 from dagster_project.ingestion.sources import SourceConfig
 
 DEFAULTS: dict[str, object] = {"source": "zendesk"}
@@ -28,25 +29,23 @@ def read(path: Path, source: SourceConfig, tally: Tally) -> Iterator[Record | Re
         if isinstance(ticket, Reject):
             yield ticket
         elif not isinstance(ticket, dict) or "id" not in ticket:
-            yield Reject(f"ticket {number} has no id", number, json.dumps(ticket)[:10_000])
+            yield Reject(f"ticket {number} has no id", number, as_raw(ticket))
         elif ticket.get("status") == "deleted":
             tally.skip("a deleted ticket")
         else:
-            yield Record(_values(ticket), number)
+            yield as_record(_values, ticket, number)
 
 
 def _tickets(path: Path, source: SourceConfig) -> Iterator[Any]:
     if path.name.lower().removesuffix(".gz").endswith((".jsonl", ".ndjson")):
-        for number, line in enumerate(read_lines(path, source.encoding), start=1):
+        for number, line in enumerate(read_lines(path, source.encoding, source.limits), start=1):
             if isinstance(line, Reject):
                 yield line
             elif line.strip():
-                try:
-                    yield json.loads(line)
-                except json.JSONDecodeError as error:
-                    yield Reject(f"the line is not JSON: {error.msg}", number, line[:10_000])
+                read = json_record(line, number)
+                yield read.values if isinstance(read, Record) else read
         return
-    document = read_json(path, source.encoding)
+    document = read_json(path, source.encoding, source.limits)
     tickets = document.get("tickets") if isinstance(document, dict) else None
     if not isinstance(tickets, list):
         raise SourceError(f"{path.name} holds no `tickets`; export it with Zendesk's incremental ticket export")
