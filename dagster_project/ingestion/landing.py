@@ -1,15 +1,15 @@
 """Landing: idempotent load of every configured source into the lake, with a report per source.
 
 A file is read again only when its content or the way to read it has changed; a row lands again only when its content
-has changed. So rerunning, or dying half-way and rerunning, changes nothing. Unreadable records go to quarantine with
-reason, file, line and raw text. One failing source does not stop the others. The report names it, and a file that was
-lost stays a problem in each later run until it is exported again or removed.
+has changed. So rerunning, or dying half-way and rerunning, changes nothing; nor do two landings at once, which take
+turns at each table. Unreadable records go to quarantine with reason, file, line and raw text. One failing source does
+not stop the others. The report names it, and a file that was lost stays a problem in each later run until it is
+exported again or removed. Rows that the lake lost are landed again from their sources (``recovery``).
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,15 +18,15 @@ from pathlib import Path
 from time import sleep
 
 import httpx
-import polars as pl
 
 from dagster_project import lake
 from dagster_project.errors import SourceError
-from dagster_project.files import write_atomically, write_text
 from dagster_project.home import Home
+from dagster_project.ingestion.marks import Mark, mark_path, read_mark, read_said, write_mark
 from dagster_project.ingestion.readers import API_READERS, FILE_READERS
 from dagster_project.ingestion.reading import Reading, SourceLine
 from dagster_project.ingestion.records import Record, Reject
+from dagster_project.ingestion.recovery import ask_again, conclude_recovery
 from dagster_project.ingestion.source_freshness import note_freshness, remember_sources, silence
 from dagster_project.ingestion.sources import SourceConfig
 from dagster_project.ingestion.versions import Moment
@@ -67,12 +67,11 @@ class _FileCounts:
     failed: int = 0
     without_rows: int = 0
 
-    def add(self, mark: dict[str, object]) -> str:
-        """Count a file by its mark; returns its problem."""
-        problem = str(mark.get("problem", ""))
+    def add(self, problem: str = "", rows: int | None = None) -> str:
+        """Count a file by its problem and its number of rows, if that is known; returns the problem."""
         self.found += 1
         self.failed += bool(problem)
-        self.without_rows += mark.get("rows") == 0
+        self.without_rows += rows == 0
         return problem
 
 
@@ -106,7 +105,7 @@ def land(
         window: the time to ask APIs for; without it, the day before ``now``.
         progress: told of every file.
     """
-    lake.ensure_tables(home)
+    lost = ask_again(home, lake.ensure_tables(home))
     report = LandingReport()
     span = window or (now.replace(hour=0, minute=0, second=0, microsecond=0), now)
     tasks = list(_tasks(home, sources, report))
@@ -119,6 +118,7 @@ def land(
             progress(f"{task.source.name}: {task.origin}: {task.line.landed:,} rows so far")
     remember_sources(home, sources, now)
     _conclude(home, sources, tasks, report, now)
+    report.problems += conclude_recovery(home, lost, sources, report.lines)
     total = sum(line.landed for line in report.lines)
     problems = len(report.problems) + len(report.silent)
     progress(f"landed {total:,} new rows, {report.quarantined:,} in quarantine, {problems} problems")
@@ -136,7 +136,7 @@ def survey(home: Home, sources: Sequence[SourceConfig], *, now: datetime) -> Lan
                 task.line.fail("unreadable", problem)
                 report.problems.append(problem)
         else:
-            task.counts.add({})
+            task.counts.add()
     _conclude(home, sources, tasks, report, now)
     return report
 
@@ -161,19 +161,19 @@ def _new_files(home: Home, source: SourceConfig, line: SourceLine, problems: lis
     found, counts, tasks = source.find(), _FileCounts(), []
     problems += found.notes
     for path in found.files:
-        place = hashlib.sha256(f"{source.name}\x1f{path}".encode()).hexdigest()[:24]
-        mark = home.lake / "_landed" / f"{place}.json"
+        mark = mark_path(home, source.name, path)
         try:
             digest = _digest(path)
         except OSError as error:
             problem = f"{source.name}: {path} cannot be read ({error.strerror}); nothing of it landed: mend it"
             problems.append(problem)
-            line.fail("damaged", counts.add({"problem": problem, "rows": 0}))
+            line.fail("damaged", counts.add(problem, 0))
             continue
         # What the file held *last* counts: one that went back to earlier content has changed, and is read again.
-        if (before := _marked(mark)).get("state") == f"{digest}-{source.fingerprint()}":
+        before = read_mark(mark)
+        if before and _is_read(before, digest, source):
             line.files_unchanged += 1
-            if problem := counts.add(before):
+            if problem := counts.add(before.problem, before.rows):
                 problems.append(f"{problem}; read before, and not exported again since")
                 line.fail("damaged", problem)
         else:
@@ -206,14 +206,32 @@ def _conclude(
             report.silent.append(alarm)
 
 
+def _is_read(mark: Mark, digest: str, source: SourceConfig) -> bool:
+    return mark.state == f"{digest}-{source.fingerprint()}" and not mark.again
+
+
 def _land_file(home: Home, task: _Task, path: Path, known: datetime, problems: list[str]) -> None:
+    """Land a file, unless a run that had the table before has landed it meanwhile."""
+    with lake.lock_table(home, task.source.target):
+        before = read_mark(task.mark)
+        if before and _is_read(before, task.digest, task.source):
+            task.line.files_unchanged += 1
+            task.counts.add(before.problem, before.rows)
+        else:
+            _read_file(home, task, path, before, known, problems)
+
+
+def _read_file(home: Home, task: _Task, path: Path, before: Mark | None, known: datetime, problems: list[str]) -> None:
     source, line, read_before = task.source, task.line, task.line.read
-    before = _marked(task.mark)
-    same_content = str(before.get("state", "")).startswith(f"{task.digest}-")
-    seen = datetime.fromisoformat(str(before.get("seen", before["landed_at"]))) if same_content else known
-    memory = task.mark.with_suffix(".parquet")
-    said = frozenset(pl.read_parquet(memory)["content_hash"]) if memory.exists() else None
-    reading = Reading(home, source, line, Moment(known, seen, said), task.origin, problems)
+    same_content = before is not None and before.state.startswith(f"{task.digest}-")
+    seen = before.first_seen if before and same_content else known
+    if before and before.again and same_content:
+        known = before.landed_at  # rows that the lake lost were known since then
+    said = read_said(task.mark)
+    hashes = None if said is None else frozenset(said["content_hash"])
+    reading = Reading(home, source, line, Moment(known, seen, hashes), task.origin, problems)
+    if before and before.again:
+        reading.known_before = said
     problem = ""
     try:
         reading.land(FILE_READERS[source.reader](path, source, reading.tally))
@@ -222,18 +240,11 @@ def _land_file(home: Home, task: _Task, path: Path, known: datetime, problems: l
         problem = f"{source.name}: {task.origin}: {error}"
     reading.close()
     line.files += 1
-    mark: dict[str, object] = {
-        "state": f"{task.digest}-{source.fingerprint()}",
-        "file": task.origin,
-        "source": source.name,
-        "landed_at": known.isoformat(),
-        "seen": seen.isoformat(),
-        "rows": line.read - read_before,
-        "problem": problem,
-    }
-    if task.counts.add(mark):
+    if task.counts.add(problem, line.read - read_before):
         line.fail("damaged", problem)
-    _note_landed(task.mark, mark, reading.said)
+    state = f"{task.digest}-{source.fingerprint()}"
+    mark = Mark(state, task.origin, source.name, known, seen, line.read - read_before, problem)
+    write_mark(task.mark, mark, reading.said_since(said))
 
 
 def _land_api(home: Home, task: _Task, known: datetime, problems: list[str], span: tuple[datetime, datetime]) -> None:
@@ -270,15 +281,3 @@ def _answered(source: SourceConfig, span: tuple[datetime, datetime], client: htt
 def _digest(path: Path) -> str:
     with path.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
-
-
-def _marked(mark: Path) -> dict[str, object]:
-    """Note on the last reading of a file; empty if it was never read."""
-    return dict(json.loads(mark.read_text(encoding="utf-8"))) if mark.exists() else {}
-
-
-def _note_landed(mark: Path, content: dict[str, object], said: pl.Series) -> None:
-    """Note that a file was read, with its content hashes; the mark is last, so a crash in between repeats it."""
-    hashes = pl.DataFrame({"content_hash": said.sort()}, schema={"content_hash": pl.String})
-    write_atomically(mark.with_suffix(".parquet"), hashes.write_parquet)
-    write_text(mark, json.dumps(content, indent=1))

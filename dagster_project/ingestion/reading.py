@@ -24,7 +24,7 @@ from dagster_project.ingestion.records import RAW_LIMIT, Record, Reject, Tally
 from dagster_project.ingestion.sources import SourceConfig
 from dagster_project.ingestion.validation import validate
 from dagster_project.ingestion.versions import Moment, new_versions
-from dagster_project.lake_tables import schema_of
+from dagster_project.lake_tables import INSTANT, schema_of
 
 BATCH = 50_000
 """Records per batch: as Python objects they take much more memory than as rows."""
@@ -32,6 +32,8 @@ BATCH = 50_000
 _OWN_NAMES = {"generic", "nps"}
 """Readers that pass the file's own columns; only for these an override is reported."""
 
+
+_SAID = {"content_hash": pl.String(), "known_at": INSTANT}
 
 State = Literal["read", "empty", "damaged", "unreadable", "missing"]
 """State of a source: all of it read, no row in any file, a file lost, every file lost, or no file there."""
@@ -74,7 +76,11 @@ class SourceLine:
 
 @dataclass
 class Reading:
-    """Reading in progress of one file or answer; ``said`` collects the content hashes of its valid rows."""
+    """Reading in progress of one file or answer.
+
+    ``said`` collects content hash and ``known_at`` of its valid rows. ``known_before`` is the same of an earlier
+    reading: rows that the lake has lost since land with those instants.
+    """
 
     home: Home
     source: SourceConfig
@@ -84,7 +90,8 @@ class Reading:
     problems: list[str]
     tally: Tally = field(default_factory=Tally)
     rejects: list[Reject] = field(default_factory=list)
-    said: pl.Series = field(default_factory=lambda: pl.Series(dtype=pl.String))
+    said: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_SAID))
+    known_before: pl.DataFrame | None = None
 
     def land(self, records: Iterator[Record | Reject]) -> None:
         """Land valid rows, also if reading fails halfway.
@@ -122,19 +129,36 @@ class Reading:
         self.line.read += sum(self.tally.skipped.values())
         self.problems += [f"{where}: {note}" for note in self.tally.notes()]
 
+    def said_since(self, before: pl.DataFrame | None) -> pl.DataFrame:
+        """``said``, with the instants of an earlier reading for rows that had landed before."""
+        if before is None:
+            return self.said
+        joined = self.said.join(before, on="content_hash", how="left", suffix="_before")
+        return joined.select("content_hash", pl.coalesce("known_at", "known_at_before").alias("known_at"))
+
     def _append(self, rows: pl.DataFrame) -> None:
-        rows = rows.with_columns(pl.int_range(pl.len()).alias("position"))
-        versions = new_versions(self.home, self.source, rows, self.moment)
+        """Append the rows that the lake lacks; whoever lands into the same table waits meanwhile."""
+        rows = self._with_instants(rows).with_columns(pl.int_range(pl.len()).alias("position"))
         table = self.source.target
-        for part in rows.drop("known_at").iter_slices(BATCH):
-            rows_of_part = part.join(versions.places, on="position", maintain_order="left")
-            lake.append(self.home, table, rows_of_part.select(list(schema_of(table))))
-        self.said = rows["content_hash"].unique()
+        with lake.lock_table(self.home, table):
+            versions = new_versions(self.home, self.source, rows, self.moment)
+            for part in rows.drop("known_at").iter_slices(BATCH):
+                rows_of_part = part.join(versions.places, on="position", maintain_order="left")
+                lake.append(self.home, table, rows_of_part.select(list(schema_of(table))))
+        landed = rows.select("position", "content_hash").join(versions.places, on="position", how="left")
+        self.said = landed.group_by("content_hash").agg(pl.min("known_at"))
         contradictions = rows.filter(pl.col("position").is_in(versions.contradictions))
         self.line.landed += versions.new_keys
         self.line.changed += versions.places.height - versions.new_keys
         self.line.unchanged += rows.height - versions.places.height - contradictions.height
         self.rejects += [_contradiction(table, row) for row in contradictions.iter_rows(named=True)]
+
+    def _with_instants(self, rows: pl.DataFrame) -> pl.DataFrame:
+        if self.known_before is None:
+            return rows
+        before = self.known_before.select("content_hash", known_before="known_at")
+        joined = rows.join(before, on="content_hash", how="left", maintain_order="left")
+        return joined.with_columns(pl.coalesce("known_at", "known_before").alias("known_at")).drop("known_before")
 
     def _note(self, records: list[Record], names: list[MappedRecord]) -> None:
         """Report missing and overridden columns."""
@@ -168,8 +192,9 @@ class Reading:
             )
         self.line.quarantined += len(rows)
         frame = pl.DataFrame(rows, schema=schema_of("quarantine")).unique("quarantine_id", maintain_order=True)
-        held = lake.scan(self.home, "quarantine").select("quarantine_id").collect()
-        lake.append(self.home, "quarantine", frame.join(held, on="quarantine_id", how="anti"))
+        with lake.lock_table(self.home, "quarantine"):
+            held = lake.scan(self.home, "quarantine").select("quarantine_id").collect()
+            lake.append(self.home, "quarantine", frame.join(held, on="quarantine_id", how="anti"))
 
 
 def _contradiction(table: str, row: dict[str, object]) -> Reject:
