@@ -3,8 +3,8 @@
 A build reads the lake as of an instant. Between two builds the instant moves on and files land; each changed row has an
 earliest instant from which a decision may differ, and the earliest of them all is where the rebuild starts. Everything
 before it is kept, whatever the length of history. ``built.json`` remembers each finished build with its lake files and
-the warehouse it left. After a failed build, or a dbt run by hand, everything is rebuilt; so it is, with a line that says
-so, where ``built.json`` or the warehouse is broken.
+the warehouse it left. After a failed build, or a dbt run by hand, everything is rebuilt. The same happens, with a line
+in the report, where ``built.json`` or the warehouse is broken.
 
 The windows (lateness of a backfill, length of a trailing count) are those of the models (``windows.py``).
 """

@@ -140,6 +140,12 @@ def promote(
     return _kept(current, decision)
 
 
+def check_champion(models: Path) -> None:
+    """Compare the champion's files with their content hashes; what is broken is told, and healed when it labels."""
+    if recorded := _recorded(models):
+        _intact(models / recorded.version)
+
+
 def _kept(current: Classifier | None, decision: Promotion) -> tuple[Classifier, Promotion]:
     if current is None:
         raise NoChampionError(f"model {decision.candidate} may not serve: {'; '.join(decision.reasons)}")
