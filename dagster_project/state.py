@@ -22,6 +22,9 @@ class StateFile:
     what: str
     healed_by: str
 
+    def __str__(self) -> str:
+        return self.pattern
+
     def paths(self, home: Home) -> Iterator[Path]:
         """The files that are there."""
         yield from sorted(home.root.glob(self.pattern))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -41,6 +42,16 @@ RECORDS = ("champion.json", "refused.json", "*/runtimes.json", "*/files.json", "
 ELSEWHERE = [state for state in STATE_FILES if not state.pattern.startswith(("lake/", "models/", "dbt_target"))]
 
 
+def cases(names: Sequence[str | StateFile], damages: Iterable[str] = DAMAGES) -> pytest.MarkDecorator:
+    """Every kind of file in every way of damage: each kind and each way in the short run, all pairs in the long one."""
+    kinds = [
+        pytest.param(name, damage, marks=[] if (row + column) % 5 == 0 else [pytest.mark.long], id=f"{name}-{damage}")
+        for row, name in enumerate(names)
+        for column, damage in enumerate(damages)
+    ]
+    return pytest.mark.parametrize(("kind", "damage"), kinds)
+
+
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_sources(tmp_path_factory.mktemp("exports"))
@@ -72,19 +83,18 @@ def healed(home: Home, sources: Path, now: datetime = LATER) -> tuple[list[str],
     return repairs, landed
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
-@pytest.mark.parametrize("state", OF_THE_LAKE, ids=lambda state: state.pattern)
+@cases(OF_THE_LAKE)
 def test_a_broken_file_of_the_lake_heals_and_the_rows_are_as_before(
-    whole: Home, home: Home, sources: Path, state: StateFile, damage: str
+    whole: Home, home: Home, sources: Path, kind: StateFile, damage: str
 ) -> None:
-    broken = list(state.paths(home))
+    broken = list(kind.paths(home))
     assert broken
     for path in broken:
         DAMAGES[damage](path)
     repairs, landed = healed(home, sources)
     assert rows(home) == rows(whole)
     assert [problem for problem in landed.problems if "lost" in problem or "could not" in problem] == []
-    harmless = damage in ("missing", "of a newer version", "a flipped byte") or "1970" in state.pattern
+    harmless = damage in ("missing", "of a newer version", "a flipped byte") or "1970" in kind.pattern
     assert repairs or harmless, "nothing was said"
     again, _ = healed(home, sources, LATER + timedelta(hours=1))
     assert again == []
@@ -138,21 +148,20 @@ def test_repair_finds_a_byte_that_flipped_without_a_trace_in_the_time_of_writing
     assert (said.exit_code, "is not as it was written" in said.stdout) == (1, True)
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
-@pytest.mark.parametrize("state", ELSEWHERE, ids=lambda state: state.pattern)
+@cases(ELSEWHERE)
 def test_a_broken_memory_warehouse_or_published_copy_is_made_anew(
-    home: Home, sources: Path, state: StateFile, damage: str
+    home: Home, sources: Path, kind: StateFile, damage: str
 ) -> None:
-    (path,) = state.paths(home)
+    (path,) = kind.paths(home)
     DAMAGES[damage](path)
     repairs, _ = healed(home, sources)
     with writing(home):
         everything = plan(home, LATER).rebuild_from is None
-    if state.pattern in ("built.json", "warehouse.duckdb"):
+    if kind.pattern in ("built.json", "warehouse.duckdb"):
         assert everything or damage == "of a newer version"
-    if state.pattern == "built.json" and damage not in ("missing", "of a newer version", "a flipped byte"):
+    if kind.pattern == "built.json" and damage not in ("missing", "of a newer version", "a flipped byte"):
         assert any("all models are built anew" in line for line in repairs)
-    if state.pattern != "warehouse.duckdb":
+    if kind.pattern != "warehouse.duckdb":
         publish(home)
         assert read_mart(home, "fct_feedback").height == 40
 
@@ -267,10 +276,10 @@ def breaking(path: Path, damage: str) -> None:
     "name", ["champion.json", "refused.json", "*/runtimes.json", "*/files.json", "*/model_card.md"]
 )
 def test_a_broken_record_beside_an_intact_model_costs_no_training(
-    models: Path, classifier: Classifier, name: str, damage: str
+    models: Path, classifier: Classifier, kind: str, damage: str
 ) -> None:
     (models / "refused.json").write_text("{}")
-    broken = list(models.glob(name))
+    broken = list(models.glob(kind))
     assert broken
     for path in broken:
         breaking(path, damage)
@@ -279,7 +288,7 @@ def test_a_broken_record_beside_an_intact_model_costs_no_training(
         assert model.encoder.runtime.name
     assert (model.version, decision.promoted) == (classifier.version, True)
     assert json.loads((models / "champion.json").read_text())["version"] == classifier.version
-    quiet = name == "*/model_card.md" or damage in ("missing", "of a newer version", "a flipped byte")
+    quiet = kind == "*/model_card.md" or damage in ("missing", "of a newer version", "a flipped byte")
     assert repairs or quiet
 
 
@@ -305,13 +314,12 @@ ENCODER = ("openvino/encoder.bin", "openvino/encoder.xml", "encoder/tokenizer.js
 
 
 @pytest.mark.usefixtures("no_training")
-@pytest.mark.parametrize("damage", ["empty", "a flipped byte", "missing", "a folder"])
-@pytest.mark.parametrize("name", [*WEIGHTS, *ENCODER])
+@cases([*WEIGHTS, *ENCODER], ["empty", "a flipped byte", "missing", "a folder"])
 def test_a_broken_model_is_noticed_and_a_twin_of_its_recipe_serves_instead_of_a_training(
-    models: Path, classifier: Classifier, name: str, damage: str
+    models: Path, classifier: Classifier, kind: str, damage: str
 ) -> None:
     shutil.copytree(models / classifier.version, models / "twin", copy_function=os.link)
-    breaking(models / classifier.version / name, damage)
+    breaking(models / classifier.version / kind, damage)
     for _ in range(2):
         with telling_repairs() as repairs:
             model, _ = promote(models)
