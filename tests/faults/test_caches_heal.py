@@ -271,10 +271,7 @@ def breaking(path: Path, damage: str) -> None:
 
 
 @pytest.mark.usefixtures("no_training")
-@pytest.mark.parametrize("damage", DAMAGES)
-@pytest.mark.parametrize(
-    "name", ["champion.json", "refused.json", "*/runtimes.json", "*/files.json", "*/model_card.md"]
-)
+@cases(RECORDS)
 def test_a_broken_record_beside_an_intact_model_costs_no_training(
     models: Path, classifier: Classifier, kind: str, damage: str
 ) -> None:
