@@ -80,6 +80,7 @@ def append(home: Home, table: str, rows: pl.DataFrame) -> list[Path]:
 def replace(home: Home, table: str, rows: pl.DataFrame) -> Path:
     """Make these rows the whole of a small reference table, atomically."""
     path = home.lake / table / EMPTY_DAY / "all.parquet"
+    check(home, table)  # sets a broken one aside
     if not path.exists() or not pl.read_parquet(path).equals(rows):
         _write(rows, path)
     return path
