@@ -70,9 +70,10 @@ def silence(line: SourceLine, allowed: timedelta | None = None) -> str:
 def remember_sources(home: Home, sources: Iterable[SourceConfig], now: datetime) -> None:
     """Note the first run that looked for each source."""
     with locked(home.lake / "_locks" / "sources.lock"):
-        known = _first_seen(home)
+        remembered = _remembered(home)
+        known = _first_marked(home) if remembered is None else remembered
         new = {source.name: now for source in sources if source.name not in known}
-        if new or (known and not _memory(home).is_file()):
+        if new or (known and remembered is None):
             said = {name: instant.isoformat() for name, instant in sorted({**known, **new}.items())}
             write_text(_memory(home), json.dumps(said, indent=1))
 
@@ -84,8 +85,12 @@ def first_day(home: Home) -> date:
 
 def _first_seen(home: Home) -> dict[str, datetime]:
     """First run that looked for each source; by the marks of its files where that is not on record."""
-    said = read_state(_memory(home), dict[str, AwareDatetime], "sources count from the first reading of their files")
-    return _first_marked(home) if said is None else said
+    remembered = _remembered(home)
+    return _first_marked(home) if remembered is None else remembered
+
+
+def _remembered(home: Home) -> dict[str, datetime] | None:
+    return read_state(_memory(home), dict[str, AwareDatetime], "sources count from the first reading of their files")
 
 
 def _first_marked(home: Home) -> dict[str, datetime]:
