@@ -138,27 +138,40 @@ class Reading:
 
     def _append(self, rows: pl.DataFrame) -> None:
         """Append the rows that the lake lacks; whoever lands into the same table waits meanwhile."""
-        rows = self._with_instants(rows).with_columns(pl.int_range(pl.len()).alias("position"))
+        rows = rows.with_columns(pl.int_range(pl.len()).alias("position"))
         table = self.source.target
         with lake.lock_table(self.home, table):
-            versions = new_versions(self.home, self.source, rows, self.moment)
-            for part in rows.drop("known_at").iter_slices(BATCH):
-                rows_of_part = part.join(versions.places, on="position", maintain_order="left")
-                lake.append(self.home, table, rows_of_part.select(list(schema_of(table))))
-        landed = rows.select("position", "content_hash").join(versions.places, on="position", how="left")
+            returned = self._returning(rows)
+            self._put(rows, returned)
+            others = rows.join(returned, on="position", how="anti", maintain_order="left")
+            versions = new_versions(self.home, self.source, others, self.moment)
+            self._put(rows, versions.places)
+        places = pl.concat([returned, versions.places])
+        landed = rows.select("position", "content_hash").join(places, on="position", how="left")
         self.said = landed.group_by("content_hash").agg(pl.min("known_at"))
         contradictions = rows.filter(pl.col("position").is_in(versions.contradictions))
-        self.line.landed += versions.new_keys
+        self.line.landed += versions.new_keys + returned.height
         self.line.changed += versions.places.height - versions.new_keys
-        self.line.unchanged += rows.height - versions.places.height - contradictions.height
+        self.line.unchanged += rows.height - places.height - contradictions.height
         self.rejects += [_contradiction(table, row) for row in contradictions.iter_rows(named=True)]
 
-    def _with_instants(self, rows: pl.DataFrame) -> pl.DataFrame:
+    def _put(self, rows: pl.DataFrame, places: pl.DataFrame) -> None:
+        """Append the rows at these positions, with their ``known_at``."""
+        for part in rows.drop("known_at").iter_slices(BATCH):
+            rows_of_part = part.join(places, on="position", maintain_order="left")
+            lake.append(self.home, self.source.target, rows_of_part.select(list(schema_of(self.source.target))))
+
+    def _returning(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Positions of rows that the lake has lost, with the very instants that they had: their order is known."""
         if self.known_before is None:
-            return rows
-        before = self.known_before.select("content_hash", known_before="known_at")
-        joined = rows.join(before, on="content_hash", how="left", maintain_order="left")
-        return joined.with_columns(pl.coalesce("known_at", "known_before").alias("known_at")).drop("known_before")
+            return pl.DataFrame(schema={"position": pl.Int64, "known_at": INSTANT})
+        before = self.known_before.drop_nulls()
+        found = (
+            rows.select("position", "content_hash").unique("content_hash", keep="first").join(before, "content_hash")
+        )
+        held = lake.scan(self.home, self.source.target).select("content_hash", "known_at").collect()
+        lost = found.join(held, on=["content_hash", "known_at"], how="anti")
+        return lost.select("position", "known_at").sort("position")
 
     def _note(self, records: list[Record], names: list[MappedRecord]) -> None:
         """Report missing and overridden columns."""
