@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -16,9 +15,11 @@ from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.decisioning.playbook import load_playbook
 from dagster_project.decisioning.published import read_mart
 from dagster_project.errors import FeedbackControlError
+from dagster_project.files import read_state
 from dagster_project.home import Home
 from dagster_project.ingestion.landing import survey
 from dagster_project.ingestion.sources import load_sources
+from models_ml.errors import ModelError
 
 _NEEDED = ("dagster", "dagster-dbt", "dbt-core", "dbt-duckdb", "duckdb", "polars", "setfit", "torch")
 _FREE_GB = 2.0
@@ -56,7 +57,7 @@ def _check(subject: str, look: Callable[[], str]) -> Finding:
 def _several(subject: str, look: Callable[[], Iterator[Finding]]) -> list[Finding]:
     try:
         return list(look())
-    except FeedbackControlError as error:
+    except (FeedbackControlError, ModelError) as error:
         return [Finding(subject, False, str(error))]
     except Exception as error:  # a damaged file: the other parts are looked at all the same
         return [
@@ -92,22 +93,23 @@ def _playbook() -> str:
 
 def _model(home: Home) -> str:
     from models_ml.model.classifier import Classifier
+    from models_ml.model.integrity import check_files
+    from models_ml.training.registry import Champion
 
     record = home.models / "champion.json"
     if not record.exists():
         return "none yet; the next turn of the loop trains it, which takes some minutes"
-    try:
-        champion = json.loads(record.read_text(encoding="utf-8"))
-        version, figures = str(champion["version"]), champion["decision"]["figures"]
-    except (ValueError, KeyError, TypeError) as error:
+    champion = read_state(record, Champion, "the next turn determines the champion anew")
+    if champion is None:
+        raise FeedbackControlError(f"{record} is damaged; the next `run` writes it anew, without training")
+    if not Classifier.is_complete(home.models / champion.version):
         raise FeedbackControlError(
-            f"{record} is damaged ({error!r}); put it back, or remove it to train anew"
-        ) from None
-    if not Classifier.is_complete(home.models / version):
-        raise FeedbackControlError(
-            f"{record} names model {version}, which is not there; put its folder back, or remove the file to train anew"
+            f"{record} names model {champion.version}, which is not there; put its folder back before the next `run`,"
+            " which takes another model that is fit, or trains it anew"
         )
-    return f"champion {version}, macro-F1 {figures['macro_f1']:.2f} on the golden evaluation split"
+    check_files(home.models / champion.version)
+    figures = champion.decision.figures
+    return f"champion {champion.version}, macro-F1 {figures['macro_f1']:.2f} on the golden evaluation split"
 
 
 def _destinations(configured: list[ConfiguredDestination]) -> Iterator[Finding]:

@@ -1,5 +1,19 @@
-"""Atomic writes and file locks for every stage; the implementation is shared with the models (``models_ml.files``)."""
+"""Atomic writes, locks and self-healing state files for every stage; shared with the models (``models_ml``)."""
 
-from models_ml.files import locked, write_atomically, write_json, write_text
+from models_ml.files import ensure_folder, locked, remove_abandoned, set_aside, write_atomically, write_json, write_text
+from models_ml.repairs import UnreadableError, read_state, tell_repair, telling_repairs, unreadable
 
-__all__ = ["locked", "write_atomically", "write_json", "write_text"]
+__all__ = [
+    "UnreadableError",
+    "ensure_folder",
+    "locked",
+    "read_state",
+    "remove_abandoned",
+    "set_aside",
+    "tell_repair",
+    "telling_repairs",
+    "unreadable",
+    "write_atomically",
+    "write_json",
+    "write_text",
+]

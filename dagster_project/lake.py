@@ -1,7 +1,8 @@
 """The lake: append-only Parquet, one folder per table, one sub-folder per day of ingestion (``known_at``).
 
 Appends are idempotent: a file is named by the hash of its rows, so writing the same rows twice leaves one file. Writes
-are atomic, so readers never see a part of a file.
+are atomic, so readers never see a part of a file. A table's manifest (``lake_files``) finds what breaks or vanishes
+later; whoever reads first and then appends what is missing holds ``lock_table``.
 """
 
 from __future__ import annotations
@@ -14,28 +15,45 @@ from pathlib import Path
 import polars as pl
 import polars.selectors as cs
 
-from dagster_project.files import write_atomically
+from dagster_project.files import ensure_folder, write_atomically
 from dagster_project.home import Home
+from dagster_project.lake_files import EMPTY_DAY, Lost, check, lock_table, note
 from dagster_project.lake_tables import LAKE_TABLES, schema_of
 
-_EMPTY_DAY = "ingest_date=1970-01-01"
+__all__ = [
+    "append",
+    "ensure_table",
+    "ensure_tables",
+    "is_there",
+    "lock_table",
+    "replace",
+    "scan",
+    "scan_days",
+    "scan_files",
+]
 
 
-def ensure_table(home: Home, table: str) -> None:
-    """Make sure the table's folder holds at least an empty, typed file, so that SQL over it always works.
+def ensure_table(home: Home, table: str) -> list[Lost]:
+    """Make sure that SQL over a table works: broken files are set aside, and an empty, typed one is there.
 
-    The file is rewritten when the schema has grown, so a new column is there before its first row.
+    The typed file is rewritten when the schema has grown, so a new column is there before its first row.
+
+    Returns:
+        The files whose rows are lost, as ``lake_files.check`` found them.
     """
-    path = home.lake / table / _EMPTY_DAY / "schema.parquet"
+    path = home.lake / table / EMPTY_DAY / "schema.parquet"
+    for folder in (home.lake, home.lake / table, path.parent):
+        ensure_folder(folder)
+    lost = check(home, table)
     wanted = pl.DataFrame(schema=schema_of(table))
     if not path.exists() or pl.read_parquet_schema(path) != wanted.schema:
         _write(wanted, path)
+    return lost
 
 
-def ensure_tables(home: Home) -> None:
-    """Make sure that every table of the lake is there."""
-    for table in LAKE_TABLES:
-        ensure_table(home, table)
+def ensure_tables(home: Home) -> list[Lost]:
+    """Make sure that every table of the lake is there; returns the files whose rows are lost."""
+    return [lost for table in LAKE_TABLES for lost in ensure_table(home, table)]
 
 
 def append(home: Home, table: str, rows: pl.DataFrame) -> list[Path]:
@@ -43,7 +61,7 @@ def append(home: Home, table: str, rows: pl.DataFrame) -> list[Path]:
 
     The same rows in any order give the same file names, so repeating an append changes nothing.
     """
-    written = []
+    written: dict[Path, pl.DataFrame] = {}
     rows = rows.sort(rows.columns[0], "known_at", maintain_order=True)
     for (day,), part in rows.group_by(pl.col("known_at").dt.date(), maintain_order=True):
         assert isinstance(day, date)
@@ -51,17 +69,26 @@ def append(home: Home, table: str, rows: pl.DataFrame) -> list[Path]:
         fingerprint = hashlib.sha256(plain.encode()).hexdigest()[:20]
         path = home.lake / table / f"ingest_date={day.isoformat()}" / f"{fingerprint}.parquet"
         if not path.exists():
+            ensure_folder(path.parent)
             _write(part, path)
-            written.append(path)
-    return written
+            written[path] = part
+    if written:
+        note(home, table, written)
+    return list(written)
 
 
 def replace(home: Home, table: str, rows: pl.DataFrame) -> Path:
     """Make these rows the whole of a small reference table, atomically."""
-    path = home.lake / table / _EMPTY_DAY / "all.parquet"
+    path = home.lake / table / EMPTY_DAY / "all.parquet"
+    check(home, table)  # sets a broken one aside
     if not path.exists() or not pl.read_parquet(path).equals(rows):
         _write(rows, path)
     return path
+
+
+def is_there(home: Home, table: str) -> bool:
+    """True if a table that is replaced as a whole has been written."""
+    return (home.lake / table / EMPTY_DAY / "all.parquet").exists()
 
 
 def scan(home: Home, table: str) -> pl.LazyFrame:
@@ -71,7 +98,7 @@ def scan(home: Home, table: str) -> pl.LazyFrame:
 
 def scan_days(home: Home, table: str, days: Iterable[date]) -> pl.LazyFrame:
     """The rows that became known on these days, lazily, without opening a file of any other."""
-    wanted = {_EMPTY_DAY, *(f"ingest_date={day.isoformat()}" for day in days)}
+    wanted = {EMPTY_DAY, *(f"ingest_date={day.isoformat()}" for day in days)}
     present = [name for name in sorted(wanted) if (home.lake / table / name).is_dir()]
     return scan_files(home, table, [f"{name}/*.parquet" for name in present])
 

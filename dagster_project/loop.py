@@ -8,7 +8,7 @@ model is an asset with its own tests, and they push to each destination on its o
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from dagster_project.automation.tickets.push import PushReport, push
 from dagster_project.decisioning.decide import decide
 from dagster_project.decisioning.published import DecisionReport
 from dagster_project.enrichment.labeling import LabelReport, label_new
+from dagster_project.files import telling_repairs
 from dagster_project.home import Home
 from dagster_project.ingestion.landing import LandingReport, land
 from dagster_project.ingestion.sources import load_sources
@@ -28,7 +29,10 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class TurnReport:
-    """Report of each stage in one turn; ``pushed`` is None when nothing was to leave."""
+    """Report of each stage in one turn; ``pushed`` is None when nothing was to leave.
+
+    ``repairs`` has a line for each cache, mark or lake file that was broken and healed.
+    """
 
     landed: LandingReport
     labeled: LabelReport
@@ -36,6 +40,7 @@ class TurnReport:
     decided: DecisionReport
     pushed: PushReport | None
     report: Path
+    repairs: list[str] = field(default_factory=list)
 
     @property
     def failures(self) -> list[str]:
@@ -58,6 +63,12 @@ def turn(
     Raises:
         FeedbackControlError: a stage could not do its work; what the stages before it did stays done.
     """
+    with telling_repairs(progress) as repairs:
+        report = _turn(home, sources, as_of, send, progress)
+    return replace(report, repairs=repairs)
+
+
+def _turn(home: Home, sources: Path, as_of: datetime | None, send: bool, progress: Progress) -> TurnReport:
     now = datetime.now(UTC).replace(microsecond=0)
     landed = land(home, load_sources(sources), now=now, progress=progress)
     labeled = label_new(home, progress=progress)

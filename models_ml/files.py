@@ -2,7 +2,7 @@
 
 A file or a folder is written under a temporary name beside its place, synced, then renamed, so a reader finds the
 version before or the version after, never a part of one, also after a power cut. Temporary names are unique: two
-writers of one file do not meet, and the last one wins.
+writers of one file do not meet, and the last one wins. Modes follow the umask, whatever library wrote the content.
 """
 
 from __future__ import annotations
@@ -16,9 +16,15 @@ import shutil
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+from models_ml.repairs import tell_repair
+
+_ABANDONED = timedelta(days=1)
+"""Age at which a temporary file or folder belongs to nobody: its writer was killed."""
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
@@ -27,13 +33,16 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     Args:
         path: the file.
         write: writes the whole content to the path that it is given, which does not exist yet. If it raises, nothing
-            is left of it, and the file stays as it was.
+            is left of it, and the file stays as it was. A folder in the file's place is set aside.
     """
     _make_folder(path.parent)
     temporary = _beside(path)
     try:
         write(temporary)
+        temporary.chmod(0o666 & ~_umask())
         _sync(temporary)
+        if path.is_dir() and not path.is_symlink():
+            tell_repair(f"{path} was a folder: it is now {set_aside(path, path.parent)}")
         temporary.replace(path)
     except BaseException:
         # A database may have left a log beside its file.
@@ -61,11 +70,48 @@ def write_folder(path: Path) -> Iterator[Path]:
     temporary.mkdir()
     try:
         yield temporary
+        _finish(temporary)
         shutil.rmtree(path, ignore_errors=True)
+        path.unlink(missing_ok=True)  # it was no folder
         temporary.rename(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     _sync(path.parent)
+
+
+def _finish(folder: Path) -> None:
+    """Give everything in a folder the modes of new files, and flush it to the disk."""
+    for parent, _, files in os.walk(folder, topdown=False):
+        for name in files:
+            Path(parent, name).chmod(0o666 & ~_umask())
+            _sync(Path(parent, name))
+        Path(parent).chmod(0o777 & ~_umask())
+        _sync(Path(parent))
+
+
+def set_aside(path: Path, folder: Path) -> Path:
+    """Move a broken file or folder into ``folder`` under a name that is free there; returns its new place."""
+    _make_folder(folder)
+    stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
+    place = folder / f"{path.name}.broken-{stamp}"
+    path.rename(place)
+    _sync(path.parent)
+    return place
+
+
+def ensure_folder(path: Path) -> None:
+    """Make a folder; a file in its place is set aside."""
+    if path.exists() and not path.is_dir():
+        tell_repair(f"{path} was a file: it is now {set_aside(path, path.parent)}")
+    _make_folder(path)
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove what writers that were killed left in a folder more than a day ago."""
+    with suppress(OSError):
+        for left in folder.glob(".*.tmp*"):
+            if datetime.now(UTC) - datetime.fromtimestamp(left.stat().st_mtime, UTC) > _ABANDONED:
+                shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
 
 
 class _Lock:
@@ -105,8 +151,10 @@ def locked(path: Path, waiting: Callable[[str], None] = lambda _: None) -> Itera
 
 @contextmanager
 def _flock(path: Path, waiting: Callable[[str], None]) -> Iterator[None]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+", encoding="utf-8") as handle:  # closing it releases the lock
+    _make_folder(path.parent)
+    if path.is_dir():
+        tell_repair(f"{path} was a folder: it is now {set_aside(path, path.parent)}")
+    with path.open("a+", encoding="utf-8", errors="replace") as handle:  # closing it releases the lock
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -117,6 +165,16 @@ def _flock(path: Path, waiting: Callable[[str], None]) -> Iterator[None]:
         handle.write(str(os.getpid()))
         handle.flush()
         yield
+
+
+def _umask() -> int:
+    """The process's umask. Linux tells it; elsewhere it can only be read by setting it."""
+    with suppress(OSError, StopIteration, ValueError):
+        lines = Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines()
+        return int(next(line for line in lines if line.startswith("Umask:")).split()[1], 8)
+    present = os.umask(0o077)
+    os.umask(present)
+    return present
 
 
 def _beside(path: Path) -> Path:

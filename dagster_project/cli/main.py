@@ -13,7 +13,9 @@ from typing import Any
 
 import click
 
+from dagster_project.disk import disk_error
 from dagster_project.errors import ConfigurationError, FeedbackControlError
+from dagster_project.files import telling_repairs
 from dagster_project.home import Home
 from models_ml.errors import ModelError
 
@@ -23,6 +25,7 @@ _FAMILIES = {
     "outbound": ("audit", "dead-letters", "outbox", "preview", "pull", "push"),
     "models": ("drift", "label-queue", "add-labelled"),
     "demo": ("demo",),
+    "repair": ("repair",),
 }
 """Each command's file in this folder, imported when the command is asked for."""
 
@@ -30,7 +33,8 @@ _FAMILIES = {
 class _Main(click.Group):
     """A lazy group: a command's file is imported when the command is asked for.
 
-    Deliberate errors become one line and an exit code. Anything else is a bug and keeps its traceback.
+    Deliberate errors become one line and an exit code, and so does a full disk. Anything else is a bug and keeps its
+    traceback.
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -48,13 +52,17 @@ class _Main(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
         try:
-            return super().invoke(ctx)
-        except FeedbackControlError as error:
-            click.echo(f"error: {error}", err=True)
-            sys.exit(error.exit_code)
-        except ModelError as error:
-            click.echo(f"error: {error}", err=True)
-            sys.exit(1)
+            with telling_repairs(lambda line: click.echo(line, err=True)):
+                return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            home = ctx.obj if isinstance(ctx.obj, Home) else Home.locate()
+            known = disk_error(error, home) or error
+            if not isinstance(known, FeedbackControlError | ModelError):
+                raise
+            click.echo(f"error: {known}", err=True)
+            sys.exit(getattr(known, "exit_code", 1))
 
 
 @click.group(cls=_Main, context_settings={"help_option_names": ["-h", "--help"]})

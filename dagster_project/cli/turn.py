@@ -39,6 +39,8 @@ def run(home: Home, sources: Path | None, as_of: datetime | None, send: bool, as
     else:
         for problem in (*report.landed.problems, *silent):
             click.echo(f"problem: {problem}", err=True)
+        for repair in report.repairs:
+            click.echo(f"repaired: {repair}", err=True)
         show_queue(home, include_resolved=False)
         click.echo(f"report: {report.report}")
     for failure in report.failures:

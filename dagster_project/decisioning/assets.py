@@ -23,6 +23,7 @@ from dagster_project.decisioning.explain import queue
 from dagster_project.decisioning.incremental import plan
 from dagster_project.decisioning.playbook import land_playbook, load_playbook
 from dagster_project.decisioning.published import publish, read_mart, writing
+from dagster_project.files import telling_repairs
 from dagster_project.home import parse_instant
 from dagster_project.lake_tables import LAKE_TABLES
 from dagster_project.resources import EACH_TURN, OWNERS, HomeResource, dbt_project, now
@@ -98,7 +99,8 @@ def warehouse(context: AssetExecutionContext, dbt: DbtCliResource, home: HomeRes
     """Build every model and run every data test, as of one instant."""
     here = home.home()
     with writing(here, context.log.info):  # the pool does not keep out runs of the command line
-        planned = plan(here, parse_instant(config.as_of) if config.as_of else now())
+        with telling_repairs(context.log.warning):
+            planned = plan(here, parse_instant(config.as_of) if config.as_of else now())
         if planned.rebuild_from is None and not context.is_subset:
             remove_warehouse(here)
         with dbt_environment(here):

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from dagster_project.decisioning.incremental import plan, recipe
+from dagster_project.decisioning.incremental import Plan, forget_build, plan, recipe
 from dagster_project.decisioning.playbook import land_playbook, load_playbook
 from dagster_project.decisioning.published import Progress, writing
 from dagster_project.errors import DecisionError
+from dagster_project.files import ensure_folder, set_aside, tell_repair
 from dagster_project.home import DBT_PROJECT, Home
 
 BUILD = ("build", "--exclude-resource-type", "unit_test")
 """A production build: seeds, models and data tests; unit tests belong in CI."""
+
+_TARGET = "dbt_target"
 
 _QUIETLY = ("--quiet", "--no-use-colors", "--log-level-file", "none")
 
@@ -30,15 +34,33 @@ def build(home: Home, *, as_of: datetime, command: Sequence[str] = BUILD, progre
     with writing(home, progress):
         land_playbook(home, load_playbook())
         planned = plan(home, as_of)
-        if planned.rebuild_from is None and command == BUILD:
-            remove_warehouse(home)
-        run_dbt(home, [*command, *planned.arguments()])
+        try:
+            _build(home, planned, command)
+        except DecisionError as error:
+            forget_build(home)
+            if planned.rebuild_from is None or not _BROKEN.search(str(error)):
+                raise
+            tell_repair(f"{home.warehouse} is broken ({error}): all models are built anew")
+            planned = plan(home, as_of)
+            _build(home, planned, command)
         planned.remember(home)
+
+
+_BROKEN = re.compile("IO Error|Corrupt|Serialization Error|INTERNAL Error|FATAL Error|database has been invalidated")
+"""DuckDB's words for a damaged file; dbt passes them on as text."""
+
+
+def _build(home: Home, planned: Plan, command: Sequence[str]) -> None:
+    if planned.rebuild_from is None and command == BUILD:
+        remove_warehouse(home)
+    run_dbt(home, [*command, *planned.arguments()])
 
 
 def remove_warehouse(home: Home) -> None:
     """Begin a build of everything with a new file, so that no table of a model that is gone stays published."""
     for path in (home.warehouse, home.warehouse.with_name(home.warehouse.name + ".wal")):
+        if path.is_dir():
+            tell_repair(f"{path} was a folder: it is now {set_aside(path, home.root / 'broken')}")
         path.unlink(missing_ok=True)
 
 
@@ -50,7 +72,8 @@ def run_dbt(home: Home, arguments: Sequence[str]) -> None:
     """
     from dbt.cli.main import dbtRunner
 
-    home.root.mkdir(parents=True, exist_ok=True)
+    for folder in (home.root, home.root / "logs", home.root / _TARGET):
+        ensure_folder(folder)
     with dbt_environment(home):
         outcome = dbtRunner(manifest=_manifest(home)).invoke([*_QUIETLY, *arguments, *_folders(home)])
     _release_warehouse()
@@ -71,15 +94,21 @@ def _manifest(home: Home) -> Any:
 
     state = recipe()
     if state not in _PARSED:
-        parsed = dbtRunner().invoke([*_QUIETLY, "parse", *_folders(home)])
+        parse = [*_QUIETLY, "parse", *_folders(home)]
+        parsed = dbtRunner().invoke(parse)
         if not parsed.success:
-            raise _failed(parsed)
+            # Parsing without what dbt has kept there tells a broken cache from a broken project.
+            place = set_aside(home.root / _TARGET, home.root / "broken")
+            parsed = dbtRunner().invoke(parse)
+            if not parsed.success:
+                raise _failed(parsed)
+            tell_repair(f"dbt's cache {home.root / _TARGET} was broken: it is now {place}")
         _PARSED[state] = parsed.result
     return _PARSED[state]
 
 
 def _folders(home: Home) -> list[str]:
-    places = {"--project-dir": DBT_PROJECT, "--profiles-dir": DBT_PROJECT, "--target-path": home.root / "dbt_target"}
+    places = {"--project-dir": DBT_PROJECT, "--profiles-dir": DBT_PROJECT, "--target-path": home.root / _TARGET}
     return [word for option, folder in places.items() for word in (option, str(folder))]
 
 

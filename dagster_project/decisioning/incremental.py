@@ -3,7 +3,8 @@
 A build reads the lake as of an instant. Between two builds the instant moves on and files land; each changed row has an
 earliest instant from which a decision may differ, and the earliest of them all is where the rebuild starts. Everything
 before it is kept, whatever the length of history. ``built.json`` remembers each finished build with its lake files and
-the warehouse it left. After a failed build, or a dbt run by hand, everything is rebuilt.
+the warehouse it left. After a failed build, or a dbt run by hand, everything is rebuilt. The same happens, with a line
+in the report, where ``built.json`` or the warehouse is broken.
 
 The windows (lateness of a backfill, length of a trailing count) are those of the models (``windows.py``).
 """
@@ -14,16 +15,18 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
+from pydantic import AwareDatetime
 
 from dagster_project import lake
-from dagster_project.decisioning.published import read_built
+from dagster_project.decisioning.published import BrokenWarehouseError, read_built
 from dagster_project.decisioning.windows import WINDOWS
-from dagster_project.files import write_text
+from dagster_project.files import read_state, tell_repair, write_text
 from dagster_project.home import DBT_PROJECT, PLAYBOOK, Home
 from dagster_project.lake_tables import LAKE_TABLES
 
@@ -72,6 +75,16 @@ Files = dict[str, dict[str, str]]
 
 
 @dataclass(frozen=True)
+class Built:
+    """Content of ``built.json``: the last finished build."""
+
+    as_of: AwareDatetime
+    recipe: str
+    warehouse: str
+    files: Files
+
+
+@dataclass(frozen=True)
 class Plan:
     """One build: its as-of instant, and where the rebuild starts (None: everything, with new tables)."""
 
@@ -107,21 +120,38 @@ def plan(home: Home, as_of: datetime) -> Plan:
     """Plan of a build as of this instant: where the rebuild starts.
 
     It rebuilds everything if there was no build before, something else wrote the warehouse since, the models or the
-    playbook changed, files were removed, the instant lies before the last one, or a lake table changed that has no
-    entry in ``_EARLIEST``. Call it with the warehouse's lock held.
+    playbook changed, files were removed, the instant lies before the last one, a lake table changed that has no
+    entry in ``_EARLIEST``, or ``built.json`` or the warehouse is broken. Call it with the warehouse's lock held.
+
+    Raises:
+        DecisionError: a dbt that was started by hand is writing the warehouse.
     """
+    lake.ensure_tables(home)  # sets broken files aside
     current, files = recipe(), _files(home)
     everything = Plan(as_of, None, None, current, files)
-    if not (_memory(home).exists() and home.warehouse.exists()):
+    last = read_state(_memory(home), Built, "all models are built anew, which takes longer than a turn does else")
+    if last is None:
         return everything
-    last = json.loads(_memory(home).read_text(encoding="utf-8"))
-    before = datetime.fromisoformat(last["as_of"])
-    gone = any(file not in files.get(table, {}) for table, own in last["files"].items() for file in own)
-    touched = last["warehouse"] != _written(home.warehouse.stat())
-    unknown = any(own != last["files"].get(table, {}) for table, own in files.items() if table not in _KNOWN)
-    if last["recipe"] != current or touched or gone or unknown or as_of < before:
+    if not home.warehouse.exists():
+        tell_repair(f"{home.warehouse} is missing: all models are built anew")
         return everything
-    earliest = min([before, *_changes(home, last["files"], files, before, as_of)])
+    gone = any(file not in files.get(table, {}) for table, own in last.files.items() for file in own)
+    touched = last.warehouse != _written(home.warehouse.stat())
+    unknown = any(own != last.files.get(table, {}) for table, own in files.items() if table not in _KNOWN)
+    try:
+        if touched:
+            read_built(home, "fct_issues", ["issue_id"])  # by a dbt that was started by hand, or is it broken?
+        if last.recipe != current or touched or gone or unknown or as_of < last.as_of:
+            return everything
+        return _incremental(home, as_of, last, everything)
+    except BrokenWarehouseError as broken:
+        tell_repair(f"{broken}: all models are built anew")
+        return everything
+
+
+def _incremental(home: Home, as_of: datetime, last: Built, everything: Plan) -> Plan:
+    before, files, current = last.as_of, everything.files, everything.recipe
+    earliest = min([before, *_changes(home, last.files, files, before, as_of)])
     start = (earliest - _WINDOW).astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     issues = read_built(home, "fct_issues", ["started_at", "resolved_at"])
     ended = pl.col("resolved_at") <= start.replace(tzinfo=None)
@@ -193,6 +223,12 @@ def recipe() -> str:
     for path in (*sources, DBT_PROJECT / "dbt_project.yml", PLAYBOOK):
         said.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return said.hexdigest()
+
+
+def forget_build(home: Home) -> None:
+    """Forget the last build, so that the next one makes everything anew."""
+    with suppress(IsADirectoryError, PermissionError):  # a folder is no memory either, and is reported by ``plan``
+        _memory(home).unlink(missing_ok=True)
 
 
 def _memory(home: Home) -> Path:

@@ -20,12 +20,17 @@ import duckdb
 import polars as pl
 
 from dagster_project.errors import ConfigurationError, DecisionError
-from dagster_project.files import locked, write_atomically, write_text
+from dagster_project.files import locked, set_aside, tell_repair, write_atomically, write_text
 from dagster_project.home import Home
 
 Progress = Callable[[str], None]
 Wanted = Mapping[str, object | Sequence[object] | pl.Series]
 """By column, the value that a row must have, or the values that it may have."""
+
+
+class BrokenWarehouseError(DecisionError):
+    """A database file is damaged, or of a DuckDB that this one cannot read; a build of everything replaces it."""
+
 
 OUTBOUND = ("out_tickets",)
 """The outbound marts, exported after every build under their own names."""
@@ -88,17 +93,58 @@ def read_mart(
         raise ConfigurationError(f"no decisions in {home.root} yet; run `{_run(home)}` first")
     try:
         return _read(home.published, mart, columns, where)
-    except (duckdb.CatalogException, duckdb.BinderException) as error:
-        reason = str(error).splitlines()[0]
+    except (duckdb.CatalogException, duckdb.BinderException, BrokenWarehouseError) as error:
+        reason = str(error).splitlines()[0].removeprefix(f"{home.published} ")
         raise DecisionError(f"{home.published}: {reason}; build it anew with `{_run(home)}`") from None
 
 
+def mend_published(home: Home) -> None:
+    """Set a broken published copy aside, before something reads it that comes before the next build.
+
+    It is looked at by a mart that is read as a whole; the build publishes anew in any case.
+    """
+    if not home.published.exists():
+        return
+    try:
+        read_mart(home, "fct_issues")
+    except DecisionError as error:
+        place = set_aside(home.published, home.root / "broken" / "published")
+        tell_repair(f"{error}: it is now {place}, and the next build publishes anew")
+
+
 def read_built(home: Home, mart: str, columns: Sequence[str], *, where: Wanted | None = None) -> pl.DataFrame:
-    """Rows of a model in the warehouse itself, which a build plans by; call it with the warehouse's lock held."""
-    return _read(home.warehouse, mart, columns, where)
+    """Rows of a model in the warehouse itself, which a build plans by; call it with the warehouse's lock held.
+
+    Raises:
+        BrokenWarehouseError: the file is damaged, or has no such model.
+        DecisionError: a dbt that was started by hand is writing it.
+    """
+    try:
+        return _read(home.warehouse, mart, columns, where)
+    except (duckdb.CatalogException, duckdb.BinderException) as error:
+        raise BrokenWarehouseError(f"{home.warehouse} is broken ({str(error).splitlines()[0]})") from None
 
 
 def _read(database: Path, mart: str, columns: Sequence[str] | None, where: Wanted | None) -> pl.DataFrame:
+    try:
+        return _selected(database, mart, columns, where)
+    except (duckdb.CatalogException, duckdb.BinderException):
+        raise
+    except duckdb.Error as error:
+        raise _unreadable(database, error) from None
+
+
+def _unreadable(database: Path, error: duckdb.Error) -> DecisionError:
+    """The error about a database that cannot be read: in use by a dbt started by hand, not permitted, or broken."""
+    reason = str(error).splitlines()[0]
+    if "set lock" in reason:
+        return DecisionError(f"cannot read {database} ({reason}); let the dbt that uses it finish")
+    if "ermission denied" in reason:
+        return DecisionError(f"cannot read {database} ({reason}); make it readable: chmod u+rw '{database}'")
+    return BrokenWarehouseError(f"{database} is broken ({reason})")
+
+
+def _selected(database: Path, mart: str, columns: Sequence[str] | None, where: Wanted | None) -> pl.DataFrame:
     chosen = ", ".join(_quoted(column) for column in columns) if columns else "*"
     conditions, values = ["true"], []
     with duckdb.connect(str(database), read_only=True) as connection:
@@ -132,9 +178,8 @@ def _copy_warehouse(home: Home, copy: Path) -> None:
         try:
             # DuckDB's own lock keeps a dbt that was started by hand from writing meanwhile.
             _attach(connection, home.warehouse, "built", read_only=not log_left)
-        except duckdb.IOException as error:
-            reason = str(error).splitlines()[0]
-            raise DecisionError(f"cannot read {home.warehouse} ({reason}); let the dbt that uses it finish") from None
+        except duckdb.Error as error:
+            raise _unreadable(home.warehouse, error) from None
         if log_left:
             connection.execute("checkpoint built")  # the last writer did not close the file
         shutil.copyfile(home.warehouse, copy)

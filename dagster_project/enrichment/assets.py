@@ -14,6 +14,7 @@ from dagster import (
 
 from dagster_project import display, lake
 from dagster_project.enrichment.labeling import label_new
+from dagster_project.files import telling_repairs
 from dagster_project.lake_tables import LAKE_TABLES
 from dagster_project.resources import EACH_TURN, OWNERS, HomeResource
 from models_ml.training.registry import promote
@@ -40,7 +41,8 @@ def classifier(context: AssetExecutionContext, home: HomeResource) -> Iterator[M
     check ``promotion`` shows the decision.
     """
     here = home.home()
-    model, decision = promote(here.models, golden=here.golden, progress=context.log.info)
+    with telling_repairs(context.log.warning):
+        model, decision = promote(here.models, golden=here.golden, progress=context.log.info)
     card = here.models / decision.candidate / "model_card.md"
     yield MaterializeResult(
         metadata={
@@ -80,7 +82,8 @@ def classifier(context: AssetExecutionContext, home: HomeResource) -> Iterator[M
 def labels(context: AssetExecutionContext, home: HomeResource) -> MaterializeResult[None]:
     """Label the feedback that has no label yet; equal texts are read once."""
     here = home.home()
-    report = label_new(here, progress=context.log.info)
+    with telling_repairs(context.log.warning):
+        report = label_new(here, progress=context.log.info)
     rows = lake.scan(here, "labels")
     by_type = rows.group_by("issue_type").len().sort("len", descending=True).collect()
     return MaterializeResult(

@@ -18,10 +18,12 @@ from typing import Any
 
 import polars as pl
 
-from dagster_project import lake
+from dagster_project import lake, lake_files
+from dagster_project.files import tell_repair
 from dagster_project.home import Home
 from dagster_project.lake_tables import INSTANT, LABELS_OF_TEXT, LAKE_TABLES
 from models_ml.label import Labeller, TextLabel
+from models_ml.model.classifier import Classifier
 from models_ml.model.sentiment import combine
 from models_ml.text.channels import prepare
 from models_ml.text.duplicates import Clusters
@@ -60,14 +62,21 @@ class LabelReport:
 
 
 def label_new(home: Home, *, progress: Progress = lambda _: None) -> LabelReport:
-    """Label all versions that have no label of the current label version.
+    """Label all versions that have no label of the current label version; two runs at once take turns.
 
     Raises:
         GoldenSetError: the golden set is missing or wrong.
         NoChampionError: no model is fit to serve.
     """
-    lake.ensure_table(home, "labels")
     model, _ = promote(home.models, golden=home.golden, progress=progress)
+    with lake.lock_table(home, "labels", progress):
+        return _label_new(home, model, progress)
+
+
+def _label_new(home: Home, model: Classifier, progress: Progress) -> LabelReport:
+    if lost := lake.ensure_table(home, "labels"):
+        lake_files.forget(home, lost)
+        tell_repair(f"labelled again: {lake_files.in_words(lost)}")
     labeller = Labeller(model)
     waiting = _unlabelled(home, labeller.version)
     earlier = _labelled_before(home, labeller.version, waiting)

@@ -22,6 +22,7 @@ from dagster import (
 )
 
 from dagster_project import display, lake
+from dagster_project.files import telling_repairs
 from dagster_project.home import Home, parse_instant
 from dagster_project.ingestion.checks import check_results, check_specs, source_table
 from dagster_project.ingestion.contracts import TABLES
@@ -71,13 +72,8 @@ def landing(context: AssetExecutionContext, home: HomeResource) -> Iterator[Mate
     chosen = {key.path[-1] for key in context.selected_asset_keys}
     span = context.partition_time_window
     sources = [source for source in load_sources(home.sources_path()) if source.target in chosen]
-    report = land(
-        here,
-        sources,
-        now=now(),
-        window=(span.start, span.end),
-        progress=context.log.info,
-    )
+    with telling_repairs(context.log.warning):
+        report = land(here, sources, now=now(), window=(span.start, span.end), progress=context.log.info)
     for problem in (*report.problems, *report.silent):
         context.log.warning(problem)
     if "quarantine" not in chosen and report.quarantined:

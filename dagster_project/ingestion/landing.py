@@ -1,9 +1,10 @@
 """Landing: idempotent load of every configured source into the lake, with a report per source.
 
 A file is read again only when its content or the way to read it has changed; a row lands again only when its content
-has changed. So rerunning, or dying half-way and rerunning, changes nothing. Unreadable records go to quarantine with
-reason, file, line and raw text. One failing source does not stop the others. The report names it, and a file that was
-lost stays a problem in each later run until it is exported again or removed.
+has changed. So rerunning, or dying half-way and rerunning, changes nothing; nor do two landings at once, which take
+turns at each table. Unreadable records go to quarantine with reason, file, line and raw text. One failing source does
+not stop the others. The report names it, and a file that was lost stays a problem in each later run until it is
+exported again or removed. Rows that the lake lost are landed again from their sources (``recovery``).
 """
 
 from __future__ import annotations
@@ -16,19 +17,19 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import polars as pl
-
 from dagster_project import lake
 from dagster_project.errors import SourceError
-from dagster_project.files import write_atomically, write_text
+from dagster_project.files import read_state, write_text
 from dagster_project.home import Home
 from dagster_project.ingestion.api_client import ApiClient, public_url
 from dagster_project.ingestion.file_access import open_regular
 from dagster_project.ingestion.isolation import explain, is_lasting, one_line
 from dagster_project.ingestion.limits import LimitError, Limits
+from dagster_project.ingestion.marks import Mark, mark_path, read_mark, read_said, write_mark
 from dagster_project.ingestion.readers import API_READERS, FILE_READERS
 from dagster_project.ingestion.reading import Reading, SourceLine
 from dagster_project.ingestion.records import Reject
+from dagster_project.ingestion.recovery import ask_again, conclude_recovery
 from dagster_project.ingestion.source_freshness import note_freshness, remember_sources, silence
 from dagster_project.ingestion.sources import SourceConfig, fingerprint
 from dagster_project.ingestion.versions import Moment
@@ -72,12 +73,11 @@ class _FileCounts:
     failed: int = 0
     without_rows: int = 0
 
-    def add(self, mark: dict[str, object]) -> str:
-        """Count a file by its mark; returns its problem."""
-        problem = str(mark.get("problem", ""))
+    def add(self, problem: str = "", rows: int | None = None) -> str:
+        """Count a file by its problem and its number of rows, if that is known; returns the problem."""
         self.found += 1
         self.failed += bool(problem)
-        self.without_rows += mark.get("rows") == 0
+        self.without_rows += rows == 0
         return problem
 
 
@@ -111,7 +111,7 @@ def land(
         window: the time to ask APIs for; without it, the day before ``now``.
         progress: told of every file.
     """
-    lake.ensure_tables(home)
+    lost = ask_again(home, lake.ensure_tables(home))
     report = LandingReport()
     present = {source.name: fingerprint([source]) for source in sources}  # before the first byte is read
     span = window or (now.replace(hour=0, minute=0, second=0, microsecond=0), now)
@@ -126,6 +126,7 @@ def land(
     remember_sources(home, sources, now)
     write_text(_seen(home), json.dumps({**seen_by_landing(home), **present}, indent=1, sort_keys=True))
     _conclude(home, sources, tasks, report, now)
+    report.problems += conclude_recovery(home, lost, sources, report.lines)
     total = sum(line.landed for line in report.lines)
     problems = len(report.problems) + len(report.silent)
     progress(f"landed {total:,} new rows, {report.quarantined:,} in quarantine, {problems} problems")
@@ -134,10 +135,7 @@ def land(
 
 def seen_by_landing(home: Home) -> dict[str, str]:
     """By source, the fingerprint of its files as of the last landing that went to its end."""
-    try:
-        return dict(json.loads(_seen(home).read_text(encoding="utf-8")))
-    except (OSError, ValueError):
-        return {}  # there was none yet, or the note is damaged: everything counts as new, and the next landing mends it
+    return read_state(_seen(home), dict[str, str], "every source counts as new until the next landing") or {}
 
 
 def _seen(home: Home) -> Path:
@@ -155,7 +153,7 @@ def survey(home: Home, sources: Sequence[SourceConfig], *, now: datetime) -> Lan
                 task.line.fail("unreadable", problem)
                 report.problems.append(problem)
         else:
-            task.counts.add({})
+            task.counts.add()
     _conclude(home, sources, tasks, report, now)
     return report
 
@@ -183,9 +181,7 @@ def _new_files(home: Home, source: SourceConfig, line: SourceLine, problems: lis
     found, counts, tasks = source.find(), _FileCounts(), []
     problems += found.notes
     for path in found.files:
-        named = f"{source.name}\x1f{path}".encode("utf-8", "surrogateescape")
-        place = hashlib.sha256(named).hexdigest()[:24]
-        mark = home.lake / "_landed" / f"{place}.json"
+        mark = mark_path(home, source.name, path)
         try:
             digest = _digest(path, source.limits)
         except (OSError, SourceError) as error:
@@ -193,12 +189,13 @@ def _new_files(home: Home, source: SourceConfig, line: SourceLine, problems: lis
             if isinstance(error, OSError):
                 problem = f"{source.name}: {path} cannot be read ({error.strerror}); nothing of it landed: mend it"
             problems.append(problem)
-            line.fail("damaged", counts.add({"problem": problem, "rows": 0}))
+            line.fail("damaged", counts.add(problem, 0))
             continue
         # What the file held *last* counts: one that went back to earlier content has changed, and is read again.
-        if (before := _marked(mark)).get("state") == f"{digest}-{source.fingerprint()}":
+        before = read_mark(mark)
+        if before and _is_read(before, digest, source):
             line.files_unchanged += 1
-            if problem := counts.add(before):
+            if problem := counts.add(before.problem, before.rows):
                 problems.append(f"{problem}; read before, and not exported again since")
                 line.fail("damaged", problem)
         else:
@@ -233,62 +230,67 @@ def _conclude(
     report.problems[:] = [one_line(problem) for problem in report.problems]
 
 
+def _is_read(mark: Mark, digest: str, source: SourceConfig) -> bool:
+    return mark.state == f"{digest}-{source.fingerprint()}" and not mark.again
+
+
 def _land_file(home: Home, task: _Task, path: Path, known: datetime, problems: list[str]) -> None:
-    """Land a file; whatever that raises is a problem of this file alone."""
-    source, line, read_before = task.source, task.line, task.line.read
-    line.files += 1
+    """Land a file, unless a run that had the table before has landed it meanwhile; its faults are its problem alone."""
+    line, read_before = task.line, task.line.read
     try:
-        said, failure = _read_file(home, task, path, known, problems)
-        seen = _first_seen(task, known)
+        with lake.lock_table(home, task.source.target):
+            before = read_mark(task.mark)
+            if before and _is_read(before, task.digest, task.source):
+                line.files_unchanged += 1
+                task.counts.add(before.problem, before.rows)
+                return
+            line.files += 1
+            problem = _read_file(home, task, path, before, known, problems)
     except Exception as error:
-        said, seen, failure = None, known, error
-        problems.append(_problem(task, failure))
-    problem = _problem(task, failure) if failure else ""
-    mark: dict[str, object] = {
-        "state": f"{task.digest}-{source.fingerprint()}",
-        "file": task.origin,
-        "source": source.name,
-        "landed_at": known.isoformat(),
-        "seen": seen.isoformat(),
-        "rows": line.read - read_before,
-        "problem": problem,
-    }
-    if task.counts.add(mark):
+        problem = _problem(task, error)
+        problems.append(problem)
+    if task.counts.add(problem, line.read - read_before):
         line.fail("damaged", problem)
-    if said is not None and (failure is None or is_lasting(failure)):
-        _note_landed(task.mark, mark, said)
 
 
-def _read_file(
-    home: Home, task: _Task, path: Path, known: datetime, problems: list[str]
-) -> tuple[pl.Series, Exception | None]:
-    """Content hashes of the valid rows, and what ended the reading early."""
-    source, failure = task.source, None
-    memory = task.mark.with_suffix(".parquet")
-    said = frozenset(pl.read_parquet(memory)["content_hash"]) if memory.exists() else None
-    moment = Moment(known, _first_seen(task, known), said)
-    reading = Reading(home, source, task.line, moment, task.origin, problems)
+def _read_file(home: Home, task: _Task, path: Path, before: Mark | None, known: datetime, problems: list[str]) -> str:
+    """Land a file's rows and mark it as read; returns the problem that ended the reading early, or nothing."""
+    source, line, read_before = task.source, task.line, task.line.read
+    same_content = before is not None and before.state.startswith(f"{task.digest}-")
+    seen = before.first_seen if before and same_content else known
+    if before and before.again and same_content:
+        known = before.landed_at  # rows that the lake lost were known since then
+    said = read_said(task.mark)
+    hashes = None if said is None else frozenset(said["content_hash"])
+    reading = Reading(home, source, line, Moment(known, seen, hashes), task.origin, problems)
+    if before and before.again:
+        reading.known_before = said
+    failure = _land_rows(reading, path)
+    problem = _problem(task, failure) if failure else ""
+    if failure and reading.rejected > 1:  # else the line about the rejects says it
+        problems.append(problem)
+    if failure is None or is_lasting(failure):
+        state = f"{task.digest}-{source.fingerprint()}"
+        mark = Mark(state, task.origin, source.name, known, seen, line.read - read_before, problem)
+        write_mark(task.mark, mark, reading.said_since(said))
+    return problem
+
+
+def _land_rows(reading: Reading, path: Path) -> Exception | None:
+    """Land what can be read; returns what ended the reading early."""
+    failure, reader = None, reading.source.reader
     try:
-        reading.land(FILE_READERS[source.reader](path, source, reading.tally))
+        reading.land(FILE_READERS[reader](path, reading.source, reading.tally))
     except Exception as error:
         failure = error
-        reading.reject([Reject(explain(error, source.reader))])
+        reading.reject([Reject(explain(error, reader))])
     reading.close()
-    if failure and reading.rejected > 1:  # else the line about the rejects says it
-        problems.append(_problem(task, failure))
-    return reading.said, failure
+    return failure
 
 
 def _problem(task: _Task, error: Exception) -> str:
     said = explain(error, task.source.reader).removeprefix(f"{task.origin.rpartition('/')[2]} ")
     return f"{task.source.name}: {task.origin}: {said}"
-
-
-def _first_seen(task: _Task, known: datetime) -> datetime:
-    """First reading of the file's present content."""
-    before = _marked(task.mark)
-    same_content = str(before.get("state", "")).startswith(f"{task.digest}-")
-    return datetime.fromisoformat(str(before.get("seen", before["landed_at"]))) if same_content else known
 
 
 def _land_api(home: Home, task: _Task, known: datetime, problems: list[str], span: tuple[datetime, datetime]) -> None:
@@ -324,15 +326,3 @@ def _digest(path: Path, limits: Limits) -> str:
     if size > limits.file_bytes:
         raise LimitError(f"{path.name} is too large ({size:,} bytes)", "file_bytes", limits.value("file_bytes"))
     return digest.hexdigest()
-
-
-def _marked(mark: Path) -> dict[str, object]:
-    """Note on the last reading of a file; empty if it was never read."""
-    return dict(json.loads(mark.read_text(encoding="utf-8"))) if mark.exists() else {}
-
-
-def _note_landed(mark: Path, content: dict[str, object], said: pl.Series) -> None:
-    """Note that a file was read, with its content hashes; the mark is last, so a crash in between repeats it."""
-    hashes = pl.DataFrame({"content_hash": said.sort()}, schema={"content_hash": pl.String})
-    write_atomically(mark.with_suffix(".parquet"), hashes.write_parquet)
-    write_text(mark, json.dumps(content, indent=1))

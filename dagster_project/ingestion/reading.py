@@ -27,7 +27,7 @@ from dagster_project.ingestion.records import RAW_LIMIT, Record, Reject, Tally, 
 from dagster_project.ingestion.sources import SourceConfig
 from dagster_project.ingestion.validation import validate
 from dagster_project.ingestion.versions import Moment, new_versions
-from dagster_project.lake_tables import schema_of
+from dagster_project.lake_tables import INSTANT, schema_of
 
 _REJECTS_AT_ONCE = 2_000
 _ODD_ROWS = 100
@@ -36,6 +36,8 @@ _ODD_ROWS = 100
 _OWN_NAMES = {"generic", "nps"}
 """Readers that pass the file's own columns; only for these an override is reported."""
 
+
+_SAID = {"content_hash": pl.String(), "known_at": INSTANT}
 
 State = Literal["read", "empty", "damaged", "unreadable", "missing"]
 """State of a source: all of it read, no row in any file, a file lost, every file lost, or no file there."""
@@ -78,7 +80,11 @@ class SourceLine:
 
 @dataclass
 class Reading:
-    """Reading in progress of one file or answer; ``said`` collects the content hashes of its valid rows."""
+    """Reading in progress of one file or answer.
+
+    ``said`` collects content hash and ``known_at`` of its valid rows. ``known_before`` is the same of an earlier
+    reading: rows that the lake has lost since land with those instants.
+    """
 
     home: Home
     source: SourceConfig
@@ -91,7 +97,8 @@ class Reading:
     first_reject: Reject | None = None
     waiting: list[Reject] = field(default_factory=list)
     odd: int = 0
-    said: pl.Series = field(default_factory=lambda: pl.Series(dtype=pl.String))
+    said: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_SAID))
+    known_before: pl.DataFrame | None = None
 
     def land(self, records: Iterator[Record | Reject]) -> None:
         """Land valid rows, also if reading fails halfway.
@@ -162,22 +169,52 @@ class Reading:
         self.reject(part.rejects)
         return [part.rows]
 
+    def said_since(self, before: pl.DataFrame | None) -> pl.DataFrame:
+        """``said``, with the instants of an earlier reading for rows that had landed before."""
+        if before is None:
+            return self.said
+        joined = self.said.join(before, on="content_hash", how="left", suffix="_before")
+        return joined.select("content_hash", pl.coalesce("known_at", "known_at_before").alias("known_at"))
+
     def _append(self, rows: pl.DataFrame) -> None:
+        """Append the rows that the lake lacks; whoever lands into the same table waits meanwhile."""
         rows = rows.with_columns(pl.int_range(pl.len()).alias("position"))
-        versions = new_versions(self.home, self.source, rows, self.moment)
         table = self.source.target
-        for part in rows.drop("known_at").iter_slices(BATCH):
-            rows_of_part = part.join(versions.places, on="position", maintain_order="left")
-            lake.append(self.home, table, rows_of_part.select(list(schema_of(table))))
-        self.said = rows["content_hash"].unique()
+        with lake.lock_table(self.home, table):
+            returned = self._returning(rows)
+            self._put(rows, returned)
+            others = rows.join(returned, on="position", how="anti", maintain_order="left")
+            versions = new_versions(self.home, self.source, others, self.moment)
+            self._put(rows, versions.places)
+        places = pl.concat([returned, versions.places])
+        landed = rows.select("position", "content_hash").join(places, on="position", how="left")
+        self.said = landed.group_by("content_hash").agg(pl.min("known_at"))
         contradictions = rows.filter(pl.col("position").is_in(versions.contradictions))
-        self.line.landed += versions.new_keys
+        self.line.landed += versions.new_keys + returned.height
         self.line.changed += versions.places.height - versions.new_keys
         excess = rows.filter(pl.col("position").is_in(versions.excess))
-        self.line.unchanged += rows.height - versions.places.height - contradictions.height - excess.height
+        self.line.unchanged += rows.height - places.height - contradictions.height - excess.height
         self.reject(_contradiction(table, row) for row in contradictions.iter_rows(named=True))
         most = self.source.limits.versions
         self.reject(_excess(table, row, most) for row in excess.iter_rows(named=True))
+
+    def _put(self, rows: pl.DataFrame, places: pl.DataFrame) -> None:
+        """Append the rows at these positions, with their ``known_at``."""
+        for part in rows.drop("known_at").iter_slices(BATCH):
+            rows_of_part = part.join(places, on="position", maintain_order="left")
+            lake.append(self.home, self.source.target, rows_of_part.select(list(schema_of(self.source.target))))
+
+    def _returning(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Positions of rows that the lake has lost, with the very instants that they had: their order is known."""
+        if self.known_before is None:
+            return pl.DataFrame(schema={"position": pl.Int64, "known_at": INSTANT})
+        before = self.known_before.drop_nulls()
+        found = (
+            rows.select("position", "content_hash").unique("content_hash", keep="first").join(before, "content_hash")
+        )
+        held = lake.scan(self.home, self.source.target).select("content_hash", "known_at").collect()
+        lost = found.join(held, on=["content_hash", "known_at"], how="anti")
+        return lost.select("position", "known_at").sort("position")
 
     def _note(self, records: Sequence[Record], names: list[MappedRecord]) -> None:
         """Report missing and overridden columns."""
@@ -214,8 +251,9 @@ class Reading:
         self.waiting = []
         self.line.quarantined += len(rows)
         frame = pl.DataFrame(rows, schema=schema_of("quarantine")).unique("quarantine_id", maintain_order=True)
-        held = lake.scan(self.home, "quarantine").select("quarantine_id").collect()
-        lake.append(self.home, "quarantine", frame.join(held, on="quarantine_id", how="anti"))
+        with lake.lock_table(self.home, "quarantine"):
+            held = lake.scan(self.home, "quarantine").select("quarantine_id").collect()
+            lake.append(self.home, "quarantine", frame.join(held, on="quarantine_id", how="anti"))
 
 
 def _contradiction(table: str, row: dict[str, object]) -> Reject:

@@ -13,10 +13,12 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
+from pydantic import AwareDatetime
 
 from dagster_project import lake
-from dagster_project.files import write_text
+from dagster_project.files import locked, read_state, write_text
 from dagster_project.home import Home
+from dagster_project.ingestion.marks import all_marks, marks_folder
 from dagster_project.ingestion.reading import SourceLine
 from dagster_project.ingestion.sources import SourceConfig
 
@@ -67,11 +69,13 @@ def silence(line: SourceLine, allowed: timedelta | None = None) -> str:
 
 def remember_sources(home: Home, sources: Iterable[SourceConfig], now: datetime) -> None:
     """Note the first run that looked for each source."""
-    known = _first_seen(home)
-    new = {source.name: now for source in sources if source.name not in known}
-    if new or (known and not _memory(home).exists()):
-        said = {name: instant.isoformat() for name, instant in sorted({**known, **new}.items())}
-        write_text(_memory(home), json.dumps(said, indent=1))
+    with locked(home.lake / "_locks" / "sources.lock"):
+        remembered = _remembered(home)
+        known = _first_marked(home) if remembered is None else remembered
+        new = {source.name: now for source in sources if source.name not in known}
+        if new or (known and remembered is None):
+            said = {name: instant.isoformat() for name, instant in sorted({**known, **new}.items())}
+            write_text(_memory(home), json.dumps(said, indent=1))
 
 
 def first_day(home: Home) -> date:
@@ -80,25 +84,24 @@ def first_day(home: Home) -> date:
 
 
 def _first_seen(home: Home) -> dict[str, datetime]:
-    path = _memory(home)
-    if not path.exists():
-        return _first_marked(home)
-    said = json.loads(path.read_text(encoding="utf-8"))
-    return {name: datetime.fromisoformat(instant) for name, instant in said.items()}
+    """First run that looked for each source; by the marks of its files where that is not on record."""
+    remembered = _remembered(home)
+    return _first_marked(home) if remembered is None else remembered
+
+
+def _remembered(home: Home) -> dict[str, datetime] | None:
+    return read_state(_memory(home), dict[str, AwareDatetime], "sources count from the first reading of their files")
 
 
 def _first_marked(home: Home) -> dict[str, datetime]:
-    """The same by the marks of the files, which are all that a home of an earlier version has."""
     found: dict[str, datetime] = {}
-    for path in sorted((home.lake / "_landed").glob("*.json")):
-        mark = json.loads(path.read_text(encoding="utf-8"))
-        seen = datetime.fromisoformat(mark.get("seen", mark["landed_at"]))
-        found[mark["source"]] = min(seen, found.get(mark["source"], seen))
+    for mark in all_marks(home).values():
+        found[mark.source] = min(mark.first_seen, found.get(mark.source, mark.first_seen))
     return found
 
 
 def _memory(home: Home) -> Path:
-    return home.lake / "_landed" / "sources.json"
+    return marks_folder(home) / "sources.json"
 
 
 def _newest_rows(home: Home, tables: Iterable[str]) -> dict[tuple[str, str], Newest]:

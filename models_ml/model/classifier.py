@@ -16,12 +16,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models_ml.errors import ModelError
 from models_ml.model.calibration import softmax
 from models_ml.model.encoder import Encoder, TokenScores
 from models_ml.model.heads import Heads
+from models_ml.model.integrity import BrokenModelError, check_files
 from models_ml.model.key_phrases import Phrase, key_phrases
 from models_ml.model.metrics import Metrics
+from models_ml.model.runtime import RuntimeChoiceError
 from models_ml.model.sentiment import polarity_score
+from models_ml.repairs import read_state
 from models_ml.taxonomy import ISSUE_TYPES
 from models_ml.text.preprocess import clean
 
@@ -80,14 +84,29 @@ class Classifier:
 
     @staticmethod
     def is_complete(folder: Path) -> bool:
-        """True if the folder holds a finished model in the current format."""
-        finished, details = folder / "metrics.json", folder / "training.json"
-        return finished.exists() and json.loads(details.read_text(encoding="utf-8")).get("format") == FORMAT
+        """True if the folder holds a finished model in the current format; its files are not compared yet."""
+        if not (folder / "metrics.json").exists():
+            return False
+        details = read_state(folder / "training.json", dict[str, Any], "the model cannot be used")
+        return details is not None and details.get("format") == FORMAT
 
     @classmethod
     def load(cls, folder: Path) -> Classifier:
-        """Load the model from a folder that training wrote."""
+        """Load the model from a folder that training wrote, after its files were compared with their content hashes.
 
+        Raises:
+            BrokenModelError: a file is missing or damaged.
+        """
+        check_files(folder)
+        try:
+            return cls._load(folder)
+        except MemoryError:
+            raise
+        except Exception as error:  # a damaged file fails in its own way in each library
+            raise BrokenModelError(folder, " ".join(f"{type(error).__name__}: {error}".split())[:200]) from error
+
+    @classmethod
+    def _load(cls, folder: Path) -> Classifier:
         def content(name: str) -> Any:
             return json.loads((folder / name).read_text(encoding="utf-8"))
 
@@ -105,8 +124,17 @@ class Classifier:
 
     @cached_property
     def encoder(self) -> Encoder:
-        """The fine-tuned sentence encoder, on this machine's fastest runtime."""
-        return Encoder.open(self.folder, self.max_tokens)
+        """The fine-tuned sentence encoder, on this machine's fastest runtime.
+
+        Raises:
+            BrokenModelError: a file of the encoder is damaged, which only a model without content hashes has left.
+        """
+        try:
+            return Encoder.open(self.folder, self.max_tokens)
+        except (ModelError, RuntimeChoiceError, MemoryError):
+            raise
+        except Exception as error:
+            raise BrokenModelError(self.folder, " ".join(f"{type(error).__name__}: {error}".split())[:200]) from error
 
     @cached_property
     def _projection(self) -> NDArray[np.float32]:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib.metadata
-import json
 import os
 import platform
 import time
@@ -27,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models_ml.files import write_json
+from models_ml.repairs import read_state
 
 PARITY = 0.999
 """Least cosine between a runtime's vectors and the PyTorch reference vectors."""
@@ -179,7 +179,7 @@ def open_runtime(folder: Path, load_torch: Callable[[], Any]) -> Runtime:
         raise RuntimeChoiceError(
             f"FEEDBACK_RUNTIME is {named!r}; this machine and model have {', '.join(openers)}: name one, or unset it"
         )
-    recorded = _recorded(folder).get(_machine(), {}).get("runtime")
+    recorded = str(_recorded(folder).get(_machine(), {}).get("runtime"))
     if named or recorded in openers:
         return openers[named or recorded]()
     return _probe(folder, openers)
@@ -231,9 +231,8 @@ def _probe(folder: Path, openers: dict[str, Callable[[], Runtime]]) -> Runtime:
 
 
 def _recorded(folder: Path) -> dict[str, Any]:
-    path = folder / _RECORD
-    records: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return records
+    consequence = "the runtimes are timed again, which takes seconds"
+    return read_state(folder / _RECORD, dict[str, dict[str, Any]], consequence) or {}
 
 
 def _record(folder: Path, entry: dict[str, Any]) -> None:

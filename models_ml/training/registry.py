@@ -2,24 +2,26 @@
 
 Models lie in one folder each, named by content hash. A newly trained model is a candidate. It becomes the champion only
 if the golden evaluation split says that it is fit to serve; else the champion stays, and the refusal says why. The
-decision and everything it rests on are kept in ``champion.json``, the latest refusal in ``refused.json``.
+decision and everything it rests on are kept in ``champion.json``, the latest refusal in ``refused.json``. Both are
+remade when they break: the champion that the latest refusal names, or else the candidate, if it is fit.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Container
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from models_ml.errors import ModelError
 from models_ml.files import write_json
 from models_ml.golden.golden_set import GOLDEN, GoldenSet, load_golden
 from models_ml.model.calibration import answers
 from models_ml.model.classifier import Classifier
+from models_ml.model.integrity import BrokenModelError
 from models_ml.model.metrics import Metrics, evaluate
+from models_ml.repairs import read_state, tell_repair
 from models_ml.taxonomy import FIRST_LANGUAGE, JOURNEY_WEIGHTS
+from models_ml.training.recovery import load_checked
 from models_ml.training.train import TrainingConfig, load_or_train
 
 Progress = Callable[[str], None]
@@ -54,6 +56,31 @@ class Promotion:
     figures: dict[str, float]
 
 
+@dataclass(frozen=True)
+class Champion:
+    """Content of ``champion.json``: the model that labels, and the decision that made it the champion."""
+
+    version: str
+    decision: Promotion
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a refusal rests on: it stands until one of them changes."""
+
+    candidate: str
+    champion: str | None
+    bounds: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Content of ``refused.json``: the latest decision against a candidate, and its terms."""
+
+    terms: Terms
+    decision: Promotion
+
+
 class NoChampionError(ModelError):
     """The first model is refused, and there is no champion to keep."""
 
@@ -66,8 +93,8 @@ def champion(models: Path, *, golden: Path = GOLDEN, progress: Progress = lambda
         NoChampionError: the first model is refused.
     """
     recorded = _recorded(models)
-    if recorded is not None and Classifier.is_complete(models / recorded):
-        return Classifier.load(models / recorded)
+    if recorded is not None and (serving := _intact(models / recorded.version)):
+        return serving
     return promote(models, golden=golden, progress=progress)[0]
 
 
@@ -91,22 +118,32 @@ def promote(
         NoChampionError: the candidate is refused, and there is no champion to keep.
     """
     candidate = load_or_train(models, config=config, golden=golden, progress=progress)
-    recorded = _recorded(models)
-    if recorded == candidate.version:
-        return candidate, Promotion(**_read(models / "champion.json")["decision"])
-    current = Classifier.load(models / recorded) if recorded and Classifier.is_complete(models / recorded) else None
+    recorded, refused = _recorded(models), _refused(models)
+    if recorded and recorded.version == candidate.version:
+        return candidate, recorded.decision
+    named = recorded.version if recorded else refused.terms.champion if refused else None
+    current = _intact(models / named) if named else None
     bounds = bounds or Bounds()
-    terms = {"candidate": candidate.version, "champion": current.version if current else None, "bounds": asdict(bounds)}
-    refused = models / "refused.json"
-    if refused.exists() and (before := _read(refused))["terms"] == terms:
-        return _kept(current, Promotion(**before["decision"]))
+    terms = Terms(candidate.version, current.version if current else None, asdict(bounds))
+    if refused and refused.terms == terms:
+        if current and not recorded:
+            figures = {"macro_f1": current.metrics.macro_f1, "ece": current.metrics.ece}
+            known = Promotion(current.version, None, promoted=True, reasons=(), figures=figures)
+            write_json(models / "champion.json", asdict(Champion(current.version, known)))
+        return _kept(current, refused.decision)
     decision = assess(candidate, current, load_golden(golden), bounds)
     if decision.promoted:
-        write_json(models / "champion.json", {"version": candidate.version, "decision": asdict(decision)})
+        write_json(models / "champion.json", asdict(Champion(candidate.version, decision)))
         return candidate, decision
-    write_json(refused, {"terms": terms, "decision": asdict(decision)})
+    write_json(models / "refused.json", asdict(Refusal(terms, decision)))
     progress(f"model {candidate.version} is refused: {'; '.join(decision.reasons)}")
     return _kept(current, decision)
+
+
+def check_champion(models: Path) -> None:
+    """Compare the champion's files with their content hashes; what is broken is told, and healed when it labels."""
+    if recorded := _recorded(models):
+        _intact(models / recorded.version)
 
 
 def _kept(current: Classifier | None, decision: Promotion) -> tuple[Classifier, Promotion]:
@@ -151,12 +188,18 @@ def measured(model: Classifier, data: GoldenSet, languages: Container[str]) -> M
     return evaluate(probabilities, [text.issue_type for text in texts], answers(probabilities, model.thresholds))
 
 
-def _recorded(models: Path) -> str | None:
-    path = models / "champion.json"
-    return str(_read(path)["version"]) if path.exists() else None
+def _recorded(models: Path) -> Champion | None:
+    return read_state(models / "champion.json", Champion, "the champion is determined anew, without training")
 
 
-def _read(path: Path) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    content["decision"]["reasons"] = tuple(content["decision"]["reasons"])
-    return content
+def _refused(models: Path) -> Refusal | None:
+    return read_state(models / "refused.json", Refusal, "a candidate that was refused is assessed again")
+
+
+def _intact(folder: Path) -> Classifier | None:
+    """The recorded champion; None, with a line, if its folder is gone or broken."""
+    try:
+        return load_checked(folder)
+    except BrokenModelError as broken:
+        tell_repair(f"champion {folder.name} is broken ({broken.reason}): the next model that is fit takes its place")
+        return None

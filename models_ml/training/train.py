@@ -23,13 +23,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models_ml.errors import ModelError
-from models_ml.files import locked, write_folder, write_json
+from models_ml.files import ensure_folder, locked, remove_abandoned, write_folder, write_json
 from models_ml.golden.golden_set import GOLDEN, SPLITS, GoldenSet, GoldenText, load_golden
 from models_ml.model.calibration import answers, fit_temperature, fit_thresholds, readable_languages, softmax
 from models_ml.model.char_ngrams import Target, fit_char_ngrams
 from models_ml.model.classifier import FORMAT, Classifier
 from models_ml.model.encoder import Encoder, embed, load_encoder, reference_batch
 from models_ml.model.heads import Heads
+from models_ml.model.integrity import BrokenModelError, write_manifest
 from models_ml.model.linear_head import fit_head
 from models_ml.model.metrics import evaluate
 from models_ml.model.runtime import GRAPH, PARITY, OpenVinoRuntime, export, write_reference
@@ -37,6 +38,7 @@ from models_ml.model.sentiment import POLARITIES
 from models_ml.taxonomy import FIRST_LANGUAGE, ISSUE_TYPES
 from models_ml.text.preprocess import clean
 from models_ml.training.model_card import write_card
+from models_ml.training.recovery import estimate, find_twin, load_checked, make_room
 
 Progress = Callable[[str], None]
 
@@ -87,12 +89,20 @@ def load_or_train(
     """
     config = config or TrainingConfig()
     data = load_golden(golden)
-    version = content_hash(data, config)
-    folder = models / version
-    if not (folder / "metrics.json").exists():
-        with locked(models / f".{version}.lock", progress):
-            if not (folder / "metrics.json").exists():
-                _train(folder, data, config, progress)
+    ensure_folder(models)
+    remove_abandoned(models)
+    folder = models / content_hash(data, config)
+    try:
+        return load_checked(folder)
+    except BrokenModelError as broken:
+        if (twin := find_twin(broken.folder, data, config)) is not None:
+            return twin
+    with locked(models / f".{folder.name}.lock", progress):
+        try:
+            return load_checked(folder)  # whoever had the lock has trained it
+        except BrokenModelError as broken:
+            make_room(broken)
+        _train(folder, data, config, progress)
     return Classifier.load(folder)
 
 
@@ -106,7 +116,10 @@ def content_hash(data: GoldenSet, config: TrainingConfig) -> str:
 def _train(folder: Path, data: GoldenSet, config: TrainingConfig, progress: Progress) -> None:
     started = time.monotonic()
     train, calibration, evaluation = data.split("train"), data.split("calibration"), data.split("evaluation")
-    progress(f"training the classifier on {len(train)} texts; this happens once per golden set")
+    progress(
+        f"training the classifier on {len(train)} texts; this happens once per golden set,"
+        f" and takes {estimate(folder.parent)}"
+    )
     encoder = fine_tune([text.text for text in train], _classes(train), config, progress)
     vectors = {name: _embed(encoder, data.split(name)) for name in SPLITS}
     logits = fit_heads(train, vectors["train"], config).logits(_cleaned(calibration), vectors["calibration"])
@@ -136,6 +149,7 @@ def _train(folder: Path, data: GoldenSet, config: TrainingConfig, progress: Prog
         write_json(scratch / "training.json", details)
         write_json(scratch / "metrics.json", metrics.as_dict())
         write_card(scratch / "model_card.md", folder.name, metrics, details, served)
+        write_manifest(scratch)
     progress(
         f"trained in {details['seconds']:.0f} s: macro-F1 {metrics.macro_f1:.2f}"
         f" on {own.sum()} unseen texts ({', '.join(languages) or FIRST_LANGUAGE}), model {folder.name}"

@@ -82,7 +82,7 @@ class EventFile(EventSink):
         with lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # let go when the process ends, however it ends
             try:
-                file = FileIO(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644), "r+")
+                file = FileIO(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666), "r+")
             except OSError as error:
                 raise self._refused(error) from None
             with file:

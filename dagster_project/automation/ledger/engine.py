@@ -35,6 +35,8 @@ def connect(url: str) -> Engine:
             return create_engine(parsed, pool_pre_ping=True, hide_parameters=True)
         if parsed.database and parsed.database != ":memory:":
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+            if not Path(parsed.database).exists():
+                Path(parsed.database).touch()  # SQLite itself would not follow a umask that lets a group write
         engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True)
     except (ArgumentError, ImportError, OSError) as error:
         raise ConfigurationError(

@@ -50,7 +50,9 @@ def export_sync(home: Home, ledger: Queries, kind: str, runs: Sequence[SyncRun])
         lake.ensure_table(home, table)
     busy = [run for run in runs if run.did_something]
     land(home, RUNS, [_run(run) for run in busy])
-    if _export_attempts(home, ledger, kind) or busy:
+    with lake.lock_table(home, ATTEMPTS):
+        exported = _export_attempts(home, ledger, kind)
+    if exported or busy or not lake.is_there(home, SNAPSHOT):
         lake.replace(home, SNAPSHOT, _snapshot(ledger, kind))
 
 

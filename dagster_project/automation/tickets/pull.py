@@ -33,6 +33,7 @@ from dagster_project.automation.ticket import ChangeKind, TicketChange
 from dagster_project.automation.tickets.push_report import Progress
 from dagster_project.automation.tickets.rejections import export_exclusions
 from dagster_project.automation.tickets.ticket_events import EVENTS, for_member
+from dagster_project.decisioning.published import mend_published
 from dagster_project.home import Home
 from models_ml.text.masking import mask
 
@@ -75,6 +76,7 @@ def pull(
     """
     ledger, report = ledger or Ledger(home.ledger_url, now=now), PullReport()
     lake.ensure_table(home, EVENTS)
+    mend_published(home)
     for configured in destinations:
         try:
             _pull_from(home, ledger, configured, now, report, progress)

@@ -1,0 +1,405 @@
+"""Broken caches: every kind of state file, damaged in every way, heals with a line, or is named with its remedy."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+from click.testing import CliRunner
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+from dagster_project import lake_files
+from dagster_project.cli.main import main
+from dagster_project.decisioning.incremental import plan
+from dagster_project.decisioning.published import mend_published, publish, read_mart, writing
+from dagster_project.enrichment.labeling import label_new
+from dagster_project.errors import DecisionError, FeedbackControlError
+from dagster_project.files import UnreadableError, telling_repairs
+from dagster_project.home import Home
+from dagster_project.ingestion.landing import LandingReport, land
+from dagster_project.ingestion.sources import load_sources
+from dagster_project.loop import turn
+from dagster_project.state import STATE_FILES, StateFile
+from models_ml.errors import ModelError
+from models_ml.model.classifier import Classifier
+from models_ml.model.integrity import BrokenModelError, write_manifest
+from models_ml.training import train
+from models_ml.training.registry import champion, promote
+from tests.faults.damage import DAMAGES, NOW, copy, flip, remove, rows, tables, write_sources
+
+LATER = NOW + timedelta(hours=1)
+MARTS = ("fct_feedback", "fct_issues", "fct_issue_activity", "out_tickets")
+OF_THE_LAKE = [state for state in STATE_FILES if state.pattern.startswith("lake/") and "_locks" not in state.pattern]
+RECORDS = ("champion.json", "refused.json", "*/runtimes.json", "*/files.json", "*/model_card.md")
+ELSEWHERE = [state for state in STATE_FILES if not state.pattern.startswith(("lake/", "models/", "dbt_target"))]
+
+
+def cases(names: Sequence[str | StateFile], damages: Iterable[str] = DAMAGES) -> pytest.MarkDecorator:
+    """Every kind of file in every way of damage: each kind and each way in the short run, all pairs in the long one."""
+    kinds = [
+        pytest.param(name, damage, marks=[] if (row + column) % 5 == 0 else [pytest.mark.long], id=f"{name}-{damage}")
+        for row, name in enumerate(names)
+        for column, damage in enumerate(damages)
+    ]
+    return pytest.mark.parametrize(("kind", "damage"), kinds)
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_sources(tmp_path_factory.mktemp("exports"))
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, sources: Path, models_dir: Path) -> Home:
+    """A home after one turn; every test breaks a copy of it."""
+    home = Home(tmp_path_factory.mktemp("whole") / "home")
+    home.root.mkdir()
+    home.models.symlink_to(models_dir)
+    assert turn(home, sources=sources, as_of=NOW, send=False).repairs == []
+    return home
+
+
+@pytest.fixture
+def home(whole: Home, tmp_path: Path) -> Home:
+    return copy(whole, tmp_path / "home")
+
+
+def healed(home: Home, sources: Path, now: datetime = LATER) -> tuple[list[str], LandingReport]:
+    """What a turn does before and after its build, which takes seconds: the repairs, and the report on the sources."""
+    with telling_repairs() as repairs:
+        landed = land(home, load_sources(sources), now=now)
+        label_new(home)
+        mend_published(home)
+        with writing(home):
+            plan(home, now)
+    return repairs, landed
+
+
+@cases(OF_THE_LAKE)
+def test_a_broken_file_of_the_lake_heals_and_the_rows_are_as_before(
+    whole: Home, home: Home, sources: Path, kind: StateFile, damage: str
+) -> None:
+    broken = list(kind.paths(home))
+    assert broken
+    for path in broken:
+        DAMAGES[damage](path)
+    repairs, landed = healed(home, sources)
+    assert rows(home) == rows(whole)
+    assert [problem for problem in landed.problems if "lost" in problem or "could not" in problem] == []
+    unread = "1970" in kind.pattern or kind.pattern == "lake/_landed/*.parquet"  # nobody asks for it in this turn
+    harmless = unread or damage in ("missing", "of a newer version", "a flipped byte")
+    assert repairs or harmless, "nothing was said"
+    again, _ = healed(home, sources, LATER + timedelta(hours=1))
+    assert again == []
+    assert rows(home) == rows(whole)
+
+
+@pytest.mark.parametrize("damage", [name for name in DAMAGES if name != "of a newer version"])
+def test_a_lake_file_that_broke_or_vanished_is_named_moved_and_landed_again_with_its_instants(
+    whole: Home, home: Home, sources: Path, damage: str
+) -> None:
+    path = next((home.lake / "releases").glob("ingest_date=2*/*.parquet"))
+    known = rows(whole)["releases"]
+    DAMAGES[damage](path)
+    repairs, landed = healed(home, sources, LATER + timedelta(days=30))
+    assert any(str(path.relative_to(home.root)) in line for line in repairs)
+    assert any(line.startswith("landed again from their sources: 1 rows in 1 files of releases") for line in repairs)
+    assert rows(home)["releases"] == known
+    assert path.exists()
+    assert landed.lines[1].landed == 1
+    moved = list((home.root / "broken" / "releases").glob("*")) if (home.root / "broken").exists() else []
+    assert len(moved) == (damage != "missing")
+
+
+def test_rows_whose_source_is_gone_stay_named_until_they_are_given_up(home: Home, tmp_path: Path, whole: Home) -> None:
+    sources = write_sources(tmp_path / "exports")  # other places: nothing here has a mark
+    path = next((home.lake / "releases").glob("ingest_date=2*/*.parquet"))
+    shutil.rmtree(path.parent)
+    for mark in (home.lake / "_landed").glob("*.json"):
+        mark.unlink()
+    (tmp_path / "exports" / "releases.csv").write_text("release_id,product,version,environment,deployed_at\n")
+    for _ in range(2):
+        _, landed = healed(home, sources)
+        (problem,) = [one for one in landed.problems if "is gone" in one]
+        assert "releases:releases.csv could not be read again" in problem
+        assert "repair --give-up" in problem
+    runner = CliRunner()
+    listed = runner.invoke(main, ["--home", str(home.root), "repair"])
+    assert (listed.exit_code, "lost: lake/releases/" in listed.stdout) == (1, True)
+    given = runner.invoke(main, ["--home", str(home.root), "repair", "--give-up"])
+    assert (given.exit_code, "given up: lake/releases/" in given.stdout) == (0, True)
+    assert [one for one in healed(home, sources)[1].problems if "is gone" in one] == []
+
+
+def test_repair_finds_a_byte_that_flipped_without_a_trace_in_the_time_of_writing(home: Home) -> None:
+    path = next((home.lake / "feedback").glob("ingest_date=2*/*.parquet"))
+    stat = path.stat()
+    flip(path, stat.st_size // 2)
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert lake_files.check(home, "feedback") == []
+    said = CliRunner().invoke(main, ["--home", str(home.root), "repair"])
+    assert (said.exit_code, "is not as it was written" in said.stdout) == (1, True)
+
+
+@cases(ELSEWHERE)
+def test_a_broken_memory_warehouse_or_published_copy_is_made_anew(
+    home: Home, sources: Path, kind: StateFile, damage: str
+) -> None:
+    (path,) = kind.paths(home)
+    DAMAGES[damage](path)
+    repairs, _ = healed(home, sources)
+    with writing(home):
+        everything = plan(home, LATER).rebuild_from is None
+    if kind.pattern in ("built.json", "warehouse.duckdb"):
+        assert everything or damage == "of a newer version"
+    if kind.pattern == "warehouse.duckdb" and damage in ("empty", "cut", "garbage", "a folder", "missing"):
+        assert any("warehouse.duckdb is" in line for line in repairs)
+    if kind.pattern == "built.json" and damage not in ("missing", "of a newer version", "a flipped byte"):
+        assert any("all models are built anew" in line for line in repairs)
+    if kind.pattern != "warehouse.duckdb":
+        publish(home)
+        assert read_mart(home, "fct_feedback").height == 40
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut", "garbage", "a folder"])
+def test_commands_that_read_name_the_remedy_for_a_broken_published_copy(home: Home, damage: str) -> None:
+    DAMAGES[damage](home.published)
+    said = CliRunner().invoke(main, ["--home", str(home.root), "issues"])
+    assert said.exit_code == 1
+    assert f"build it anew with `feedback-control --home {home.root} run`" in said.stderr
+    assert "Traceback" not in said.output
+
+
+def test_a_warehouse_that_breaks_behind_an_intact_memory_is_noticed(home: Home) -> None:
+    stat = home.warehouse.stat()
+    home.warehouse.write_bytes(os.urandom(stat.st_size))
+    os.utime(home.warehouse, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    with telling_repairs() as repairs, writing(home):
+        assert plan(home, LATER).rebuild_from is None
+    assert "is broken" in repairs[0] and "all models are built anew" in repairs[0]
+    with pytest.raises(DecisionError, match="broken"):
+        publish(home)
+
+
+def test_a_warehouse_in_use_is_not_taken_for_a_broken_one(home: Home) -> None:
+    import multiprocessing
+
+    spawn = multiprocessing.get_context("spawn")
+    opened, done = spawn.Event(), spawn.Event()
+    other = spawn.Process(target=_hold, args=(home.warehouse, opened, done))
+    other.start()
+    opened.wait()
+    try:
+        with pytest.raises(DecisionError, match="let the dbt that uses it finish"):
+            publish(home)
+    finally:
+        done.set()
+        other.join()
+
+
+def _hold(path: Path, opened: object, done: object) -> None:
+    with duckdb.connect(str(path)):
+        opened.set()  # type: ignore[attr-defined]
+        done.wait()  # type: ignore[attr-defined]
+
+
+def test_a_state_file_that_may_not_be_read_is_named_with_the_command(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = Path.read_bytes
+
+    def refuse(path: Path) -> bytes:
+        if path.name == "built.json":
+            raise PermissionError(13, "Permission denied", str(path))
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(UnreadableError, match=r"built.json cannot be read \(Permission denied\).*chmod u\+rw"):
+        plan(home, LATER)
+
+
+def test_a_turn_heals_what_broke_and_its_report_says_so(whole: Home, home: Home, sources: Path) -> None:
+    for name in ("cut", "garbage"):
+        DAMAGES[name](next((home.lake / "feedback").glob(f"ingest_date=2026-05-0{2 + (name == 'cut')}/*.parquet")))
+    for path in (home.root / "built.json", home.warehouse, home.published):
+        DAMAGES["garbage"](path)
+    DAMAGES["a folder"](home.outbound / "out_tickets.jsonl")
+    DAMAGES["garbage"](home.root / "dbt_target" / "partial_parse.msgpack")
+    said: list[str] = []
+    report = turn(home, sources=sources, as_of=NOW, send=False, progress=said.append)
+    assert report.failures == []
+    for part in ("built.json is broken", "published", "lake/feedback/", "landed again", "out_tickets.jsonl"):
+        assert any(part in line for line in report.repairs), (part, report.repairs)
+    assert {line.removeprefix("repaired: ") for line in said} >= set(report.repairs)
+    before, after = tables(whole, MARTS), tables(home, MARTS)
+    for mart in MARTS:
+        assert_frame_equal(before[mart], after[mart])
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, classifier: Classifier) -> Path:
+    """A registry with a copy of the trained model, and its content hashes."""
+    folder = tmp_path_factory.mktemp("trained")
+    shutil.copytree(classifier.folder, folder / classifier.version)
+    write_manifest(folder / classifier.version)
+    promote(folder)
+    return folder
+
+
+@pytest.fixture
+def models(tmp_path: Path, trained: Path) -> Path:
+    """The same in links, whose files ``breaking`` may break."""
+    return Path(shutil.copytree(trained, tmp_path / "models", copy_function=os.link))
+
+
+@pytest.fixture
+def no_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FEEDBACK_RUNTIME", "openvino-f32")  # timing the runtimes takes seconds
+    monkeypatch.setattr(train, "_train", lambda *_: pytest.fail("trained anew"))
+
+
+def breaking(path: Path, damage: str) -> None:
+    """Break a file that shares its content with others."""
+    content = path.read_bytes()
+    path.unlink()
+    path.write_bytes(content)
+    DAMAGES[damage](path)
+
+
+@pytest.mark.usefixtures("no_training")
+@cases(RECORDS)
+def test_a_broken_record_beside_an_intact_model_costs_no_training(
+    models: Path, classifier: Classifier, kind: str, damage: str
+) -> None:
+    (models / "refused.json").write_text("{}")
+    broken = list(models.glob(kind))
+    assert broken
+    for path in broken:
+        breaking(path, damage)
+    with telling_repairs() as repairs:
+        model, decision = promote(models)
+        assert model.encoder.runtime.name
+    assert (model.version, decision.promoted) == (classifier.version, True)
+    assert json.loads((models / "champion.json").read_text())["version"] == classifier.version
+    quiet = kind == "*/model_card.md" or damage in ("missing", "of a newer version", "a flipped byte")
+    assert repairs or quiet
+
+
+@pytest.mark.usefixtures("no_training")
+def test_a_broken_champion_record_points_to_the_champion_of_the_last_refusal_again(
+    models: Path, classifier: Classifier
+) -> None:
+    earlier = models / "earlier"
+    shutil.copytree(models / classifier.version, earlier, copy_function=os.link)
+    record = json.loads((models / "champion.json").read_text(encoding="utf-8"))
+    breaking(models / "champion.json", "empty")
+    bounds = {"macro_f1": 0.55, "margin": 0.02, "urgent_recall": 0.5, "ece": 0.15}
+    terms = {"candidate": classifier.version, "champion": "earlier", "bounds": bounds}
+    refusal = {**record["decision"], "promoted": False, "reasons": ["worse"]}
+    (models / "refused.json").write_text(json.dumps({"terms": terms, "decision": refusal}))
+    model, decision = promote(models)
+    assert (model.version, decision.reasons) == ("earlier", ("worse",))
+    assert champion(models).version == "earlier"
+
+
+WEIGHTS = ("head.npz", "letters.json", "letters.npz", "calibration.json", "metrics.json", "training.json")
+ENCODER = ("openvino/encoder.bin", "openvino/encoder.xml", "encoder/tokenizer.json", "encoder/model.safetensors")
+
+
+@pytest.mark.usefixtures("no_training")
+@cases([*WEIGHTS, *ENCODER], ["empty", "a flipped byte", "missing", "a folder"])
+def test_a_broken_model_is_noticed_and_a_twin_of_its_recipe_serves_instead_of_a_training(
+    models: Path, classifier: Classifier, kind: str, damage: str
+) -> None:
+    shutil.copytree(models / classifier.version, models / "twin", copy_function=os.link)
+    breaking(models / classifier.version / kind, damage)
+    for _ in range(2):
+        with telling_repairs() as repairs:
+            model, _ = promote(models)
+        assert model.version == "twin"
+        assert any(f"model {models / classifier.version} is broken: twin" in line for line in repairs)
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut", "a flipped byte"])
+def test_a_broken_model_without_a_twin_is_set_aside_and_its_training_announced_with_a_time(
+    models: Path, classifier: Classifier, damage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+
+    def stop(*_: object) -> None:
+        raise FeedbackControlError("training would begin")
+
+    monkeypatch.setattr(train, "fine_tune", stop)
+    breaking(models / classifier.version / "head.npz", damage)
+    with telling_repairs(said.append), pytest.raises(FeedbackControlError, match="would begin"):
+        promote(models, progress=said.append)
+    assert "head.npz is not as training wrote it" in said[0] and "trained anew" in said[0]
+    assert "training the classifier on" in said[1] and " min, as it did before" in said[1]
+    assert len(list((models / ".broken").iterdir())) == 1
+
+
+def test_a_model_without_content_hashes_gets_them_or_is_named(
+    models: Path, classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FEEDBACK_RUNTIME", "openvino-f32")
+    folder = models / classifier.version
+    (folder / "files.json").unlink()
+    assert promote(models)[0].version == classifier.version
+    assert json.loads((folder / "files.json").read_text())["head.npz"]
+    (folder / "files.json").unlink()
+    breaking(folder / "openvino/encoder.bin", "cut")
+    with pytest.raises(BrokenModelError, match="remove that folder"):
+        _ = Classifier.load(folder).encoder
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("scratch")
+
+
+def _any_damage(whole: Home, scratch: Path, chance: st.DataObject) -> tuple[Home, list[str]]:
+    remove(scratch / "home")
+    home = copy(whole, scratch / "home")
+    places = [path for path in sorted(home.root.rglob("*")) if path.is_file() and home.models not in path.parents]
+    broken = chance.draw(st.lists(st.sampled_from(places), min_size=1, max_size=3, unique=True))
+    for path in broken:
+        kind = chance.draw(st.sampled_from([*DAMAGES, "flip"]))
+        flip(path, chance.draw(st.integers(0, 10**6))) if kind == "flip" else DAMAGES[kind](path)
+    return home, [str(path.relative_to(home.root)) for path in broken]
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@given(chance=st.data())
+def test_whatever_breaks_the_rows_are_the_same_or_the_error_is_named(
+    whole: Home, sources: Path, scratch: Path, chance: st.DataObject
+) -> None:
+    home, _ = _any_damage(whole, scratch, chance)
+    try:
+        healed(home, sources)
+    except (FeedbackControlError, ModelError):
+        return
+    assert rows(home) == rows(whole)
+
+
+@pytest.mark.long
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(chance=st.data())
+def test_whatever_breaks_the_next_turn_publishes_the_same_tables_or_names_the_error(
+    whole: Home, sources: Path, scratch: Path, chance: st.DataObject
+) -> None:
+    home, _ = _any_damage(whole, scratch, chance)
+    try:
+        turn(home, sources=sources, as_of=NOW, send=False)
+    except (FeedbackControlError, ModelError):
+        return
+    before, after = tables(whole, MARTS), tables(home, MARTS)
+    for mart in MARTS:
+        assert_frame_equal(before[mart], after[mart])
