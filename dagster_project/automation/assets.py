@@ -8,6 +8,7 @@ and ``lake/ticket_events`` depends on it.
     trackers/jira -> lake/ticket_events, lake/baseline_exclusions -> fct_issue_lifecycle, int_baseline
 
 Destinations come from the home's ``destinations.yml`` when the code location is loaded; without one there is ``local``.
+Those that the home's kind may not write to are no assets: ``ticket_changes`` names them in its log.
 """
 
 from collections.abc import Iterator
@@ -28,7 +29,11 @@ from dagster import (
 
 from dagster_project import display, lake
 from dagster_project.automation.checks import check_results, check_specs, ticket_key
-from dagster_project.automation.destinations import ConfiguredDestination, load_destinations
+from dagster_project.automation.destinations import (
+    ConfiguredDestination,
+    load_destinations,
+    refused_destinations,
+)
 from dagster_project.automation.destinations.base import ReportsChanges
 from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.automation.tickets.event_delivery import sinks_of
@@ -102,7 +107,7 @@ def ticket_changes(context: AssetExecutionContext, home: HomeResource) -> Iterat
     """Pull what people did to our tickets, before the next decision; nothing is written to the trackers."""
     here = home.home()
     report = pull(here, now=datetime.now(UTC), destinations=load_destinations(here), progress=context.log.info)
-    for problem in report.problems:
+    for problem in (*report.problems, *refused_destinations(here)):
         context.log.warning(problem)
     counts: dict[str, dict[str, int]] = {
         "ticket_events": {f"new: {kind}": count for kind, count in report.acts.items()} | {"rejected": report.rejected},

@@ -28,7 +28,7 @@ def build(home: Home, *, as_of: datetime, command: Sequence[str] = BUILD, progre
         DecisionError: dbt failed; the next build makes everything anew.
     """
     with writing(home, progress):
-        land_playbook(home, load_playbook())
+        land_playbook(home, load_playbook(home.playbook))
         planned = plan(home, as_of)
         if planned.rebuild_from is None and command == BUILD:
             remove_warehouse(home)
@@ -69,7 +69,7 @@ def _manifest(home: Home) -> Any:
     """
     from dbt.cli.main import dbtRunner
 
-    state = recipe()
+    state = recipe(home.playbook)
     if state not in _PARSED:
         parsed = dbtRunner().invoke([*_QUIETLY, "parse", *_folders(home)])
         if not parsed.success:

@@ -211,6 +211,7 @@ def _land_file(home: Home, task: _Task, path: Path, known: datetime, problems: l
     before = _marked(task.mark)
     same_content = str(before.get("state", "")).startswith(f"{task.digest}-")
     seen = datetime.fromisoformat(str(before.get("seen", before["landed_at"]))) if same_content else known
+    seen = min(seen, known)  # a mark in the future was made by a clock ahead
     memory = task.mark.with_suffix(".parquet")
     said = frozenset(pl.read_parquet(memory)["content_hash"]) if memory.exists() else None
     reading = Reading(home, source, line, Moment(known, seen, said), task.origin, problems)

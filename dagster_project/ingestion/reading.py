@@ -19,6 +19,7 @@ from dagster_project import lake
 from dagster_project.home import Home
 from dagster_project.ingestion.contracts import TABLES
 from dagster_project.ingestion.mapping import MappedRecord, map_records, missing_columns
+from dagster_project.ingestion.plausibility import without_future
 from dagster_project.ingestion.readers import DEFAULTS
 from dagster_project.ingestion.records import RAW_LIMIT, Record, Reject, Tally
 from dagster_project.ingestion.sources import SourceConfig
@@ -103,7 +104,7 @@ class Reading:
                 self.line.read += len(batch)
                 self.rejects += [item for item in batch if isinstance(item, Reject)]
                 self._note(good, names)
-                part = validate(good, names, source, f"{source.name}:{self.origin}")
+                part = validate(good, names, source, f"{source.name}:{self.origin}", self._present)
                 self.rejects += part.rejects
                 valid.append(part.rows)
         finally:
@@ -122,7 +123,15 @@ class Reading:
         self.line.read += sum(self.tally.skipped.values())
         self.problems += [f"{where}: {note}" for note in self.tally.notes()]
 
+    @property
+    def _present(self) -> datetime | None:
+        """Instant that bounds what rows may say; None in a replay home, whose rows are of another present."""
+        return None if self.home.kind == "replay" else self.moment.known
+
     def _append(self, rows: pl.DataFrame) -> None:
+        if now := self._present:
+            rows, note = without_future(rows, now)
+            self.problems += [f"{self.source.name}: {self.origin}: {note}"] if note else []
         rows = rows.with_columns(pl.int_range(pl.len()).alias("position"))
         versions = new_versions(self.home, self.source, rows, self.moment)
         table = self.source.target

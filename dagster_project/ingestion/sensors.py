@@ -2,7 +2,8 @@
 
 from dagster import DefaultSensorStatus, RunRequest, SensorEvaluationContext, SkipReason, sensor
 
-from dagster_project.ingestion.sources import fingerprint, load_sources
+from dagster_project.ingestion.provenance import sources_of
+from dagster_project.ingestion.sources import fingerprint
 from dagster_project.resources import HomeResource, now
 
 
@@ -14,7 +15,7 @@ from dagster_project.resources import HomeResource, now
 )
 def new_files(context: SensorEvaluationContext, home: HomeResource) -> RunRequest | SkipReason:
     """Compare the files' names, sizes and times with those last seen."""
-    seen = fingerprint(load_sources(home.sources_path()))
+    seen = fingerprint(sources_of(home.home(), home.sources_path()))
     if seen == context.cursor:
         return SkipReason("no file of any source has changed")
     context.update_cursor(seen)

@@ -90,7 +90,7 @@ def candidates_at(home: Home, look: datetime) -> pl.DataFrame:
 
 def scores_at(home: Home) -> pl.DataFrame:
     """Largest score of each product-wide series, per tick with enough feedback for an alarm."""
-    detection = load_playbook().detection
+    detection = load_playbook(home.playbook).detection
     rows = read_mart(home, "fct_issue_activity", where={"scope_kind": "all"})
     day, three_days = (pl.col(name) >= detection.min_excess for name in ("excess", "excess_72h"))
     day_stands = day & (pl.col("feedback_count") >= detection.min_ratio * pl.col("explained"))
