@@ -33,14 +33,18 @@ def repair_future(home: Home, now: datetime) -> list[str]:
     """
     if home.kind == "replay" or not home.lake.is_dir():
         return []
-    with locked(home.lake / f"{_OPEN}.lock"):
-        said = []
-        if not (home.lake / _OPEN).exists() and (files := sorted(_ahead(home, now + SKEW))):
+    _mend_marks(home, now)
+    if not _is_begun(home) and next(_ahead(home, now + SKEW), None) is None:
+        return []
+    with locked(home.lake / "_future.lock"):
+        if not _is_begun(home) and (files := sorted(_ahead(home, now + SKEW))):
             _plan(home, files, now)
-        if (home.lake / _OPEN / _PLAN).exists():
-            said.append(_carry_out(home, now))
-        _mend_marks(home, now)
-    return said
+        return [_carry_out(home, now)] if _is_begun(home) else []
+
+
+def _is_begun(home: Home) -> bool:
+    """True if a repair is noted that was not completed."""
+    return (home.lake / _OPEN / _PLAN).exists()
 
 
 def _ahead(home: Home, limit: datetime) -> Iterator[Path]:

@@ -6,7 +6,8 @@ import logging
 import os
 import shutil
 import sys
-from contextlib import redirect_stdout
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,7 +41,6 @@ def demo(context: click.Context, until: datetime | None, yes: bool) -> None:
     from dagster_project.simulation.start_over import check_demo_home
 
     started, home = datetime.now(UTC), _own_home(context)
-    command = command_line(home)  # before the run sets $FEEDBACK_HOME
     show = progress_since(started)
     present = until or started.replace(hour=0, minute=0, second=0, microsecond=0)
     refuse_future(present, started)
@@ -56,6 +56,7 @@ def demo(context: click.Context, until: datetime | None, yes: bool) -> None:
     show("running the loop in Dagster (the first time trains the classifier: some minutes)")
     _run_in_dagster(home, folder / "sources.yml", present)
     show_queue(home, include_resolved=True)
+    command = command_line(home)
     click.echo(f"home      {home.root} (a demo: nothing in it is real)")
     click.echo(f"tickets   {home.tickets}")
     click.echo(f"report    {home.reports / 'closed_loop.html'}")
@@ -95,9 +96,8 @@ def _run_in_dagster(home: Home, sources: Path, as_of: datetime) -> None:
     home.dagster.mkdir(parents=True, exist_ok=True)
     if not (home.dagster / "dagster.yaml").exists():
         shutil.copy(REPOSITORY / "dagster.yaml", home.dagster / "dagster.yaml")
-    os.environ["FEEDBACK_HOME"] = str(home.root)
-    os.environ["DAGSTER_HOME"] = str(home.dagster)
-    results = run_in_dagster(home, sources=str(sources), as_of=as_of)
+    with _environment(FEEDBACK_HOME=str(home.root), DAGSTER_HOME=str(home.dagster)):
+        results = run_in_dagster(home, sources=str(sources), as_of=as_of)
     if all(result.success for result in results):
         return
     failures = [event for result in results for event in result.all_events if event.is_step_failure]
@@ -106,6 +106,21 @@ def _run_in_dagster(home: Home, sources: Path, as_of: datetime) -> None:
             f"the Dagster run failed in {event.step_key}: {event.step_failure_data.error_display_string}"
         )
     raise FeedbackControlError("the Dagster run failed; `make demo-ui` shows why")
+
+
+@contextmanager
+def _environment(**wanted: str) -> Iterator[None]:
+    """Environment variables for a while: what runs in this process afterwards does not work on the demo's home."""
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def run_in_dagster(home: Home, *, sources: str, as_of: datetime) -> list[ExecuteInProcessResult]:

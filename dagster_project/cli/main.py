@@ -1,8 +1,8 @@
 """The command line: ``feedback-control``.
 
 Every command works on one home (``--home``, ``$FEEDBACK_HOME`` or ``.feedback-control``; the demo on
-``.feedback-control-demo``). ``--json`` prints the marts' columns by their own names. Exit codes: 0 fine, 1 failed, 2 bad
-usage or configuration.
+``.feedback-control-demo``). ``--json`` prints the marts' columns by their own names. Exit codes: 0 fine, 1 failed, 2
+bad usage or configuration.
 """
 
 from __future__ import annotations

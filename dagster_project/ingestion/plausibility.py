@@ -1,8 +1,8 @@
 """Plausibility bounds of a row's instants, against the instant of its reading.
 
 A row that happened in the future, or before 1990, goes to quarantine: the source's clock, `date_format` or `timezone`
-is wrong. A row cannot be known after it was read: a later ``known_at`` counts as known now, and is reported. In a replay
-home the present of the rows is not that of the reading, so nothing is judged there.
+is wrong. A row cannot be known after it was read: a later ``known_at`` counts as known now, and is reported. In a
+replay home the present of the rows is not that of the reading, so nothing is judged there.
 """
 
 from __future__ import annotations

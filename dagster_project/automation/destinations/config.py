@@ -85,8 +85,8 @@ def load_destinations(home: Home) -> list[ConfiguredDestination]:
     """
     configured = _settings(home)
     allowed = [settings for settings in configured if not refusal(home, settings)]
-    if configured and not allowed and home.is_rehearsal:
-        allowed = [LocalSettings(name="local")]
+    if configured and not allowed and home.is_rehearsal and not refusal(home, own := LocalSettings(name="local")):
+        allowed = [own]
     return [ConfiguredDestination(settings.build(home), _placed(home, settings)) for settings in allowed]
 
 

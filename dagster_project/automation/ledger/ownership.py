@@ -22,6 +22,7 @@ from dagster_project.automation.ledger.tables import (
     intents,
     pull_cursors,
 )
+from dagster_project.clock import SKEW
 from dagster_project.errors import ConfigurationError
 from dagster_project.home_kind import Marker
 
@@ -36,8 +37,6 @@ _owner = Table(
 
 _LONGEST_WAIT = timedelta(days=2)
 """No write waits longer on purpose: the longest retry is a day."""
-
-_SKEW = timedelta(minutes=15)
 
 
 class Ownership:
@@ -108,7 +107,7 @@ class Ownership:
         with self._store.reader.connect() as connection:
             row = _row(connection)
         sent: datetime | None = row["sent_as_of"] if row else None
-        return sent if sent and sent <= now + _SKEW else None
+        return sent if sent and sent <= now + SKEW else None
 
     def note_sent(self, as_of: datetime) -> None:
         """Record the as-of of a queue that was sent."""
@@ -122,7 +121,7 @@ class Ownership:
         A pull cursor begins anew: what people did since is read again, and landed once.
         """
         self.check(home)
-        limit, later = now + _LONGEST_WAIT, now + _SKEW
+        limit, later = now + _LONGEST_WAIT, now + SKEW
         columns = [
             *((table, name, limit, now) for table, name in _WAITING),
             (intents, "created_at", later, now),

@@ -25,6 +25,7 @@ from dagster_project.automation.tickets.event_delivery import deliver_events, si
 from dagster_project.automation.tickets.issues import read_queue
 from dagster_project.automation.tickets.push_report import PlanKey, Progress, PushReport
 from dagster_project.automation.tickets.ticket_events import Sinks, export_events
+from dagster_project.clock import SKEW
 from dagster_project.decisioning.published import as_of_of_queue
 from dagster_project.errors import ConfigurationError
 from dagster_project.home import Home
@@ -97,9 +98,12 @@ def push(
 
 
 def _outdated(home: Home, ledger: Ledger, as_of: datetime | None, now: datetime) -> str:
-    """Why the queue may not be sent: a newer one was sent before. A rehearsal goes where it likes."""
+    """Why the queue may not be sent: a newer one was sent before. A rehearsal goes where it likes.
+
+    Two turns that overlap may swap a queue for one of the tick before.
+    """
     sent = None if home.is_rehearsal else ledger.ownership.sent_as_of(now)
-    if as_of is None or sent is None or as_of >= sent:
+    if as_of is None or sent is None or as_of >= sent - SKEW:
         return ""
     return (
         f"nothing is sent: the queue is as of {as_of:%Y-%m-%d %H:%M} UTC, and one as of {sent:%Y-%m-%d %H:%M} was sent"

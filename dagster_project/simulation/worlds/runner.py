@@ -38,7 +38,8 @@ _ISSUE = (
 
 
 def set_up(home: Home, simulations: Sequence[Simulation]) -> None:
-    """Write the rows of these worlds as the whole lake of a home."""
+    """Write the rows of these worlds as the whole lake of a home, which is one for replays."""
+    home.marked("replay")
     tables = [simulation.rows for simulation in simulations]
     rows = {table: pl.concat([own[table] for own in tables if table in own]) for table in {*chain(*tables)}}
     feedback = rows["feedback"]
