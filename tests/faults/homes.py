@@ -1,4 +1,4 @@
-"""Two homes in one working directory, a receiver that must hear of nothing simulated, and stages without a warehouse."""
+"""Two homes in one working directory, a receiver that must hear of nothing simulated, stages without a warehouse."""
 
 from __future__ import annotations
 

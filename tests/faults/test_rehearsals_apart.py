@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -26,14 +27,16 @@ from dagster_project.automation.tickets.push import push
 from dagster_project.cli import demo as demo_module
 from dagster_project.decisioning.published import publish as publish_built
 from dagster_project.errors import ConfigurationError
-from dagster_project.home import REPOSITORY, Home
+from dagster_project.home import DEFAULT_HOME, DEMO_HOME, REPOSITORY, Home
 from dagster_project.home_kind import KINDS, kind_of, read_marker
 from dagster_project.ingestion.provenance import sources_of
 from dagster_project.resources import HomeResource
+from models_ml.model.classifier import Classifier
 from tests.automation.support import publish
 from tests.faults.homes import (
     PAST,
     REAL,
+    SECRET,
     SIMULATED,
     Receiver,
     cli,
@@ -270,7 +273,7 @@ destinations:
 - {kind: opsgenie}
 - {kind: pagerduty}
 - {kind: request_tracker, base_url: 'http://127.0.0.1:8080/rt', queue: ops}
-- {kind: servicenow, base_url: https://acme.service-now.com}
+- {kind: servicenow, base_url: https://acme.service-now.com, user: bot}
 - {kind: slack, channel: C01ABCDEF}
 - {kind: webhook, base_url: 'http://localhost:9/hook'}
 """
@@ -539,3 +542,42 @@ class TestTwoHomesInEveryOrder(TwoHomes.TestCase):  # type: ignore[misc]
 @pytest.mark.long
 class TestTwoHomesInMoreOrders(TwoHomes.TestCase):  # type: ignore[misc]
     settings = settings(_QUICK, max_examples=60, stateful_step_count=25, derandomize=False)
+
+
+@pytest.mark.long
+def test_demo_run_demo_replay_for_real(tmp_path: Path, receiver: Receiver, classifier: Classifier) -> None:
+    """The real commands in processes of their own, with a receiver that both homes name."""
+    real, demo = Home(tmp_path / DEFAULT_HOME), Home(tmp_path / DEMO_HOME)
+    shutil.copytree(classifier.folder, real.models / classifier.version)
+    sources = write_real_exports(tmp_path / "exports")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("FEEDBACK_", "DAGSTER_HOME"))}
+    environment = {**clean, "WEBHOOK_SECRET": SECRET, "PYTHONPATH": str(REPOSITORY)}
+
+    def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+        words = [sys.executable, "-m", "dagster_project", *arguments]
+        return subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+
+    def done(*arguments: str) -> str:
+        result = command(*arguments)
+        assert result.returncode == 0, result.stderr
+        return result.stdout + result.stderr
+
+    done("--home", DEMO_HOME, "init", "--kind", "demo")
+    (demo.root / "destinations.yml").write_text(webhook(receiver))
+    assert "was trained from the same golden set before" in done("demo", "--until", LAST_WEEK)
+    opened = ids(demo)
+    assert len(opened) >= 2
+    done("run", "--sources", str(sources))
+    (real.root / "destinations.yml").write_text(webhook(receiver))
+    before = tree(real.published.parent)
+    assert "is kept in" in done("demo")
+    (backup,) = tmp_path.glob("*.backup-*")
+    assert ids(Home(backup)) == opened
+    assert "a view of its own" in done("run", "--sources", str(sources), "--as-of", LAST_WEEK)
+    done("replay", "--sources", str(sources), "--from", LAST_WEEK, "--to", YESTERDAY, "--every-hours", "144")
+    assert command("--home", DEMO_HOME, "run", "--sources", str(sources)).returncode == 2
+    assert command("run", "--sources", str(demo.root / "demo" / "sources.yml")).returncode == 2
+    assert tree(real.published.parent) == before
+    done("push")
+    done("--home", DEMO_HOME, "push")
+    assert (receiver.bodies, ids(real)) == ([], set())
