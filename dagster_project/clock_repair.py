@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
+from itertools import chain, count
 from pathlib import Path
 
 import polars as pl
@@ -102,7 +103,7 @@ def _carry_out(home: Home, now: datetime) -> str:
         rows += mended["new"].count()
         mended = mended.with_columns(known_at=pl.coalesce("new", "known_at")).drop("new")
         lake.append(home, file.parts[0], mended)
-    done = home.lake / _DONE / f"{now:%Y%m%dT%H%M%SZ}"
+    done = _unused(home.lake / _DONE / f"{now:%Y%m%dT%H%M%SZ}")
     done.parent.mkdir(exist_ok=True)
     work.replace(done)
     latest = max(then for then, _ in instants)
@@ -110,6 +111,12 @@ def _carry_out(home: Home, now: datetime) -> str:
         f"clock: {rows:,} rows in {len(kept)} files were known in the future (until {latest:%Y-%m-%d %H:%M} UTC), from"
         f" a run with its clock ahead; they count as known now. The files as they were: {done}"
     )
+
+
+def _unused(folder: Path) -> Path:
+    """The folder, or one beside it if it is there: two repairs at one instant keep both."""
+    others = (folder.with_name(f"{folder.name}-{number}") for number in count(2))
+    return next(name for name in chain([folder], others) if not name.exists())
 
 
 def _mend_marks(home: Home, now: datetime) -> None:

@@ -7,6 +7,7 @@ production.
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 from dataclasses import dataclass
@@ -99,7 +100,7 @@ def mark(root: Path, kind: Kind | None = None) -> Marker:
 def _text(marker: Marker) -> str:
     return (
         f"# What this home is. It never changes: another kind needs another folder.\n"
-        f"kind: {marker.kind}\nwhat: '{_MEANING[marker.kind]}'\n"
+        f"kind: {marker.kind}\nwhat: {json.dumps(_MEANING[marker.kind])}\n"
         f"home_id: {marker.home_id}\ncreated_at: '{marker.created_at.isoformat()}'\n"
     )
 
