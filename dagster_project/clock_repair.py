@@ -26,6 +26,9 @@ _STEP = timedelta(microseconds=1)
 _OPEN, _DONE = "_repairing", "_future"
 _PLAN = "plan.json"
 
+_OF_THE_LEDGER = "sync_attempts"
+"""Lake table that mirrors rows of the ledger by their day: moved to another day, they would be exported again."""
+
 
 def repair_future(home: Home, now: datetime) -> list[str]:
     """Make rows known later than now known just before now; returns what was done, one line each.
@@ -50,7 +53,7 @@ def _is_begun(home: Home) -> bool:
 
 def _ahead(home: Home, limit: datetime) -> Iterator[Path]:
     """Files that hold a row known after the limit, below the lake."""
-    for table in LAKE_TABLES:
+    for table in LAKE_TABLES.keys() - {_OF_THE_LEDGER}:
         for folder in (home.lake / table).glob("ingest_date=*"):
             if _day(folder) < (limit - SKEW).date():
                 continue
