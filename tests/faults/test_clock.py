@@ -194,7 +194,7 @@ def test_what_a_push_ahead_left_in_the_ledger_waits_no_year(home: Home, monkeypa
         pass
     assert ledger.rate_limited_until("local", now)
     (said,) = ledger.ownership.repair_future(home.marker, now)
-    assert "pull_cursors.limited_until, pull_cursors.pulled_until, schema_version.born_at" in said
+    assert "pull_cursors.limited_until, pull_cursors.pulled_until" in said
     assert ledger.pull_cursors.pulled_until("local") is None
     assert ledger.ownership.repair_future(home.marker, now) == []
     push_all(home)

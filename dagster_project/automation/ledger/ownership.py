@@ -17,7 +17,6 @@ from dagster_project.automation.ledger.tables import (
     Instant,
     attempts,
     audit,
-    birth,
     event_outbox,
     intents,
     pull_cursors,
@@ -125,7 +124,7 @@ class Ownership:
         columns = [
             *((table, name, limit, now) for table, name in _WAITING),
             (intents, "created_at", later, now),
-            (birth, "born_at", later, now),
+            (intents, "updated_at", later, now),
             (pull_cursors, "pulled_until", later, None),
         ]
         with self._store.reader.connect() as connection:
