@@ -20,7 +20,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 DEFAULT_HOME := $(CURDIR)/.feedback-control
 DEMO_HOME := $(or $(FEEDBACK_HOME),$(DEFAULT_HOME)-demo)
 # The home that `make dev` opens: the one that is named, else the default one, else (before that is used) the demo's.
-IN_USE := $(wildcard $(DEFAULT_HOME)/home.yml $(DEFAULT_HOME)/lake $(DEFAULT_HOME)/sources.yml)
+IN_USE := $(wildcard $(DEFAULT_HOME)/lake $(DEFAULT_HOME)/sources.yml $(DEFAULT_HOME)/destinations.yml)
 DEV_HOME := $(or $(FEEDBACK_HOME),$(if $(IN_USE),$(DEFAULT_HOME),$(if $(wildcard $(DEMO_HOME)/home.yml),$(DEMO_HOME),$(DEFAULT_HOME))))
 DEV_INSTANCE := $(or $(if $(FEEDBACK_HOME),$(DAGSTER_HOME)),$(DEV_HOME)/dagster)
 

@@ -39,6 +39,7 @@ from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.automation.tickets.event_delivery import sinks_of
 from dagster_project.automation.tickets.pull import pull
 from dagster_project.automation.tickets.push import PushReport, push
+from dagster_project.clock import check_clock
 from dagster_project.decisioning.assets import published_warehouse
 from dagster_project.errors import ConfigurationError
 from dagster_project.home import Home
@@ -145,6 +146,7 @@ def tickets(context: AssetExecutionContext, home: HomeResource) -> Iterator[Mate
     Sinks of events come last, so that they hear of the tickets that the others have just opened.
     """
     here = home.home()
+    check_clock(here, datetime.now(UTC))
     configured = load_destinations(here)
     sinks = sinks_of(configured)
     chosen = _chosen(context, sorted(configured, key=lambda one: one.name in sinks))

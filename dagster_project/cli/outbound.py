@@ -23,6 +23,7 @@ from dagster_project.automation.tickets.issues import read_queue
 from dagster_project.automation.tickets.pull import pull
 from dagster_project.automation.tickets.push import push
 from dagster_project.automation.tickets.push_report import Change, PlanKey
+from dagster_project.clock import check_clock
 from dagster_project.errors import ConfigurationError
 from dagster_project.home import Home
 from dagster_project.home_kind import read_marker
@@ -48,6 +49,8 @@ def push_command(
     """
     dry_run = dry_run or write_plan is not None
     keys = _read_plan(plan) if plan else None
+    if not dry_run:
+        check_clock(home, datetime.now(UTC))
     report = push(
         home,
         now=datetime.now(UTC),
@@ -87,6 +90,7 @@ def pull_command(home: Home, only: str | None, as_json: bool) -> None:
     The next decision knows of it. An issue whose ticket was rejected ("not a bug") is no incident to baselines from the
     next day on. Exits with 1 if a destination could not be read.
     """
+    check_clock(home, datetime.now(UTC))
     report = pull(
         home,
         now=datetime.now(UTC),

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from dagster_project.errors import ConfigurationError, SourceError
-from dagster_project.home import Home
+from dagster_project.home import DEFAULT_HOME, Home
 from dagster_project.home_kind import MARKER, SHOP, kind_of
 from dagster_project.ingestion.sources import SourceConfig, load_sources
 
@@ -34,7 +34,8 @@ def sources_of(home: Home, path: Path) -> list[SourceConfig]:
 
 def _refuse_real(home: Home, path: Path, sources: Sequence[SourceConfig]) -> None:
     shop = (home.root / SHOP.parent).resolve()
-    remedy = "name another folder for your own data, as in `feedback-control --home .feedback-control run --sources …`"
+    other = "FOLDER" if home.root.name == DEFAULT_HOME else DEFAULT_HOME
+    remedy = f"your own data has another home, as in `feedback-control --home {other} run --sources …`"
     for source in sources:
         outside = [place for place in _places(path, source) if not place.is_relative_to(shop)]
         if source.url or outside:

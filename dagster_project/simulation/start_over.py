@@ -21,7 +21,8 @@ from dagster_project.home_kind import SHOP, read_marker
 from dagster_project.simulation.shop.export_files import sources_file
 
 _STATE = (
-    *("lake", "tickets", "outbound", "published", "reports", "views", "demo", "built.json"),
+    *("lake", "tickets", "outbound", "published", "reports", "views", "demo"),
+    *("built.json", "clock.json"),
     *("ledger.sqlite*", "warehouse.duckdb*"),
 )
 """State that a demo of another day makes anew."""
@@ -50,10 +51,13 @@ def check_demo_home(home: Home) -> None:
 
 
 def is_outdated(home: Home, present: datetime) -> bool:
-    """True if the home holds the demo of another present."""
+    """True if the home holds the demo of another present, or one whose sources.yml somebody has edited."""
     truth = home.root / SHOP
     try:
-        return parse_instant(json.loads(truth.read_text(encoding="utf-8"))["until"]) != present
+        return (
+            "sources.yml" in _edited_shop(truth.parent)
+            or parse_instant(json.loads(truth.read_text(encoding="utf-8"))["until"]) != present
+        )
     except FileNotFoundError:
         return any((home.root / name).exists() for name in ("lake", "tickets", "ledger.sqlite"))
     except (ValueError, KeyError, TypeError):  # damaged

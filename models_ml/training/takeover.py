@@ -10,12 +10,17 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from models_ml.files import locked, write_folder
 from models_ml.golden.golden_set import GOLDEN, load_golden
 from models_ml.model.classifier import Classifier
 from models_ml.training.train import TrainingConfig, content_hash
+
+
+class _ChangedError(Exception):
+    """The model changed while it was copied; nothing of the copy is kept."""
 
 
 def take_over(models: Path, others: Iterable[Path], progress: Callable[[str], None] = lambda _: None) -> Path | None:
@@ -42,10 +47,12 @@ def take_over(models: Path, others: Iterable[Path], progress: Callable[[str], No
         with locked(models / f".{version}.lock", progress):
             if (folder / "metrics.json").exists():
                 return None
-            with write_folder(folder) as copy:
+            with suppress(_ChangedError), write_folder(folder) as copy:
                 shutil.copytree(source, copy, dirs_exist_ok=True)
                 if _digests(copy) != _digests(source) or not _is_of(copy, data.content_hash):
-                    continue  # changed while it was copied
+                    raise _ChangedError
+            if not folder.exists():
+                continue
             progress(f"model {version} was trained from the same golden set before: a copy of {source}")
             return folder
     return None
