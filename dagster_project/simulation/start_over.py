@@ -53,11 +53,10 @@ def check_demo_home(home: Home) -> None:
 def is_outdated(home: Home, present: datetime) -> bool:
     """True if the home holds the demo of another present, or one whose sources.yml somebody has edited."""
     truth = home.root / SHOP
+    if "sources.yml" in _edited_shop(truth.parent):
+        return True
     try:
-        return (
-            "sources.yml" in _edited_shop(truth.parent)
-            or parse_instant(json.loads(truth.read_text(encoding="utf-8"))["until"]) != present
-        )
+        return parse_instant(json.loads(truth.read_text(encoding="utf-8"))["until"]) != present
     except FileNotFoundError:
         return any((home.root / name).exists() for name in ("lake", "tickets", "ledger.sqlite"))
     except (ValueError, KeyError, TypeError):  # damaged

@@ -25,12 +25,14 @@ from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.automation.tickets.issues import read_queue
 from dagster_project.automation.tickets.push import push
 from dagster_project.cli import demo as demo_module
+from dagster_project.decisioning.playbook import load_playbook
 from dagster_project.decisioning.published import publish as publish_built
 from dagster_project.errors import ConfigurationError
 from dagster_project.home import DEFAULT_HOME, DEMO_HOME, REPOSITORY, Home
 from dagster_project.home_kind import KINDS, kind_of, read_marker
 from dagster_project.ingestion.provenance import sources_of
 from dagster_project.resources import HomeResource
+from dagster_project.views import open_view
 from models_ml.model.classifier import Classifier
 from tests.automation.support import publish
 from tests.faults.homes import (
@@ -394,11 +396,17 @@ def own_export(home: Home) -> None:
     (home.root / "demo" / "mine.csv").write_text("I have looked at this for an hour")
 
 
+def edited_sources(home: Home) -> None:
+    (home.root / "demo" / "sources.yml").write_text("# I have looked at this for an hour")
+
+
 def settled_letter(home: Home) -> None:
     Ledger(home.ledger_url, actor="jo").ownership.adopt(home.marker, datetime.now(UTC))
 
 
-@pytest.mark.parametrize("write", [edited_ticket, label_queue, note_beside_tickets, own_export, settled_letter])
+@pytest.mark.parametrize(
+    "write", [edited_ticket, edited_sources, label_queue, note_beside_tickets, own_export, settled_letter]
+)
 def test_what_people_wrote_in_a_demo_is_asked_about_and_kept(
     two: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, write: object
 ) -> None:
@@ -414,6 +422,26 @@ def test_what_people_wrote_in_a_demo_is_asked_about_and_kept(
         assert any(b"I have looked at this for an hour" in content for content in tree(backup).values())
     monkeypatch.setattr(demo_module.sys, "stdin", SimpleNamespace(isatty=lambda: True))
     assert cli("demo").exit_code == 0  # the same day: nothing to start over
+
+
+def test_an_edited_sources_file_is_not_overwritten_on_the_same_day(two: SimpleNamespace) -> None:
+    cli("demo")
+    edited_sources(two.demo)
+    assert cli("demo").exit_code == 2
+    assert cli("demo", "--yes").exit_code == 0
+    (backup,) = two.folder.glob("*.backup-*")
+    assert "for an hour" in (backup / "demo" / "sources.yml").read_text()
+
+
+def test_a_home_has_a_playbook_of_its_own(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home").marked()
+    assert home.playbook == REPOSITORY / "playbook.yml"
+    (home.root / "playbook.yml").write_text("version: 9\n")
+    assert home.playbook == home.root / "playbook.yml"
+    view = open_view(home, TODAY - timedelta(days=3))
+    assert view.playbook.read_text() == "version: 9\n"
+    with pytest.raises(ConfigurationError, match=r"home/playbook\.yml"):
+        load_playbook(home.playbook)
 
 
 def test_make_clean_keeps_every_home(tmp_path: Path) -> None:
