@@ -10,9 +10,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, insert, inspect, select, update
-from sqlalchemy.exc import IntegrityError
 
-from dagster_project.automation.ledger.store import Store
+from dagster_project.automation.ledger.store import Store, take_turns
 from dagster_project.automation.ledger.tables import (
     Instant,
     attempts,
@@ -70,12 +69,11 @@ class Ownership:
             if _row(connection):
                 return
         with self._store.engine.begin() as connection:
+            take_turns(connection)
             _owner.create(connection, checkfirst=True)
-        try:
-            with self._store.engine.begin() as connection:
+            if _row(connection) is None:
                 connection.execute(insert(_owner).values(id=1, home_id=home.home_id, kind=home.kind))
-        except IntegrityError:  # another run was faster
-            self.check(home)
+        self.check(home)  # another home may have been faster
 
     def adopt(self, home: Marker, now: datetime) -> None:
         """Give the ledger to a home that has taken its owner's place; the audit log records it.
@@ -84,6 +82,7 @@ class Ownership:
             ConfigurationError: the owner is a home of another kind.
         """
         with self._store.engine.begin() as connection:
+            take_turns(connection)
             _owner.create(connection, checkfirst=True)
             before = _row(connection)
             if before and before["kind"] != home.kind:
