@@ -63,7 +63,7 @@ class _Main(click.Group):
 @click.option(
     "--home",
     type=click.Path(path_type=Path),
-    help="Where state lives  [default: $FEEDBACK_HOME, else .feedback-control].",
+    help="Where state lives  [default: $FEEDBACK_HOME, else .feedback-control; demo: .feedback-control-demo].",
 )
 @click.version_option(package_name="feedback-control")
 @click.pass_context

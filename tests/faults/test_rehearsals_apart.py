@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,7 +24,6 @@ from dagster_project.automation.destinations.local import list_tickets
 from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.automation.tickets.issues import read_queue
 from dagster_project.automation.tickets.push import push
-from dagster_project.cli import demo as demo_module
 from dagster_project.decisioning.playbook import load_playbook
 from dagster_project.decisioning.published import publish as publish_built
 from dagster_project.errors import ConfigurationError
@@ -408,10 +407,10 @@ def settled_letter(home: Home) -> None:
     "write", [edited_ticket, edited_sources, label_queue, note_beside_tickets, own_export, settled_letter]
 )
 def test_what_people_wrote_in_a_demo_is_asked_about_and_kept(
-    two: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, write: object
+    two: SimpleNamespace, write: Callable[[Home], None]
 ) -> None:
     cli("demo", "--until", LAST_WEEK)
-    write(two.demo)  # type: ignore[operator]
+    write(two.demo)
     before = tree(two.demo.root)
     refused = cli("demo")
     assert (refused.exit_code, "what people may have written" in refused.stderr) == (2, True)
@@ -420,7 +419,6 @@ def test_what_people_wrote_in_a_demo_is_asked_about_and_kept(
     (backup,) = two.folder.glob("*.backup-*")
     if write is not settled_letter:
         assert any(b"I have looked at this for an hour" in content for content in tree(backup).values())
-    monkeypatch.setattr(demo_module.sys, "stdin", SimpleNamespace(isatty=lambda: True))
     assert cli("demo").exit_code == 0  # the same day: nothing to start over
 
 
@@ -563,12 +561,12 @@ _QUICK = settings(
 )
 
 
-class TestTwoHomesInEveryOrder(TwoHomes.TestCase):  # type: ignore[misc]
+class TestTwoHomesInEveryOrder(TwoHomes.TestCase):  # type: ignore[misc, valid-type]
     settings = _QUICK
 
 
 @pytest.mark.long
-class TestTwoHomesInMoreOrders(TwoHomes.TestCase):  # type: ignore[misc]
+class TestTwoHomesInMoreOrders(TwoHomes.TestCase):  # type: ignore[misc, valid-type]
     settings = settings(_QUICK, max_examples=60, stateful_step_count=25, derandomize=False)
 
 

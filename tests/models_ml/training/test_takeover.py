@@ -10,7 +10,6 @@ import pytest
 
 from models_ml.golden.golden_set import load_golden
 from models_ml.model.classifier import FORMAT
-from models_ml.training import takeover
 from models_ml.training.takeover import take_over
 from models_ml.training.train import TrainingConfig, content_hash
 
@@ -54,6 +53,6 @@ def test_a_copy_that_differs_is_thrown_away(tmp_path: Path, other: Path, monkeyp
         original(source, target, dirs_exist_ok=True)
         (target / "metrics.json").write_text("torn")
 
-    monkeypatch.setattr(takeover.shutil, "copytree", copy)
+    monkeypatch.setattr(shutil, "copytree", copy)
     assert take_over(tmp_path / "models", [other]) is None
     assert not list((tmp_path / "models").glob("[0-9a-f]*"))
