@@ -6,7 +6,8 @@ PYTHON ?=
 # An index beside pip's own to take PyTorch from. Empty: pip's own, which on Linux means the CUDA build (several GB);
 # name PyTorch's index of CPU wheels here for the small one. macOS has only the small one.
 TORCH_INDEX ?=
-# Where the lake, the warehouse, the tickets and the Dagster instance live; empty: .feedback-control in this folder.
+# Where the lake, the warehouse, the tickets and the Dagster instance live; empty: .feedback-control in this folder, and
+# .feedback-control-demo for the demo.
 FEEDBACK_HOME ?=
 PYTEST_ARGS ?=
 # Two workers, each of which takes whole files, since builds and models are shared within a file.
@@ -16,8 +17,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 comma := ,
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-HOME_FOLDER := $(or $(FEEDBACK_HOME),$(CURDIR)/.feedback-control)
-INSTANCE := $(or $(DAGSTER_HOME),$(HOME_FOLDER)/dagster)
+DEFAULT_HOME := $(CURDIR)/.feedback-control
+DEMO_HOME := $(or $(FEEDBACK_HOME),$(DEFAULT_HOME)-demo)
+# The home that `make dev` opens: the one that is named, else the default one, else (before that is used) the demo's.
+IN_USE := $(wildcard $(DEFAULT_HOME)/lake $(DEFAULT_HOME)/sources.yml $(DEFAULT_HOME)/destinations.yml)
+DEV_HOME := $(or $(FEEDBACK_HOME),$(if $(IN_USE),$(DEFAULT_HOME),$(if $(wildcard $(DEMO_HOME)/home.yml),$(DEMO_HOME),$(DEFAULT_HOME))))
+DEV_INSTANCE := $(or $(if $(FEEDBACK_HOME),$(DAGSTER_HOME)),$(DEV_HOME)/dagster)
 
 # Nothing phones home, and no library looks for a model on a hub.
 export DO_NOT_TRACK := 1
@@ -27,20 +32,22 @@ export HF_HUB_DISABLE_TELEMETRY := 1
 export HF_HUB_OFFLINE := 1
 ifneq ($(FEEDBACK_HOME),)
 export FEEDBACK_HOME
-export DAGSTER_HOME := $(INSTANCE)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long test-spark test-servers lint types bench dev format clean instance
+.PHONY: help demo demo-ui test test-long test-spark test-servers lint types bench dev format clean instance
 
 help: ## List these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
 
-demo: $(VENV)/.ready instance ## Run the loop over a simulated shop, and show what it found
+demo: $(VENV)/.ready ## Run the loop over a simulated shop, in a home of its own
 	@$(BIN)/feedback-control demo
 
-dev: $(VENV)/.ready instance ## Open the Dagster UI on this folder's state
-	@VIRTUAL_ENV='$(CURDIR)/$(VENV)' $(BIN)/dg dev
+demo-ui: $(VENV)/.ready ## Open the Dagster UI on the demo
+	$(call ui,$(DEMO_HOME),DAGSTER_HOME='$(DEMO_HOME)/dagster')
+
+dev: $(VENV)/.ready instance ## Open the Dagster UI on $FEEDBACK_HOME, .feedback-control, or else the demo
+	$(call ui,$(DEV_HOME),$(if $(filter $(DEV_HOME),$(DEFAULT_HOME)),,DAGSTER_HOME='$(DEV_INSTANCE)'))
 
 test: $(VENV)/.ready-dev ## Run the tests but the long ones (PYTEST_ARGS="-k name" to choose)
 	@$(BIN)/python -m pytest $(WORKERS) -m 'not long' $(PYTEST_ARGS)
@@ -75,13 +82,18 @@ clean: ## Remove the environment, caches and build outputs; state and tickets st
 	rm -rf $(VENV) build dist *.egg-info dbt_project/target dbt_project/logs logs
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
-	@test ! -d .feedback-control || echo "kept: .feedback-control (lake, warehouse, tickets, runs); remove it by hand to start over"
+	@for home in .feedback-control*; do \
+	  test ! -d "$$home" || echo "kept: $$home (lake, warehouse, tickets, runs); remove it by hand to start over"; \
+	done
 
-# `dg dev` reads .env in this folder, so it finds the same instance when started by hand. A DAGSTER_HOME from the
-# environment wins, and so does one that somebody wrote into .env.
+# $(call ui,home,instance): the Dagster UI on a home. A DAGSTER_HOME from the environment wins, but not for the demo.
+ui = @echo 'home: $(1)'; mkdir -p '$(1)/dagster'; \
+  test -e '$(1)/dagster/dagster.yaml' || ln -sf '$(CURDIR)/dagster.yaml' '$(1)/dagster/dagster.yaml'; \
+  VIRTUAL_ENV='$(CURDIR)/$(VENV)' FEEDBACK_HOME='$(1)' $(2) $(BIN)/dg dev
+
+# `dg dev` reads .env in this folder, so it finds the instance of the default home when started by hand. A DAGSTER_HOME
+# from the environment wins, and so does one that somebody wrote into .env.
 instance:
-	@mkdir -p '$(INSTANCE)'
-	@test -e '$(INSTANCE)/dagster.yaml' || ln -sf '$(CURDIR)/dagster.yaml' '$(INSTANCE)/dagster.yaml'
 	@if ! grep -qs '^DAGSTER_HOME=[^$$]' .env; then \
 	  { grep -sv '^DAGSTER_HOME=' .env; \
 	    printf 'DAGSTER_HOME=$${DAGSTER_HOME:-%s}\n' '$(CURDIR)/.feedback-control/dagster'; } > .env.new; \

@@ -10,7 +10,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dagster_project.automation.destinations import ConfiguredDestination, load_destinations
+from dagster_project.automation.destinations import (
+    ConfiguredDestination,
+    load_destinations,
+    refused_destinations,
+)
 from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.decisioning.playbook import load_playbook
 from dagster_project.decisioning.published import read_mart
@@ -18,7 +22,7 @@ from dagster_project.errors import FeedbackControlError
 from dagster_project.files import read_state
 from dagster_project.home import Home
 from dagster_project.ingestion.landing import survey
-from dagster_project.ingestion.sources import load_sources
+from dagster_project.ingestion.provenance import sources_of
 from models_ml.errors import ModelError
 
 _NEEDED = ("dagster", "dagster-dbt", "dbt-core", "dbt-duckdb", "duckdb", "polars", "setfit", "torch")
@@ -40,10 +44,11 @@ def examine(home: Home, sources: Path | None = None) -> list[Finding]:
     return [
         Finding("versions", True, ", ".join(f"{name} {importlib.metadata.version(name)}" for name in _NEEDED)),
         _disk(home),
+        _check("home", lambda: f"{home.kind}: {home.root}"),
         *_several("sources", lambda: _sources(home, sources)),
-        _check("playbook", _playbook),
+        _check("playbook", lambda: _playbook(home)),
         _check("model", lambda: _model(home)),
-        *_several("destinations", lambda: _destinations(load_destinations(home))),
+        *_several("destinations", lambda: _destinations(home, load_destinations(home))),
         _check("warehouse", lambda: f"{read_mart(home, 'fct_issues', ['issue_id']).height} issues published"),
         _check("ledger", lambda: _ledger(home)),
     ]
@@ -74,7 +79,7 @@ def _disk(home: Home) -> Finding:
 
 def _sources(home: Home, chosen: Path | None) -> Iterator[Finding]:
     path = home.sources(chosen)
-    report = survey(home, load_sources(path), now=datetime.now(UTC))
+    report = survey(home, sources_of(home, path), now=datetime.now(UTC))
     problems = [*report.problems, *report.silent]
     well = sum(line.state == "read" and line.silent_since is None for line in report.lines)
     yield Finding("sources", not problems, f"{well} of {len(report.lines)} are well, configured in {path}")
@@ -82,11 +87,11 @@ def _sources(home: Home, chosen: Path | None) -> Iterator[Finding]:
         yield Finding("source", False, problem)
 
 
-def _playbook() -> str:
-    playbook = load_playbook()
+def _playbook(home: Home) -> str:
+    playbook = load_playbook(home.playbook)
     if playbook.is_stale(datetime.now(UTC).date()):
         raise FeedbackControlError(
-            f"playbook.yml was to be reviewed by {playbook.review_by}; review it and move the date"
+            f"{home.playbook} was to be reviewed by {playbook.review_by}; review it and move the date"
         )
     return f"version {playbook.version}, review by {playbook.review_by}"
 
@@ -112,9 +117,11 @@ def _model(home: Home) -> str:
     return f"champion {champion.version}, macro-F1 {figures['macro_f1']:.2f} on the golden evaluation split"
 
 
-def _destinations(configured: list[ConfiguredDestination]) -> Iterator[Finding]:
+def _destinations(home: Home, configured: list[ConfiguredDestination]) -> Iterator[Finding]:
     unset = {one.name: list(_unset_secrets(one)) for one in configured}
     yield Finding("destinations", not any(unset.values()), ", ".join(unset))
+    for refused in refused_destinations(home):
+        yield Finding("destination", False, refused)
     for name, variables in unset.items():
         for setting, variable in variables:
             detail = f"{name}: the environment variable {variable} ({setting}) is not set, so nothing is sent there"

@@ -13,12 +13,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dagster_project.errors import ConfigurationError
+from dagster_project.home_kind import REHEARSALS, Kind, Marker, kind_of, mark
 from models_ml.files import write_folder
 from models_ml.golden.golden_set import GOLDEN
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DBT_PROJECT = REPOSITORY / "dbt_project"
 PLAYBOOK = REPOSITORY / "playbook.yml"
+DEFAULT_HOME, DEMO_HOME = ".feedback-control", ".feedback-control-demo"
 
 
 @dataclass(frozen=True)
@@ -30,11 +32,35 @@ class Home:
     @classmethod
     def locate(cls, root: str | Path | None = None) -> Home:
         """The given folder, else ``$FEEDBACK_HOME``, else ``.feedback-control`` in the working directory."""
-        chosen = root or os.environ.get("FEEDBACK_HOME") or ".feedback-control"
+        chosen = root or os.environ.get("FEEDBACK_HOME") or DEFAULT_HOME
         path = Path(chosen).expanduser().absolute()
         if path.exists() and not path.is_dir():
             raise ConfigurationError(f"home {path} is a file; give --home a folder")
         return cls(path)
+
+    @property
+    def kind(self) -> Kind:
+        """Production, staging, demo or replay (``home_kind``)."""
+        return kind_of(self.root)
+
+    @property
+    def is_rehearsal(self) -> bool:
+        """True for a demo and for a replay: nothing leaves the home."""
+        return self.kind in REHEARSALS
+
+    @property
+    def marker(self) -> Marker:
+        """Kind, id and age of the home; its marker file is written if it has none."""
+        return mark(self.root)
+
+    def marked(self, kind: Kind | None = None) -> Home:
+        """This home with its marker file; a new home becomes one of the given kind, else production."""
+        mark(self.root, kind)
+        return self
+
+    def view(self, as_of: datetime) -> Home:
+        """The home of a view: decisions as of a past instant, apart from what is published (``views``)."""
+        return Home(self.root / "views" / f"{as_of.astimezone(UTC):%Y%m%dT%H%M%SZ}")
 
     @property
     def lake(self) -> Path:
@@ -58,8 +84,13 @@ class Home:
 
     @property
     def golden(self) -> Path:
-        """The golden set that models are trained and judged by: ``$FEEDBACK_GOLDEN``, the home's own, or ours."""
-        named, own = os.environ.get("FEEDBACK_GOLDEN"), self.root / "golden"
+        """The golden set that models are trained and judged by: ``$FEEDBACK_GOLDEN``, the home's own, or ours.
+
+        A demo reads no ``$FEEDBACK_GOLDEN``.
+        """
+        # What people teach a demo stays in it.
+        named = None if self.kind == "demo" else os.environ.get("FEEDBACK_GOLDEN")
+        own = self.root / "golden"
         return Path(named).expanduser().absolute() if named else own if own.is_dir() else GOLDEN
 
     def own_golden(self) -> Path:
@@ -68,6 +99,12 @@ class Home:
             with write_folder(self.root / "golden") as copy:
                 shutil.copytree(GOLDEN, copy, ignore=shutil.ignore_patterns("*.py*", "__pycache__"), dirs_exist_ok=True)
         return self.golden
+
+    @property
+    def playbook(self) -> Path:
+        """The playbook: the home's own ``playbook.yml``, else the packaged one."""
+        own = self.root / "playbook.yml"
+        return own if own.is_file() else PLAYBOOK
 
     @property
     def outbound(self) -> Path:
@@ -90,13 +127,14 @@ class Home:
         return self.root / "reports"
 
     def sources(self, chosen: str | Path | None = None) -> Path:
-        """The file that lists the sources: the given one, ``$FEEDBACK_SOURCES``, the home's own, or else the demo's.
+        """The file that lists the sources: the given one, ``$FEEDBACK_SOURCES``, the home's own, or a demo's.
 
         Raises:
             ConfigurationError: there is no such file.
         """
         named = chosen or os.environ.get("FEEDBACK_SOURCES")
-        candidates = [Path(named)] if named else [self.root / "sources.yml", self.root / "demo" / "sources.yml"]
+        own = self.root / ("demo/sources.yml" if self.kind == "demo" else "sources.yml")
+        candidates = [Path(named)] if named else [own]
         for path in candidates:
             if path.expanduser().is_file():
                 return path.expanduser().absolute()
@@ -111,8 +149,9 @@ class Home:
 
     @property
     def ledger_url(self) -> str:
-        """SQLAlchemy URL of the ledger; ``$FEEDBACK_LEDGER_URL`` overrides the embedded SQLite file."""
-        return os.environ.get("FEEDBACK_LEDGER_URL") or f"sqlite:///{self.root / 'ledger.sqlite'}"
+        """SQLAlchemy URL of the ledger: ``$FEEDBACK_LEDGER_URL``, else (and in every rehearsal) the home's own file."""
+        named = "" if self.is_rehearsal else os.environ.get("FEEDBACK_LEDGER_URL", "")
+        return named or f"sqlite:///{self.root / 'ledger.sqlite'}"
 
 
 def parse_instant(text: str) -> datetime:

@@ -11,13 +11,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from dagster_project.clock import check_clock, refuse_future
+from dagster_project.clock_repair import repair_future
 from dagster_project.decisioning.decide import decide
 from dagster_project.decisioning.explain import queue
 from dagster_project.enrichment.labeling import label_new
 from dagster_project.errors import ConfigurationError
 from dagster_project.home import Home
 from dagster_project.ingestion.landing import land
-from dagster_project.ingestion.sources import load_sources
+from dagster_project.ingestion.provenance import sources_of
+from dagster_project.views import open_view
 
 
 @dataclass(frozen=True)
@@ -64,14 +67,23 @@ def replay(
 ) -> Iterator[ReplayStep]:
     """Land and label the sources, then decide as of every instant from ``start`` to ``end``; yields each step.
 
+    The decisions are made in the view as of ``end``: what the home has published stays, and nothing is sent.
+
     Raises:
-        ConfigurationError: ``end`` lies before ``start``.
+        ConfigurationError: ``end`` lies before ``start``, or in the future; or the clock has jumped.
     """
+    now = datetime.now(UTC)
     if end < start:
         raise ConfigurationError(f"--to {end:%Y-%m-%d} lies before --from {start:%Y-%m-%d}; swap them")
-    land(home, load_sources(sources), now=datetime.now(UTC), progress=progress)
+    if home.marked().kind != "replay":
+        refuse_future(end, now)
+    configured = sources_of(home, sources)
+    check_clock(home, now)
+    for line in repair_future(home, now):
+        progress(line)
+    land(home, configured, now=now, progress=progress)
     label_new(home, progress=progress)
-    yield from steps(home, start, end, step, progress)
+    yield from steps(open_view(home, end), start, end, step, progress)
 
 
 def steps(

@@ -57,10 +57,8 @@ class HomeResource(ConfigurableResource[Home]):
     sources: str = ""
 
     def home(self) -> Home:
-        """The home, made if it is not there yet."""
-        home = Home.locate(self.root or None)
-        home.root.mkdir(parents=True, exist_ok=True)
-        return home
+        """The home, made and marked with its kind if it is not there yet."""
+        return Home.locate(self.root or None).marked()
 
     def sources_path(self) -> Path:
         """The ``sources.yml`` of this installation."""

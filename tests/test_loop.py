@@ -31,11 +31,10 @@ DAYS = 35
 
 
 def new_home(root: Path) -> Home:
-    """A home that shares the repository's trained models: training is tested on its own, once."""
-    home = Home(root)
+    """A replay home that shares the repository's trained models: training is tested on its own, once."""
+    home = Home(root).marked("replay")
     shared = REPOSITORY / ".feedback-control" / "models"
     shared.mkdir(parents=True, exist_ok=True)
-    home.root.mkdir(parents=True)
     home.models.symlink_to(shared)
     return home
 

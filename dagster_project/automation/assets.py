@@ -8,6 +8,7 @@ and ``lake/ticket_events`` depends on it.
     trackers/jira -> lake/ticket_events, lake/baseline_exclusions -> fct_issue_lifecycle, int_baseline
 
 Destinations come from the home's ``destinations.yml`` when the code location is loaded; without one there is ``local``.
+Those that the home's kind may not write to are no assets: ``ticket_changes`` names them in its log.
 """
 
 from collections.abc import Iterator
@@ -28,12 +29,17 @@ from dagster import (
 
 from dagster_project import display, lake
 from dagster_project.automation.checks import check_results, check_specs, ticket_key
-from dagster_project.automation.destinations import ConfiguredDestination, load_destinations
+from dagster_project.automation.destinations import (
+    ConfiguredDestination,
+    load_destinations,
+    refused_destinations,
+)
 from dagster_project.automation.destinations.base import ReportsChanges
 from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.automation.tickets.event_delivery import sinks_of
 from dagster_project.automation.tickets.pull import pull
 from dagster_project.automation.tickets.push import PushReport, push
+from dagster_project.clock import check_clock
 from dagster_project.decisioning.assets import published_warehouse
 from dagster_project.errors import ConfigurationError
 from dagster_project.home import Home
@@ -102,7 +108,7 @@ def ticket_changes(context: AssetExecutionContext, home: HomeResource) -> Iterat
     """Pull what people did to our tickets, before the next decision; nothing is written to the trackers."""
     here = home.home()
     report = pull(here, now=datetime.now(UTC), destinations=load_destinations(here), progress=context.log.info)
-    for problem in report.problems:
+    for problem in (*report.problems, *refused_destinations(here)):
         context.log.warning(problem)
     counts: dict[str, dict[str, int]] = {
         "ticket_events": {f"new: {kind}": count for kind, count in report.acts.items()} | {"rejected": report.rejected},
@@ -140,6 +146,7 @@ def tickets(context: AssetExecutionContext, home: HomeResource) -> Iterator[Mate
     Sinks of events come last, so that they hear of the tickets that the others have just opened.
     """
     here = home.home()
+    check_clock(here, datetime.now(UTC))
     configured = load_destinations(here)
     sinks = sinks_of(configured)
     chosen = _chosen(context, sorted(configured, key=lambda one: one.name in sinks))

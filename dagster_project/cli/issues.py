@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 
 import click
 from rich.table import Table
 
-from dagster_project.cli.options import PRIORITY_STYLE, console, json_option, plain, show_queue
+from dagster_project.cli.options import (
+    PRIORITY_STYLE,
+    chosen_view,
+    console,
+    json_option,
+    plain,
+    show_queue,
+    view_option,
+)
 from dagster_project.home import Home
 
 
 @click.command()
 @click.option("--all", "include_resolved", is_flag=True, help="Resolved issues too.")
+@view_option
 @json_option
 @click.pass_obj
-def issues(home: Home, include_resolved: bool, as_json: bool) -> None:
+def issues(home: Home, include_resolved: bool, as_of: datetime | None, as_json: bool) -> None:
     """The queue: what to act on, most urgent first."""
     from dagster_project.decisioning.explain import queue
 
+    home = chosen_view(home, as_of)
     if as_json:
         click.echo(
             json.dumps(queue(home, include_resolved=include_resolved), indent=2, default=str, ensure_ascii=False)
@@ -29,16 +40,17 @@ def issues(home: Home, include_resolved: bool, as_json: bool) -> None:
 
 @click.command()
 @click.argument("issue_id")
+@view_option
 @json_option
 @click.pass_obj
-def explain(home: Home, issue_id: str, as_json: bool) -> None:
+def explain(home: Home, issue_id: str, as_of: datetime | None, as_json: bool) -> None:
     """Explain an issue: evidence, severity term by term, every candidate release, quotes.
 
     The beginning of the id is enough while it is unambiguous.
     """
     from dagster_project.decisioning.explain import explain as explain_issue
 
-    explanation = explain_issue(home, issue_id)
+    explanation = explain_issue(chosen_view(home, as_of), issue_id)
     click.echo(explanation.as_json() if as_json else explanation.as_text())
 
 

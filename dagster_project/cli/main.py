@@ -1,7 +1,8 @@
 """The command line: ``feedback-control``.
 
-Every command works on one home (``--home``, ``$FEEDBACK_HOME`` or ``.feedback-control``). ``--json`` prints the marts'
-columns by their own names. Exit codes: 0 fine, 1 failed, 2 bad usage or configuration.
+Every command works on one home (``--home``, ``$FEEDBACK_HOME`` or ``.feedback-control``; the demo on
+``.feedback-control-demo``). ``--json`` prints the marts' columns by their own names. Exit codes: 0 fine, 1 failed, 2
+bad usage or configuration.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from dagster_project.home import Home
 from models_ml.errors import ModelError
 
 _FAMILIES = {
+    "homes": ("init",),
     "turn": ("run", "replay", "doctor"),
     "issues": ("issues", "explain", "tickets"),
     "outbound": ("audit", "dead-letters", "outbox", "preview", "pull", "push"),
@@ -69,7 +71,7 @@ class _Main(click.Group):
 @click.option(
     "--home",
     type=click.Path(path_type=Path),
-    help="Where state lives  [default: $FEEDBACK_HOME, else .feedback-control].",
+    help="Where state lives  [default: $FEEDBACK_HOME, else .feedback-control; demo: .feedback-control-demo].",
 )
 @click.version_option(package_name="feedback-control")
 @click.pass_context
@@ -78,7 +80,7 @@ def main(context: click.Context, home: Path | None) -> None:
 
     \b
     Start here:
-      feedback-control demo                      a simulated shop, all the way to tickets
+      feedback-control demo                      a simulated shop in a home of its own, all the way to tickets
       feedback-control run --sources my.yml      one turn of the loop over your own exports
       feedback-control issues                    what to act on, most urgent first
       feedback-control explain ISS-1A2B          why, number by number

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from dagster_project.cli.options import Instant, json_option, progress_since
+from dagster_project.clock import refuse_future
 from dagster_project.home import Home
 
 
@@ -26,6 +27,7 @@ def drift(home: Home, as_of: datetime | None, days: int, as_json: bool) -> None:
     from dagster_project.measurement.drift import write_report
 
     started = datetime.now(UTC)
+    refuse_future(as_of or started, started)
     report = write_report(home, as_of=as_of or started, window=timedelta(days=days), progress=progress_since(started))
     if as_json:
         click.echo(json.dumps(report.as_dict(), indent=2, ensure_ascii=False))
@@ -44,6 +46,7 @@ def label_queue(home: Home, as_of: datetime | None, size: int) -> None:
     from dagster_project.measurement.drift import label_queue as write
 
     started = datetime.now(UTC)
+    refuse_future(as_of or started, started)
     click.echo(write(home, as_of=as_of or started, size=size, progress=progress_since(started)))
 
 

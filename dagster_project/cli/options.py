@@ -25,7 +25,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON i
 sources_option = click.option(
     "--sources",
     type=click.Path(path_type=Path),
-    help="The sources.yml to read  [default: HOME/sources.yml, else that of the demo in HOME/demo].",
+    help="The sources.yml to read  [default: HOME/sources.yml; in a demo home, its shop's].",
 )
 
 
@@ -40,6 +40,19 @@ class Instant(click.ParamType[datetime]):
             return value if isinstance(value, datetime) else parse_instant(value)
         except ConfigurationError as error:
             self.fail(str(error), param, ctx)
+
+
+def view_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Option of commands that read decisions: those of a view."""
+    text = "Read the view that `run --as-of` made for this instant  [default: what is published]."
+    return click.option("--as-of", type=Instant(), help=text)(command)
+
+
+def chosen_view(home: Home, as_of: datetime | None) -> Home:
+    """The home whose decisions are read: that of a view, or the home itself."""
+    from dagster_project.views import find_view
+
+    return home if as_of is None or home.is_rehearsal else find_view(home, as_of)
 
 
 def progress_since(started: datetime) -> Callable[[str], None]:

@@ -11,7 +11,11 @@ from typing import Any
 
 import click
 
-from dagster_project.automation.destinations import ConfiguredDestination, load_destinations
+from dagster_project.automation.destinations import (
+    ConfiguredDestination,
+    load_destinations,
+    refused_destinations,
+)
 from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.automation.tickets import brief
 from dagster_project.automation.tickets.event_delivery import sinks_of
@@ -19,8 +23,10 @@ from dagster_project.automation.tickets.issues import read_queue
 from dagster_project.automation.tickets.pull import pull
 from dagster_project.automation.tickets.push import push
 from dagster_project.automation.tickets.push_report import Change, PlanKey
+from dagster_project.clock import check_clock
 from dagster_project.errors import ConfigurationError
 from dagster_project.home import Home
+from dagster_project.home_kind import read_marker
 
 _json = click.option("--json", "as_json", is_flag=True, help="For programs.")
 
@@ -43,6 +49,8 @@ def push_command(
     """
     dry_run = dry_run or write_plan is not None
     keys = _read_plan(plan) if plan else None
+    if not dry_run:
+        check_clock(home, datetime.now(UTC))
     report = push(
         home,
         now=datetime.now(UTC),
@@ -68,7 +76,7 @@ def push_command(
     else:
         said = ", ".join(f"{count} {name}" for name, count in report.counts.items() if count)
         click.echo(said or "nothing to do")
-    if report.stopped:
+    if _say_refused(home) or report.stopped:
         raise SystemExit(1)
 
 
@@ -82,6 +90,7 @@ def pull_command(home: Home, only: str | None, as_json: bool) -> None:
     The next decision knows of it. An issue whose ticket was rejected ("not a bug") is no incident to baselines from the
     next day on. Exits with 1 if a destination could not be read.
     """
+    check_clock(home, datetime.now(UTC))
     report = pull(
         home,
         now=datetime.now(UTC),
@@ -93,7 +102,7 @@ def pull_command(home: Home, only: str | None, as_json: bool) -> None:
     else:
         said = ", ".join(f"{count} {name}" for name, count in report.counts.items() if count)
         click.echo(said or "nothing new")
-    if report.problems:
+    if _say_refused(home) or report.problems:
         raise SystemExit(1)
 
 
@@ -253,7 +262,10 @@ def _ledger(home: Home) -> Ledger:
         actor = getpass.getuser()
     except (KeyError, OSError):  # a container may run under a number that has no name
         actor = f"user {os.getuid()}"
-    return Ledger(home.ledger_url, actor=actor)
+    ledger = Ledger(home.ledger_url, actor=actor)
+    if marker := read_marker(home.root):
+        ledger.ownership.check(marker)
+    return ledger
 
 
 def _chosen(home: Home, name: str | None) -> list[ConfiguredDestination]:
@@ -263,6 +275,14 @@ def _chosen(home: Home, name: str | None) -> list[ConfiguredDestination]:
         known = ", ".join(configured.name for configured in destinations) or "none"
         raise ConfigurationError(f"there is no destination {name or ''}; destinations.yml has: {known}")
     return chosen
+
+
+def _say_refused(home: Home) -> bool:
+    """Name the destinations that this kind of home may not write to; True if that is a fault of its configuration."""
+    refused = refused_destinations(home)
+    for line in refused:
+        click.echo(line, err=True)
+    return bool(refused) and not home.is_rehearsal
 
 
 def _as_dict(change: Change) -> dict[str, Any]:

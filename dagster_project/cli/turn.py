@@ -19,30 +19,42 @@ from dagster_project.home import Home
     "--as-of", type=Instant(), help="Pretend it is this instant: nothing known later is used  [default: now]."
 )
 @click.option("--send/--no-send", default=True, help="Open, update and resolve tickets, or only read them.")
+@click.option("--force", is_flag=True, help="Believe the machine's clock, although it has jumped since the last run.")
 @json_option
 @click.pass_obj
-def run(home: Home, sources: Path | None, as_of: datetime | None, send: bool, as_json: bool) -> None:
+def run(home: Home, sources: Path | None, as_of: datetime | None, send: bool, force: bool, as_json: bool) -> None:
     """One turn of the loop: land, label, pull, decide, push, report.
 
     Rerunning is safe: files already landed are skipped, text already labelled is not labelled again, and an unchanged
-    queue sends nothing. Exits with 1 if a source, or a file of it, could not be read, what people did at a destination
+    queue sends nothing. An --as-of in the past is decided in a view of its own (HOME/views), prints its queue, and
+    neither publishes nor sends. Exits with 1 if a source, or a file of it, could not be read, what people did at a destination
     could not be read, or tickets could not leave for one; all other work is done all the same.
     """
     from dagster_project.loop import turn
 
     report = turn(
-        home, sources=home.sources(sources), as_of=as_of, send=send, progress=progress_since(datetime.now(UTC))
+        home,
+        sources=home.sources(sources),
+        as_of=as_of,
+        send=send,
+        force=force,
+        progress=progress_since(datetime.now(UTC)),
     )
     silent = report.landed.silent if as_of is None else []
     if as_json:
         click.echo(json.dumps({**plain(report), "failures": report.failures}, indent=2, default=str))
     else:
-        for problem in (*report.landed.problems, *silent):
+        for problem in (*report.notes, *report.landed.problems, *silent):
             click.echo(f"problem: {problem}", err=True)
         for repair in report.repairs:
             click.echo(f"repaired: {repair}", err=True)
-        show_queue(home, include_resolved=False)
+        show_queue(report.view or home, include_resolved=False)
         click.echo(f"report: {report.report}")
+    if report.view and as_of:
+        click.echo(
+            f"as of {as_of:%Y-%m-%d %H:%M} UTC: a view of its own in {report.view.root}; nothing was published or sent",
+            err=True,
+        )
     for failure in report.failures:
         click.echo(f"failed: {failure}", err=True)
     if report.failures:
@@ -70,7 +82,8 @@ def replay(
 ) -> None:
     """Replay history instant by instant: when each issue was first reported, and how it was judged.
 
-    Lands and labels once, then decides as of every step. Nothing is sent. With --scenario, a simulated world with a
+    Lands and labels once, then decides as of every step, in a view of its own: what is published stays, and nothing is
+    sent. `issues --as-of` with the last instant reads its end. With --scenario, a simulated world with a
     known truth is replayed in a folder of its own, and its truth is printed first.
     """
     from dagster_project.replay import replay as replay_history

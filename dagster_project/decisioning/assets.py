@@ -18,11 +18,13 @@ from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
 from pydantic import Field
 
 from dagster_project import display, lake
+from dagster_project.clock import is_past
 from dagster_project.decisioning.dbt_build import BUILD, dbt_environment, remove_warehouse
 from dagster_project.decisioning.explain import queue
 from dagster_project.decisioning.incremental import plan
 from dagster_project.decisioning.playbook import land_playbook, load_playbook
 from dagster_project.decisioning.published import publish, read_mart, writing
+from dagster_project.errors import ConfigurationError
 from dagster_project.files import telling_repairs
 from dagster_project.home import parse_instant
 from dagster_project.lake_tables import LAKE_TABLES
@@ -36,7 +38,11 @@ WAREHOUSE_POOL = "warehouse"
 class AsOf(Config):
     """As-of instant of a build."""
 
-    as_of: str = Field(default="", description="ISO 8601, UTC; empty means now. Nothing known later is read.")
+    as_of: str = Field(
+        default="",
+        description="ISO 8601, UTC; empty means now. Nothing known later is read. A past instant is refused but in a"
+        " demo or replay home: `feedback-control run --as-of` decides it in a view of its own.",
+    )
 
 
 _GROUPS = {
@@ -77,7 +83,8 @@ class _Translator(DagsterDbtTranslator):
 )
 def playbook(home: HomeResource) -> Iterator[MaterializeResult[None]]:
     """The playbook, validated and landed where dbt reads it."""
-    here, loaded = home.home(), load_playbook()
+    here = home.home()
+    loaded = load_playbook(here.playbook)
     land_playbook(here, loaded)
     for table in PLAYBOOK_TABLES:
         yield MaterializeResult(
@@ -97,10 +104,15 @@ def playbook(home: HomeResource) -> Iterator[MaterializeResult[None]]:
 )
 def warehouse(context: AssetExecutionContext, dbt: DbtCliResource, home: HomeResource, config: AsOf) -> Iterator[Any]:
     """Build every model and run every data test, as of one instant."""
-    here = home.home()
+    here, as_of = home.home(), parse_instant(config.as_of) if config.as_of else now()
+    if is_past(here, as_of, now()):
+        raise ConfigurationError(
+            f"as of {config.as_of} is past, and {here.root} is a {here.kind} home: its queue is of the present;"
+            f" `feedback-control --home {here.root} run --as-of {config.as_of}` decides it in a view of its own"
+        )
     with writing(here, context.log.info):  # the pool does not keep out runs of the command line
         with telling_repairs(context.log.warning):
-            planned = plan(here, parse_instant(config.as_of) if config.as_of else now())
+            planned = plan(here, as_of)
         if planned.rebuild_from is None and not context.is_subset:
             remove_warehouse(here)
         with dbt_environment(here):

@@ -21,9 +21,9 @@ from dagster_project.resources import HomeResource, dbt_project
 
 
 @asset_check(asset=AssetKey(["lake", "playbook_rules"]), description="The playbook's `review_by` date has not passed.")
-def playbook_reviewed() -> AssetCheckResult:
+def playbook_reviewed(home: HomeResource) -> AssetCheckResult:
     """Thresholds and actions age; somebody has to look at them."""
-    playbook = load_playbook()
+    playbook = load_playbook(home.home().playbook)
     today = datetime.now(UTC).date()
     return AssetCheckResult(
         passed=not playbook.is_stale(today),

@@ -32,7 +32,7 @@ def build(home: Home, *, as_of: datetime, command: Sequence[str] = BUILD, progre
         DecisionError: dbt failed; the next build makes everything anew.
     """
     with writing(home, progress):
-        land_playbook(home, load_playbook())
+        land_playbook(home, load_playbook(home.playbook))
         planned = plan(home, as_of)
         try:
             _build(home, planned, command)
@@ -92,7 +92,7 @@ def _manifest(home: Home) -> Any:
     """
     from dbt.cli.main import dbtRunner
 
-    state = recipe()
+    state = recipe(home.playbook)
     if state not in _PARSED:
         parse = [*_QUIETLY, "parse", *_folders(home)]
         parsed = dbtRunner().invoke(parse)

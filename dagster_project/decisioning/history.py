@@ -52,7 +52,7 @@ def history(home: Home) -> History:
     counts = labels["issue_type"].value_counts(sort=True)
     return History(
         days=max(spans["days"].to_list(), default=0),
-        days_needed=round(load_playbook().detection.min_baseline_days) + _RECENT_DAYS,
+        days_needed=round(load_playbook(home.playbook).detection.min_baseline_days) + _RECENT_DAYS,
         by_type=dict(counts.iter_rows()),
         abstained=int(labels["abstained"].sum()),
     )

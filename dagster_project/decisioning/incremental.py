@@ -27,7 +27,7 @@ from dagster_project import lake
 from dagster_project.decisioning.published import BrokenWarehouseError, read_built
 from dagster_project.decisioning.windows import WINDOWS
 from dagster_project.files import read_state, tell_repair, write_text
-from dagster_project.home import DBT_PROJECT, PLAYBOOK, Home
+from dagster_project.home import DBT_PROJECT, Home
 from dagster_project.lake_tables import LAKE_TABLES
 
 _WINDOW = timedelta(hours=WINDOWS["trailing_hours"])
@@ -127,7 +127,7 @@ def plan(home: Home, as_of: datetime) -> Plan:
         DecisionError: a dbt that was started by hand is writing the warehouse.
     """
     lake.ensure_tables(home)  # sets broken files aside
-    current, files = recipe(), _files(home)
+    current, files = recipe(home.playbook), _files(home)
     everything = Plan(as_of, None, None, current, files)
     last = read_state(_memory(home), Built, "all models are built anew, which takes longer than a turn does else")
     if last is None:
@@ -215,12 +215,12 @@ def _written(stat: os.stat_result) -> str:
     return f"{stat.st_size}-{stat.st_mtime_ns}"
 
 
-def recipe() -> str:
+def recipe(playbook: Path) -> str:
     """Hash of the dbt project and the playbook; a change of it forces a full build."""
     folders = ("models", "macros", "seeds", "tests")
     sources = [path for folder in folders for path in sorted((DBT_PROJECT / folder).rglob("*")) if path.is_file()]
     said = hashlib.sha256()
-    for path in (*sources, DBT_PROJECT / "dbt_project.yml", PLAYBOOK):
+    for path in (*sources, DBT_PROJECT / "dbt_project.yml", playbook):
         said.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return said.hexdigest()
 

@@ -13,12 +13,13 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 import polars as pl
 
+from dagster_project.clock import SKEW
 from dagster_project.errors import ConfigurationError, DecisionError
 from dagster_project.files import locked, set_aside, tell_repair, write_atomically, write_text
 from dagster_project.home import Home
@@ -58,9 +59,11 @@ def publish(home: Home, *, progress: Progress = lambda _: None) -> DecisionRepor
     """Swap in a fresh read-only copy of the warehouse, and export the outbound marts.
 
     Raises:
+        ConfigurationError: the warehouse was built as of an earlier instant than what is published.
         DecisionError: a dbt that was started by hand is writing the warehouse.
     """
     with writing(home, progress):
+        _refuse_earlier(home)
         write_atomically(home.published, lambda copy: _copy_warehouse(home, copy))
         exported = {mart: _export(home, mart) for mart in OUTBOUND}
         issues = read_mart(home, "fct_issues", ["status", "verdict"])
@@ -72,6 +75,37 @@ def publish(home: Home, *, progress: Progress = lambda _: None) -> DecisionRepor
     ).row(0, named=True)
     progress(f"decided: {counts['issues_open']} open issues, {counts['regressions']} tied to a release")
     return DecisionReport(outbound=exported, **counts)
+
+
+def as_of_of_queue(home: Home) -> datetime | None:
+    """As-of instant of the published queue; None where nothing is published, or the queue is empty."""
+    return _as_of(home.published)
+
+
+def _as_of(database: Path) -> datetime | None:
+    """As-of instant of the outbound rows in a database."""
+    if not database.exists():
+        return None
+    try:
+        latest = _read(database, OUTBOUND[0], ["as_of"], None)["as_of"].max()
+    except duckdb.Error:  # another version's, or damaged: whoever reads more of it says so
+        return None
+    return latest.replace(tzinfo=UTC) if isinstance(latest, datetime) else None
+
+
+def _refuse_earlier(home: Home) -> None:
+    """Keep the past from replacing the present: a build as of an earlier instant is not published.
+
+    An instant in the future is no present: the run that published it had its clock ahead.
+    """
+    if home.is_rehearsal:
+        return
+    built, published = _as_of(home.warehouse), _as_of(home.published)
+    if built and published and built < published <= datetime.now(UTC) + SKEW:
+        raise ConfigurationError(
+            f"{home.warehouse} was built as of {built:%Y-%m-%d %H:%M} UTC, before what is published"
+            f" ({published:%Y-%m-%d %H:%M}); `{_run(home)}` builds it anew, `--as-of` keeps the past in a view"
+        )
 
 
 def read_mart(

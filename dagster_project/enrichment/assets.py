@@ -14,6 +14,7 @@ from dagster import (
 
 from dagster_project import display, lake
 from dagster_project.enrichment.labeling import label_new
+from dagster_project.enrichment.takeover import take_over_model
 from dagster_project.files import telling_repairs
 from dagster_project.lake_tables import LAKE_TABLES
 from dagster_project.resources import EACH_TURN, OWNERS, HomeResource
@@ -41,6 +42,7 @@ def classifier(context: AssetExecutionContext, home: HomeResource) -> Iterator[M
     check ``promotion`` shows the decision.
     """
     here = home.home()
+    take_over_model(here, context.log.info)
     with telling_repairs(context.log.warning):
         model, decision = promote(here.models, golden=here.golden, progress=context.log.info)
     card = here.models / decision.candidate / "model_card.md"

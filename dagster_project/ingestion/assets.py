@@ -22,14 +22,16 @@ from dagster import (
 )
 
 from dagster_project import display, lake
+from dagster_project.clock import check_clock
+from dagster_project.clock_repair import repair_future
 from dagster_project.files import telling_repairs
 from dagster_project.home import Home, parse_instant
 from dagster_project.ingestion.checks import check_results, check_specs, source_table
 from dagster_project.ingestion.contracts import TABLES
 from dagster_project.ingestion.isolation import one_line
 from dagster_project.ingestion.landing import LandingReport, land
+from dagster_project.ingestion.provenance import sources_of
 from dagster_project.ingestion.source_freshness import first_day
-from dagster_project.ingestion.sources import load_sources
 from dagster_project.lake_tables import LAKE_TABLES
 from dagster_project.resources import EACH_TURN, OWNERS, RETRY, HomeResource, now
 
@@ -70,10 +72,13 @@ def landing(context: AssetExecutionContext, home: HomeResource) -> Iterator[Mate
     """Land what is new at every source of the chosen tables."""
     here = home.home()
     chosen = {key.path[-1] for key in context.selected_asset_keys}
-    span = context.partition_time_window
-    sources = [source for source in load_sources(home.sources_path()) if source.target in chosen]
+    span, present = context.partition_time_window, now()
+    sources = [source for source in sources_of(here, home.sources_path()) if source.target in chosen]
+    check_clock(here, present)
+    for line in repair_future(here, present):
+        context.log.warning(line)
     with telling_repairs(context.log.warning):
-        report = land(here, sources, now=now(), window=(span.start, span.end), progress=context.log.info)
+        report = land(here, sources, now=present, window=(span.start, span.end), progress=context.log.info)
     for problem in (*report.problems, *report.silent):
         context.log.warning(problem)
     if "quarantine" not in chosen and report.quarantined:

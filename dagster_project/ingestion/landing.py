@@ -257,9 +257,9 @@ def _read_file(home: Home, task: _Task, path: Path, before: Mark | None, known: 
     """Land a file's rows and mark it as read; returns the problem that ended the reading early, or nothing."""
     source, line, read_before = task.source, task.line, task.line.read
     same_content = before is not None and before.state.startswith(f"{task.digest}-")
-    seen = before.first_seen if before and same_content else known
+    seen = min(before.first_seen, known) if before and same_content else known  # a later mark: a clock was ahead
     if before and before.again and same_content:
-        known = before.landed_at  # rows that the lake lost were known since then
+        known = min(before.landed_at, known)  # rows that the lake lost were known since then
     said = read_said(task.mark)
     hashes = None if said is None else frozenset(said["content_hash"])
     reading = Reading(home, source, line, Moment(known, seen, hashes), task.origin, problems)

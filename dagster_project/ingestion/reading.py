@@ -22,6 +22,7 @@ from dagster_project.ingestion.contracts import TABLES
 from dagster_project.ingestion.isolation import explain, one_line
 from dagster_project.ingestion.limits import LimitError
 from dagster_project.ingestion.mapping import MappedRecord, map_records, missing_columns
+from dagster_project.ingestion.plausibility import without_future
 from dagster_project.ingestion.readers import DEFAULTS
 from dagster_project.ingestion.records import RAW_LIMIT, Record, Reject, Tally, as_raw
 from dagster_project.ingestion.sources import SourceConfig
@@ -144,6 +145,11 @@ class Reading:
         self.line.read += sum(self.tally.skipped.values())
         self.problems += [f"{where}: {note}" for note in self.tally.notes()]
 
+    @property
+    def _present(self) -> datetime | None:
+        """Instant that bounds what rows may say; None in a replay home, whose rows are of another present."""
+        return None if self.home.kind == "replay" else self.moment.known
+
     def _valid(self, records: Sequence[Record], defaults: dict[str, object]) -> list[pl.DataFrame]:
         """Valid rows of a batch. If a rule or a conversion raises, halves are tried, so that one odd row costs one row.
 
@@ -152,7 +158,7 @@ class Reading:
         """
         try:
             names = map_records(records, self.source, defaults)
-            part = validate(records, names, self.source, f"{self.source.name}:{self.origin}")
+            part = validate(records, names, self.source, f"{self.source.name}:{self.origin}", self._present)
         except (SourceError, MemoryError):
             raise
         except Exception as error:
@@ -178,6 +184,9 @@ class Reading:
 
     def _append(self, rows: pl.DataFrame) -> None:
         """Append the rows that the lake lacks; whoever lands into the same table waits meanwhile."""
+        if now := self._present:
+            rows, note = without_future(rows, now)
+            self.problems += [f"{self.source.name}: {self.origin}: {note}"] if note else []
         rows = rows.with_columns(pl.int_range(pl.len()).alias("position"))
         table = self.source.target
         with lake.lock_table(self.home, table):

@@ -15,7 +15,8 @@ from dagster import (
 )
 
 from dagster_project.ingestion.landing import seen_by_landing
-from dagster_project.ingestion.sources import fingerprint, load_sources
+from dagster_project.ingestion.provenance import sources_of
+from dagster_project.ingestion.sources import fingerprint
 from dagster_project.resources import HomeResource, now, unfinished
 
 RETRY_AFTER = timedelta(minutes=15)
@@ -36,7 +37,7 @@ def new_files(context: SensorEvaluationContext, home: HomeResource) -> RunReques
     """
     if running := unfinished(context.instance, "loop"):
         return SkipReason(f"run {running} of this job is not finished")
-    present = {source.name: fingerprint([source]) for source in load_sources(home.sources_path())}
+    present = {source.name: fingerprint([source]) for source in sources_of(home.home(), home.sources_path())}
     noted = seen_by_landing(home.home())
     changed = sorted(name for name, files in present.items() if noted.get(name) != files)
     failed_at = _failed_at(context.instance)

@@ -21,6 +21,7 @@ import polars as pl
 
 from dagster_project.ingestion.contracts import TABLES, allowed, own_columns
 from dagster_project.ingestion.mapping import MappedRecord, is_missing
+from dagster_project.ingestion.plausibility import implausible
 from dagster_project.ingestion.records import Record, Reject
 from dagster_project.ingestion.sources import SourceConfig
 from dagster_project.lake_tables import INSTANT
@@ -42,11 +43,15 @@ class Validated:
 
 
 def validate(
-    records: Sequence[Record], names: Sequence[MappedRecord], source: SourceConfig, loaded_from: str
+    records: Sequence[Record],
+    names: Sequence[MappedRecord],
+    source: SourceConfig,
+    loaded_from: str,
+    now: datetime | None = None,
 ) -> Validated:
     """Validate records, given with their mapped values, as rows of the source's table.
 
-    Every record is returned exactly once: as a row or as a reject.
+    Every record is returned exactly once: as a row or as a reject. ``now`` bounds when a row can have happened.
     """
     table = source.target
     named = [one.row for one in names]
@@ -69,6 +74,8 @@ def validate(
     ]
     frame = pl.DataFrame([*typed.values(), pl.Series("attributes", attributes, dtype=pl.String)])
     for index, fault in _broken_rules(frame.select(list(columns)), table).items():
+        problems[index] = problems[index] or fault
+    for index, fault in implausible(frame, table, now).items() if now else ():
         problems[index] = problems[index] or fault
     hashes = [hashlib.sha256(text.encode()).hexdigest()[:24] for text in _contents(frame.drop("known_at"))]
     good = pl.Series([problem is None for problem in problems], dtype=pl.Boolean)

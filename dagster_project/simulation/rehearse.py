@@ -31,7 +31,7 @@ def rehearse(
 
     def replayed() -> Iterator[ReplayStep]:
         with tempfile.TemporaryDirectory() as folder:
-            home = Home(Path(folder))
+            home = Home(Path(folder)).marked("replay")
             runner.set_up(home, [simulation])
             yield from steps(home, onset, onset + timedelta(days=DAYS_AFTER - 1), step, progress)
 

@@ -72,7 +72,7 @@ def world(home: Home) -> LakeBuilder:
 @pytest.fixture(scope="module")
 def decided(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """That world, decided once; a test that decides again takes a `copy`."""
-    home = Home(tmp_path_factory.mktemp("decided") / "home")
+    home = Home(tmp_path_factory.mktemp("decided") / "home").marked("replay")
     world(home).write()
     decide(home, as_of=AS_OF)
     return home

@@ -178,7 +178,7 @@ def test_everything_is_built_where_there_is_no_memory_or_it_does_not_fit(
     assert plan(small, START).rebuild_from is None  # back in time
     playbook = tmp_path / "playbook.yml"
     playbook.write_text("another", encoding="utf-8")
-    monkeypatch.setattr("dagster_project.decisioning.incremental.PLAYBOOK", playbook)
+    monkeypatch.setattr("dagster_project.home.PLAYBOOK", playbook)
     assert plan(small, later).rebuild_from is None
 
 

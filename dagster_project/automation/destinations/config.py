@@ -8,10 +8,11 @@
       - kind: pagerduty
         priorities: [P1]           # the integration key comes from routing_key_env (PAGERDUTY_ROUTING_KEY)
 
-The file is looked for in the home, then in the repository root; without one, tickets go to the local folder only.
+The file is the home's own; without one, tickets go to the local folder only. A destination that the home's kind may not
+write to (``borders.py``) is never built.
 ``name`` identifies a destination in the ledger: keep it when other settings change, or every ticket is opened anew
 under the new name. docs/destinations.md has every kind; each also takes ``priorities``, ``mode``, ``reopen``,
-``template`` and ``fields`` (settings.py).
+``template``, ``fields`` and ``environment`` (settings.py).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from dagster_project.automation.destinations.borders import refusal
 from dagster_project.automation.destinations.configured import ConfiguredDestination
 from dagster_project.automation.destinations.event_file import EventFileSettings
 from dagster_project.automation.destinations.github import GitHubSettings
@@ -35,7 +37,7 @@ from dagster_project.automation.destinations.servicenow import ServiceNowSetting
 from dagster_project.automation.destinations.slack import SlackSettings
 from dagster_project.automation.destinations.webhook import WebhookSettings
 from dagster_project.errors import ConfigurationError
-from dagster_project.home import REPOSITORY, Home
+from dagster_project.home import Home
 
 FILE_NAME = "destinations.yml"
 
@@ -73,15 +75,40 @@ class DestinationsFile(BaseModel):
 
 
 def load_destinations(home: Home) -> list[ConfiguredDestination]:
-    """The configured destinations, ready to use; by default the local tracker alone.
+    """The configured destinations that this home may write to, ready to use; by default the local tracker alone.
+
+    A rehearsal that may write to none of them writes to its local tracker. Whatever leaves a home passes here: nothing
+    else builds a destination. ``refused_destinations`` has the others.
 
     Raises:
         ConfigurationError: the file is not YAML, or a setting is wrong; the message names file and setting.
     """
-    found = next((path for path in (home.root / FILE_NAME, REPOSITORY / FILE_NAME) if path.is_file()), None)
-    if found is None:
-        return [ConfiguredDestination(LocalSettings(name="local").build(home))]
-    return [ConfiguredDestination(settings.build(home), settings) for settings in read_destinations(found).destinations]
+    configured = _settings(home)
+    allowed = [settings for settings in configured if not refusal(home, settings)]
+    if configured and not allowed and home.is_rehearsal and not refusal(home, own := LocalSettings(name="local")):
+        allowed = [own]
+    return [ConfiguredDestination(settings.build(home), _placed(home, settings)) for settings in allowed]
+
+
+def refused_destinations(home: Home) -> list[str]:
+    """The configured destinations that this home may not write to: one line each, with the reason.
+
+    Raises:
+        ConfigurationError: as ``load_destinations``.
+    """
+    return [reason for settings in _settings(home) if (reason := refusal(home, settings))]
+
+
+def _settings(home: Home) -> list[Settings]:
+    path = home.root / FILE_NAME
+    return read_destinations(path).destinations if path.is_file() else [LocalSettings(name="local")]
+
+
+def _placed(home: Home, settings: Settings) -> Settings:
+    """The settings with the path of their template, which is relative to the home."""
+    if settings.template is None:
+        return settings
+    return settings.model_copy(update={"template": home.root / settings.template.expanduser()})
 
 
 def read_destinations(path: Path) -> DestinationsFile:

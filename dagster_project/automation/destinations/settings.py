@@ -31,9 +31,13 @@ class Policy(BaseModel):
 
 
 class DestinationSettings(Policy):
-    """Options of every entry in destinations.yml; ``name`` is the destination's name in the ledger."""
+    """Options of every entry in destinations.yml; ``name`` is the destination's name in the ledger.
+
+    ``environment`` says which kind of home may write there (``borders.py``).
+    """
 
     name: str = Field(pattern=NAME)
+    environment: Literal["production", "staging", "simulated"] = "production"
 
 
 class HttpSettings(DestinationSettings):

@@ -32,6 +32,7 @@ from dagster_project.automation.ledger.dead_letters import DeadLetters
 from dagster_project.automation.ledger.duplicate_checks import DuplicateChecks
 from dagster_project.automation.ledger.event_outbox import Announcement, EventOutbox, enqueue
 from dagster_project.automation.ledger.intents import NOT_THERE, Grounds, Intent, Payload, State
+from dagster_project.automation.ledger.ownership import Ownership
 from dagster_project.automation.ledger.pull_cursors import PullCursors
 from dagster_project.automation.ledger.queries import LOOK_UP, Queries
 from dagster_project.automation.ledger.store import AT_ONCE, INTENT, NO_GROUNDS, Store, among, intent_of, take_turns
@@ -77,6 +78,7 @@ class Ledger(Queries):
         self.duplicate_checks = DuplicateChecks(store)
         self.event_outbox = EventOutbox(store)
         self.pull_cursors = PullCursors(store)
+        self.ownership = Ownership(store)
         self.umbrellas = Umbrellas(store)
 
     def record(

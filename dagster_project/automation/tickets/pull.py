@@ -72,9 +72,10 @@ def pull(
     """Land the changes made to our tickets since the last pull; nothing is written to a destination.
 
     Raises:
-        ConfigurationError: the ledger cannot be used.
+        ConfigurationError: the ledger cannot be used, or belongs to another home.
     """
     ledger, report = ledger or Ledger(home.ledger_url, now=now), PullReport()
+    ledger.ownership.claim(home.marker)
     lake.ensure_table(home, EVENTS)
     mend_published(home)
     for configured in destinations:

@@ -25,6 +25,8 @@ from dagster_project.automation.tickets.event_delivery import deliver_events, si
 from dagster_project.automation.tickets.issues import read_queue
 from dagster_project.automation.tickets.push_report import PlanKey, Progress, PushReport
 from dagster_project.automation.tickets.ticket_events import Sinks, export_events
+from dagster_project.clock import SKEW
+from dagster_project.decisioning.published import as_of_of_queue
 from dagster_project.errors import ConfigurationError
 from dagster_project.home import Home
 
@@ -55,10 +57,14 @@ def push(
         sinks: the event sinks; by default those among ``destinations``.
 
     Raises:
-        ConfigurationError: nothing was published yet, or the ledger cannot be used.
+        ConfigurationError: nothing was published yet, or the ledger cannot be used or belongs to another home.
         DecisionError: a row of the queue breaks its contract.
     """
-    ledger = ledger or Ledger(home.ledger_url, now=now)
+    ledger, as_of = ledger or Ledger(home.ledger_url, now=now), as_of_of_queue(home)
+    if not dry_run:
+        ledger.ownership.claim(home.marker)
+    if outdated := _outdated(home, ledger, as_of, now):
+        return _all_stopped(destinations, outdated, progress)
     issues = read_queue(home, _followed(ledger, destinations))
     started = monotonic()
 
@@ -86,6 +92,30 @@ def push(
         for configured in destinations:
             deliver_events(ledger, configured.destination, clock, report, progress)
             _close(configured)
+        if as_of and destinations and not home.is_rehearsal:
+            ledger.ownership.note_sent(as_of)
+    return report
+
+
+def _outdated(home: Home, ledger: Ledger, as_of: datetime | None, now: datetime) -> str:
+    """Why the queue may not be sent: a newer one was sent before. A rehearsal goes where it likes.
+
+    Two turns that overlap may swap a queue for one of the tick before.
+    """
+    sent = None if home.is_rehearsal else ledger.ownership.sent_as_of(now)
+    if as_of is None or sent is None or as_of >= sent - SKEW:
+        return ""
+    return (
+        f"nothing is sent: the queue is as of {as_of:%Y-%m-%d %H:%M} UTC, and one as of {sent:%Y-%m-%d %H:%M} was sent"
+        " before; decide anew with `feedback-control run`"
+    )
+
+
+def _all_stopped(destinations: Sequence[ConfiguredDestination], reason: str, progress: Progress) -> PushReport:
+    report = PushReport()
+    for configured in destinations:
+        progress(report.stop(configured.name, reason))
+        _close(configured)
     return report
 
 

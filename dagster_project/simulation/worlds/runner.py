@@ -38,7 +38,8 @@ _ISSUE = (
 
 
 def set_up(home: Home, simulations: Sequence[Simulation]) -> None:
-    """Write the rows of these worlds as the whole lake of a home."""
+    """Write the rows of these worlds as the whole lake of a home, which is one for replays."""
+    home.marked("replay")
     tables = [simulation.rows for simulation in simulations]
     rows = {table: pl.concat([own[table] for own in tables if table in own]) for table in {*chain(*tables)}}
     feedback = rows["feedback"]
@@ -90,7 +91,7 @@ def candidates_at(home: Home, look: datetime) -> pl.DataFrame:
 
 def scores_at(home: Home) -> pl.DataFrame:
     """Largest score of each product-wide series, per tick with enough feedback for an alarm."""
-    detection = load_playbook().detection
+    detection = load_playbook(home.playbook).detection
     rows = read_mart(home, "fct_issue_activity", where={"scope_kind": "all"})
     day, three_days = (pl.col(name) >= detection.min_excess for name in ("excess", "excess_72h"))
     day_stands = day & (pl.col("feedback_count") >= detection.min_ratio * pl.col("explained"))

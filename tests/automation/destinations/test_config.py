@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dagster_project.automation.destinations import config, load_destinations
+from dagster_project.automation.destinations import load_destinations
 from dagster_project.automation.destinations.config import read_destinations
 from dagster_project.automation.destinations.github import GitHubIssues
 from dagster_project.automation.destinations.local import LocalTracker
@@ -24,14 +24,6 @@ destinations:
 """
 
 
-@pytest.fixture(autouse=True)
-def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "repository"
-    folder.mkdir()
-    monkeypatch.setattr(config, "REPOSITORY", folder)
-    return folder
-
-
 def test_without_a_file_tickets_are_kept_locally(home: Home) -> None:
     (only,) = load_destinations(home)
     assert isinstance(only.destination, LocalTracker)
@@ -45,11 +37,19 @@ def test_destinations_are_built_as_configured(home: Home) -> None:
     assert isinstance(github, GitHubIssues) and (github.name, github.settle_seconds) == ("shop", 60)
 
 
-def test_the_home_comes_before_the_repository(home: Home, repository: Path) -> None:
-    (repository / "destinations.yml").write_text(GITHUB)
-    assert len(load_destinations(home)) == 2
+def test_no_file_outside_the_home_configures_it(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "destinations.yml").write_text(GITHUB)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("dagster_project.home.REPOSITORY", tmp_path)
+    assert [one.name for one in load_destinations(home)] == ["local"]
     (home.root / "destinations.yml").write_text("version: 1\ndestinations: []\n")
     assert load_destinations(home) == []
+
+
+def test_a_template_is_looked_for_in_the_home(home: Home) -> None:
+    (home.root / "destinations.yml").write_text(one(kind="local", template="own.md.j2"))
+    (only,) = load_destinations(home)
+    assert only.policy.template == home.root / "own.md.j2"
 
 
 def one(**settings: object) -> str:
