@@ -34,6 +34,7 @@ from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.automation.tickets.event_delivery import sinks_of
 from dagster_project.automation.tickets.pull import pull
 from dagster_project.automation.tickets.push import PushReport, push
+from dagster_project.dagster_metadata import guarded, markdown
 from dagster_project.decisioning.assets import published_warehouse
 from dagster_project.errors import ConfigurationError
 from dagster_project.home import Home
@@ -98,6 +99,7 @@ sync_tables = [
     pool="push",
     retry_policy=RETRY,
 )
+@guarded
 def ticket_changes(context: AssetExecutionContext, home: HomeResource) -> Iterator[MaterializeResult[None]]:
     """Pull what people did to our tickets, before the next decision; nothing is written to the trackers."""
     here = home.home()
@@ -109,7 +111,7 @@ def ticket_changes(context: AssetExecutionContext, home: HomeResource) -> Iterat
         "baseline_exclusions": {"issues changed": report.exclusions},
     }
     for table in PULLED_TABLES:
-        shown = MetadataValue.md(display.preview(lake.scan(here, table)))
+        shown = markdown(display.preview(lake.scan(here, table)))
         problems = {"destinations not read": len(report.problems)}
         yield MaterializeResult(asset_key=["lake", table], metadata={**counts[table], **problems, "preview": shown})
 
@@ -134,6 +136,7 @@ def ticket_changes(context: AssetExecutionContext, home: HomeResource) -> Iterat
     pool="push",
     retry_policy=RETRY,
 )
+@guarded
 def tickets(context: AssetExecutionContext, home: HomeResource) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
     """Push the queue to each chosen destination; one that fails leaves its own asset unmade, and the step red.
 
@@ -188,5 +191,5 @@ def _log_side_effects(
 
 
 def _metadata(report: PushReport) -> dict[str, int | MetadataValue]:
-    links = display.markdown_table([{"ticket": link} for link in report.links])
-    return {**report.counts, "problems": len(report.problems), "tickets": MetadataValue.md(links or "None changed.")}
+    links = display.markdown_table([{"ticket": display.Link(link)} for link in report.links])
+    return {**report.counts, "problems": len(report.problems), "tickets": markdown(links or "None changed.")}

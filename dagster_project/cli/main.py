@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from dagster_project import outgoing
 from dagster_project.errors import ConfigurationError, FeedbackControlError
 from dagster_project.home import Home
 from models_ml.errors import ModelError
@@ -30,8 +31,18 @@ _FAMILIES = {
 class _Main(click.Group):
     """A lazy group: a command's file is imported when the command is asked for.
 
-    Deliberate errors become one line and an exit code. Anything else is a bug and keeps its traceback.
+    Deliberate errors become one line and an exit code. Anything else is a bug and keeps its traceback. All output of a
+    command goes through the door (``outgoing.py``).
     """
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run the command line."""
+        outgoing.install()
+        with outgoing.terminal():
+            try:
+                return super().main(*args, **extra)
+            except Exception as error:
+                raise outgoing.redacted(error) from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """All names, in alphabetical order."""

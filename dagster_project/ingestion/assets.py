@@ -22,6 +22,7 @@ from dagster import (
 )
 
 from dagster_project import display, lake
+from dagster_project.dagster_metadata import guarded, markdown
 from dagster_project.home import Home, parse_instant
 from dagster_project.ingestion.checks import check_results, check_specs, source_table
 from dagster_project.ingestion.contracts import TABLES
@@ -64,6 +65,7 @@ _RARELY_NEW = {"customers", "campaigns", "quarantine"}
     backfill_policy=BackfillPolicy.single_run(),
     retry_policy=RETRY,
 )
+@guarded
 def landing(context: AssetExecutionContext, home: HomeResource) -> Iterator[MaterializeResult[None]]:
     """Land what is new at every source of the chosen tables."""
     here = home.home()
@@ -102,8 +104,8 @@ def _metadata(home: Home, report: LandingReport, table: str) -> dict[str, int | 
     return {
         **_counts(report, table),
         "dagster/row_count": MetadataValue.int(rows.select("known_at").collect().height),
-        "sources": MetadataValue.md(source_table(lines)),
-        "preview": MetadataValue.md(display.preview(rows)),
+        "sources": markdown(source_table(lines)),
+        "preview": markdown(display.preview(rows)),
         "folder": MetadataValue.path(str(home.lake / table)),
     }
 

@@ -30,6 +30,7 @@ from dagster_project.ingestion.records import Record, Reject
 from dagster_project.ingestion.source_freshness import note_freshness, remember_sources, silence
 from dagster_project.ingestion.sources import SourceConfig
 from dagster_project.ingestion.versions import Moment
+from dagster_project.outgoing import excerpt
 
 Progress = Callable[[str], None]
 
@@ -238,7 +239,7 @@ def _land_file(home: Home, task: _Task, path: Path, known: datetime, problems: l
 
 def _land_api(home: Home, task: _Task, known: datetime, problems: list[str], span: tuple[datetime, datetime]) -> None:
     """Land an API's answer; a request that brought nothing is retried."""
-    reading = Reading(home, task.source, task.line, Moment(known, known), task.source.url, problems)
+    reading = Reading(home, task.source, task.line, Moment(known, known), task.source.address, problems)
     try:
         with httpx.Client(timeout=30) as client:
             for pause in (*_RETRY_SECONDS, None):
@@ -261,9 +262,9 @@ def _answered(source: SourceConfig, span: tuple[datetime, datetime], client: htt
     try:
         yield from API_READERS[source.reader](source, span, client)
     except (ValueError, LookupError, TypeError, AttributeError) as error:
-        said = " ".join(str(error).split())[:200]
+        said = excerpt(error)
         raise SourceError(
-            f"{source.name}: {source.url} did not answer as {source.reader} does ({said}); check `url`"
+            f"{source.name}: {source.address} did not answer as {source.reader} does ({said}); check `url`"
         ) from error
 
 

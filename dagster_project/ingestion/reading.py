@@ -20,11 +20,12 @@ from dagster_project.home import Home
 from dagster_project.ingestion.contracts import TABLES
 from dagster_project.ingestion.mapping import MappedRecord, map_records, missing_columns
 from dagster_project.ingestion.readers import DEFAULTS
-from dagster_project.ingestion.records import RAW_LIMIT, Record, Reject, Tally
+from dagster_project.ingestion.records import Record, Reject, Tally, raw
 from dagster_project.ingestion.sources import SourceConfig
 from dagster_project.ingestion.validation import validate
 from dagster_project.ingestion.versions import Moment, new_versions
 from dagster_project.lake_tables import schema_of
+from dagster_project.outgoing import clean, excerpt
 
 BATCH = 50_000
 """Records per batch: as Python objects they take much more memory than as rows."""
@@ -140,7 +141,7 @@ class Reading:
         """Report missing and overridden columns."""
         missing = missing_columns(names, self.source) if names else []
         if missing:
-            has = ", ".join(list(records[0].values)[:12])
+            has = ", ".join(excerpt(name, 40) for name in list(records[0].values)[:12])
             self.problems.append(
                 f"{self.source.name}: {self.origin} has no column for {', '.join(missing)} (it has {has}); "
                 "use `renames`"
@@ -161,8 +162,8 @@ class Reading:
                     "source": self.source.name,
                     "file": self.origin,
                     "line": reject.line,
-                    "reason": reject.reason,
-                    "raw": reject.raw.replace("\x00", "").encode("utf-8", "replace").decode(),
+                    "reason": clean(reject.reason),
+                    "raw": raw(reject.raw).replace("\x00", "").encode("utf-8", "replace").decode(),
                     "known_at": self.moment.known,
                 }
             )
@@ -179,7 +180,7 @@ def _contradiction(table: str, row: dict[str, object]) -> Reject:
         f"another row of this file has the same {key} and says otherwise; the first was kept; "
         "to land both as versions, give each its own `updated_at` or `known_at`",
         line if isinstance(line, int) else None,
-        json.dumps({name: row[name] for name in schema_of(table)}, default=str, ensure_ascii=False)[:RAW_LIMIT],
+        raw(json.dumps({name: row[name] for name in schema_of(table)}, default=str, ensure_ascii=False)),
     )
 
 

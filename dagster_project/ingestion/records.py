@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from dagster_project.errors import SourceError
+from dagster_project.outgoing import excerpt
+from dagster_project.redaction import redact
 
 RAW_LIMIT = 10_000
 """Maximum characters of a rejected record in quarantine."""
@@ -34,6 +36,11 @@ _MARKS = (
 )
 
 
+def raw(text: str) -> str:
+    """A rejected record as it is kept in quarantine: as it came, but without secrets of this system, and then cut."""
+    return redact(text)[:RAW_LIMIT]
+
+
 @dataclass(frozen=True)
 class Record:
     """One record: values by column name, and line number."""
@@ -43,7 +50,7 @@ class Record:
 
     def raw(self) -> str:
         """The record as text, for quarantine."""
-        return json.dumps(self.values, ensure_ascii=False, default=str)[:RAW_LIMIT]
+        return raw(json.dumps(self.values, ensure_ascii=False, default=str))
 
 
 @dataclass(frozen=True)
@@ -90,7 +97,7 @@ class Tally:
         for what, seen in self.replaced.items():
             setting = "constant" if what.startswith("constants.") else "rename"
             where = f", line {seen.line}" if seen.line else ""
-            value = repr(seen.value if len(seen.value) <= 40 else seen.value[:37] + "...")
+            value = repr(excerpt(seen.value, 40))
             found.append(
                 f"{what} in {seen.rows:,} row{'s' if seen.rows > 1 else ''} (first {value}{where}); "
                 f"it is kept in attributes; take the {setting} out of the source if the file is right"
@@ -119,7 +126,7 @@ def read_lines(path: Path, encoding: str = "") -> Iterator[str | Reject]:
             reason = (
                 f"the line is not {chosen} (byte {line[error.start]:#04x}); set `encoding` if the whole file is another"
             )
-            yield Reject(reason, number, line.decode(chosen, errors="replace")[:RAW_LIMIT])
+            yield Reject(reason, number, raw(line.decode(chosen, errors="replace")))
     if number and number == broken:
         raise SourceError(
             f"{path.name} is not {chosen} at all; set `encoding` of this source, for example latin-1 or utf-16"

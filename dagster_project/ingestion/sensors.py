@@ -2,6 +2,7 @@
 
 from dagster import DefaultSensorStatus, RunRequest, SensorEvaluationContext, SkipReason, sensor
 
+from dagster_project.dagster_metadata import guarded
 from dagster_project.ingestion.sources import fingerprint, load_sources
 from dagster_project.resources import HomeResource, now
 
@@ -12,6 +13,7 @@ from dagster_project.resources import HomeResource, now
     default_status=DefaultSensorStatus.STOPPED,
     description="One turn of the loop when a file of a configured source has appeared, grown or changed.",
 )
+@guarded
 def new_files(context: SensorEvaluationContext, home: HomeResource) -> RunRequest | SkipReason:
     """Compare the files' names, sizes and times with those last seen."""
     seen = fingerprint(load_sources(home.sources_path()))

@@ -23,6 +23,7 @@ from dagster_project.ingestion.mapping import MappedRecord, is_missing
 from dagster_project.ingestion.records import Record, Reject
 from dagster_project.ingestion.sources import SourceConfig
 from dagster_project.lake_tables import INSTANT
+from dagster_project.outgoing import excerpt
 
 _TRUE = {"true", "t", "yes", "y", "1", "on", "enabled"}
 _FALSE = {"false", "f", "no", "n", "0", "off", "disabled"}
@@ -226,5 +227,4 @@ def _wanted(kind: pl.DataType, source: SourceConfig) -> str:
 
 
 def _short(value: Any) -> str:
-    text = str(value)
-    return repr(text if len(text) <= 60 else text[:57] + "...")
+    return repr(excerpt(value, 60))

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_u
 from sqlalchemy.exc import ArgumentError
 
 from dagster_project.errors import ConfigurationError
+from dagster_project.redaction import know_url
 
 REVISION = "0006"
 """The newest migration, which this code is written for."""
@@ -30,13 +31,14 @@ def connect(url: str) -> Engine:
         ConfigurationError: the URL, or the driver it names, is not usable.
     """
     try:
+        know_url(url)
         parsed = make_url(url)
         if parsed.get_backend_name() != "sqlite":
             return create_engine(parsed, pool_pre_ping=True, hide_parameters=True)
         if parsed.database and parsed.database != ":memory:":
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
         engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True)
-    except (ArgumentError, ImportError, OSError) as error:
+    except (ArgumentError, ImportError, OSError, ValueError) as error:
         raise ConfigurationError(
             f"the ledger cannot be opened ({error});"
             " set FEEDBACK_LEDGER_URL to an SQLAlchemy URL whose driver is installed"

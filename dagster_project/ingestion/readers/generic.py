@@ -19,6 +19,7 @@ import polars as pl
 from dagster_project.errors import SourceError
 from dagster_project.ingestion.records import RAW_LIMIT, Record, Reject, Tally, open_bytes, read_json, read_lines
 from dagster_project.ingestion.sources import SourceConfig
+from dagster_project.outgoing import excerpt
 
 csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # a review of several megabytes is a review
 
@@ -179,6 +180,6 @@ def _read_parquet(path: Path) -> Iterator[Record | Reject]:
     try:
         frame = pl.read_parquet(io.BytesIO(content))
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise SourceError(f"{path.name} is not Parquet: {' '.join(str(error).split())[:200]}") from None
+        raise SourceError(f"{path.name} is not Parquet: {excerpt(error)}") from None
     for number, values in enumerate(frame.iter_rows(named=True), start=1):
         yield Record(values, number)

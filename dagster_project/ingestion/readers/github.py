@@ -13,6 +13,7 @@ import httpx
 from dagster_project.errors import SourceError
 from dagster_project.ingestion.records import Record, Reject, Tally, read_json
 from dagster_project.ingestion.sources import SourceConfig
+from dagster_project.outgoing import excerpt
 
 DEFAULTS: dict[str, object] = {"environment": "production"}
 
@@ -41,7 +42,7 @@ def fetch(source: SourceConfig, window: tuple[datetime, datetime], client: httpx
             answer = client.get(url, headers=headers)
         except httpx.TransportError as error:
             raise SourceError(
-                f"{source.name}: GitHub at {source.url} cannot be reached ({error}); check `url`"
+                f"{source.name}: GitHub at {source.address} cannot be reached ({excerpt(error)}); check `url`"
             ) from None
         if answer.status_code in {401, 403}:
             raise SourceError(
@@ -52,7 +53,7 @@ def fetch(source: SourceConfig, window: tuple[datetime, datetime], client: httpx
                 f"{source.name}: GitHub knows no {source.repository}; check `repository` and the token's rights"
             )
         if answer.is_error:
-            raise SourceError(f"{source.name}: GitHub answered {answer.status_code}: {answer.text[:200]}")
+            raise SourceError(f"{source.name}: GitHub answered {answer.status_code}: {excerpt(answer.text)}")
         entries = answer.json()
         for entry in entries:
             yield from _record(entry, None, Tally())

@@ -18,6 +18,7 @@ import httpx
 from dagster_project.errors import SourceError
 from dagster_project.ingestion.records import Record, Reject, Tally, read_json
 from dagster_project.ingestion.sources import Query, SourceConfig
+from dagster_project.outgoing import excerpt
 
 _MAX_POINTS = 10_000
 """Prometheus refuses more than 11,000 points a series in one answer."""
@@ -69,14 +70,14 @@ def _ask(source: SourceConfig, query: Query, start: datetime, end: datetime, cli
         try:
             answer = client.get(f"{source.url.rstrip('/')}/api/v1/query_range", params=parameters)
         except httpx.TransportError as error:
-            problem = f"cannot be reached ({error}); check `url`"
+            problem = f"cannot be reached ({excerpt(error)}); check `url`"
             continue
         if answer.status_code < 400:
             return dict(answer.json())
-        problem = f"refused `{query.expression}`: {answer.status_code} {answer.text[:200]}"
+        problem = f"refused `{query.expression}`: {answer.status_code} {excerpt(answer.text)}"
         if answer.status_code < 500 and answer.status_code != 429:
             break
-    raise SourceError(f"{source.name}: Prometheus at {source.url} {problem}")
+    raise SourceError(f"{source.name}: Prometheus at {source.address} {problem}")
 
 
 def _collect(rows: Series, column: str, answer: dict[str, Any], source: SourceConfig) -> None:
