@@ -111,7 +111,9 @@ def _value(value: Any) -> Any:
             return MetadataValue.json(outgoing.cleaned(value.data))
         case UrlMetadataValue():
             return MetadataValue.url(outgoing.clean(value.url or ""))
-        case str() | dict() | list() | tuple():
+        case MetadataValue():
+            return value  # a number, a path of ours
+        case str() | dict() | list():
             return outgoing.cleaned(value)
     return value
 

@@ -34,8 +34,10 @@ _ANSI = re.compile(
 )
 _STYLE = re.compile(r"(\x1b\[[0-9;]*m)")
 _NO_TEXT = re.compile("[\ud800-\udfff\u2028\u2029]")
+_BREAK = "\N{ZERO WIDTH SPACE}"
 _LIVE = re.compile(
-    r"(?<!\\)!(?=\[)|(?<!\\)<(?=[a-zA-Z/!?])(?!https?://)|(?<!\\)\[(?=[^\]]*\]\(\s*(?:javascript|data|vbscript):)"
+    r"(?<!\\)(?:!(?=\[)|<(?=[a-zA-Z/!?])(?!https?://)|\[(?=[^\]]*\](?:\(|:)\s*<?(?:javascript|data|vbscript):))",
+    re.IGNORECASE,
 )
 _KEYS = re.compile(r"(?:^|_)(?:id|key|hash|marker|sha|version|digest)$")
 
@@ -106,8 +108,12 @@ def finalized(value: Any) -> Any:
 
 
 def quiet_markdown(text: str) -> str:
-    """Markdown of our own making, line by line through the door; images, HTML and script links have no effect."""
-    return _LIVE.sub(lambda found: "\\" + found.group(), clean(text)).replace("<!--", "&lt;!--")
+    """Markdown of our own making, line by line through the door; images, HTML and script links have no effect.
+
+    The zero-width spaces stay with which ``sanitize.py`` breaks links in it.
+    """
+    shown = UNSEEN.sub(lambda found: found.group() if found.group() == _BREAK else "", _ANSI.sub("", text))
+    return _LIVE.sub(r"\\\g<0>", "\n".join(map(mask, redact(shown).split("\n"))))
 
 
 class _Record(logging.LogRecord):
