@@ -16,6 +16,7 @@ import os
 import re
 import threading
 from collections.abc import Iterable, Iterator
+from typing import Any
 from urllib.parse import unquote
 
 from dagster_project.secret_forms import LEAST, is_coded, spans_of
@@ -106,6 +107,15 @@ def redact(text: str) -> str:
             break
         text = hidden
     return text
+
+
+def redact_values(value: Any) -> Any:
+    """A JSON value with every text in it redacted, names included."""
+    if isinstance(value, dict):
+        return {redact_values(name): redact_values(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [redact_values(item) for item in value]
+    return redact(value) if isinstance(value, str) else value
 
 
 def without_credentials(url: str) -> str:

@@ -31,6 +31,7 @@ from dagster_project.ingestion.source_freshness import note_freshness, remember_
 from dagster_project.ingestion.sources import SourceConfig
 from dagster_project.ingestion.versions import Moment
 from dagster_project.outgoing import excerpt
+from dagster_project.redaction import redact_values
 
 Progress = Callable[[str], None]
 
@@ -258,9 +259,13 @@ def _land_api(home: Home, task: _Task, known: datetime, problems: list[str], spa
 
 
 def _answered(source: SourceConfig, span: tuple[datetime, datetime], client: httpx.Client) -> Iterator[Record | Reject]:
-    """The records of an API's answer; one that no reader foresaw, such as a login page, is a problem of this source."""
+    """The records of an API's answer; one that no reader foresaw, such as a login page, is a problem of this source.
+
+    An API may repeat the token that it was asked with: the records are redacted before anything keeps them.
+    """
     try:
-        yield from API_READERS[source.reader](source, span, client)
+        for item in API_READERS[source.reader](source, span, client):
+            yield Record(redact_values(item.values), item.line) if isinstance(item, Record) else item
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         said = excerpt(error)
         raise SourceError(

@@ -256,6 +256,7 @@ def _age(file: Path) -> str:
 def _source(path: Path, number: int, entry: Any) -> SourceConfig:
     if not isinstance(entry, dict):
         raise ConfigurationError(f"{path}: entry {number} of `sources` is not a mapping of settings")
+    know_url(str(entry.get("url", "")))  # before anything is said about the entry
     name = entry.get("name", f"number {number}")
     unknown = sorted(set(entry) - set(SourceConfig.model_fields) | ({"base"} & set(entry)))
     if unknown:

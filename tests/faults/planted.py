@@ -53,14 +53,18 @@ CUSTOMER = "mo.planted@example.org"
 
 
 class _Echo(BaseHTTPRequestHandler):
-    """Refuses everything, and repeats the request in its answer, as careless servers do."""
+    """Repeats the request in its answer, as careless servers do; refuses everything but what is asked of ``good``."""
 
     def _answer(self) -> None:
         sent = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode("utf-8", "replace")
-        status = {"unauthorized": 401, "broken": 500}.get(self.path.strip("/").split("/")[0], 422)
+        first = re.split(r"[/?]", self.path.strip("/"))[0]
         said = f"cannot do {self.path} with {dict(self.headers)} {self.headers.get('Authorization')} and {sent[:500]}"
-        body = json.dumps({"message": "x" * 150 + said, "again": said[::-1]}).encode()
-        self.send_response(status)
+        answer: object = {"message": "x" * 150 + said, "again": said[::-1]}
+        if first == "good":
+            release = {"id": 1, "tag_name": "v1", "published_at": "2026-05-01T00:00:00Z", "body": said}
+            answer = [release, {"no id": said}, {**release, "id": 2, "published_at": said}]
+        body = json.dumps(answer).encode()
+        self.send_response({"unauthorized": 401, "broken": 500, "good": 200}.get(first, 422))
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -104,6 +108,8 @@ def plant(home: Home, exports: Path, server: str, now: datetime) -> None:
 - {{name: orders, table: orders, path: {exports}/orders.csv}}
 - {{name: broken, reader: zendesk, path: {exports}/broken.json}}
 - {{name: releases, {releases}, url: "http://bot:${{PLANTED_URL_PASSWORD}}@{server}/api?api_key=${{PLANTED_QUERY_KEY}}"}}
+- {{name: answered, {releases}, constants: {{product: shop}},
+   url: "http://bot:${{PLANTED_URL_PASSWORD}}@{server}/good?api_key=${{PLANTED_QUERY_KEY}}"}}
 - {{name: refused, {releases}, url: "http://bot:${{PLANTED_URL_PASSWORD}}@{server}/unauthorized"}}
 - {{name: metrics, {metrics}, url: "http://bot:${{PLANTED_URL_PASSWORD}}@{server}/metrics?token=${{PLANTED_QUERY_KEY}}"}}
 - {{name: gone, {metrics}, url: "http://bot:${{PLANTED_URL_PASSWORD}}@127.0.0.1:9/metrics"}}
