@@ -13,7 +13,7 @@ _TOKENS = re.compile(
     r"""
       -----BEGIN[ ][A-Z0-9 ]{0,40}PRIVATE[ ]KEY(?:[ ]BLOCK)?-----
           (?:(?!-----END).){0,20000}(?:-----END[ ][A-Z0-9 ]{0,40}-----)?
-    | (?<![A-Za-z0-9])eyJ[\w-]{6,}(?:\.[\w-]{4,}){0,4}                    # JSON Web Token, also cut
+    | (?<![A-Za-z0-9])eyJ[\w-]{4,}(?:\.[\w-]{4,}){0,4}                    # JSON Web Token, also cut
     | (?<![A-Za-z0-9])(?:A3T[A-Z0-9]|AKIA|AGPA|AIDA|AROA|AIPA|ANPA|ANVA|ASIA)[A-Z0-9]{12,}   # AWS
     | (?<![A-Za-z0-9])(?:gh[pousr]_|github_pat_)\w{10,}
     | (?<![A-Za-z0-9])gl(?:pat|dt|rt|cbt|ptt|ft|agent|soat|imt)-[\w-]{10,}
@@ -64,9 +64,10 @@ _PLAIN = (  # what a password is said to be when none is stated
 _STATED = (
     # a sign, or quotation marks: whatever stands there
     re.compile(
-        rf"""(\b{_WORDS}{_OF_ACCOUNT}[ ]?(?:=|:|->)[ ]{{0,3}}){_PLAIN}["'«“„`]?[^\s"'»”“`,;]{{3,}}""", re.IGNORECASE
+        rf"""(\b{_WORDS}{_OF_ACCOUNT}(?:[ ](?:is|ist|lautet|es|est|é))?[ ]?(?:=|:|->)[ ]{{0,3}}){_PLAIN}["'«“„`]?[^\s"'»”“`,;]{{3,}}""",
+        re.IGNORECASE,
     ),
-    re.compile(rf"""(\b{_WORDS}{_OF_ACCOUNT}[ ]{_IS}?[ ]?)["'«“„`][^\s"'»”“`]{{3,}}["'»”“`]""", re.IGNORECASE),
+    re.compile(rf"""(\b{_WORDS}{_OF_ACCOUNT}[ ]{_IS}?[ ]?)["'«“„`]{_PLAIN}[^\s"'»”“`]{{3,}}["'»”“`]""", re.IGNORECASE),
     # in a sentence: what has a digit or a sign within, or ends the sentence
     re.compile(
         rf"""(\b{_WORDS}{_OF_ACCOUNT}[ ]{_IS}[ ]){_PLAIN}(?:(?=[^\s,;]*[\d!@#$%&*_?+^~][^\s,;])|(?=[^\s,;]*\d))"""
