@@ -64,7 +64,9 @@ _PLAIN = (  # what a password is said to be when none is stated
 _STATED = (
     # a sign, or quotation marks: whatever stands there
     re.compile(
-        rf"""(\b{_WORDS}{_OF_ACCOUNT}(?:[ ](?:is|ist|lautet|es|est|é))?[ ]?(?:=|:|->)[ ]{{0,3}}){_PLAIN}["'«“„`]?[^\s"'»”“`,;]{{3,}}""",
+        rf"""(\b{_WORDS}{_OF_ACCOUNT}(?:[ ](?:is|ist|lautet|es|est|é))?[ ]?(?:=|:|->)[ ]{{0,3}})"""
+        rf"""{_PLAIN}["'«“„`]?[^\s"'»”“`,;]{{3,}}""",
+        re.IGNORECASE,
         re.IGNORECASE,
     ),
     re.compile(rf"""(\b{_WORDS}{_OF_ACCOUNT}[ ]{_IS}?[ ]?)["'«“„`]{_PLAIN}[^\s"'»”“`]{{3,}}["'»”“`]""", re.IGNORECASE),
