@@ -67,7 +67,6 @@ _STATED = (
         rf"""(\b{_WORDS}{_OF_ACCOUNT}(?:[ ](?:is|ist|lautet|es|est|é))?[ ]?(?:=|:|->)[ ]{{0,3}})"""
         rf"""{_PLAIN}["'«“„`]?[^\s"'»”“`,;]{{3,}}""",
         re.IGNORECASE,
-        re.IGNORECASE,
     ),
     re.compile(rf"""(\b{_WORDS}{_OF_ACCOUNT}[ ]{_IS}?[ ]?)["'«“„`]{_PLAIN}[^\s"'»”“`]{{3,}}["'»”“`]""", re.IGNORECASE),
     # in a sentence: what has a digit or a sign within, or ends the sentence
