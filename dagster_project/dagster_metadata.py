@@ -48,14 +48,17 @@ def guarded(function: F) -> F:
     @functools.wraps(function)
     def stream(*args: Any, **more: Any) -> Iterator[Any]:
         with _at_the_door():
-            events = iter(function(*args, **more))
-        while True:  # Dagster works between two events: what it prints itself is not ours to hold up
-            with _at_the_door():
-                try:
-                    event = _cleaned(next(events))
-                except StopIteration:
-                    return
-            yield event
+            events = function(*args, **more)
+        try:
+            while True:  # Dagster works between two events: what it prints itself is not ours to hold up
+                with _at_the_door():
+                    try:
+                        event = _cleaned(next(events))
+                    except StopIteration:
+                        return
+                yield event
+        finally:
+            events.close()
 
     chosen: Any = stream if inspect.isgeneratorfunction(function) else once
     chosen.is_guarded = True

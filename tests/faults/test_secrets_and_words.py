@@ -126,7 +126,7 @@ def test_an_echo_is_cleaned_before_it_is_cut(padding: int) -> None:
     token = SECRETS["PLANTED_PUSH_TOKEN"]
     echo = "x" * padding + f" {PERSONAL['card']} {token} " + base64.b64encode(token.encode()).decode()
     transport = httpx.MockTransport(lambda _: httpx.Response(422, text=echo))
-    settings = GitHubSettings(kind="github", repository="a/b", token_env="PLANTED_PUSH_TOKEN")
+    settings = GitHubSettings.model_validate({"kind": "github", "repository": "a/b", "token_env": "PLANTED_PUSH_TOKEN"})
     tracker = settings.build(Home(Path("/nowhere")))
     tracker._http._transport = transport
     with pytest.raises(DeliveryError) as refused:
