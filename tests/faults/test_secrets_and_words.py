@@ -63,7 +63,7 @@ def cli(home: Home, *arguments: str) -> str:
 def nothing_in(home: Home, **texts: str) -> None:
     scan = Scan()
     for place, text in texts.items():
-        scan.page(place, text)
+        scan.text(place, text)
     assert scan.folder(home.root).found == []
 
 
