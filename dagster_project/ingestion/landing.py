@@ -30,7 +30,7 @@ from dagster_project.ingestion.records import Record, Reject
 from dagster_project.ingestion.source_freshness import note_freshness, remember_sources, silence
 from dagster_project.ingestion.sources import SourceConfig
 from dagster_project.ingestion.versions import Moment
-from dagster_project.outgoing import excerpt
+from dagster_project.outgoing import clean, excerpt
 from dagster_project.redaction import redact_values
 
 Progress = Callable[[str], None]
@@ -221,7 +221,7 @@ def _land_file(home: Home, task: _Task, path: Path, known: datetime, problems: l
         reading.land(FILE_READERS[source.reader](path, source, reading.tally))
     except SourceError as error:
         reading.rejects.append(Reject(str(error)))
-        problem = f"{source.name}: {task.origin}: {error}"
+        problem = clean(f"{source.name}: {task.origin}: {error}")
     reading.close()
     line.files += 1
     mark: dict[str, object] = {

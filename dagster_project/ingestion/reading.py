@@ -190,4 +190,4 @@ def _in_one_line(source: SourceConfig, file: str, rejects: Sequence[Reject]) -> 
     more = f" (and {len(rejects) - 1:,} more)" if len(rejects) > 1 else ""
     name = file.rpartition("/")[2]
     reason = first.reason.removeprefix(f"{name} ").removeprefix(f"{name}: ")
-    return f"{source.name}: {file}{where}: {reason}{more}; see the quarantine table"
+    return clean(f"{source.name}: {file}{where}: {reason}{more}; see the quarantine table")
