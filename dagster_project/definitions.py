@@ -18,6 +18,7 @@ from dagster import (
     load_assets_from_modules,
 )
 
+from dagster_project import outgoing
 from dagster_project.automation import assets as automation_assets
 from dagster_project.automation.sensors import queue_changed
 from dagster_project.decisioning import assets as decisioning_assets
@@ -30,6 +31,8 @@ from dagster_project.measurement import assets as measurement_assets
 from dagster_project.measurement import checks as measurement_checks
 from dagster_project.measurement.schedules import every_monday, every_quarter_hour
 from dagster_project.resources import HomeResource, dbt_resource, plain_console
+
+outgoing.install()
 
 STAGES: Sequence[ModuleType] = [
     ingestion_assets,

@@ -6,14 +6,20 @@
     ├── DecisionError               the decisioning models failed to build (exit code 1)
     └── DestinationError            a destination refused or could not be reached (exit code 1)
 
-Each message names the file, row or setting, and what to do about it.
+Each message names the file, row or setting, and what to do about it. It is redacted when the error is made, as messages
+end in logs, reports, the ledger and Dagster's events.
 """
+
+from dagster_project.redaction import redact
 
 
 class FeedbackControlError(Exception):
     """Base of every deliberate error; ``str(error)`` is a full sentence for the user."""
 
     exit_code = 1
+
+    def __init__(self, message: str) -> None:
+        super().__init__(redact(message))
 
 
 class ConfigurationError(FeedbackControlError):
@@ -32,3 +38,12 @@ class DecisionError(FeedbackControlError):
 
 class DestinationError(FeedbackControlError):
     """A destination refused a write, or could not be reached."""
+
+
+def yaml_problem(error: Exception) -> str:
+    """Line, column and problem of a YAML error; the line itself may hold a secret, and YAML would cut it."""
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None)
+    if mark is None or not problem:
+        return type(error).__name__
+    return f"line {mark.line + 1}, column {mark.column + 1}: {problem}"

@@ -37,7 +37,8 @@ class TurnReport:
     """Report of each stage in one turn; ``pushed`` is None when nothing was to leave.
 
     ``repairs`` has a line for each cache, mark or lake file that was broken and healed. ``view`` is the home that holds
-    the decision where that was as of a past instant. ``notes`` are instants that were re-stamped, and, in a rehearsal, the destinations that it does not write to; elsewhere those are ``refused``: the configuration is wrong.
+    the decision where that was as of a past instant. ``notes`` are instants that were re-stamped, and, in a rehearsal,
+    the destinations that it does not write to; elsewhere those are ``refused``: the configuration is wrong.
     """
 
     landed: LandingReport

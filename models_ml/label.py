@@ -23,7 +23,7 @@ from models_ml.text import duplicates, entities, language, spam
 from models_ml.text.masking import mask
 from models_ml.text.rules import Rules, RuleVerdict, load_rules
 
-CODE_VERSION = 2
+CODE_VERSION = 3
 """Raise it when a change of this module changes labels for the same text, model and rules."""
 
 Reason = Literal["", "no_text", "unsupported_language", "vetoed", "low_confidence", "failed"]

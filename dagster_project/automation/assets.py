@@ -40,6 +40,7 @@ from dagster_project.automation.tickets.event_delivery import sinks_of
 from dagster_project.automation.tickets.pull import pull
 from dagster_project.automation.tickets.push import PushReport, push
 from dagster_project.clock import check_clock
+from dagster_project.dagster_metadata import guarded, markdown
 from dagster_project.decisioning.assets import published_warehouse
 from dagster_project.errors import ConfigurationError
 from dagster_project.home import Home
@@ -104,6 +105,7 @@ sync_tables = [
     pool="pull",  # apart from the pushes: a tracker that hangs while it is read must not hold them up
     retry_policy=RETRY,
 )
+@guarded
 def ticket_changes(context: AssetExecutionContext, home: HomeResource) -> Iterator[MaterializeResult[None]]:
     """Pull what people did to our tickets, before the next decision; nothing is written to the trackers."""
     here = home.home()
@@ -115,7 +117,7 @@ def ticket_changes(context: AssetExecutionContext, home: HomeResource) -> Iterat
         "baseline_exclusions": {"issues changed": report.exclusions},
     }
     for table in PULLED_TABLES:
-        shown = MetadataValue.md(display.preview(lake.scan(here, table)))
+        shown = markdown(display.preview(lake.scan(here, table)))
         problems = {"destinations not read": len(report.problems)}
         yield MaterializeResult(asset_key=["lake", table], metadata={**counts[table], **problems, "preview": shown})
 
@@ -140,6 +142,7 @@ def ticket_changes(context: AssetExecutionContext, home: HomeResource) -> Iterat
     pool="push",
     retry_policy=RETRY,
 )
+@guarded
 def tickets(context: AssetExecutionContext, home: HomeResource) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
     """Push the queue to each chosen destination; one that fails leaves its own asset unmade, and the step red.
 
@@ -195,5 +198,5 @@ def _log_side_effects(
 
 
 def _metadata(report: PushReport) -> dict[str, int | MetadataValue]:
-    links = display.markdown_table([{"ticket": link} for link in report.links])
-    return {**report.counts, "problems": len(report.problems), "tickets": MetadataValue.md(links or "None changed.")}
+    links = display.markdown_table([{"ticket": display.Link(link)} for link in report.links])
+    return {**report.counts, "problems": len(report.problems), "tickets": markdown(links or "None changed.")}

@@ -4,10 +4,11 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
-from dagster import AssetCheckResult, AssetCheckSpec, AssetKey, MetadataValue
+from dagster import AssetCheckResult, AssetCheckSpec, AssetKey
 
 from dagster_project import display
 from dagster_project.automation.ledger.ledger import Ledger
+from dagster_project.dagster_metadata import markdown
 from dagster_project.resources import now
 
 STALE = timedelta(hours=1)
@@ -47,7 +48,7 @@ def check_results(ledger: Ledger, destination: str) -> Iterator[AssetCheckResult
 def no_dead_letters(ledger: Ledger, destination: str) -> AssetCheckResult:
     """A dead letter needs its owner: `feedback-control dead-letters list`."""
     letters = [one.as_dict() for one in ledger.dead_letters.all() if one.intent.destination == destination]
-    shown = MetadataValue.md(display.markdown_table(letters) or "none")
+    shown = markdown(display.markdown_table(letters) or "none")
     return _result("no_dead_letters", destination, not letters, {"count": len(letters), "dead letters": shown})
 
 

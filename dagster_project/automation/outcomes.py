@@ -1,6 +1,7 @@
 """Outcomes of one outbound write: confirmed, rejected, unknown, not sent or deferred.
 
 Shared by destinations (tickets), actuators (states of control systems) and the ledger, and independent of all of them.
+A reason may repeat what a tool answered: it is redacted, masked and put on one line when the outcome is made.
 """
 
 from __future__ import annotations
@@ -11,6 +12,10 @@ from datetime import timedelta
 from typing import Generic, Protocol, TypeVar
 
 from dagster_project.errors import DestinationError
+from dagster_project.outgoing import excerpt
+
+_LONGEST = 1_000
+"""Characters of a reason; cut after it was cleaned."""
 
 
 class Written(Protocol):
@@ -38,32 +43,36 @@ class Confirmed(Generic[W_co]):
 
 
 @dataclass(frozen=True)
-class Rejected:
-    """Refused for good; ``whole_destination`` when any other write would be refused the same way."""
+class _Reasoned:
+    """An outcome with a reason for people."""
 
     reason: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reason", excerpt(self.reason, _LONGEST))
+
+
+@dataclass(frozen=True)
+class Rejected(_Reasoned):
+    """Refused for good; ``whole_destination`` when any other write would be refused the same way."""
+
     whole_destination: bool = False
 
 
 @dataclass(frozen=True)
-class Unknown:
+class Unknown(_Reasoned):
     """Sent, and the answer was lost."""
 
-    reason: str
-
 
 @dataclass(frozen=True)
-class NotSent:
+class NotSent(_Reasoned):
     """Certainly not there: no connection was made."""
 
-    reason: str
-
 
 @dataclass(frozen=True)
-class Deferred:
+class Deferred(_Reasoned):
     """Certainly not there: the tool asked to wait this long."""
 
-    reason: str
     wait: timedelta
 
 

@@ -9,6 +9,7 @@ from dagster import DefaultSensorStatus, RunRequest, SensorEvaluationContext, Sk
 from dagster_project.automation.destinations import load_destinations
 from dagster_project.automation.ledger.intents import State
 from dagster_project.automation.ledger.ledger import Ledger
+from dagster_project.dagster_metadata import guarded
 from dagster_project.home import Home
 from dagster_project.resources import HomeResource, now
 
@@ -22,6 +23,7 @@ AGAIN, AT_LEAST = timedelta(minutes=15), timedelta(days=1)
     description="Push when the published queue has changed; again after a quarter of an hour while something waits in"
     " the ledger; and once a day, so that an outage shows. Until this is on, nothing leaves.",
 )
+@guarded
 def queue_changed(context: SensorEvaluationContext, home: HomeResource) -> RunRequest | SkipReason:
     """Compare the published outbound rows with those last sent."""
     here = home.home()

@@ -13,6 +13,8 @@ from datetime import datetime
 from functools import cached_property
 from typing import Literal
 
+from dagster_project.redaction import without_credentials
+
 KIND = "ticket"
 """The kind of a ticket's intents in the ledger."""
 
@@ -94,7 +96,7 @@ class ExternalTicket:
     """A ticket as the tool has it; ``closed`` by anybody.
 
     ``content_hash`` is the hash that was sent with the text, for tools that keep it in a field beside the marker: their
-    text comes back in another markup and cannot be compared.
+    text comes back in another markup and cannot be compared. The address is kept without credentials.
     """
 
     external_id: str
@@ -103,6 +105,9 @@ class ExternalTicket:
     body: str
     closed: bool = False
     content_hash: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "url", without_credentials(self.url))
 
     def says(self, ticket: Ticket) -> bool:
         """True if the tool holds the content of this ticket, so that nothing has to be sent."""

@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from dagster_project import outgoing
 from dagster_project.disk import disk_error
 from dagster_project.errors import ConfigurationError, FeedbackControlError
 from dagster_project.files import telling_repairs
@@ -36,8 +37,17 @@ class _Main(click.Group):
     """A lazy group: a command's file is imported when the command is asked for.
 
     Deliberate errors become one line and an exit code, and so does a full disk. Anything else is a bug and keeps its
-    traceback.
+    traceback. All output of a command goes through the door (``outgoing.py``).
     """
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run the command line."""
+        outgoing.install()
+        with outgoing.terminal():
+            try:
+                return super().main(*args, **extra)
+            except Exception as error:
+                raise outgoing.redacted(error) from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """All names, in alphabetical order."""

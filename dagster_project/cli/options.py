@@ -12,7 +12,9 @@ from typing import Any
 import click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from dagster_project import outgoing
 from dagster_project.errors import ConfigurationError
 from dagster_project.home import Home, parse_instant
 
@@ -110,8 +112,21 @@ def command_line(home: Home) -> str:
 
 
 def console() -> Console:
-    """Console as wide as the terminal; wide enough for a whole row when the output goes to a file."""
-    return Console() if sys.stdout.isatty() else Console(width=140)
+    """Console as wide as the terminal; wide enough for a whole row when the output goes to a file.
+
+    Cells hold words from outside: no markup or emoji code in them has an effect.
+    """
+    width = None if sys.stdout.isatty() else 140
+    file: Any = getattr(sys.stdout, "styled", sys.stdout)
+    return _Console(file=file, width=width, markup=False, emoji=False, highlight=False)
+
+
+class _Console(Console):
+    """Console that cleans every text before it is laid out and cut."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """The text, fit to leave."""
+        return super().render_str(outgoing.clean(text), **options)
 
 
 def plain(value: Any) -> Any:

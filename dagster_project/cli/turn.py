@@ -27,8 +27,8 @@ def run(home: Home, sources: Path | None, as_of: datetime | None, send: bool, fo
 
     Rerunning is safe: files already landed are skipped, text already labelled is not labelled again, and an unchanged
     queue sends nothing. An --as-of in the past is decided in a view of its own (HOME/views), prints its queue, and
-    neither publishes nor sends. Exits with 1 if a source, or a file of it, could not be read, what people did at a destination
-    could not be read, or tickets could not leave for one; all other work is done all the same.
+    neither publishes nor sends. Exits with 1 if a source, or a file of it, could not be read, what people did at a
+    destination could not be read, or tickets could not leave for one; all other work is done all the same.
     """
     from dagster_project.loop import turn
 

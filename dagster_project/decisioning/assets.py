@@ -19,6 +19,7 @@ from pydantic import Field
 
 from dagster_project import display, lake
 from dagster_project.clock import is_past
+from dagster_project.dagster_metadata import guarded, markdown
 from dagster_project.decisioning.dbt_build import BUILD, dbt_environment, remove_warehouse
 from dagster_project.decisioning.explain import queue
 from dagster_project.decisioning.incremental import plan
@@ -81,6 +82,7 @@ class _Translator(DagsterDbtTranslator):
         for table in PLAYBOOK_TABLES
     ]
 )
+@guarded
 def playbook(home: HomeResource) -> Iterator[MaterializeResult[None]]:
     """The playbook, validated and landed where dbt reads it."""
     here = home.home()
@@ -91,7 +93,7 @@ def playbook(home: HomeResource) -> Iterator[MaterializeResult[None]]:
             asset_key=["lake", table],
             metadata={
                 "review by": str(loaded.review_by),
-                "rows": MetadataValue.md(display.preview(lake.scan(here, table), 30)),
+                "rows": markdown(display.preview(lake.scan(here, table), 30)),
             },
         )
 
@@ -102,6 +104,7 @@ def playbook(home: HomeResource) -> Iterator[MaterializeResult[None]]:
     dagster_dbt_translator=_Translator(),
     pool=WAREHOUSE_POOL,
 )
+@guarded
 def warehouse(context: AssetExecutionContext, dbt: DbtCliResource, home: HomeResource, config: AsOf) -> Iterator[Any]:
     """Build every model and run every data test, as of one instant."""
     here, as_of = home.home(), parse_instant(config.as_of) if config.as_of else now()
@@ -144,6 +147,7 @@ _AFTER_PUSH = {AssetKey("fct_sync_days")}
     freshness_policy=EACH_TURN,
     pool=WAREHOUSE_POOL,
 )
+@guarded
 def published_warehouse(context: AssetExecutionContext, home: HomeResource) -> MaterializeResult[None]:
     """The read-only copy for analysts and the automation, swapped atomically, and the outbound rows as JSON Lines."""
     here = home.home()
@@ -164,8 +168,8 @@ def published_warehouse(context: AssetExecutionContext, home: HomeResource) -> M
             "open issues": report.issues_open,
             "tied to a release": report.regressions,
             "resolved issues": report.issues_resolved,
-            "queue": MetadataValue.md(display.markdown_table(issues) if issues else "Nothing is open."),
-            "complaints a day": MetadataValue.md(display.bar_chart(activity.sort("day", descending=True).head(21))),
+            "queue": markdown(display.markdown_table(issues) if issues else "Nothing is open."),
+            "complaints a day": markdown(display.bar_chart(activity.sort("day", descending=True).head(21))),
             "published copy": MetadataValue.path(str(here.published)),
         }
     )

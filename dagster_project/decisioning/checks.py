@@ -14,6 +14,7 @@ from dagster import (
     multi_asset_check,
 )
 
+from dagster_project.dagster_metadata import guarded
 from dagster_project.decisioning.assets import published_warehouse
 from dagster_project.decisioning.playbook import load_playbook
 from dagster_project.decisioning.source_freshness import source_freshness
@@ -21,6 +22,7 @@ from dagster_project.resources import HomeResource, dbt_project
 
 
 @asset_check(asset=AssetKey(["lake", "playbook_rules"]), description="The playbook's `review_by` date has not passed.")
+@guarded
 def playbook_reviewed(home: HomeResource) -> AssetCheckResult:
     """Thresholds and actions age; somebody has to look at them."""
     playbook = load_playbook(home.home().playbook)
@@ -53,6 +55,7 @@ def _declared() -> list[str]:
         for table in _declared()
     ]
 )
+@guarded
 def source_freshness_of_the_lake(context: AssetCheckExecutionContext, home: HomeResource) -> Iterator[AssetCheckResult]:
     """Warn where dbt warns, fail where dbt fails; a table without any row is no source that stopped."""
     for found in source_freshness(home.home()):

@@ -15,6 +15,7 @@ from dagster_project.decisioning.published import Progress, writing
 from dagster_project.errors import DecisionError
 from dagster_project.files import ensure_folder, set_aside, tell_repair
 from dagster_project.home import DBT_PROJECT, Home
+from dagster_project.outgoing import excerpt
 
 BUILD = ("build", "--exclude-resource-type", "unit_test")
 """A production build: seeds, models and data tests; unit tests belong in CI."""
@@ -149,6 +150,6 @@ def _failures(result: Any) -> list[str]:
     lines = []
     for item in getattr(result, "results", []) or []:
         if str(item.status) in {"error", "fail", "runtime error"}:
-            reason = " ".join(str(item.message or "").split())[:300]
+            reason = excerpt(item.message or "", 300)
             lines.append(f"{item.node.name}: {reason}")
     return lines[:3]

@@ -19,7 +19,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from dagster_project import lake
 from dagster_project.decisioning.links import check_template
 from dagster_project.decisioning.windows import BASELINE_DAYS
-from dagster_project.errors import ConfigurationError
+from dagster_project.errors import ConfigurationError, yaml_problem
 from dagster_project.home import DBT_PROJECT, PLAYBOOK, Home
 from dagster_project.lake_tables import schema_of
 
@@ -143,7 +143,7 @@ def load_playbook(path: Path = PLAYBOOK) -> Playbook:
     except FileNotFoundError:
         raise ConfigurationError(f"playbook {path} is missing; restore playbook.yml from the repository") from None
     except yaml.YAMLError as error:
-        raise ConfigurationError(f"playbook {path} is not YAML: {error}") from None
+        raise ConfigurationError(f"playbook {path} is not YAML: {yaml_problem(error)}") from None
     except ValidationError as error:
         first = error.errors()[0]
         setting = ".".join(str(part) for part in first["loc"]) or "the file"

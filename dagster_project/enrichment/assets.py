@@ -13,6 +13,7 @@ from dagster import (
 )
 
 from dagster_project import display, lake
+from dagster_project.dagster_metadata import guarded, markdown
 from dagster_project.enrichment.labeling import label_new
 from dagster_project.enrichment.takeover import take_over_model
 from dagster_project.files import telling_repairs
@@ -35,6 +36,7 @@ from models_ml.training.registry import promote
         )
     ],
 )
+@guarded
 def classifier(context: AssetExecutionContext, home: HomeResource) -> Iterator[MaterializeResult[None]]:
     """SetFit classifier for the present golden set; it labels once the golden evaluation split has promoted it.
 
@@ -53,7 +55,7 @@ def classifier(context: AssetExecutionContext, home: HomeResource) -> Iterator[M
             "promoted": decision.promoted,
             "reasons against": "; ".join(decision.reasons) or "none",
             "runtime": model.encoder.runtime.name,
-            "model card of the candidate": MetadataValue.md(card.read_text(encoding="utf-8")),
+            "model card of the candidate": markdown(card.read_text(encoding="utf-8")),
             "folder": MetadataValue.path(str(card.parent)),
         },
         check_results=[
@@ -81,6 +83,7 @@ def classifier(context: AssetExecutionContext, home: HomeResource) -> Iterator[M
     owners=OWNERS["enrichment"],
     freshness_policy=EACH_TURN,
 )
+@guarded
 def labels(context: AssetExecutionContext, home: HomeResource) -> MaterializeResult[None]:
     """Label the feedback that has no label yet; equal texts are read once."""
     here = home.home()
@@ -97,7 +100,7 @@ def labels(context: AssetExecutionContext, home: HomeResource) -> MaterializeRes
             "model version": report.model_version,
             "label version": report.label_version,
             "runtime": report.runtime,
-            "labels by issue type": MetadataValue.md(display.bar_chart(by_type)),
-            "preview": MetadataValue.md(display.preview(rows.drop("explanation", "signature"))),
+            "labels by issue type": markdown(display.bar_chart(by_type)),
+            "preview": markdown(display.preview(rows.drop("explanation", "signature"))),
         }
     )

@@ -3,6 +3,7 @@
 from dagster import AssetCheckResult, AssetCheckSeverity, asset_check
 
 from dagster_project import lake
+from dagster_project.dagster_metadata import guarded
 from dagster_project.enrichment.assets import labels
 from dagster_project.resources import HomeResource
 
@@ -10,6 +11,7 @@ ABSTAIN_CEILING = 0.50
 
 
 @asset_check(asset=labels, description=f"At most {ABSTAIN_CEILING:.0%} of the latest 1,000 labels are abstentions.")
+@guarded
 def abstentions(home: HomeResource) -> AssetCheckResult:
     """Many abstentions mean text that the classifier was not trained for."""
     latest = (

@@ -22,8 +22,10 @@ import httpx
 
 from dagster_project.errors import SourceError
 from dagster_project.ingestion.file_access import parse_json
+from dagster_project.ingestion.isolation import one_line
 from dagster_project.ingestion.limits import Deadline, LimitError, Limits, OutOfTimeError
 from dagster_project.ingestion.sources import SourceConfig
+from dagster_project.redaction import without_credentials
 
 _RETRY_SECONDS = (1.0, 3.0)
 """Pauses before a request is retried: no connection, too many requests, or a fault of the server."""
@@ -54,7 +56,7 @@ class Answer:
         try:
             return self.url.join(address) if address else None
         except (httpx.InvalidURL, ValueError):
-            raise SourceError(f"the header `Link` of {public_url(str(self.url))} holds no address") from None
+            raise SourceError(f"the header `Link` of {without_credentials(str(self.url))} holds no address") from None
 
 
 class ApiClient:
@@ -110,7 +112,10 @@ class ApiClient:
                 raise SourceError(f"{self._shown} names an earlier page as the next one; look at its `Link` header")
 
     def _below(self, path: str) -> httpx.URL:
-        return httpx.URL(public_url(self._source.url).rstrip("/") + path)
+        """A path under ``url``, with the query that ``url`` has (a key, perhaps)."""
+        below = httpx.URL(path)
+        address = self._own.copy_with(path=self._own.path.rstrip("/") + below.path, userinfo=b"", fragment=None)
+        return address.copy_merge_params(below.params)
 
     def _get(self, address: httpx.URL, headers: Mapping[str, str]) -> Answer:
         self._answers += 1
@@ -144,7 +149,7 @@ class ApiClient:
 
     @property
     def _shown(self) -> str:
-        return f"{self._source.name}: {public_url(self._source.url)}{self._about}"
+        return f"{self._source.name}: {self._source.address}{self._about}"
 
     def _follow(self, address: httpx.URL, headers: Mapping[str, str]) -> Answer:
         """The answer after redirects."""
@@ -227,20 +232,11 @@ class ApiClient:
         text = said[: 16 * _QUOTED].decode("utf-8", "replace") if isinstance(said, bytes) else said
         for secret in self._secrets:
             text = text.replace(secret, "***")
-        text = " ".join("".join(one if one.isprintable() else " " for one in text).split())
-        return text if len(text) <= _QUOTED else text[:_QUOTED] + "…"
+        return one_line(text, _QUOTED)
 
 
 class _TemporaryError(Exception):
     """A failure after which asking again may help."""
-
-
-def public_url(url: str) -> str:
-    """An address as it may be shown: without user, password, query and fragment."""
-    try:
-        return str(httpx.URL(url).copy_with(userinfo=b"", query=None, fragment=None))
-    except (httpx.InvalidURL, ValueError):
-        return "(no address)"
 
 
 def _address(source: SourceConfig, url: str, setting: str) -> httpx.URL:

@@ -24,6 +24,7 @@ from dagster import (
 from dagster_project import display, lake
 from dagster_project.clock import check_clock
 from dagster_project.clock_repair import repair_future
+from dagster_project.dagster_metadata import guarded, markdown
 from dagster_project.files import telling_repairs
 from dagster_project.home import Home, parse_instant
 from dagster_project.ingestion.checks import check_results, check_specs, source_table
@@ -68,6 +69,7 @@ _RARELY_NEW = {"customers", "campaigns", "quarantine"}
     backfill_policy=BackfillPolicy.single_run(),
     retry_policy=RETRY,
 )
+@guarded
 def landing(context: AssetExecutionContext, home: HomeResource) -> Iterator[MaterializeResult[None]]:
     """Land what is new at every source of the chosen tables."""
     here = home.home()
@@ -116,8 +118,8 @@ def _metadata(home: Home, report: LandingReport, table: str) -> dict[str, int | 
     return {
         **_counts(report, table),
         "dagster/row_count": MetadataValue.int(rows.select("known_at").collect().height),
-        "sources": MetadataValue.md(source_table(lines)),
-        "preview": MetadataValue.md(display.preview(rows)),
+        "sources": markdown(source_table(lines)),
+        "preview": markdown(display.preview(rows)),
         "folder": MetadataValue.path(str(home.lake / table)),
     }
 

@@ -9,10 +9,10 @@ from dagster import (
     AssetCheckSeverity,
     AssetCheckSpec,
     AssetKey,
-    MetadataValue,
 )
 
 from dagster_project import display
+from dagster_project.dagster_metadata import markdown
 from dagster_project.ingestion.contracts import TABLES
 from dagster_project.ingestion.landing import LandingReport
 from dagster_project.ingestion.reading import SourceLine
@@ -57,7 +57,7 @@ def _every_source(table: str, lines: Sequence[SourceLine]) -> AssetCheckResult:
             "sources": len(lines),
             "not read": ", ".join(f"{line.source} ({line.state})" for line in unread) or "none",
             "silent": ", ".join(f"{line.source} since {line.silent_since:%Y-%m-%d %H:%M}" for line in silent) or "none",
-            "report": MetadataValue.md(source_table(lines)),
+            "report": markdown(source_table(lines)),
         },
     )
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dagster_project.errors import SourceError
 from dagster_project.ingestion.limits import OutOfTimeError
+from dagster_project.outgoing import excerpt
 
 _QUOTED = 200
 
 
 def one_line(text: str, most: int = 2_000) -> str:
-    """Text for a report: one line without control characters or lone surrogates, cut at a length."""
-    line = " ".join("".join(one if one.isprintable() else " " for one in text[: 4 * most]).split())
-    return line if len(line) <= most else line[:most] + "…"
+    """Text for a report: one line without control characters or lone surrogates, fit to leave, cut at a length."""
+    return excerpt("".join(one if one.isprintable() else " " for one in text[: 4 * most]), most)
 
 
 def explain(error: Exception, reader: str) -> str:

@@ -21,18 +21,19 @@ from dagster_project import lake
 from dagster_project.errors import SourceError
 from dagster_project.files import read_state, write_text
 from dagster_project.home import Home
-from dagster_project.ingestion.api_client import ApiClient, public_url
+from dagster_project.ingestion.api_client import ApiClient
 from dagster_project.ingestion.file_access import open_regular
 from dagster_project.ingestion.isolation import explain, is_lasting, one_line
 from dagster_project.ingestion.limits import LimitError, Limits
 from dagster_project.ingestion.marks import Mark, mark_path, read_mark, read_said, write_mark
 from dagster_project.ingestion.readers import API_READERS, FILE_READERS
 from dagster_project.ingestion.reading import Reading, SourceLine
-from dagster_project.ingestion.records import Reject
+from dagster_project.ingestion.records import Record, Reject
 from dagster_project.ingestion.recovery import ask_again, conclude_recovery
 from dagster_project.ingestion.source_freshness import note_freshness, remember_sources, silence
 from dagster_project.ingestion.sources import SourceConfig, fingerprint
 from dagster_project.ingestion.versions import Moment
+from dagster_project.redaction import redact_values
 
 Progress = Callable[[str], None]
 
@@ -296,11 +297,11 @@ def _problem(task: _Task, error: Exception) -> str:
 def _land_api(home: Home, task: _Task, known: datetime, problems: list[str], span: tuple[datetime, datetime]) -> None:
     """Land an API's answers; whatever that raises is a problem of this source alone."""
     source = task.source
-    reading = Reading(home, source, task.line, Moment(known, known), public_url(source.url), problems)
+    reading = Reading(home, source, task.line, Moment(known, known), source.address, problems)
     try:
         try:
             with ApiClient(source) as client:
-                reading.land(API_READERS[source.reader](source, span, client))
+                reading.land(_redacted(API_READERS[source.reader](source, span, client)))
         finally:
             reading.close()
     except Exception as error:
@@ -308,6 +309,12 @@ def _land_api(home: Home, task: _Task, known: datetime, problems: list[str], spa
         problem = said if said.startswith(f"{source.name}: ") else f"{source.name}: {reading.origin}: {said}"
         task.line.fail("unreadable", problem)
         problems.append(problem)
+
+
+def _redacted(records: Iterator[Record | Reject]) -> Iterator[Record | Reject]:
+    """The records without our secrets: an API may repeat the token that it was asked with."""
+    for item in records:
+        yield Record(redact_values(item.values), item.line) if isinstance(item, Record) else item
 
 
 def _digest(path: Path, limits: Limits) -> str:

@@ -24,11 +24,12 @@ from dagster_project.ingestion.limits import LimitError
 from dagster_project.ingestion.mapping import MappedRecord, map_records, missing_columns
 from dagster_project.ingestion.plausibility import without_future
 from dagster_project.ingestion.readers import DEFAULTS
-from dagster_project.ingestion.records import RAW_LIMIT, Record, Reject, Tally, as_raw
+from dagster_project.ingestion.records import Record, Reject, Tally, as_raw, raw
 from dagster_project.ingestion.sources import SourceConfig
 from dagster_project.ingestion.validation import validate
 from dagster_project.ingestion.versions import Moment, new_versions
 from dagster_project.lake_tables import INSTANT, schema_of
+from dagster_project.outgoing import clean, excerpt
 
 _REJECTS_AT_ONCE = 2_000
 _ODD_ROWS = 100
@@ -229,7 +230,7 @@ class Reading:
         """Report missing and overridden columns."""
         missing = missing_columns(names, self.source) if names else []
         if missing:
-            has = ", ".join(list(records[0].values)[:12])
+            has = ", ".join(excerpt(name, 40) for name in list(records[0].values)[:12])
             problem = (
                 f"{self.source.name}: {self.origin} has no column for {', '.join(missing)} (it has {has}); "
                 "use `renames`"
@@ -252,8 +253,8 @@ class Reading:
                     "source": self.source.name,
                     "file": self.origin,
                     "line": reject.line,
-                    "reason": reject.reason,
-                    "raw": reject.raw.replace("\x00", "").encode("utf-8", "replace").decode(),
+                    "reason": clean(reject.reason),
+                    "raw": raw(reject.raw).replace("\x00", "").encode("utf-8", "replace").decode(),
                     "known_at": self.moment.known,
                 }
             )
@@ -272,7 +273,7 @@ def _contradiction(table: str, row: dict[str, object]) -> Reject:
         f"another row of this file has the same {key} and says otherwise; the first was kept; "
         "to land both as versions, give each its own `updated_at` or `known_at`",
         line if isinstance(line, int) else None,
-        json.dumps({name: row[name] for name in schema_of(table)}, default=str, ensure_ascii=False)[:RAW_LIMIT],
+        raw(json.dumps({name: row[name] for name in schema_of(table)}, default=str, ensure_ascii=False)),
     )
 
 
@@ -291,4 +292,4 @@ def _in_one_line(source: SourceConfig, file: str, first: Reject, count: int) -> 
     more = f" (and {count - 1:,} more)" if count > 1 else ""
     name = file.rpartition("/")[2]
     reason = first.reason.removeprefix(f"{name} ").removeprefix(f"{name}: ")
-    return f"{source.name}: {file}{where}: {reason}{more}; see the quarantine table"
+    return clean(f"{source.name}: {file}{where}: {reason}{more}; see the quarantine table")

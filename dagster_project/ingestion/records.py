@@ -10,16 +10,27 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from dagster_project.outgoing import excerpt
+from dagster_project.redaction import redact
+
 RAW_LIMIT = 10_000
 """Maximum characters of a rejected record in quarantine."""
+
+_READ = 4 * RAW_LIMIT
+"""Characters of it that are searched for secrets, so that none is cut in two."""
 
 
 def as_raw(value: object) -> str:
     """Any JSON value as text, for quarantine."""
     try:
-        return json.dumps(value, ensure_ascii=False, default=str)[:RAW_LIMIT]
+        return raw(json.dumps(value, ensure_ascii=False, default=str))
     except (ValueError, TypeError, RecursionError):  # a number of thousands of digits, or nesting without end
         return "a value that cannot be written as JSON"
+
+
+def raw(text: str) -> str:
+    """A rejected record as it is kept in quarantine: as it came, but without secrets of this system, and then cut."""
+    return redact(text[:_READ])[:RAW_LIMIT]
 
 
 @dataclass(frozen=True)
@@ -33,7 +44,7 @@ class Record:
         """The record as text, for quarantine."""
         # Long values are cut first: a record may hold megabytes, or share one long value with a million others.
         values = list(self.values.items())[:RAW_LIMIT]
-        return as_raw({str(name)[:RAW_LIMIT]: one[:RAW_LIMIT] if isinstance(one, str) else one for name, one in values})
+        return as_raw({str(name)[:_READ]: one[:_READ] if isinstance(one, str) else one for name, one in values})
 
 
 @dataclass(frozen=True)
@@ -51,7 +62,7 @@ def as_record(convert: Callable[[Any], dict[str, Any]], entry: Any, number: int 
         return Record(convert(entry), number)
     except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError) as error:
         what = f"lacks {error}" if isinstance(error, KeyError) else f"is not as the reader expects it: {error}"
-        return Reject(f"the entry {' '.join(what.split())[:200]}", number, as_raw(entry))
+        return Reject(f"the entry {excerpt(what)}", number, as_raw(entry))
 
 
 @dataclass
@@ -89,7 +100,7 @@ class Tally:
         for what, seen in self.replaced.items():
             setting = "constant" if what.startswith("constants.") else "rename"
             where = f", line {seen.line}" if seen.line else ""
-            value = repr(seen.value if len(seen.value) <= 40 else seen.value[:37] + "...")
+            value = repr(excerpt(seen.value, 40))
             found.append(
                 f"{what} in {seen.rows:,} row{'s' if seen.rows > 1 else ''} (first {value}{where}); "
                 f"it is kept in attributes; take the {setting} out of the source if the file is right"

@@ -14,6 +14,7 @@ from dagster import (
     sensor,
 )
 
+from dagster_project.dagster_metadata import guarded
 from dagster_project.ingestion.landing import seen_by_landing
 from dagster_project.ingestion.provenance import sources_of
 from dagster_project.ingestion.sources import fingerprint
@@ -30,6 +31,7 @@ RETRY_AFTER = timedelta(minutes=15)
     description="One turn of the loop when a file of a configured source has appeared, grown or changed since landing"
     " last saw it, or a quarter of an hour after a turn that failed. Never two turns at a time.",
 )
+@guarded
 def new_files(context: SensorEvaluationContext, home: HomeResource) -> RunRequest | SkipReason:
     """Compare the files' names, sizes and times with those that landing has noted.
 

@@ -20,10 +20,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from dagster_project.errors import ConfigurationError, SourceError
+from dagster_project.errors import ConfigurationError, SourceError, yaml_problem
 from dagster_project.ingestion.contracts import TABLES, own_columns
 from dagster_project.ingestion.discovery import Found, discover
 from dagster_project.ingestion.limits import Limits
+from dagster_project.redaction import know_url, know_variable, without_credentials
 
 Reader = Literal["generic", "google_play", "app_store", "zendesk", "nps", "prometheus", "github"]
 
@@ -188,6 +189,11 @@ class SourceConfig(_Strict):
         return self.table or TABLE_OF_READER[self.reader]
 
     @property
+    def address(self) -> str:
+        """The URL as it is stored and shown: without user, password and secret query parameters."""
+        return without_credentials(self.url)
+
+    @property
     def allowed_silence(self) -> timedelta | None:
         """The longest time without a new row that is no alarm; None: any."""
         chosen = self.silent_after or SILENT_AFTER[self.target]
@@ -218,12 +224,15 @@ def load_sources(path: Path) -> list[SourceConfig]:
     except FileNotFoundError:
         raise ConfigurationError(f"{path} does not exist; name your sources file with --sources") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+        raise ConfigurationError(f"{path} is not YAML: {yaml_problem(error)}") from None
     entries = document.get("sources") if isinstance(document, dict) else None
     if not isinstance(entries, list) or not entries:
         raise ConfigurationError(f"{path}: `sources` must be a list with at least one entry")
     limits = _limits(path, document.get("limits", {}))
     sources = [_source(path, number, entry, limits) for number, entry in enumerate(entries, start=1)]
+    for source in sources:
+        know_url(source.url)
+        know_variable(source.token_env)
     names = [source.name for source in sources]
     for name in names:
         if names.count(name) > 1:
@@ -274,6 +283,7 @@ def _limits(path: Path, section: Any) -> dict[str, Any]:
 def _source(path: Path, number: int, entry: Any, limits: dict[str, Any]) -> SourceConfig:
     if not isinstance(entry, dict):
         raise ConfigurationError(f"{path}: entry {number} of `sources` is not a mapping of settings")
+    know_url(str(entry.get("url", "")))  # before anything is said about the entry
     name = entry.get("name", f"number {number}")
     unknown = sorted(set(entry) - set(SourceConfig.model_fields) | ({"base"} & set(entry)))
     if unknown:

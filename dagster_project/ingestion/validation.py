@@ -25,6 +25,7 @@ from dagster_project.ingestion.plausibility import implausible
 from dagster_project.ingestion.records import Record, Reject
 from dagster_project.ingestion.sources import SourceConfig
 from dagster_project.lake_tables import INSTANT
+from dagster_project.outgoing import excerpt
 
 _WHOLE_NUMBERS = 2.0**63
 """Bound of whole numbers in the lake."""
@@ -259,5 +260,4 @@ def _wanted(kind: pl.DataType, source: SourceConfig) -> str:
 
 
 def _short(value: Any) -> str:
-    text = str(value)
-    return repr(text if len(text) <= 60 else text[:57] + "...")
+    return repr(excerpt(value, 60))

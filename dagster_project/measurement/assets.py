@@ -13,6 +13,7 @@ from dagster import (
 from pydantic import Field
 
 from dagster_project import display
+from dagster_project.dagster_metadata import guarded, markdown
 from dagster_project.decisioning.assets import published_warehouse
 from dagster_project.home import parse_instant
 from dagster_project.measurement import drift
@@ -27,6 +28,7 @@ from dagster_project.resources import EACH_DAY, EACH_WEEK, OWNERS, HomeResource,
     owners=OWNERS["measurement"],
     freshness_policy=EACH_DAY,
 )
+@guarded
 def closed_loop_report(home: HomeResource) -> MaterializeResult[None]:
     """Page for people: complaint to issue to ticket, with times, as of the published decisions."""
     page = write_report(home.home())
@@ -47,6 +49,7 @@ class Window(Config):
     owners=OWNERS["enrichment"],
     freshness_policy=EACH_WEEK,
 )
+@guarded
 def drift_report(context: AssetExecutionContext, home: HomeResource, config: Window) -> MaterializeResult[None]:
     """Drift report: changes in the feedback, their effect on the labels, and the expected accuracy now."""
     report = drift.write_report(
@@ -59,7 +62,7 @@ def drift_report(context: AssetExecutionContext, home: HomeResource, config: Win
     pages = {path.stem: MetadataValue.url(path.as_uri()) for path in sorted(report.folder.glob("*.html"))}
     return MaterializeResult(
         metadata={
-            "verdict": MetadataValue.md(display.outline(report.lines())),
+            "verdict": markdown(display.outline(report.lines())),
             "expected accuracy": "unknown: no answers" if accuracy is None else round(accuracy, 3),
             "feedback in the window": report.known["current"],
             "model version": report.model_version,
@@ -75,6 +78,7 @@ def drift_report(context: AssetExecutionContext, home: HomeResource, config: Win
     owners=OWNERS["enrichment"],
     freshness_policy=EACH_WEEK,
 )
+@guarded
 def label_queue(context: AssetExecutionContext, home: HomeResource, config: Window) -> MaterializeResult[None]:
     """Active learning: the feedback to label next; once filled in, load it by `feedback-control add-labelled`."""
     as_of = parse_instant(config.as_of) if config.as_of else now()

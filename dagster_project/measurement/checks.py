@@ -4,11 +4,13 @@ import json
 
 from dagster import AssetCheckResult, AssetCheckSeverity, asset_check
 
+from dagster_project.dagster_metadata import guarded
 from dagster_project.measurement.assets import drift_report
 from dagster_project.resources import HomeResource
 
 
 @asset_check(asset=drift_report, description="Feedback has not drifted since the window before.")
+@guarded
 def no_drift(home: HomeResource) -> AssetCheckResult:
     """The verdict of the latest report. Against the golden set, real feedback nearly always differs: no alarm."""
     reports = sorted((home.home().reports / "drift").glob("*/drift.json"))

@@ -20,6 +20,7 @@ from dagster_project.decisioning.facts import Facts, read_facts
 from dagster_project.decisioning.published import read_mart
 from dagster_project.files import write_text
 from dagster_project.home import Home
+from dagster_project.outgoing import finalized
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _SHOWN = 8
@@ -35,7 +36,10 @@ def write_report(home: Home) -> Path:
     facts = read_facts(home)
     cards = [_card(issue, facts[issue["issue_id"]], _figure(home, issue, as_of)) for issue in issues[:_SHOWN]]
     environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES), autoescape=select_autoescape(["html", "j2"]), undefined=StrictUndefined
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=select_autoescape(["html", "j2"]),
+        undefined=StrictUndefined,
+        finalize=finalized,
     )
     environment.filters["duration"] = _duration
     page = environment.get_template("closed_loop.html.j2").render(

@@ -2,6 +2,8 @@
 
 from dagster import DefaultScheduleStatus, RunRequest, ScheduleEvaluationContext, schedule
 
+from dagster_project.dagster_metadata import guarded
+
 
 @schedule(
     job_name="loop",
@@ -9,6 +11,7 @@ from dagster import DefaultScheduleStatus, RunRequest, ScheduleEvaluationContext
     default_status=DefaultScheduleStatus.STOPPED,
     description="One turn of the loop each quarter of an hour, also without a new file: time alone resolves issues.",
 )
+@guarded
 def every_quarter_hour(context: ScheduleEvaluationContext) -> RunRequest:
     """Request the partition of the day."""
     return RunRequest(partition_key=f"{context.scheduled_execution_time:%Y-%m-%d}", tags={"started_by": "schedule"})
@@ -20,6 +23,7 @@ def every_quarter_hour(context: ScheduleEvaluationContext) -> RunRequest:
     default_status=DefaultScheduleStatus.STOPPED,
     description="Drift report of the week that ended, and the feedback to label next, for ML owners.",
 )
+@guarded
 def every_monday(context: ScheduleEvaluationContext) -> RunRequest:
     """Pin both assets to the scheduled instant."""
     as_of = context.scheduled_execution_time.isoformat()

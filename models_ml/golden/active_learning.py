@@ -33,7 +33,8 @@ _SHARES: tuple[tuple[int, Split], ...] = ((70, "train"), (85, "calibration"), (1
 _POOL = 20
 _WEAK = 0.5
 _ABSTAINED_BONUS = 0.25
-_FORMULA = ("=", "+", "-", "@")
+_FORMULA = frozenset("=+-@\t\r|%＝＋－＠")
+"""First characters by which a spreadsheet takes a cell for a formula."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,7 @@ def write_queue(path: Path, chosen: Sequence[Chosen]) -> Path:
             "text": _guarded(one.candidate.text),
             "channel": one.candidate.channel,
             "language": one.candidate.language,
-            "note": one.reason,
+            "note": _guarded(one.reason),
         }
         for one in chosen
     ]
@@ -158,11 +159,11 @@ def write_queue(path: Path, chosen: Sequence[Chosen]) -> Path:
 
 
 def _guarded(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return f"'{text}" if (text.lstrip(" \n") or " ")[0] in _FORMULA else text
 
 
 def _unguarded(text: str) -> str:
-    return text[1:] if text.startswith(tuple(f"'{sign}" for sign in _FORMULA)) else text
+    return text[1:] if text.startswith("'") and text[1:].lstrip(" \n")[:1] in _FORMULA else text
 
 
 def add_labelled(path: Path, golden_folder: Path) -> int:

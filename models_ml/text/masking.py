@@ -1,9 +1,11 @@
-"""Masking of personal data before text leaves: e-mail, card, IBAN, phone, street address and the name of a sign-off.
+"""Masking of personal data and credentials: e-mail, card, IBAN, phone, street address, name of a sign-off, secrets.
 
 Written for English, German, Spanish, French and Portuguese. Numbers that are not such data (versions, prices, order
 numbers, dates) are left alone: cards must pass the Luhn check (ISO/IEC 7812-1), IBANs their country's length and check
 digits (ISO 13616), and phones must be written as phones are, or follow a word that says so. Of names, only the one with
-which a text is signed is masked ("Kind regards, Jo Doe"). Every pattern takes time linear in the text.
+which a text is signed is masked ("Kind regards, Jo Doe"). Tokens, keys and stated passwords are masked as ``[secret]``
+(``text/secrets.py``). Characters that nobody sees, and other forms of letters and digits (full-width, circled), hide
+nothing. Every pattern takes time linear in the text.
 """
 
 from __future__ import annotations
@@ -11,6 +13,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
+
+from models_ml.text import secrets
 
 _LOCAL = r"\w.!#$%&'*+/=?^`{|}~-"
 _AT = r"[ ]?[\[(]{1,2}[ ]?(?:at|arroba|arobase)[ ]?[\])]{1,2}[ ]?"
@@ -58,8 +62,9 @@ _IBAN_LENGTHS = {
 }
 _LENGTH_OF_IBAN = {country: length for length, countries in _IBAN_LENGTHS.items() for country in countries}
 
-_NUMBERS = re.compile(r"\d+(?:[\s.,/_*·‐-―−-]{1,3}\d+)*")
+_NUMBERS = re.compile(r"\d+(?:[\s.,/_*·‐-―−:;|~+=\\-]{1,3}\d+)*")
 _GROUP = re.compile(r"\d+")
+_DIGEST = re.compile(r"[0-9a-f]{24,}")
 _ISSUER = re.compile(  # who issues such numbers, and how long they are
     r"4\d{12}(?:\d{3}){0,2}|(?:5[1-5]|2[2-7])\d{14}|3[47]\d{13}|3(?:0[0-5]|[689]\d)\d{11}|35\d{14}|6\d{15,18}|5[06-9]\d{14}"
 )
@@ -172,11 +177,32 @@ _SIGNED = (
 )
 
 _FULL_WIDTH = {ord(wide): narrow for wide, narrow in zip("＠．－＋（）／", "@.-+()/", strict=True)}
+UNSEEN = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u20e3\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff\x00-\x08\x0e-\x1f\x7f-\x9f]"
+)
+"""Characters without a shape of their own: zero-width, direction marks, variation selectors, controls, tags."""
+
+_MARK = re.compile(r"\[(?:email|iban|card|phone|address|name|secret)\]")
 
 
 def mask(text: str) -> str:
-    """The text with ``[email]``, ``[iban]``, ``[card]``, ``[phone]``, ``[address]`` or ``[name]`` for personal data."""
-    masked = _EMAIL_SPELLED.sub("[email]", _EMAIL.sub("[email]", _ascii_digits(text)))
+    """The text with a mark for personal data and credentials.
+
+    The marks are ``[email]``, ``[iban]``, ``[card]``, ``[phone]``, ``[address]``, ``[name]`` and ``[secret]``. Only if
+    more is found in the text's plain form is that form returned; else the text keeps its characters.
+    """
+    if text.isascii() and not UNSEEN.search(text):
+        return _mask(text)
+    masked, plain = _mask(_ascii_digits(text)), _plain(text)
+    if plain == text:
+        return masked
+    bare = _mask(plain)
+    return bare if len(_MARK.findall(bare)) > len(_MARK.findall(masked)) else masked
+
+
+def _mask(text: str) -> str:
+    masked = _EMAIL_SPELLED.sub("[email]", _EMAIL.sub("[email]", secrets.hide(text)))
     masked = _replace(masked, _IBAN_START, _end_of_iban, "[iban]")
     masked = _NUMBERS.sub(_mask_cards, masked)
     masked = _PHONE_NAMED.sub(r"\1[phone]", masked)
@@ -193,6 +219,11 @@ def _ascii_digits(text: str) -> str:
     if text.isascii():
         return text
     return "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in text).translate(_FULL_WIDTH)
+
+
+def _plain(text: str) -> str:
+    """The text without unseen characters, each letter and digit in its plain form (NFKC)."""
+    return _ascii_digits(unicodedata.normalize("NFKC", UNSEEN.sub("", text)))
 
 
 def _replace(text: str, start: re.Pattern[str], end: Callable[[re.Match[str]], tuple[int, bool]], mark: str) -> str:
@@ -214,6 +245,8 @@ def _is_luhn(digits: str) -> bool:
 def _mask_cards(found: re.Match[str]) -> str:
     """Numbers may stand beside a card's groups ("2 4111 1111 1111 1111 12/27"), so any groups in a row may be one."""
     whole = found.group()
+    if _is_in_digest(found):
+        return whole
     groups = [one.span() for one in _GROUP.finditer(whole)]
     called = found.start() > 0 and found.string[found.start() - 1] == "+"  # a phone's country
     pieces, done, first = [], 0, int(called)
@@ -224,6 +257,16 @@ def _mask_cards(found: re.Match[str]) -> str:
             done = groups[last][1]
         first = max(first, last) + 1
     return "".join([*pieces, whole[done:]])
+
+
+def _is_in_digest(found: re.Match[str]) -> bool:
+    """True if the digits are part of a hash in hexadecimal, as the audit trail prints them."""
+    text, start, end = found.string, found.start(), found.end()
+    while start > max(0, found.start() - 64) and text[start - 1] in "0123456789abcdef":
+        start -= 1
+    while end < min(len(text), found.end() + 64) and text[end] in "0123456789abcdef":
+        end += 1
+    return (start, end) != found.span() and bool(_DIGEST.fullmatch(text, start, end))
 
 
 def _last_of_card(whole: str, groups: list[tuple[int, int]], first: int) -> int:

@@ -36,7 +36,7 @@ from dagster_project.automation.destinations.request_tracker import RequestTrack
 from dagster_project.automation.destinations.servicenow import ServiceNowSettings
 from dagster_project.automation.destinations.slack import SlackSettings
 from dagster_project.automation.destinations.webhook import WebhookSettings
-from dagster_project.errors import ConfigurationError
+from dagster_project.errors import ConfigurationError, yaml_problem
 from dagster_project.home import Home
 
 FILE_NAME = "destinations.yml"
@@ -121,7 +121,7 @@ def read_destinations(path: Path) -> DestinationsFile:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         return DestinationsFile.model_validate(content)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+        raise ConfigurationError(f"{path} is not YAML: {yaml_problem(error)}") from None
     except ValidationError as error:
         raise ConfigurationError(f"{path}: {_first_problem(error, content)}") from None
 

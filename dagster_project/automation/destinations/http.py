@@ -6,7 +6,8 @@
     anything after the request left      unknown for a write: timeouts, resets, 5xx, unreadable answers
 
 Reads change nothing, so a failed read is never unknown. Redirects are not followed: a followed write could happen
-twice, and a token would go where nobody configured it. Secrets are cut out of every message.
+twice, and a token would go where nobody configured it. What a target answers goes through the door (``outgoing.py``)
+before it is cut.
 
 A destination extends ``HttpDestination``, which holds its connection and its secret.
 """
@@ -26,8 +27,10 @@ from typing import Any, TypeVar, cast
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
+from dagster_project import redaction
 from dagster_project.automation.destinations.settings import HttpSettings
 from dagster_project.automation.outcomes import Deferred, DeliveryError, Failure, NotSent, Rejected, Unknown
+from dagster_project.outgoing import excerpt
 
 _NO_CONNECTION = (
     httpx.ConnectError,
@@ -53,14 +56,13 @@ class HttpTarget:
         *,
         base_url: str,
         headers: Callable[[bytes], Mapping[str, str]],
-        secrets: Callable[[], list[str]],
         refusal: Callable[[httpx.Response], Failure | None],
         timeout_seconds: float = 20,
         pace_seconds: float = 0,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._base_url = base_url.rstrip("/")
-        self._headers, self._secrets, self._refusal = headers, secrets, refusal
+        self._headers, self._refusal = headers, refusal
         self._timeout, self._pace, self._transport = timeout_seconds, pace_seconds, transport
         self._client: httpx.Client | None = None
         self._exhausted_until = self._next_write = 0.0  # on the monotonic clock
@@ -97,12 +99,10 @@ class HttpTarget:
         try:
             response = self._connected().request(method, self._base_url + path, headers=headers, **content)
         except _NO_CONNECTION as error:
-            reason = (
-                f"no connection to {self._base_url}: {self._clean(error)}; check base_url, the network and the proxy"
-            )
+            reason = f"no connection to {self._base_url}: {_said(error)}; check base_url, the network and the proxy"
             raise DeliveryError(NotSent(reason)) from None
         except httpx.HTTPError as error:
-            raise DeliveryError(lost(f"no answer to {method} {path} ({self._clean(error)})")) from None
+            raise DeliveryError(lost(f"no answer to {method} {path} ({_said(error)})")) from None
         self._heed_the_limit(response)
         if not response.is_success:
             raise DeliveryError(self._failure(response, method, path))
@@ -128,14 +128,8 @@ class HttpTarget:
         return Rejected(f"{said}: {self.message(response)}")
 
     def message(self, response: httpx.Response) -> str:
-        """The target's error message, short and without secrets."""
-        return self._clean(" ".join(response.text.split())[:300])
-
-    def _clean(self, said: object) -> str:
-        text = str(said) or type(said).__name__
-        for secret in self._secrets():
-            text = text.replace(secret, "***")
-        return text
+        """The target's error message, short and fit to leave."""
+        return excerpt(response.text, 300)
 
     def _heed_the_limit(self, response: httpx.Response) -> None:
         if response.headers.get("x-ratelimit-remaining") == "0" and "x-ratelimit-reset" in response.headers:
@@ -156,6 +150,9 @@ class Secret:
     purpose: str
     user: str = ""
 
+    def __post_init__(self) -> None:
+        redaction.know_variable(self.variable)
+
     def value(self) -> str:
         """The secret itself.
 
@@ -173,11 +170,6 @@ class Secret:
         """The secret as the password of HTTP's Basic scheme."""
         return "Basic " + base64.b64encode(f"{self.user}:{self.value()}".encode()).decode()
 
-    def forms(self) -> list[str]:
-        """Everything that gives the secret away."""
-        value = self._present()
-        return [value, base64.b64encode(f"{self.user}:{value}".encode()).decode()] if value else []
-
     def _present(self) -> str:
         return os.environ.get(self.variable, "").strip()
 
@@ -191,7 +183,6 @@ class HttpDestination:
         self._http = HttpTarget(
             base_url=settings.base_url,
             headers=lambda body: {"User-Agent": "feedback-control", **self._headers(), **self._signature(body)},
-            secrets=secret.forms,
             refusal=self._refusal,
             timeout_seconds=settings.timeout_seconds,
             pace_seconds=settings.pace_seconds,
@@ -242,6 +233,10 @@ def wait_of(response: httpx.Response) -> timedelta:
         until_then = int(reset) if int(reset) < _NO_INSTANT else int(reset) - there.timestamp()
         wait = timedelta(seconds=min(until_then, _LONGEST_WAIT.total_seconds()))
     return min(max(wait, timedelta(seconds=1)), _LONGEST_WAIT)
+
+
+def _said(error: httpx.HTTPError) -> str:
+    return excerpt(str(error) or type(error).__name__, 300)
 
 
 def _date(text: str) -> datetime | None:

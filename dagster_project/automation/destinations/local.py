@@ -20,11 +20,11 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field, field_validator
 
+from dagster_project import sanitize
 from dagster_project.automation.destinations.local_changes import Noted, notice, read_notes, written_comment
 from dagster_project.automation.destinations.resolutions import rejects, resolution_of
 from dagster_project.automation.destinations.settings import NAME, DestinationSettings
 from dagster_project.automation.outcomes import DeliveryError, Rejected
-from dagster_project.automation.text import sanitize
 from dagster_project.automation.ticket import (
     ExternalTicket,
     Resolution,
@@ -34,6 +34,7 @@ from dagster_project.automation.ticket import (
     marker_line,
     markers_in,
 )
+from dagster_project.errors import yaml_problem
 from dagster_project.files import write_text
 from dagster_project.home import Home
 
@@ -290,7 +291,7 @@ def _parsed(path: Path, text: str) -> tuple[dict[str, Any], str]:
     try:
         matter = yaml.safe_load(parts["matter"]) if parts else None
     except yaml.YAMLError as error:
-        raise _rejected(path, f"the front matter is not YAML ({' '.join(str(error).split())}); mend it") from None
+        raise _rejected(path, f"the front matter is not YAML ({yaml_problem(error)}); mend it") from None
     if not parts or not isinstance(matter, dict):
         raise _rejected(path, "there is no front matter between two lines of ---; put it back")
     return matter, parts["rest"]

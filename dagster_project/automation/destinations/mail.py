@@ -11,7 +11,6 @@ import contextlib
 import smtplib
 import ssl
 from collections.abc import Callable
-from dataclasses import replace
 from email.message import EmailMessage
 from email.utils import formatdate
 from typing import Literal
@@ -163,11 +162,7 @@ class Mail:
         try:
             act()
         except (OSError, smtplib.SMTPException) as error:
-            outcome = failure(error)
-            reason = outcome.reason
-            for secret in self._secret.forms():
-                reason = reason.replace(secret, "***")  # a server may repeat it
-            raise DeliveryError(replace(outcome, reason=reason)) from None
+            raise DeliveryError(failure(error)) from None
 
     def _message_id(self, key: str) -> str:
         return f"<feedback-control.{key}@{self._settings.sender.partition('@')[2]}>"

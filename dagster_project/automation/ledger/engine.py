@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_u
 from sqlalchemy.exc import ArgumentError
 
 from dagster_project.errors import ConfigurationError
+from dagster_project.redaction import know_url
 
 REVISION = "0006"
 """The newest migration, which this code is written for."""
@@ -30,6 +31,7 @@ def connect(url: str) -> Engine:
         ConfigurationError: the URL, or the driver it names, is not usable.
     """
     try:
+        know_url(url)
         parsed = make_url(url)
         if parsed.get_backend_name() != "sqlite":
             return create_engine(parsed, pool_pre_ping=True, hide_parameters=True)
@@ -38,7 +40,7 @@ def connect(url: str) -> Engine:
             if not Path(parsed.database).exists():
                 Path(parsed.database).touch()  # SQLite itself would not follow a umask that lets a group write
         engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True)
-    except (ArgumentError, ImportError, OSError) as error:
+    except (ArgumentError, ImportError, OSError, ValueError) as error:
         raise ConfigurationError(
             f"the ledger cannot be opened ({error});"
             " set FEEDBACK_LEDGER_URL to an SQLAlchemy URL whose driver is installed"

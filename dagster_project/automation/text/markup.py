@@ -21,7 +21,7 @@ from typing import Any
 from markdown_it import MarkdownIt
 from markdown_it.tree import SyntaxTreeNode
 
-from dagster_project.automation.text import sanitize
+from dagster_project import sanitize
 
 _CUT = "… (cut here: too long for this tool)"
 _SILENT = frozenset({"image"})

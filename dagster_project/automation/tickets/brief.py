@@ -19,8 +19,8 @@ from typing import Any
 from jinja2 import FileSystemLoader, StrictUndefined, Template, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from dagster_project import sanitize
 from dagster_project.automation.destinations.settings import Policy
-from dagster_project.automation.text import sanitize
 from dagster_project.automation.text.markup import FOLD_END, FOLD_START
 from dagster_project.automation.ticket import Ticket, marker_line
 from dagster_project.automation.tickets.issues import Issue, Quote

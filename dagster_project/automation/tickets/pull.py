@@ -35,7 +35,7 @@ from dagster_project.automation.tickets.rejections import export_exclusions
 from dagster_project.automation.tickets.ticket_events import EVENTS, for_member
 from dagster_project.decisioning.published import mend_published
 from dagster_project.home import Home
-from models_ml.text.masking import mask
+from dagster_project.outgoing import clean
 
 MARGIN = timedelta(minutes=15)
 """Overlap of two pulls: covers the delay of a tool's index and the error of its clock."""
@@ -165,8 +165,8 @@ def _event_id(destination: str, change: TicketChange) -> str:
 
 
 def _kept(text: str) -> str:
-    """The text to land: masked before it is cut, so that no half of an address is left over at the end."""
-    masked = mask(text).strip()
+    """The text to land: cleaned before it is cut, so that no half of an address is left over at the end."""
+    masked = clean(text).strip()
     return masked if len(masked) <= LONGEST else masked[: LONGEST - len(_CUT)] + _CUT
 
 

@@ -18,8 +18,8 @@ from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from dagster_project import sanitize
 from dagster_project.automation.ledger.intents import Grounds
-from dagster_project.automation.text import sanitize
 from dagster_project.automation.ticket import Status
 from dagster_project.automation.tickets.issues import Issue
 from dagster_project.errors import ConfigurationError

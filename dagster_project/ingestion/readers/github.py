@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dagster_project.errors import SourceError
-from dagster_project.ingestion.api_client import ApiClient, public_url
+from dagster_project.ingestion.api_client import ApiClient
 from dagster_project.ingestion.file_access import read_json
 from dagster_project.ingestion.records import Record, Reject, Tally, as_raw, as_record
 from dagster_project.ingestion.sources import SourceConfig
@@ -36,7 +36,7 @@ def fetch(source: SourceConfig, window: tuple[datetime, datetime], client: ApiCl
     for answer in client.pages(f"/repos/{source.repository}/{source.kind}?per_page=100", headers=headers):
         entries = client.json(answer)
         if not isinstance(entries, list):
-            raise SourceError(f"{source.name}: {public_url(source.url)} answered with no list; check `url`")
+            raise SourceError(f"{source.name}: {source.address} answered with no list; check `url`")
         for entry in entries:
             yield from _record(entry, None, Tally())
         created = [str(entry.get("created_at", "")) for entry in entries if isinstance(entry, dict)]

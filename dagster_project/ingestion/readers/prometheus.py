@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dagster_project.errors import SourceError
-from dagster_project.ingestion.api_client import ApiClient, public_url
+from dagster_project.ingestion.api_client import ApiClient
 from dagster_project.ingestion.file_access import read_json
 from dagster_project.ingestion.records import Record, Reject, Tally, as_raw
 from dagster_project.ingestion.sources import Query, SourceConfig
@@ -63,9 +63,7 @@ def _ask(source: SourceConfig, query: Query, start: datetime, end: datetime, cli
     about = f"`{query.expression}`"
     answer = client.json(client.get("/api/v1/query_range", parameters=parameters, about=about))
     if not isinstance(answer, dict) or answer.get("status", "success") != "success":
-        raise SourceError(
-            f"{source.name}: {public_url(source.url)} did not answer {about} as Prometheus does; check `url`"
-        )
+        raise SourceError(f"{source.name}: {source.address} did not answer {about} as Prometheus does; check `url`")
     return answer
 
 

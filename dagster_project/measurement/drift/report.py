@@ -20,6 +20,7 @@ from dagster_project.home import Home
 from dagster_project.measurement.drift import figures
 from dagster_project.measurement.drift.evidently_pages import write_evidently
 from dagster_project.measurement.drift.windows import Progress, Windows, read_windows
+from dagster_project.outgoing import finalized
 from models_ml.drift import (
     AccuracyEstimate,
     Comparison,
@@ -224,7 +225,10 @@ def _rounded(value: Any) -> Any:
 
 def _page(report: DriftReport, windows: Windows, evidently_pages: list[str]) -> str:
     environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES), autoescape=select_autoescape(["html", "j2"]), undefined=StrictUndefined
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=select_autoescape(["html", "j2"]),
+        undefined=StrictUndefined,
+        finalize=finalized,
     )
     environment.filters["points"] = explain.points
     return environment.get_template("drift.html.j2").render(

@@ -11,8 +11,6 @@ select
     source,
     channel,
     product,
-    title,
-    text,
     masked_text,
     issue_type,
     secondary_type,

@@ -9,7 +9,7 @@ with source as (
 renamed as (
 
     select
-        customer_id,
+        {{ pseudonym('customer_id') }} as customer_id,
         segment,
         lifetime_value,
         row_number() over (partition by customer_id order by known_at asc, content_hash desc) as version,

@@ -1,5 +1,6 @@
 -- Current version of each piece of feedback at the as-of instant. A corrected review has the new text, and the instant
--- at which its first version became known.
+-- at which its first version became known. Raw words (title, text, url, attributes) stay in the lake: labels have the
+-- masked text.
 with source as (
 
     select * from {{ source('lake', 'feedback') }}
@@ -22,7 +23,7 @@ renamed as (
     select
         ---------- ids
         feedback_id,
-        customer_id,
+        {{ pseudonym('customer_id') }} as customer_id,
         order_id,
         release_id,
 
@@ -30,8 +31,6 @@ renamed as (
         source,
         channel,
         product,
-        title,
-        text,
         language,
         country,
         customer_segment,
@@ -42,8 +41,6 @@ renamed as (
         os_version,
         device,
         browser,
-        url,
-        attributes,
 
         ---------- numerics
         rating,

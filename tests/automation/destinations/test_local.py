@@ -16,7 +16,7 @@ from dagster_project.automation.outcomes import DeliveryError, Rejected, Unknown
 from dagster_project.automation.ticket import Ticket
 from dagster_project.automation.tickets.brief import render
 from tests.automation.support import CHECKOUT, DELIVERY, NOW, Clock, resolved
-from tests.automation.text.test_sanitize import tokens
+from tests.test_sanitize import tokens
 
 TICKET = render(CHECKOUT, "local")
 OVER = replace(render(resolved(CHECKOUT), "local"), note="Resolved: it is over.", note_key="k")

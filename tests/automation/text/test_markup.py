@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dagster_project.automation.text import markup, sanitize
+from dagster_project import sanitize
+from dagster_project.automation.text import markup
 from dagster_project.automation.tickets.brief import render
 from tests.automation.support import CHECKOUT
 

@@ -16,7 +16,7 @@ from dagster_project.automation.tickets.brief import BODY_LIMIT, marker_of, note
 from dagster_project.automation.tickets.issues import Issue, Link, Quote
 from dagster_project.decisioning.facts import Evidence, Symptom
 from tests.automation.support import CHECKOUT, DELIVERY, about, resolved
-from tests.automation.text.test_sanitize import HOSTILE, shown, tokens
+from tests.test_sanitize import HOSTILE, shown, tokens
 
 
 def section(body: str, heading: str) -> str:

@@ -238,3 +238,10 @@ def test_splits_are_stable_and_in_proportion() -> None:
     shares = [splits.count(name) / 4_000 for name in SPLITS]
     assert shares == pytest.approx([0.7, 0.15, 0.15], abs=0.02)
     assert split_of("The app  crashes") == split_of("the app crashes")
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\t=1", " =1", "\n-1", "＝1", "%x"])
+def test_whatever_a_spreadsheet_takes_for_a_formula_is_guarded_and_comes_back(text: str) -> None:
+    assert active_learning._guarded(text) == f"'{text}"
+    assert active_learning._unguarded(active_learning._guarded(text)) == text
+    assert active_learning._guarded("it's fine = good") == "it's fine = good"

@@ -35,8 +35,6 @@ joined as (
         feedback.source,
         feedback.channel,
         feedback.product,
-        feedback.title,
-        feedback.text,
         labels.masked_text,
         labels.issue_type,
         labels.secondary_type,

@@ -1,5 +1,7 @@
 """Sanitize untrusted text: escape Markdown, HTML and mentions, so that it shows as written and has no effect.
 
+Known secrets are redacted on the way, before anything is cut.
+
 Customers, app versions and release names end up in tickets. There, text may ping people (``@name``), link other
 tickets (``#12``), close them, load an image (a tracking pixel), or draw Markdown and HTML that looks like ours. A
 backslash stops Markdown and an entity stops HTML, but trackers look for mentions in the *rendered* text, so those are
@@ -10,6 +12,8 @@ from __future__ import annotations
 
 import re
 from urllib.parse import urlsplit
+
+from dagster_project.redaction import redact
 
 LABEL_LIMIT = 50
 """Characters of a label or an owner; GitHub's limit, the least of the common trackers."""
@@ -35,7 +39,7 @@ _REACHES_OUT_OF_WORDS = re.compile(f"{_REACHES_OUT.pattern} | {_GITHUB_TICKET}",
 
 def one_line(text: str, limit: int = 1000) -> str:
     """The text on one line, without control or direction-changing characters, cut with an ellipsis at the limit."""
-    short = " ".join(_CONTROLS.sub(" ", _UNSAFE.sub("", text)).split())
+    short = " ".join(_CONTROLS.sub(" ", _UNSAFE.sub("", redact(text))).split())
     return short if len(short) <= limit else short[: limit - 1].rstrip() + "…"
 
 

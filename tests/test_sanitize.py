@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from dagster_project.automation.text import sanitize
+from dagster_project import sanitize
 
 HOSTILE = [
     "@octocat please fix",
