@@ -41,7 +41,7 @@ class TurnReport:
     def failures(self) -> list[str]:
         """Work that could not be done: sources and trackers that were not read, and tickets that did not leave."""
         unread = [line.problem for line in self.landed.unread]
-        return [*unread, *self.pulled.problems, *(self.pushed.stopped if self.pushed else [])]
+        return [*unread, *self.pulled.problems, *(self.pushed.failures if self.pushed else [])]
 
 
 def turn(

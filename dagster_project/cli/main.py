@@ -20,7 +20,7 @@ from models_ml.errors import ModelError
 _FAMILIES = {
     "turn": ("run", "replay", "doctor"),
     "issues": ("issues", "explain", "tickets"),
-    "outbound": ("audit", "dead-letters", "outbox", "preview", "pull", "push"),
+    "outbound": ("audit", "dead-letters", "ledger", "outbox", "preview", "pull", "push"),
     "models": ("drift", "label-queue", "add-labelled"),
     "demo": ("demo",),
 }

@@ -8,7 +8,7 @@ issue's columns (``tickets.issues.Issue``).
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -31,9 +31,20 @@ class Policy(BaseModel):
 
 
 class DestinationSettings(Policy):
-    """Options of every entry in destinations.yml; ``name`` is the destination's name in the ledger."""
+    """Options of every entry in destinations.yml; ``name`` is the destination's name in the ledger.
+
+    ``PLACE`` names the settings that say where it is, beside its kind: another value is another place.
+    """
+
+    PLACE: ClassVar[tuple[str, ...]] = ()
 
     name: str = Field(pattern=NAME)
+
+    @property
+    def place(self) -> str:
+        """Its kind and place, as text."""
+        values = (getattr(self, name) for name in ("kind", *self.PLACE))
+        return " ".join(str(value).rstrip("/") for value in values if value)
 
 
 class HttpSettings(DestinationSettings):

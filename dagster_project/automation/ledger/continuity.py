@@ -17,8 +17,9 @@ from datetime import datetime
 from sqlalchemy import Connection, func, insert, select, update
 
 from dagster_project.automation.ledger import transitions
+from dagster_project.automation.ledger.head import Gap
 from dagster_project.automation.ledger.intents import Payload, State
-from dagster_project.automation.ledger.store import PLACE, Gap, Store, take_turns
+from dagster_project.automation.ledger.store import PLACE, Store, take_turns
 from dagster_project.automation.ledger.tables import attempts, audit, epochs, intents, umbrella_members
 
 _RECONCILED, _ACCEPTED = "reconciled:", "accepted:"
@@ -96,7 +97,7 @@ class Continuity:
         with self._store.transaction() as connection:
             take_turns(connection)
             last = connection.execute(select(func.max(audit.c.at))).scalar()
-            number = connection.execute(select(func.coalesce(func.max(attempts.c.attempt_id), 0))).scalar_one()
+            number: int = connection.execute(select(func.coalesce(func.max(attempts.c.attempt_id), 0))).scalar_one()
             begun = {"began_at": now, "trusted_until": last, "after_attempt": number, "reason": reason}
             connection.execute(insert(epochs).values(**begun))
             shown = {"reason": reason} | ({"head": kept.audit_id, "hash": kept.hash} if kept else {})
@@ -125,7 +126,7 @@ class Continuity:
         else:
             content = transitions.content_of(known.action, payload) | {"payload_hash": ""}
             connection.execute(update(intents).where(here, intents.c.is_head).values(**content, **written))
-        intent_id = connection.execute(select(intents.c.intent_id).where(here, intents.c.is_head)).scalar_one()
+        intent_id: str = connection.execute(select(intents.c.intent_id).where(here, intents.c.is_head)).scalar_one()
         shown = {"action": known.action, "subject_id": payload.subject_id, "external_id": known.external_id}
         self._store.note(connection, now, "intent adopted", intent_id, shown, payload=payload.as_json())
         return True

@@ -51,11 +51,11 @@ class DuplicateChecks:
         """Make both checks due again: this write may have a duplicate after all."""
         self._set(intent, duplicates_checked_at=None, duplicate_checks=0)
 
-    def closed(self, kept: Intent, duplicate: Written, now: datetime) -> None:
+    def closed(self, intent: Intent, kept: Written, duplicate: Written, now: datetime) -> None:
         """Audit that a duplicate of a write was closed."""
         detail = {"kept": kept.external_id, "closed": duplicate.external_id, "url": duplicate.url}
         with self._store.transaction() as connection:
-            self._store.note(connection, now, "duplicate closed", kept.intent_id, detail)
+            self._store.note(connection, now, "duplicate closed", intent.intent_id, detail)
 
     def _set(self, intent: Intent, **values: object) -> None:
         with self._store.transaction() as connection:

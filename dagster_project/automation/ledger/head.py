@@ -10,9 +10,18 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
 from dagster_project.files import write_json
+
+
+class Gap(StrEnum):
+    """A database that is not the one that the head file was written for."""
+
+    BEHIND = "behind"  # it lacks rows that were committed: put back from a backup, or cut off
+    NEW = "new"  # made anew in the place of another one
+    ANOTHER = "another"  # that of another home
 
 
 @dataclass(frozen=True)

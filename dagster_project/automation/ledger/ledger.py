@@ -36,6 +36,7 @@ from dagster_project.automation.ledger.event_outbox import Announcement, EventOu
 from dagster_project.automation.ledger.head import HeadFile
 from dagster_project.automation.ledger.intents import NOT_THERE, Grounds, Intent, Payload, State
 from dagster_project.automation.ledger.pull_cursors import PullCursors
+from dagster_project.automation.ledger.pushes import Pushes
 from dagster_project.automation.ledger.queries import LOOK_UP, Queries
 from dagster_project.automation.ledger.store import AT_ONCE, INTENT, NO_GROUNDS, Store, among, intent_of, take_turns
 from dagster_project.automation.ledger.tables import attempts, intents
@@ -82,6 +83,7 @@ class Ledger(Queries):
         self.duplicate_checks = DuplicateChecks(store)
         self.event_outbox = EventOutbox(store)
         self.pull_cursors = PullCursors(store)
+        self.pushes = Pushes(store)
         self.umbrellas = Umbrellas(store)
 
     @classmethod

@@ -8,15 +8,14 @@ import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, bindparam, func, insert, not_, select, update
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError, TimeoutError
 
 from dagster_project.automation.ledger import audit as chain
 from dagster_project.automation.ledger import engine, tables
-from dagster_project.automation.ledger.head import Head, HeadFile
+from dagster_project.automation.ledger.head import Gap, Head, HeadFile
 from dagster_project.automation.ledger.intents import Grounds, Intent, State
 from dagster_project.automation.ledger.tables import audit, audit_end, intents
 from dagster_project.errors import ConfigurationError, LedgerError
@@ -34,14 +33,6 @@ AT_ONCE = 500
 
 PLACE = "place:"
 """Beginning of the names in ``meta`` that hold the place of a destination."""
-
-
-class Gap(StrEnum):
-    """A database that is not the one that the head file was written for."""
-
-    BEHIND = "behind"  # it lacks rows that were committed: put back from a backup, or cut off
-    NEW = "new"  # made anew in the place of another one
-    ANOTHER = "another"  # that of another home
 
 
 # Most of what a push does is these, so they are made once.
@@ -199,7 +190,7 @@ def _covers(own: Mapping[str, Any], attempts: Sequence[Mapping[str, Any]]) -> st
     return json.dumps({**own, **tried}, sort_keys=True) if own or tried else ""
 
 
-def _meta(name: str) -> Select[tuple[str]]:
+def _meta(name: str) -> Select[Any]:
     return select(tables.meta.c.value).where(tables.meta.c.name == name)
 
 
@@ -207,7 +198,9 @@ def _meta(name: str) -> Select[tuple[str]]:
 def _lost() -> Iterator[None]:
     try:
         yield
-    except (SQLAlchemyError, sqlite3.Error) as error:
+    except (IntegrityError, ProgrammingError):
+        raise  # a mistake of this program, and no loss
+    except (DBAPIError, TimeoutError, sqlite3.Error) as error:
         raise LedgerError(
             f"the ledger was lost in the middle of the work ({_said(error)}); a later run looks up what was sent"
         ) from error

@@ -123,7 +123,7 @@ def pushed(home: Home, tracker: SimulatedTracker, monkeypatch: pytest.MonkeyPatc
     """A push of the queue as the previous version had it last, with the tickets that it rendered."""
     tickets = previous_version.tickets()
     monkeypatch.setattr(
-        "dagster_project.automation.tickets.push.read_queue", lambda home, also=(): previous_version.QUEUE
+        "dagster_project.automation.tickets.push.read_queue", lambda home, *_, **__: previous_version.QUEUE
     )
     monkeypatch.setattr(brief, "render", lambda issue, name, policy=None: tickets[issue.issue_id, name])
     monkeypatch.setattr(brief, "render_umbrella", lambda umbrella, name: tickets[umbrella.issue_id, name])
