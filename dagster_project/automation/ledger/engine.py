@@ -6,6 +6,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -63,18 +64,19 @@ def _read_only(path: Path) -> Engine:
     A write-ahead log that was left beside it cannot be replayed there, so a copy of both is read instead.
     """
     log = path.with_name(f"{path.name}-wal")
-    copies = tempfile.TemporaryDirectory(prefix="ledger-") if log.exists() and log.stat().st_size else None
+    copies = Path(tempfile.mkdtemp(prefix="ledger-")) if log.exists() and log.stat().st_size else None
     mode = "mode=ro&immutable=1"
     if copies:
         for file in (path, log):
-            shutil.copyfile(file, Path(copies.name) / file.name)
-        path, mode = Path(copies.name) / path.name, "mode=rw"
+            shutil.copyfile(file, copies / file.name)
+        path, mode = copies / path.name, "mode=rw"
 
     def connected() -> sqlite3.Connection:
-        assert copies is None or Path(copies.name).exists()  # kept for as long as the engine
         return sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, isolation_level=None)
 
     engine = create_engine("sqlite://", creator=connected, poolclass=NullPool, hide_parameters=True)
+    if copies:
+        weakref.finalize(engine, shutil.rmtree, copies, ignore_errors=True)
     event.listen(engine, "begin", _begin_sqlite)
     return engine.execution_options(reading=True)
 
