@@ -72,10 +72,8 @@ def test_the_database_itself_refuses_changes(busy: Home, table: str, verb: str) 
 CHANGES = {
     "a payload": "update intents set payload = replace(payload, 'P1', 'P4')",
     "a payload that is gone": "delete from intents where sequence = 0 and destination = 'local'",
-    "a payload that was added": "insert into intents select 'f00', kind, 'ISS-X', destination, sequence, action, is_final,"
-    " state, marker, title, payload_hash, payload, external_id, url, reason, attempts, not_before, lease_until,"
-    " confirmed_at, exported_at, created_at, updated_at, owner, is_head, duplicates_checked_at, duplicate_checks"
-    " from intents limit 1",
+    "a payload that was added": "create table copy as select * from intents limit 1;"
+    " update copy set intent_id = 'f00', subject_id = 'ISS-X'; insert into intents select * from copy",
     "an attempt's outcome": "update attempts set outcome = 'confirmed' where outcome = 'unknown'",
     "an attempt's reason": "update attempts set reason = 'all was well' where outcome = 'unknown'",
     "an attempt's time": "update attempts set at = '2020-01-01 00:00:00.000000' where attempt_id = 1",
@@ -88,9 +86,9 @@ CHANGES = {
 @pytest.mark.parametrize("statement", CHANGES.values(), ids=CHANGES)
 def test_the_chain_covers_payloads_and_attempts(busy: Home, statement: str) -> None:
     assert cli(busy, "audit", "verify").exit_code == 0
-    tampered(busy, statement)
+    tampered(busy, *statement.split(";"))
     found = cli(busy, "audit", "verify")
-    assert (found.exit_code == 1 and "recorded" in found.stdout + "") or "taken out" in found.stdout
+    assert found.exit_code == 1 and ("recorded" in found.stdout or "taken out" in found.stdout)
     assert json.loads(cli(busy, "audit", "verify", "--json").stdout)["problems"]
 
 
@@ -120,7 +118,7 @@ def test_the_head_outside_follows_every_commit_and_mends_itself(busy: Home) -> N
     row=st.integers(1, 12),
     text=st.text(max_size=5),
 )
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 def test_any_change_to_any_row_shows(
     busy: Home, tmp_path_factory: pytest.TempPathFactory, column: str, row: int, text: str
 ) -> None:

@@ -9,8 +9,8 @@
         priorities: [P1]           # the integration key comes from routing_key_env (PAGERDUTY_ROUTING_KEY)
 
 The file is looked for in the home, then in the repository root; without one, tickets go to the local folder only.
-``name`` identifies a destination in the ledger: keep it when other settings change, or every ticket is opened anew
-under the new name. docs/destinations.md has every kind; each also takes ``priorities``, ``mode``, ``reopen``,
+``name`` identifies a destination in the ledger, and every marker follows from it: under a new name, or at a new place,
+it is refused until a person accepts it (``tickets/memory.py``). docs/destinations.md has every kind; each also takes ``priorities``, ``mode``, ``reopen``,
 ``template`` and ``fields`` (settings.py).
 """
 
