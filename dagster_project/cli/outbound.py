@@ -308,7 +308,7 @@ def _full_id(home: Home, ledger: Ledger, issue_id: str) -> str:
     near = difflib.get_close_matches(
         issue_id.upper(), sorted({*ledger.subjects_beginning(""), *queued}), n=3, cutoff=0.5
     )
-    nearest = f"; did you mean {', '.join(near)}?" if near else ""
+    nearest = f"; did you mean {', '.join(near)}?" if near else ";"
     raise UnknownIdError(
         f"unknown id: neither the ledger nor the queue has an issue whose id begins with {issue_id}{nearest}"
         " `feedback-control issues --all` lists the issues"

@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from dagster_project.automation.destinations import ConfiguredDestination, load_destinations
-from dagster_project.automation.destinations.local import list_tickets
+from dagster_project.automation.destinations.local import LocalTracker, list_tickets
 from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.automation.ticket import ExternalTicket, Ticket
 from dagster_project.automation.tickets.issues import Issue
+from dagster_project.automation.tickets.pull import pull
 from dagster_project.automation.tickets.push import PushReport, push
 from dagster_project.cli.main import main
 from dagster_project.errors import ConfigurationError
@@ -194,6 +195,24 @@ def test_a_restored_home_doubles_nothing_at_any_tracker(
         report = pushed(home, destination, minutes=minutes)
         assert report.failures == []
     assert [(one.title, one.closed) for one in by_title(target)] == [(one.title, one.closed) for one in before]
+
+
+def test_what_people_did_to_a_ticket_of_a_restored_home_is_read(home: Home, tmp_path: Path) -> None:
+    local = ConfiguredDestination(LocalTracker(home.tickets))
+    publish(home, [DELIVERY])
+    push(home, now=NOW, destinations=[local])
+    put_back = kept(home, tmp_path / "backup", LEDGER, "ledger.head", "lake")
+    publish(home, [CHECKOUT, DELIVERY])
+    push(home, now=NOW + timedelta(minutes=5), destinations=[local])
+    ticket = home.tickets / "FC-2.md"
+    ticket.write_text(ticket.read_text().replace("status: open", "status: not a bug"))
+    put_back()
+    found = []
+    for minutes in (10, 20):
+        at = NOW + timedelta(minutes=minutes)
+        found.append(pull(home, now=at, destinations=[local]).acts["status"])
+        push(home, now=at, destinations=[local])
+    assert found == [0, 1]
 
 
 def test_where_nothing_can_be_searched_nothing_is_opened_before_a_person_says_so(home: Home, tmp_path: Path) -> None:

@@ -10,8 +10,8 @@
 
 The file is looked for in the home, then in the repository root; without one, tickets go to the local folder only.
 ``name`` identifies a destination in the ledger, and every marker follows from it: under a new name, or at a new place,
-it is refused until a person accepts it (``tickets/memory.py``). docs/destinations.md has every kind; each also takes ``priorities``, ``mode``, ``reopen``,
-``template`` and ``fields`` (settings.py).
+it is refused until a person accepts it (``tickets/memory.py``). docs/destinations.md has every kind; each also takes
+``priorities``, ``mode``, ``reopen``, ``template`` and ``fields`` (settings.py).
 """
 
 from __future__ import annotations

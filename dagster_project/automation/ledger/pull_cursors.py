@@ -40,6 +40,14 @@ class PullCursors:
             known = _pulled_until(connection, destination)
             _set(connection, destination, pulled_until=max(known, until) if known else until)
 
+    def rewind(self, destination: str, until: datetime) -> None:
+        """Read again what people did since then: to a ticket that the ledger did not know when it was read."""
+        with self._store.transaction() as connection:
+            take_turns(connection)
+            known = _pulled_until(connection, destination)
+            if known and known > until:
+                _set(connection, destination, pulled_until=until)
+
     def limit_rate(self, destination: str, until: datetime) -> None:
         """Record a rate limit that a pull met: nothing goes to the destination before then."""
         with self._store.transaction() as connection:

@@ -240,7 +240,7 @@ class Delivery:
         if isinstance(self._destination, FindsByMarker):
             if work.wanted.issue_id in self._searched:
                 return None
-            return self._adopt(head, work.wanted, self._not_before(work.issue))
+            return self._adopt(head, work.wanted, self._not_before(work.issue), work.issue.detected_at)
         if may_be_hidden and not isinstance(self._destination, RepeatsSafely):
             self._stop(
                 "the ledger does not remember everything, and this destination cannot be searched; see what was opened"
@@ -259,7 +259,7 @@ class Delivery:
             return None
         return issue.detected_at - _DETECTED_ANEW
 
-    def _adopt(self, head: Intent, wanted: Ticket, since: datetime | None) -> bool | None:
+    def _adopt(self, head: Intent, wanted: Ticket, since: datetime | None, detected_at: datetime) -> bool | None:
         """Confirm an intent that was never sent by the ticket that is there; None if there is none."""
         self._searched.add(wanted.issue_id)
         found = self._found_there(head, wanted.marker, since)
@@ -270,6 +270,7 @@ class Delivery:
         there = next((ticket for ticket in found if not ticket.closed), found[0])
         sent = self._stored(head)
         if self._ledger.found(head, there, as_sent=there.says(sent), now=self._clock()):
+            self._ledger.pull_cursors.rewind(self._name, detected_at)
             self._count(Action.CREATE, sent.title, there, said="found")
         return True
 
@@ -300,6 +301,7 @@ class Delivery:
         self._ledger.record([(None, Action.CREATE, opened)], self._name, self._clock())
         if head := self._ledger.head(issue.issue_id, self._name):
             self._ledger.found(head, there, as_sent=False, now=self._clock())
+            self._ledger.pull_cursors.rewind(self._name, issue.detected_at)
         return self._ledger.head(issue.issue_id, self._name)
 
     def _send(self, work: _Work, head: Intent) -> bool:

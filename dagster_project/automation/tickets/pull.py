@@ -31,6 +31,7 @@ from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.automation.ledger.umbrellas import Member
 from dagster_project.automation.outcomes import Deferred, DeliveryError, NotSent
 from dagster_project.automation.ticket import ChangeKind, TicketChange
+from dagster_project.automation.tickets.memory import check_memory
 from dagster_project.automation.tickets.push_report import Progress
 from dagster_project.automation.tickets.rejections import export_exclusions
 from dagster_project.automation.tickets.ticket_events import EVENTS, for_member
@@ -76,6 +77,8 @@ def pull(
         ConfigurationError: the ledger cannot be used.
     """
     ledger, report = ledger or Ledger.of(home, now=now), PullReport()
+    if found := check_memory(home, ledger, now):  # whose tickets are read follows from the ledger
+        progress(f"ledger: {found}")
     lake.ensure_table(home, EVENTS)
     for configured in destinations:
         with _alone(configured, ledger, now, report, progress):
