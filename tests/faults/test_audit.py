@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 
 from dagster_project.automation.destinations import ConfiguredDestination
 from dagster_project.automation.destinations.local import LocalTracker
-from dagster_project.automation.ledger import engine
 from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.automation.tickets.push import push
 from dagster_project.cli.main import main
@@ -184,7 +183,7 @@ def read_only(busy: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
     def access(path: str | os.PathLike[str], mode: int) -> bool:
         return not mode & os.W_OK or not Path(path).is_relative_to(busy.root)
 
-    monkeypatch.setattr(engine.os, "access", access)
+    monkeypatch.setattr(os, "access", access)
     everything = [busy.root, *busy.root.rglob("*")]
     for path in everything:
         path.chmod(0o555 if path.is_dir() else 0o444)

@@ -87,7 +87,7 @@ def kept(home: Home, folder: Path, *patterns: str) -> Callable[[], None]:
         for path in home.root.glob(pattern):
             copy = shutil.copytree if path.is_dir() else shutil.copy2
             folder.mkdir(exist_ok=True)
-            copy(path, folder / path.name)  # type: ignore[operator]
+            copy(path, folder / path.name)
 
     def put_back() -> None:
         for pattern in patterns:
@@ -95,7 +95,7 @@ def kept(home: Home, folder: Path, *patterns: str) -> Callable[[], None]:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
         for path in folder.iterdir():
             copy = shutil.copytree if path.is_dir() else shutil.copy2
-            copy(path, home.root / path.name)  # type: ignore[operator]
+            copy(path, home.root / path.name)
 
     return put_back
 
@@ -437,4 +437,4 @@ def test_many_interleavings_open_no_second_ticket() -> None:
     from hypothesis.stateful import run_state_machine_as_test
 
     many = settings(Interleavings.TestCase.settings, max_examples=150, stateful_step_count=30)
-    run_state_machine_as_test(Interleavings, settings=many)  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(Interleavings, settings=many)
