@@ -75,7 +75,7 @@ class Continuity:
 
     @property
     def has_head(self) -> bool:
-        """True if a head file was there when the ledger was opened."""
+        """True if a head file was there when the ledger was opened, or its memory was checked since."""
         return self._store.head_was_there
 
     def epoch(self) -> Epoch | None:
@@ -84,6 +84,12 @@ class Continuity:
         with self._store.reading() as connection:
             row = connection.execute(query).mappings().first()
         return Epoch(**row) if row else None
+
+    def keep_head(self) -> None:
+        """Begin to keep the head file of a ledger that was found to lack nothing."""
+        with self._store.reading() as connection:
+            end = self._store.end_of_log(connection)
+        self._store.follow(end)
 
     def recover(
         self,

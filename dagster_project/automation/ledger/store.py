@@ -108,7 +108,7 @@ class Store:
 
     def follow(self, end: tuple[int, str]) -> None:
         """Make the head file that of this database, whatever it was for before: the gap is dealt with."""
-        self.gap = None
+        self.gap, self.head_was_there = None, True
         if self.head:
             self.head.replace(Head(self.ledger_id, *end, self.places()))
 

@@ -53,6 +53,7 @@ def check_memory(home: Home, ledger: Ledger, now: datetime) -> str:
         return ""
     tickets, members = remembered_tickets(home, ledger), list(_members(home))
     if continuity.gap is None and not tickets:
+        continuity.keep_head()
         return ""
     reason = _REASONS[continuity.gap]
     adopted = continuity.recover(reason, now, tickets, members)

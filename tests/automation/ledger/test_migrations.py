@@ -238,6 +238,7 @@ def test_a_ledger_from_before_there_were_migrations_goes_on(tmp_path: Path, home
     connection.close()
     for file in home.root.glob("ledger.sqlite*"):
         file.unlink()
+    home.ledger_head.unlink()
     old.rename(new)
 
     ledger = Ledger(home.ledger_url)
