@@ -85,6 +85,13 @@ class Continuity:
             row = connection.execute(query).mappings().first()
         return Epoch(**row) if row else None
 
+    def noted_until(self) -> datetime | None:
+        """The instant of the last row of the audit log."""
+        query = select(audit.c.at).order_by(audit.c.audit_id.desc()).limit(1)
+        with self._store.reading() as connection:
+            last: datetime | None = connection.execute(query).scalar()
+        return last
+
     def keep_head(self) -> None:
         """Begin to keep the head file of a ledger that was found to lack nothing."""
         with self._store.reading() as connection:

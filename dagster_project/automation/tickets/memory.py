@@ -49,7 +49,7 @@ def check_memory(home: Home, ledger: Ledger, now: datetime) -> str:
             f"the ledger is not the one that {home.ledger_head} was written for: set FEEDBACK_LEDGER_URL to this"
             " home's own, or say `feedback-control ledger accept` to go on with this one"
         )
-    if continuity.gap is None and continuity.has_head:
+    if continuity.gap is None and continuity.has_head and not _lake_is_ahead(home, ledger):
         return ""
     tickets, members = remembered_tickets(home, ledger), list(_members(home))
     if continuity.gap is None and not tickets:
@@ -87,6 +87,15 @@ def wrong_place(ledger: Ledger, configured: ConfiguredDestination) -> str:
 
 
 # ---------- the lake's memory
+
+
+def _lake_is_ahead(home: Home, ledger: Ledger) -> bool:
+    """True if the lake has a change of a ticket that is later than all that the ledger has noted."""
+    if not (home.lake / SNAPSHOT).is_dir():
+        return False
+    newest = lake.scan(home, SNAPSHOT).select(pl.col("known_at").max()).collect().item()
+    noted = ledger.continuity.noted_until()
+    return newest is not None and (noted is None or newest > noted)
 
 
 def remembered_tickets(home: Home, ledger: Ledger) -> list[Remembered]:
