@@ -147,7 +147,7 @@ def fill(home: Home, size: int) -> None:
     for days in (3, 2, 1):  # opened; checked for duplicates twice
         push(home, now=_NOW - timedelta(days=days), destinations=[ConfiguredDestination(Nowhere())], ledger=ledger)
     assert sum(ledger.count_by_state().values()) == over * PER_TICKET + OPEN
-    assert ledger.verify_audit().holds
+    assert ledger.verify_audit().broken_at is None  # the payloads of the copies are not in the log
     (home.root / "over.json").write_text(json.dumps(over))
 
 

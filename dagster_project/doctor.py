@@ -40,7 +40,8 @@ class Finding:
 
 def examine(home: Home, sources: Path | None = None) -> list[Finding]:
     """Look at every part; never raises for what it finds, and changes nothing but the tables of an older ledger."""
-    home.root.mkdir(parents=True, exist_ok=True)
+    if not home.root.exists():
+        home.root.mkdir(parents=True)
     return [
         Finding("versions", True, ", ".join(f"{name} {importlib.metadata.version(name)}" for name in _NEEDED)),
         _disk(home),
@@ -118,7 +119,10 @@ def _model(home: Home) -> str:
 
 
 def _destinations(home: Home, configured: list[ConfiguredDestination]) -> Iterator[Finding]:
-    unset = {one.name: list(_unset_secrets(one)) for one in configured}
+    for one in configured:
+        if one.broken:
+            yield Finding("destination", False, one.broken)
+    unset = {one.name: list(_unset_secrets(one)) for one in configured if not one.broken}
     yield Finding("destinations", not any(unset.values()), ", ".join(unset))
     for refused in refused_destinations(home):
         yield Finding("destination", False, refused)
@@ -139,7 +143,13 @@ def _unset_secrets(configured: ConfiguredDestination) -> Iterator[tuple[str, str
 
 
 def _ledger(home: Home) -> str:
-    counts = Ledger(home.ledger_url).count_by_state()
+    ledger = Ledger.of(home)
+    counts = ledger.count_by_state()
+    if ledger.continuity.gap:
+        raise FeedbackControlError(
+            f"it is not as {home.ledger_head} remembers it (put back from a backup, made anew, or another one);"
+            " `feedback-control ledger status` says more, and the next push reconciles it"
+        )
     waiting = counts.get("rejected", 0) + counts.get("held", 0)
     if waiting:
         raise FeedbackControlError(

@@ -4,6 +4,7 @@
     ├── ConfigurationError          a setting or file is wrong; the user can fix it (exit code 2)
     ├── SourceError                 a source could not be read at all (exit code 1)
     ├── DecisionError               the decisioning models failed to build (exit code 1)
+    ├── LedgerError                 the ledger's database was lost in the middle of the work (exit code 1)
     └── DestinationError            a destination refused or could not be reached (exit code 1)
 
 Each message names the file, row or setting, and what to do about it. It is redacted when the error is made, as messages
@@ -34,6 +35,10 @@ class SourceError(FeedbackControlError):
 
 class DecisionError(FeedbackControlError):
     """The decisioning models failed to build or broke their contract."""
+
+
+class LedgerError(FeedbackControlError):
+    """The ledger's database was lost in the middle of the work; what was sent is reconciled by a later run."""
 
 
 class DestinationError(FeedbackControlError):

@@ -153,6 +153,11 @@ class Home:
         named = "" if self.is_rehearsal else os.environ.get("FEEDBACK_LEDGER_URL", "")
         return named or f"sqlite:///{self.root / 'ledger.sqlite'}"
 
+    @property
+    def ledger_head(self) -> Path:
+        """The head of the ledger's audit log, kept outside its database: shows a database that was put back."""
+        return self.root / "ledger.head"
+
 
 def parse_instant(text: str) -> datetime:
     """An instant from ISO 8601 text; a bare date is midnight, and a missing offset means UTC.

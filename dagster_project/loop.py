@@ -55,8 +55,8 @@ class TurnReport:
     @property
     def failures(self) -> list[str]:
         """Work that could not be done: sources and trackers that were not read, and tickets that did not leave."""
-        stopped = self.pushed.stopped if self.pushed else []
-        return [*self.landed.failures, *self.pulled.problems, *self.refused, *stopped]
+        unsent = self.pushed.failures if self.pushed else []
+        return [*self.landed.failures, *self.pulled.problems, *self.refused, *unsent]
 
 
 def turn(
@@ -102,7 +102,7 @@ def _turn(home: Home, sources: Path, as_of: datetime | None, send: bool, force: 
         view = open_view(home, as_of)
         decided = decide(view, as_of=as_of, progress=progress)
         return TurnReport(landed, labeled, PullReport(), decided, None, write_report(view), view=view, notes=notes)
-    notes += Ledger(home.ledger_url, now=now).ownership.repair_future(home.marker, now)
+    notes += Ledger.of(home, now=now).ownership.repair_future(home.marker, now)
     refused = refused_destinations(home)
     if home.is_rehearsal:
         notes, refused = notes + refused, []

@@ -42,7 +42,7 @@ from dagster_project.automation.tickets.push import PushReport, push
 from dagster_project.clock import check_clock
 from dagster_project.dagster_metadata import guarded, markdown
 from dagster_project.decisioning.assets import published_warehouse
-from dagster_project.errors import ConfigurationError
+from dagster_project.errors import ConfigurationError, FeedbackControlError
 from dagster_project.home import Home
 from dagster_project.lake_tables import LAKE_TABLES
 from dagster_project.resources import EACH_DAY, EACH_TURN, OWNERS, RETRY, HomeResource
@@ -155,12 +155,19 @@ def tickets(context: AssetExecutionContext, home: HomeResource) -> Iterator[Mate
     chosen = _chosen(context, sorted(configured, key=lambda one: one.name in sinks))
     failed: list[str] = []
     for one in chosen:
-        report = push(here, now=datetime.now(UTC), destinations=[one], sinks=sinks, progress=context.log.info)
+        try:
+            report = push(here, now=datetime.now(UTC), destinations=[one], sinks=sinks, progress=context.log.info)
+        except FeedbackControlError as error:  # no queue or no ledger: told for each destination, and with its checks
+            report = PushReport()
+            report.stop(one.name, str(error))
         for problem in report.problems:
             context.log.warning(problem)
-        _log_side_effects(context, here, one.name, report, is_sink=one.name in sinks)
-        yield from check_results(Ledger(here.ledger_url), one.name)
-        failed += report.stopped
+        failed += report.failures
+        try:
+            _log_side_effects(context, here, one.name, report, is_sink=one.name in sinks)
+        except Exception as error:
+            failed.append(f"{one.name}: what was sent could not be shown: {type(error).__name__}: {error}")
+        yield from check_results(lambda: Ledger.of(here), one.name)
         if not report.stopped:
             yield MaterializeResult(asset_key=ticket_key(one.name), metadata=_metadata(report))
     if failed:

@@ -1,6 +1,6 @@
 """Checks of each destination, evaluated by the step that pushes: dead letters, stale intents, rate of success."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -38,11 +38,15 @@ def check_specs(destination: str) -> Iterator[AssetCheckSpec]:
         yield AssetCheckSpec(name, asset=ticket_key(destination), description=description)
 
 
-def check_results(ledger: Ledger, destination: str) -> Iterator[AssetCheckResult]:
-    """The results of all three."""
-    yield no_dead_letters(ledger, destination)
-    yield nothing_stale(ledger, destination)
-    yield pushes_succeed(ledger, destination)
+def check_results(open_ledger: Callable[[], Ledger], destination: str) -> Iterator[AssetCheckResult]:
+    """The results of all three; one that raises has failed, with its reason, and the others are evaluated."""
+    checks = {"no_dead_letters": no_dead_letters, "nothing_stale": nothing_stale, "pushes_succeed": pushes_succeed}
+    for name, check in checks.items():
+        try:
+            yield check(open_ledger(), destination)
+        except Exception as error:
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            yield _result(name, destination, False, {"could not be evaluated": reason})
 
 
 def no_dead_letters(ledger: Ledger, destination: str) -> AssetCheckResult:

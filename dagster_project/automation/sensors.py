@@ -1,56 +1,111 @@
-"""Sensor of the push: the queue has changed, something waits to be sent again, or a day has passed."""
+"""Sensor of the push: starts a run for what is still to be sent, by what the ledger says was sent.
 
-import hashlib
+The sensor remembers no promise. Each complete push records the queue that it sent (``ledger/pushes.py``); a push that
+failed records nothing, so its work is still to be done and a run starts again by itself. The cursor only paces: runs
+for the same work wait longer each time, up to an hour, and no run is asked for while one is queued or running.
+"""
+
 import json
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
-from dagster import DefaultSensorStatus, RunRequest, SensorEvaluationContext, SkipReason, sensor
+from dagster import (
+    DagsterRunStatus,
+    DefaultSensorStatus,
+    RunRequest,
+    RunsFilter,
+    SensorEvaluationContext,
+    SkipReason,
+    sensor,
+)
 
-from dagster_project.automation.destinations import load_destinations
-from dagster_project.automation.ledger.intents import State
+from dagster_project.automation.destinations import ConfiguredDestination, load_destinations
 from dagster_project.automation.ledger.ledger import Ledger
+from dagster_project.automation.tickets.issues import queue_digest
 from dagster_project.dagster_metadata import guarded
-from dagster_project.home import Home
 from dagster_project.resources import HomeResource, now
 
-AGAIN, AT_LEAST = timedelta(minutes=15), timedelta(days=1)
+AT_LEAST = timedelta(days=1)
+"""Longest time between two pushes to a destination, so that an outage shows."""
+
+AGAIN = timedelta(minutes=15)
+"""Wait before issues that a push left waiting (quiet hours, a plan) are tried again."""
+
+PACE = tuple(timedelta(minutes=minutes) for minutes in (0, 1, 2, 5, 15, 30, 60))
+"""Waits before the runs for the same work, by how many there were; the last one goes on for ever."""
+
+STUCK = timedelta(hours=2)
+"""Age at which a run no longer keeps another one from starting."""
+
+_UNDER_WAY = [
+    DagsterRunStatus.QUEUED,
+    DagsterRunStatus.NOT_STARTED,
+    DagsterRunStatus.STARTING,
+    DagsterRunStatus.STARTED,
+    DagsterRunStatus.CANCELING,
+]
 
 
 @sensor(
     job_name="push",
     minimum_interval_seconds=30,
     default_status=DefaultSensorStatus.STOPPED,
-    description="Push when the published queue has changed; again after a quarter of an hour while something waits in"
-    " the ledger; and once a day, so that an outage shows. Until this is on, nothing leaves.",
+    description="Push while something is to be sent: a queue that was not sent yet, a push that failed, an unknown"
+    " outcome past its settle time, a dead letter due for its daily retry, an event; and once a day, so that an outage"
+    " shows. Until this is on, nothing leaves.",
 )
 @guarded
 def queue_changed(context: SensorEvaluationContext, home: HomeResource) -> RunRequest | SkipReason:
-    """Compare the published outbound rows with those last sent."""
+    """Compare the published queue with what the ledger says was sent."""
     here = home.home()
-    rows = here.outbound / "out_tickets.jsonl"
-    if not rows.exists():
+    queue = queue_digest(here)
+    if not queue:
         return SkipReason("nothing has been decided yet")
-    seen = hashlib.sha256(rows.read_bytes()).hexdigest()
-    last = json.loads(context.cursor) if context.cursor and context.cursor.startswith("{") else {}
-    reason = _reason(here, seen, last)
+    reason = work_due(Ledger.of(here), load_destinations(here), queue, now())
     if not reason:
-        return SkipReason("the queue is as it was last sent, and nothing waits")
-    context.update_cursor(json.dumps({"queue": seen, "at": now().isoformat()}))
+        context.update_cursor("")
+        return SkipReason("the queue is as it was last sent, and nothing is due")
+    if _is_under_way(context):
+        return SkipReason(f"{reason}; a push is queued or running")
+    asked = _asked(context.cursor, queue)
+    if (due := asked["at"] + PACE[min(asked["times"], len(PACE) - 1)]) > now():
+        return SkipReason(f"{reason}; tried {asked['times']} times, next at {due:%H:%M:%S} UTC")
+    context.update_cursor(json.dumps({"queue": queue, "times": asked["times"] + 1, "at": now().isoformat()}))
     return RunRequest(tags={"started_by": reason})
 
 
-def _reason(home: Home, seen: str, last: dict[str, str]) -> str:
-    if last.get("queue") != seen:
-        return "queue changed"
-    since = now() - datetime.fromisoformat(last["at"])
-    if since >= AT_LEAST:
-        return "a day has passed"
-    return "something waits in the ledger" if since >= AGAIN and _something_waits(home) else ""
+def work_due(ledger: Ledger, destinations: Sequence[ConfiguredDestination], queue: str, at: datetime) -> str:
+    """The reason for a push now; empty if every destination has the queue and nothing is due there."""
+    for one in destinations:
+        if one.broken:
+            continue  # the daily push of the others, and the doctor, say so
+        last = ledger.pushes.last(one.name)
+        if last is None or last.queue != queue:
+            return f"queue not sent to {one.name} yet"
+        if at - last.at >= AT_LEAST:
+            return f"a day has passed for {one.name}"
+        if last.waiting and at - last.at >= AGAIN:
+            return f"issues wait for {one.name}"
+        if due := ledger.pushes.due(one.name, at):
+            return f"{one.name}: {due}"
+    return ""
 
 
-def _something_waits(home: Home) -> bool:
-    """True if a write is under way, or an event is due at a sink."""
-    ledger = Ledger(home.ledger_url)
-    if {State.PENDING, State.SENDING, State.UNKNOWN} & set(ledger.count_by_state()):
-        return True
-    return any(ledger.event_outbox.due_events(one.name, now()) for one in load_destinations(home))
+def _is_under_way(context: SensorEvaluationContext) -> bool:
+    """True if a push is queued or running, unless it has been for so long that it is stuck."""
+    since = now() - STUCK
+    filters = RunsFilter(job_name="push", statuses=_UNDER_WAY, created_after=since)
+    return context.instance.get_runs_count(filters) > 0
+
+
+def _asked(cursor: str | None, queue: str) -> dict[str, Any]:
+    """How often, and when last, a run was asked for this queue; never, if the cursor cannot be read."""
+    never = {"times": 0, "at": now()}
+    try:
+        content = json.loads(cursor or "{}")
+        if content["queue"] != queue:
+            return never
+        return {"times": int(content["times"]), "at": datetime.fromisoformat(content["at"])}
+    except (ValueError, KeyError, TypeError):
+        return never

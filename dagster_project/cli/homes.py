@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import click
 
 from dagster_project.home import Home
@@ -12,9 +10,8 @@ from dagster_project.home_kind import KINDS
 
 @click.command()
 @click.option("--kind", type=click.Choice(KINDS), help="What the home is for  [default: production].")
-@click.option("--adopt-ledger", is_flag=True, help="Take over the ledger of a home whose place this one has taken.")
 @click.pass_obj
-def init(home: Home, kind: str | None, adopt_ledger: bool) -> None:
+def init(home: Home, kind: str | None) -> None:
     """Make a home of a kind: production, staging, demo or replay. Nothing crosses between kinds.
 
     A production home writes to real trackers. A staging home writes only to destinations with `environment: staging`.
@@ -23,11 +20,6 @@ def init(home: Home, kind: str | None, adopt_ledger: bool) -> None:
     """
     found = next((one for one in KINDS if one == kind), None)
     marker = home.marked(found).marker
-    if adopt_ledger:
-        from dagster_project.automation.ledger.ledger import Ledger
-
-        now = datetime.now(UTC)
-        Ledger(home.ledger_url, now=now).ownership.adopt(marker, now)
     click.echo(f"{home.root} is a {marker.kind} home")
 
 

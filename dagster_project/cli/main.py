@@ -25,7 +25,7 @@ _FAMILIES = {
     "homes": ("init",),
     "turn": ("run", "replay", "doctor"),
     "issues": ("issues", "explain", "tickets"),
-    "outbound": ("audit", "dead-letters", "outbox", "preview", "pull", "push"),
+    "outbound": ("audit", "dead-letters", "ledger", "outbox", "preview", "pull", "push"),
     "models": ("drift", "label-queue", "add-labelled"),
     "demo": ("demo",),
     "repair": ("repair",),

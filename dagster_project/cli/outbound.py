@@ -1,7 +1,8 @@
-"""Outbound commands: push (dry run, plan), pull, preview, dead-letters, audit."""
+"""Outbound commands: push (dry run, plan), pull, preview, dead-letters, audit, ledger."""
 
 from __future__ import annotations
 
+import difflib
 import getpass
 import json
 import os
@@ -20,11 +21,12 @@ from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.automation.tickets import brief
 from dagster_project.automation.tickets.event_delivery import sinks_of
 from dagster_project.automation.tickets.issues import read_queue
+from dagster_project.automation.tickets.memory import accept_ledger
 from dagster_project.automation.tickets.pull import pull
 from dagster_project.automation.tickets.push import push
 from dagster_project.automation.tickets.push_report import Change, PlanKey
 from dagster_project.clock import check_clock
-from dagster_project.errors import ConfigurationError
+from dagster_project.errors import ConfigurationError, FeedbackControlError
 from dagster_project.home import Home
 from dagster_project.home_kind import read_marker
 
@@ -45,7 +47,8 @@ def push_command(
 ) -> None:
     """Bring the destinations in line with the queue as last decided, each ticket exactly once.
 
-    Exits with 1 if a destination took nothing more: no secret, no connection, a rate limit.
+    Exits with 1 if a destination took nothing more (no secret, no connection, a rate limit), or one issue's ticket
+    could not be made; everything else is done.
     """
     dry_run = dry_run or write_plan is not None
     keys = _read_plan(plan) if plan else None
@@ -76,7 +79,7 @@ def push_command(
     else:
         said = ", ".join(f"{count} {name}" for name, count in report.counts.items() if count)
         click.echo(said or "nothing to do")
-    if _say_refused(home) or report.stopped:
+    if _say_refused(home) or report.failures:
         raise SystemExit(1)
 
 
@@ -113,6 +116,8 @@ def pull_command(home: Home, only: str | None, as_json: bool) -> None:
 def preview_command(home: Home, issue_id: str, destination: str | None) -> None:
     """Print an issue's ticket as a destination would get it."""
     configured = _chosen(home, destination)[0]
+    if configured.broken:
+        raise ConfigurationError(configured.broken)
     issue = next((one for one in read_queue(home, [issue_id]) if one.issue_id == issue_id), None)
     if issue is None:
         raise ConfigurationError(f"issue {issue_id} is not in the queue; `feedback-control issues --all` lists what is")
@@ -191,20 +196,27 @@ def audit_group() -> None:
 @_json
 @click.pass_obj
 def verify_command(home: Home, expect: str | None, as_json: bool) -> None:
-    """Walk along the log's chain of hashes; exits with 1 where a row was changed, added or taken out."""
+    """Walk along the log's chain of hashes; exits with 1 where a row was changed, added or taken out.
+
+    The chain covers payloads and attempts, and its end is compared with HOME/ledger.head.
+    """
     found = _ledger(home).verify_audit(expect)
     if as_json:
         click.echo(
-            json.dumps({"rows": found.rows, "end": found.end, "holds": found.holds, "broken_at": found.broken_at})
+            json.dumps({name: getattr(found, name) for name in ("rows", "end", "holds", "broken_at", "problems")})
         )
     elif found.holds:
         click.echo(f"{found.rows} rows, unbroken; the last hash is {found.end}")
+    elif found.broken_at is None and found.knows_expected:
+        click.echo(f"{found.rows} rows, unbroken; but:")
     elif found.broken_at is None:
         click.echo(f"the expected hash is not on the chain: rows before it were written anew ({found.rows} rows)")
     else:
         click.echo(
             f"row {found.broken_at} does not fit the one before it: it, or one near it, was changed or taken out"
         )
+    for problem in found.problems if not as_json else ():
+        click.echo(problem)
     if not found.holds:
         raise SystemExit(1)
 
@@ -216,7 +228,8 @@ def verify_command(home: Home, expect: str | None, as_json: bool) -> None:
 def show_command(home: Home, issue_id: str, as_json: bool) -> None:
     """Print the audit rows of an issue (its id, or the beginning of it): when, by whom, on what grounds."""
     ledger = _ledger(home)
-    rows = ledger.history_of(_full_id(ledger, issue_id))
+    known = _full_id(home, ledger, issue_id)
+    rows = ledger.history_of(known)
     if as_json:
         shown = [{**row, "at": row["at"].isoformat(), "detail": json.loads(row["detail"])} for row in rows]
         click.echo(json.dumps(shown, indent=2, ensure_ascii=False))
@@ -230,7 +243,54 @@ def show_command(home: Home, issue_id: str, as_json: bool) -> None:
             f"{row['at']:%Y-%m-%d %H:%M:%S}  {row['destination']}  {row['actor']}  {row['event']}  {detail}{grounds}"
         )
     if not rows:
-        click.echo("nothing was sent about it yet")
+        click.echo(f"{known} is in the queue, and nothing was sent about it yet")
+
+
+@click.group("ledger")
+def ledger_group() -> None:
+    """The ledger against what others remember: its head file, the lake, the destinations."""
+
+
+@ledger_group.command("status")
+@_json
+@click.pass_obj
+def status_command(home: Home, as_json: bool) -> None:
+    """Show whether the ledger is the one that this home remembers; exits with 1 if not, or if a search is due."""
+    continuity = _ledger(home).continuity
+    epoch, gap = continuity.epoch(), continuity.gap
+    waiting = [one.name for one in load_destinations(home) if continuity.unreconciled(one.name)]
+    if as_json:
+        shown = {"gap": gap, "since": epoch.began_at.isoformat() if epoch else None, "not_reconciled": waiting}
+        click.echo(json.dumps({**shown, "places": dict(continuity.places())}))
+    elif gap:
+        click.echo(
+            f"this ledger is {gap.value}: it is not as {home.ledger_head} remembers it; the next push reconciles it"
+        )
+    elif waiting and epoch:
+        click.echo(f"since {epoch.began_at:%Y-%m-%d %H:%M} UTC: {epoch.reason}; not reconciled: {', '.join(waiting)}")
+    else:
+        click.echo("the ledger is as this home remembers it")
+    if gap or waiting:
+        raise SystemExit(1)
+
+
+@ledger_group.command("accept")
+@click.argument("destination", required=False)
+@click.pass_obj
+def accept_command(home: Home, destination: str | None) -> None:
+    """Go on: with this ledger as the home's own, or with a DESTINATION under the name and place that it has now.
+
+    Look first at what was opened there: a destination that cannot be searched may get a ticket twice.
+    """
+    now = datetime.now(UTC)
+    if destination is None:
+        ledger = Ledger.of(home, actor=_person())
+        ledger.ownership.adopt(home.marked().marker, now)
+        click.echo(f"accepted; {accept_ledger(home, ledger, now)} tickets were taken over from the lake")
+        return
+    (chosen,) = _chosen(home, destination)
+    _ledger(home).continuity.accept(chosen.name, chosen.place, now)
+    click.echo(f"accepted: the next push sends to {chosen.name}")
 
 
 COMMANDS: tuple[click.Command, ...] = (
@@ -240,29 +300,52 @@ COMMANDS: tuple[click.Command, ...] = (
     dead_letters_group,
     outbox_group,
     audit_group,
+    ledger_group,
 )
 _SUBJECT = ("subject_id", "issue_id")  # rows of older versions have the second
 
 
-def _full_id(ledger: Ledger, issue_id: str) -> str:
+def _full_id(home: Home, ledger: Ledger, issue_id: str) -> str:
+    """The one issue, of the ledger or of the queue, whose id begins like this."""
     found = ledger.subjects_beginning(issue_id)
     if issue_id in found:
         return issue_id
+    queued = _queued(home)
+    found = sorted({*found, *(one for one in queued if one.upper().startswith(issue_id.upper()))} - {""})
     if len(found) == 1:
         return found[0]
-    if not found:
-        raise ConfigurationError(
-            f"the ledger has no issue whose id begins with {issue_id}; `feedback-control issues --all` lists the issues"
-        )
-    raise ConfigurationError(f"several issues begin with {issue_id} ({', '.join(found[:5])}); give more of the id")
+    if found:
+        raise ConfigurationError(f"several issues begin with {issue_id} ({', '.join(found[:5])}); give more of the id")
+    near = difflib.get_close_matches(
+        issue_id.upper(), sorted({*ledger.subjects_beginning(""), *queued}), n=3, cutoff=0.5
+    )
+    nearest = f"; did you mean {', '.join(near)}?" if near else ";"
+    raise UnknownIdError(
+        f"unknown id: neither the ledger nor the queue has an issue whose id begins with {issue_id}{nearest}"
+        " `feedback-control issues --all` lists the issues"
+    )
+
+
+def _queued(home: Home) -> list[str]:
+    try:
+        return [issue.issue_id for issue in read_queue(home, resolved=True, problems=[])]
+    except FeedbackControlError:  # nothing is published: only the ledger can know it
+        return []
+
+
+class UnknownIdError(FeedbackControlError):
+    """An id that nothing has."""
+
+
+def _person() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run under a number that has no name
+        return f"user {os.getuid()}"
 
 
 def _ledger(home: Home) -> Ledger:
-    try:
-        actor = getpass.getuser()
-    except (KeyError, OSError):  # a container may run under a number that has no name
-        actor = f"user {os.getuid()}"
-    ledger = Ledger(home.ledger_url, actor=actor)
+    ledger = Ledger.of(home, actor=_person())
     if marker := read_marker(home.root):
         ledger.ownership.check(marker)
     return ledger

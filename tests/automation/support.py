@@ -268,10 +268,10 @@ class Fate:
 class MortalLedger(Ledger):
     """A ledger whose process may die before or after any of its transactions."""
 
-    def __init__(self, url: str, *, now: datetime, fate: Fate) -> None:
-        super().__init__(url, now=now)
+    def __init__(self, url: str, *, now: datetime, fate: Fate, head: Path | None = None) -> None:
+        super().__init__(url, now=now, head=head)
         self._fate = fate
-        for name in "record claim claim_again finish expire found absent hold not_looked_up withdraw".split():
+        for name in "record claim claim_again finish expire found absent hold not_looked_up withdraw rebind".split():
             setattr(self, name, self._mortal(getattr(self, name)))
         for name in ("claim_event", "delivered"):
             setattr(self.event_outbox, name, self._mortal(getattr(self.event_outbox, name)))

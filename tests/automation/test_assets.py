@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
-from datetime import datetime
 from types import ModuleType
 
 import pytest
-from dagster import AssetKey, DagsterInstance, RetryPolicy, RunRequest, SkipReason, build_sensor_context, materialize
+from dagster import AssetKey, DagsterInstance, RetryPolicy, materialize
 
 from dagster_project import resources
-from dagster_project.automation import assets, sensors
-from dagster_project.automation.ledger.event_outbox import EventOutbox
-from dagster_project.automation.ledger.ledger import Ledger
-from dagster_project.automation.sensors import queue_changed
+from dagster_project.automation import assets
 from dagster_project.home import Home
 from dagster_project.resources import HomeResource
-from tests.automation.support import CHECKOUT, NOW, publish
+from tests.automation.support import CHECKOUT, publish
 
 
 @pytest.fixture
@@ -79,31 +75,3 @@ def test_one_destination_can_be_pushed_alone(two: ModuleType, home: Home) -> Non
     )
     assert result.success
     assert {one.asset_key.path[-1] for one in result.get_asset_check_evaluations()} == {"local"}
-
-
-def test_a_push_follows_a_change_what_waits_and_the_day(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    resource, cursor = HomeResource(root=str(home.root)), None
-
-    def tick(at: datetime) -> str | None:
-        nonlocal cursor
-        monkeypatch.setattr(sensors, "now", lambda: at)
-        with DagsterInstance.ephemeral() as instance:
-            context = build_sensor_context(instance=instance, cursor=cursor, resources={"home": resource})
-            said = queue_changed(context)
-            cursor = context.cursor
-        assert isinstance(said, RunRequest | SkipReason)
-        return said.tags["started_by"] if isinstance(said, RunRequest) else None
-
-    assert tick(NOW) is None
-    home.outbound.mkdir(parents=True)
-    (home.outbound / "out_tickets.jsonl").write_text("{}\n")
-    assert tick(NOW) == "queue changed"
-    assert tick(NOW.replace(hour=NOW.hour + 1)) is None
-    assert tick(NOW.replace(day=NOW.day + 1)) == "a day has passed"
-    with monkeypatch.context() as patch:
-        patch.setattr(Ledger, "count_by_state", lambda _: {"unknown": 1})
-        assert tick(NOW.replace(day=NOW.day + 1, minute=10)) is None
-        assert tick(NOW.replace(day=NOW.day + 1, minute=20)) == "something waits in the ledger"
-    assert tick(NOW.replace(day=NOW.day + 1, minute=40)) is None
-    monkeypatch.setattr(EventOutbox, "due_events", lambda _, sink, now: [sink])
-    assert tick(NOW.replace(day=NOW.day + 1, minute=50)) == "something waits in the ledger"

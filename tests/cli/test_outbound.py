@@ -142,7 +142,9 @@ def test_the_audit_log_is_shown_and_verified(decided: Home) -> None:
 def test_the_audit_log_of_an_issue_that_is_not_there_is_an_error(decided: Home) -> None:
     cli(decided, "push")
     unknown = cli(decided, "audit", "show", "NOPE")
-    assert unknown.exit_code == 2 and "no issue whose id begins with NOPE" in unknown.stderr
+    assert unknown.exit_code == 1 and "unknown id" in unknown.stderr and "nothing was sent" not in unknown.stdout
+    mistyped = cli(decided, "audit", "show", CHECKOUT.issue_id[:-2] + "0O")
+    assert mistyped.exit_code == 1 and f"did you mean {CHECKOUT.issue_id}" in mistyped.stderr
     several = cli(decided, "audit", "show", "ISS-", "--json")
     assert several.exit_code == 2 and CHECKOUT.issue_id in several.stderr and DELIVERY.issue_id in several.stderr
 

@@ -332,11 +332,11 @@ def test_a_ledger_belongs_to_one_home(tmp_path: Path, monkeypatch: pytest.Monkey
             push_all(stranger)
         assert cli("--home", str(stranger.root), "pull").exit_code == 2
         assert cli("--home", str(stranger.root), "dead-letters", "list").exit_code == 2
-    assert cli("--home", str(other.root), "init", "--adopt-ledger").exit_code == 0
+    assert cli("--home", str(other.root), "ledger", "accept").exit_code == 0
     push_all(other)
     with pytest.raises(ConfigurationError, match="belongs to another home"):
         push_all(first)
-    assert cli("--home", str(staging.root), "init", "--adopt-ledger").exit_code == 2
+    assert cli("--home", str(staging.root), "ledger", "accept").exit_code == 2
     assert Ledger(other.ledger_url).verify_audit().holds
 
 

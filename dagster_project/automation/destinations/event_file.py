@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -30,6 +30,8 @@ from dagster_project.home import Home
 
 class EventFileSettings(DestinationSettings):
     """A ``kind: events`` entry of destinations.yml; ``file`` defaults to the home's ``outbound/events.jsonl``."""
+
+    PLACE: ClassVar[tuple[str, ...]] = ("file",)
 
     kind: Literal["events"]
     name: str = Field("events", pattern=NAME)

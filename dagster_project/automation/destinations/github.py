@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import httpx
 from pydantic import BaseModel, Field, field_validator
@@ -40,6 +40,8 @@ _NUMBERED = re.compile(r"/issues/\d+")
 
 class GitHubSettings(HttpSettings):
     """A ``kind: github`` entry of destinations.yml."""
+
+    PLACE: ClassVar[tuple[str, ...]] = ("base_url", "repository")
 
     kind: Literal["github"]
     name: str = Field("github", pattern=NAME)

@@ -15,7 +15,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import httpx
 from pydantic import BaseModel, Field, field_validator
@@ -52,6 +52,8 @@ class JiraSettings(HttpSettings):
     sent only where ``priority_names`` says what they are called, as not every project has them. ``done_transition``
     names the transition that closes an issue, where several do.
     """
+
+    PLACE: ClassVar[tuple[str, ...]] = ("base_url", "project")
 
     kind: Literal["jira"]
     name: str = Field("jira", pattern=NAME)

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import yaml
 from pydantic import Field, field_validator
@@ -50,6 +50,8 @@ _HISTORY = "## History"
 
 class LocalSettings(DestinationSettings):
     """A ``kind: local`` entry of destinations.yml; ``folder`` defaults to the home's ``tickets``."""
+
+    PLACE: ClassVar[tuple[str, ...]] = ("folder",)
 
     kind: Literal["local"] = "local"
     name: str = Field("local", pattern=NAME)

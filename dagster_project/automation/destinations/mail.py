@@ -13,7 +13,7 @@ import ssl
 from collections.abc import Callable
 from email.message import EmailMessage
 from email.utils import formatdate
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -34,6 +34,8 @@ class MailSettings(DestinationSettings):
     ``recipients`` says by owner who is written to; for any other owner it is ``to``. ``tls`` is ``starttls`` (port
     587), ``implicit`` (port 465) or, for a relay on this machine, ``none``.
     """
+
+    PLACE: ClassVar[tuple[str, ...]] = ("host", "port", "sender")
 
     kind: Literal["mail"]
     name: str = Field("mail", pattern=NAME)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import httpx
 from pydantic import BaseModel, Field
@@ -35,6 +35,8 @@ class OpsgenieSettings(HttpSettings):
 
     In the EU, ``base_url`` is https://api.eu.opsgenie.com. ``team`` is alerted; without one, the integration's own.
     """
+
+    PLACE: ClassVar[tuple[str, ...]] = ("base_url", "api_key_env")
 
     kind: Literal["opsgenie"]
     name: str = Field("opsgenie", pattern=NAME)

@@ -8,7 +8,7 @@ The API has no address of an alert, so links lead to the list of incidents.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import httpx
 from pydantic import BaseModel, Field
@@ -28,6 +28,8 @@ DETAILS_LIMIT = 60_000  # characters; an event may have 512 KB
 
 class PagerDutySettings(HttpSettings):
     """A ``kind: pagerduty`` entry of destinations.yml; ``fields`` become further details of the alert."""
+
+    PLACE: ClassVar[tuple[str, ...]] = ("base_url", "routing_key_env")
 
     kind: Literal["pagerduty"]
     name: str = Field("pagerduty", pattern=NAME)

@@ -12,7 +12,7 @@ import html
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 from urllib.parse import quote
 
 import httpx
@@ -43,6 +43,8 @@ class RequestTrackerSettings(HttpSettings):
     ``custom_field`` holds the marker: a field for one line of text, applied to the queue, that the token's user may see
     and change. ``fields`` fills further custom fields.
     """
+
+    PLACE: ClassVar[tuple[str, ...]] = ("base_url", "queue")
 
     kind: Literal["request_tracker"]
     name: str = Field("request_tracker", pattern=NAME)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import httpx
 from pydantic import BaseModel, Field, field_validator
@@ -55,6 +55,8 @@ class ServiceNowSettings(HttpSettings):
     ``fields`` fills further columns (``assignment_group``, ``caller_id``) when a record is opened. The states are the
     incident table's own values.
     """
+
+    PLACE: ClassVar[tuple[str, ...]] = ("base_url", "table")
 
     kind: Literal["servicenow"]
     name: str = Field("servicenow", pattern=NAME)

@@ -8,7 +8,7 @@ issue's columns (``tickets.issues.Issue``).
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -33,11 +33,20 @@ class Policy(BaseModel):
 class DestinationSettings(Policy):
     """Options of every entry in destinations.yml; ``name`` is the destination's name in the ledger.
 
-    ``environment`` says which kind of home may write there (``borders.py``).
+    ``environment`` says which kind of home may write there (``borders.py``). ``PLACE`` names the settings that say
+    where it is, beside its kind: another value is another place.
     """
+
+    PLACE: ClassVar[tuple[str, ...]] = ()
 
     name: str = Field(pattern=NAME)
     environment: Literal["production", "staging", "simulated"] = "production"
+
+    @property
+    def place(self) -> str:
+        """Its kind and place, as text."""
+        values = (getattr(self, name) for name in ("kind", *self.PLACE))
+        return " ".join(str(value).rstrip("/") for value in values if value)
 
 
 class HttpSettings(DestinationSettings):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import httpx
 from pydantic import BaseModel, Field, field_validator
@@ -38,6 +38,8 @@ class SlackSettings(HttpSettings):
     The app needs the scopes chat:write and channels:history (groups:history in a private channel), and has to be in
     the channel.
     """
+
+    PLACE: ClassVar[tuple[str, ...]] = ("base_url", "channel")
 
     kind: Literal["slack"]
     name: str = Field("slack", pattern=NAME)

@@ -39,6 +39,11 @@ class WebhookSettings(HttpSettings):
     name: str = Field("webhook", pattern=NAME)
     secret_env: str = Field("WEBHOOK_SECRET", pattern=VARIABLE)
 
+    @property
+    def place(self) -> str:
+        """Its host, and a hash of the whole address, which may hold a secret."""
+        return f"webhook {urlsplit(self.base_url).netloc} {hashlib.sha256(self.base_url.encode()).hexdigest()[:12]}"
+
     def build(self, home: Home) -> Webhook:
         """The destination."""
         return Webhook(self)

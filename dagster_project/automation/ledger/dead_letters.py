@@ -62,7 +62,7 @@ class DeadLetters:
             .where(intents.c.state.in_(DEAD_LETTERS), intents.c.is_head)
             .order_by(intents.c.created_at, intents.c.intent_id)
         )
-        with self._store.reader.connect() as connection:
+        with self._store.reading() as connection:
             return [DeadLetter(intent_of(row)) for row in connection.execute(query).mappings()]
 
     def find(self, short_id: str) -> DeadLetter:
@@ -97,7 +97,7 @@ class DeadLetters:
 
     def _move(self, letter: DeadLetter, state: State, event: str, now: datetime, values: dict[str, object]) -> bool:
         unchanged = (intents.c.intent_id == letter.intent.intent_id) & (intents.c.state == state)
-        with self._store.engine.begin() as connection:
+        with self._store.transaction() as connection:
             moved = connection.execute(update(intents).where(unchanged).values(**values, updated_at=now)).rowcount == 1
             if moved:
                 was = {"was": letter.intent.state.value, "reason": letter.intent.reason}

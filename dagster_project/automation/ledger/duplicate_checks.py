@@ -40,7 +40,7 @@ class DuplicateChecks:
             .order_by(intents.c.created_at, intents.c.intent_id)
             .limit(_MOST)
         )
-        with self._store.reader.connect() as connection:
+        with self._store.reading() as connection:
             return [intent_of(row) for row in connection.execute(query).mappings()]
 
     def done(self, intent: Intent, now: datetime) -> None:
@@ -51,12 +51,12 @@ class DuplicateChecks:
         """Make both checks due again: this write may have a duplicate after all."""
         self._set(intent, duplicates_checked_at=None, duplicate_checks=0)
 
-    def closed(self, kept: Intent, duplicate: Written, now: datetime) -> None:
+    def closed(self, intent: Intent, kept: Written, duplicate: Written, now: datetime) -> None:
         """Audit that a duplicate of a write was closed."""
         detail = {"kept": kept.external_id, "closed": duplicate.external_id, "url": duplicate.url}
-        with self._store.engine.begin() as connection:
-            self._store.note(connection, now, "duplicate closed", kept.intent_id, detail)
+        with self._store.transaction() as connection:
+            self._store.note(connection, now, "duplicate closed", intent.intent_id, detail)
 
     def _set(self, intent: Intent, **values: object) -> None:
-        with self._store.engine.begin() as connection:
+        with self._store.transaction() as connection:
             connection.execute(update(intents).where(intents.c.intent_id == intent.intent_id).values(**values))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sqlite3
+import tempfile
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -12,11 +16,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import NullPool
 
 from dagster_project.errors import ConfigurationError
 from dagster_project.redaction import know_url
 
-REVISION = "0006"
+REVISION = "0007"
 """The newest migration, which this code is written for."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -36,6 +41,8 @@ def connect(url: str) -> Engine:
         if parsed.get_backend_name() != "sqlite":
             return create_engine(parsed, pool_pre_ping=True, hide_parameters=True)
         if parsed.database and parsed.database != ":memory:":
+            if is_read_only(Path(parsed.database)):
+                return _read_only(Path(parsed.database))
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
             if not Path(parsed.database).exists():
                 Path(parsed.database).touch()  # SQLite itself would not follow a umask that lets a group write
@@ -50,15 +57,49 @@ def connect(url: str) -> Engine:
     return engine
 
 
+def is_read_only(path: Path) -> bool:
+    """True for a database that is there, in a folder or a file that this process may not write."""
+    return path.exists() and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
+
+
+def _read_only(path: Path) -> Engine:
+    """The engine for an SQLite file that cannot be written, nor any file beside it.
+
+    A write-ahead log that was left beside it cannot be replayed there, so a copy of both is read instead.
+    """
+    log = path.with_name(f"{path.name}-wal")
+    copies = Path(tempfile.mkdtemp(prefix="ledger-")) if log.exists() and log.stat().st_size else None
+    mode = "mode=ro&immutable=1"
+    if copies:
+        for file in (path, log):
+            shutil.copyfile(file, copies / file.name)
+        path, mode = copies / path.name, "mode=rw"
+
+    def connected() -> sqlite3.Connection:
+        return sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, isolation_level=None)
+
+    engine = create_engine("sqlite://", creator=connected, poolclass=NullPool, hide_parameters=True)
+    if copies:
+        weakref.finalize(engine, shutil.rmtree, copies, ignore_errors=True)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine.execution_options(reading=True)
+
+
 def upgrade(engine: Engine, now: datetime) -> None:
     """Make the tables, or bring those of an earlier version up to date; safe with several processes at once.
 
     Raises:
-        ConfigurationError: the tables were written by a later version.
+        ConfigurationError: the tables were written by a later version, or by an earlier one and cannot be written.
     """
     with engine.execution_options(reading=True).connect() as connection:
-        if revision_of(connection) == REVISION:
+        present = revision_of(connection)
+        if present == REVISION:
             return
+    if engine.get_execution_options().get("reading"):
+        raise ConfigurationError(
+            f"the ledger has schema version {present} and cannot be written, this feedback-control reads {REVISION};"
+            " run any command once where the home can be written"
+        )
     with engine.connect() as connection, _foreign_keys_suspended(connection), connection.begin():
         if engine.dialect.name == "postgresql":
             connection.exec_driver_sql(f"select pg_advisory_xact_lock({_UPGRADING})")

@@ -56,7 +56,7 @@ class EventOutbox:
         columns = [event_outbox.c[name] for name in OutboxEvent.__dataclass_fields__]
         due = event_outbox.c.delivered_at.is_(None) & (event_outbox.c.not_before <= now)
         query = select(*columns).where(event_outbox.c.sink == sink, due).order_by(event_outbox.c.entry_id).limit(_MOST)
-        with self._store.reader.connect() as connection:
+        with self._store.reading() as connection:
             rows = connection.execute(query).mappings().all()
         return [OutboxEvent(**{**row, "event": json.loads(row["event"])}) for row in rows]
 
@@ -64,14 +64,14 @@ class EventOutbox:
         """Take an event for delivery; False if another run was faster."""
         unchanged = (event_outbox.c.entry_id == entry.entry_id) & (event_outbox.c.attempts == entry.attempts)
         claiming = update(event_outbox).where(unchanged, event_outbox.c.delivered_at.is_(None))
-        with self._store.engine.begin() as connection:
+        with self._store.transaction() as connection:
             claimed = connection.execute(claiming.values(attempts=entry.attempts + 1, not_before=now + LEASE))
         return claimed.rowcount == 1
 
     def delivered(self, entry: OutboxEvent, now: datetime) -> None:
         """Record that the sink has the event."""
         shown = {"sink": entry.sink, "type": entry.event["type"], "id": entry.event["id"]}
-        with self._store.engine.begin() as connection:
+        with self._store.transaction() as connection:
             here = event_outbox.c.entry_id == entry.entry_id
             connection.execute(update(event_outbox).where(here).values(delivered_at=now, reason=""))
             self._store.note(connection, now, "event delivered", entry.intent_id, shown)
@@ -83,14 +83,14 @@ class EventOutbox:
         here = (event_outbox.c.entry_id == entry.entry_id) & event_outbox.c.delivered_at.is_(None)
         retry: dict[str, object] = {"reason": reason, "not_before": now + wait}
         retry["limited_until"] = now + wait if rate_limited else None
-        with self._store.engine.begin() as connection:
+        with self._store.transaction() as connection:
             connection.execute(update(event_outbox).where(here).values(**retry))
 
     def overdue_events(self, since: datetime) -> dict[str, int]:
         """The number of events from before an instant that each sink has not received."""
         late = event_outbox.c.delivered_at.is_(None) & (event_outbox.c.created_at < since)
         query = select(event_outbox.c.sink, func.count()).where(late).group_by(event_outbox.c.sink)
-        with self._store.reader.connect() as connection:
+        with self._store.reading() as connection:
             return {str(row[0]): int(row[1]) for row in connection.execute(query)}
 
 

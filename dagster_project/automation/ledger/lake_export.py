@@ -25,6 +25,9 @@ from dagster_project.lake_tables import schema_of
 
 RUNS, ATTEMPTS, SNAPSHOT = "sync_runs", "sync_attempts", "sync_snapshot"
 Row = dict[str, object]
+Eras = Sequence[tuple[int, str]]
+"""Beginnings of the ledger's life and of its epochs, each with the last attempt before it."""
+
 _LATE = 1_000  # attempts: so many numbers after it another run may still commit one
 _NO_ATTEMPT = 2**31 - 1  # as far as the column goes
 
@@ -64,19 +67,24 @@ def land(home: Home, table: str, rows: Sequence[Row]) -> None:
 
 def _export_attempts(home: Home, ledger: Queries, kind: str) -> bool:
     """Land the attempts that the lake lacks; False if there were none."""
-    born = f"{ledger.born_at:%Y%m%d%H%M%S%f}"
-    rows = _unseen(home, ledger, kind, born)
+    eras = ledger.eras()
+    rows = _unseen(home, ledger, kind, eras)
     columns = {"intent_id": "intent_id", "issue_id": "subject_id", "destination": "destination", "kind": "action"}
     columns |= {"outcome": "outcome", "reason": "reason", "occurred_at": "at", "known_at": "at"}
     attempts = [
-        {"attempt_id": f"{born}-{row['attempt_id']}", **{name: row[column] for name, column in columns.items()}}
+        {"attempt_id": _name(eras, row["attempt_id"]), **{name: row[column] for name, column in columns.items()}}
         for row in rows
     ]
     land(home, ATTEMPTS, attempts)
     return bool(rows)
 
 
-def _unseen(home: Home, ledger: Queries, kind: str, born: str) -> list[RowMapping]:
+def _name(eras: Eras, number: int) -> str:
+    """The id of an attempt in the lake: a ledger that was put back gives the same numbers again."""
+    return f"{next(began for before, began in reversed(eras) if number > before)}-{number}"
+
+
+def _unseen(home: Home, ledger: Queries, kind: str, eras: Eras) -> list[RowMapping]:
     """The attempts that the lake lacks, oldest first; searched from the newest back, so that history costs nothing.
 
     Only the days of the attempts at hand are read in the lake. If the newest attempt is there, so are all. If not, the
@@ -86,17 +94,17 @@ def _unseen(home: Home, ledger: Queries, kind: str, born: str) -> list[RowMappin
     below, last_look = _NO_ATTEMPT, False
     while True:
         batch = ledger.attempts_before(kind, below, _LATE if unseen else 1)
-        known = _known(home, born, batch)
+        known = _known(home, eras, batch)
         unseen += [row for row in batch if row["attempt_id"] not in known]
         if not batch or not unseen or last_look:
             return unseen[::-1]
         below, last_look = batch[-1]["attempt_id"], bool(known)
 
 
-def _known(home: Home, born: str, rows: Sequence[RowMapping]) -> set[int]:
+def _known(home: Home, eras: Eras, rows: Sequence[RowMapping]) -> set[int]:
     """The numbers of those of these attempts that the lake has."""
     seen = lake.scan_days(home, ATTEMPTS, {row["at"].date() for row in rows})
-    names = [f"{born}-{row['attempt_id']}" for row in rows]
+    names = [_name(eras, row["attempt_id"]) for row in rows]
     found = seen.filter(pl.col("attempt_id").is_in(names)).select("attempt_id").collect()
     return {int(name.partition("-")[2]) for name in found["attempt_id"]}
 

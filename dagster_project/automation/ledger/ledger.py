@@ -23,22 +23,27 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Update, bindparam, func, insert, select, update
 
 from dagster_project.automation.ledger import transitions
+from dagster_project.automation.ledger.continuity import Continuity
 from dagster_project.automation.ledger.dead_letters import DeadLetters
 from dagster_project.automation.ledger.duplicate_checks import DuplicateChecks
 from dagster_project.automation.ledger.event_outbox import Announcement, EventOutbox, enqueue
+from dagster_project.automation.ledger.head import HeadFile
 from dagster_project.automation.ledger.intents import NOT_THERE, Grounds, Intent, Payload, State
 from dagster_project.automation.ledger.ownership import Ownership
 from dagster_project.automation.ledger.pull_cursors import PullCursors
+from dagster_project.automation.ledger.pushes import Pushes
 from dagster_project.automation.ledger.queries import LOOK_UP, Queries
 from dagster_project.automation.ledger.store import AT_ONCE, INTENT, NO_GROUNDS, Store, among, intent_of, take_turns
 from dagster_project.automation.ledger.tables import attempts, intents
 from dagster_project.automation.ledger.umbrellas import Member, Umbrellas, members_of, under_umbrella
 from dagster_project.automation.outcomes import Confirmed, Deferred, NotSent, Outcome, Unknown, Written
+from dagster_project.home import Home
 
 LEASE = timedelta(minutes=2)
 """Lease of a send, far above any request timeout: after it, another run takes the sender for dead."""
@@ -71,15 +76,22 @@ class Ledger(Queries):
         ConfigurationError: the database cannot be reached, or was written by another version.
     """
 
-    def __init__(self, url: str, *, now: datetime | None = None, actor: str = "push") -> None:
-        store = Store(url, now=now, actor=actor)
+    def __init__(self, url: str, *, now: datetime | None = None, actor: str = "push", head: Path | None = None) -> None:
+        store = Store(url, now=now, actor=actor, head=HeadFile(head) if head else None)
         super().__init__(store)
+        self.continuity = Continuity(store)
         self.dead_letters = DeadLetters(store)
         self.duplicate_checks = DuplicateChecks(store)
         self.event_outbox = EventOutbox(store)
         self.pull_cursors = PullCursors(store)
         self.ownership = Ownership(store)
+        self.pushes = Pushes(store)
         self.umbrellas = Umbrellas(store)
+
+    @classmethod
+    def of(cls, home: Home, *, now: datetime | None = None, actor: str = "push") -> Ledger:
+        """The ledger of a home, with the head of its log kept in the home; read-only where the home is."""
+        return cls(home.ledger_url, now=now, actor=actor, head=home.ledger_head)
 
     def record(
         self,
@@ -92,7 +104,7 @@ class Ledger(Queries):
 
         An intent that another run has recorded meanwhile stays as that run wrote it. ``grounds`` are by subject.
         """
-        with self._store.engine.begin() as connection:
+        with self._store.transaction() as connection:
             take_turns(connection)  # from here on nobody else records an intent, or fills an umbrella
             for start in range(0, len(wanted), AT_ONCE):
                 rows = [transitions.pending(*one, destination, now) for one in wanted[start : start + AT_ONCE]]
@@ -101,7 +113,7 @@ class Ledger(Queries):
     def claim(self, intent: Intent, action: str, payload: Payload, now: datetime) -> Intent | None:
         """Take the intent for sending, with what is wanted now; None if another run was faster."""
         content, lease = transitions.content_of(action, payload), _lease(intent, now)
-        with self._store.engine.begin() as connection:
+        with self._store.transaction() as connection:
             if not self._move(connection, intent, NOT_THERE, "claimed", now, content | lease):
                 return None
         content.pop("payload")
@@ -113,7 +125,7 @@ class Ledger(Queries):
         As no two runs retry it at once, no late retry can undo a write that followed.
         """
         lease = _lease(intent, now)
-        with self._store.engine.begin() as connection:
+        with self._store.transaction() as connection:
             if not self._move(connection, intent, (State.UNKNOWN,), "claimed again", now, lease):
                 return None
         return replace(intent, **lease)
@@ -131,7 +143,7 @@ class Ledger(Queries):
 
         False if another run has taken the intent over; this outcome is then ignored.
         """
-        with self._store.engine.begin() as connection:
+        with self._store.transaction() as connection:
             self._try(connection, intent, intent.action, outcome, now)
             values = transitions.after(outcome, now, settle, intent, may_be_there=may_be_there)
             event = "held" if values["state"] is State.HELD else transitions.name_of(outcome)
@@ -146,11 +158,9 @@ class Ledger(Queries):
             return False
         reason = "the run that sent it ended before it could record the outcome"
         values = {"state": State.UNKNOWN, "reason": reason, "not_before": intent.lease_until + settle}
-        with self._store.engine.begin() as connection:
-            moved = self._move(connection, intent, (State.SENDING,), "expired", now, values)
-            if moved:
-                self._try(connection, intent, intent.action, Unknown(reason), now)
-        return moved
+        with self._store.transaction() as connection:
+            tried = (intent.action, Unknown(reason))
+            return self._move(connection, intent, (State.SENDING,), "expired", now, values, tried)
 
     def found(self, intent: Intent, written: Written, *, as_sent: bool, now: datetime) -> bool:
         """Reconcile an unknown outcome with a look-up that found the write: confirm it.
@@ -160,42 +170,50 @@ class Ledger(Queries):
         values = transitions.after(Confirmed(written), now, timedelta(), intent)
         if not as_sent:
             values["payload_hash"] = ""  # differs from every payload, so the next comparison sends an update
-        with self._store.engine.begin() as connection:
-            states = (State.UNKNOWN, State.PENDING, State.WITHDRAWN)
-            moved = self._move(connection, intent, states, "found", now, values)
-            if moved:
-                self._try(connection, intent, LOOK_UP, Confirmed(written), now)
-        return moved
+        with self._store.transaction() as connection:
+            states = (State.UNKNOWN, *NOT_THERE)
+            return self._move(connection, intent, states, "found", now, values, (LOOK_UP, Confirmed(written)))
+
+    def rebind(self, intent: Intent, written: Written, now: datetime) -> None:
+        """Let the subject's writes go to another object there from now on: the one that was there before ours."""
+        same = (intents.c.subject_id == intent.subject_id) & (intents.c.destination == intent.destination)
+        bound = {"external_id": written.external_id, "url": written.url, "updated_at": now}
+        with self._store.transaction() as connection:
+            connection.execute(update(intents).where(same, intents.c.external_id == intent.external_id).values(**bound))
+            # What it says is not known, so that an update is due.
+            connection.execute(update(intents).where(same, intents.c.is_head).values(payload_hash=""))
+            shown = {"external_id": written.external_id, "url": written.url, "was": intent.external_id}
+            self._store.note(connection, now, "intent rebound", intent.intent_id, shown)
 
     def absent(self, intent: Intent, now: datetime) -> bool:
         """Reconcile an unknown outcome with a look-up that found nothing: the intent may be sent."""
         reason = "looked up and not there"
         values = {"state": State.PENDING, "reason": reason, "not_before": now}
         lost = (attempts.c.intent_id == intent.intent_id) & (attempts.c.outcome == transitions.name_of(Unknown("")))
-        with self._store.engine.begin() as connection:
+        with self._store.transaction() as connection:
             times: int = connection.execute(select(func.count()).where(lost)).scalar_one()
             if times and times % LOSSES_BEFORE_REJECTED == 0:  # replayed, it has as many chances again
                 reason = f"sent {times} times and never there afterwards; see what is special about it"
                 values = {"state": State.REJECTED, "reason": reason, "not_before": now + transitions.RETRY_REJECTED}
-            moved = self._move(connection, intent, (State.UNKNOWN, State.PENDING), "absent", now, values)
-            if moved:
-                self._try(connection, intent, LOOK_UP, NotSent(reason), now)
-        return moved
+            tried = (LOOK_UP, NotSent(reason))
+            return self._move(connection, intent, (State.UNKNOWN, State.PENDING), "absent", now, values, tried)
 
     def not_looked_up(self, intent: Intent, outcome: Outcome[Written], now: datetime) -> None:
         """Record that a look-up failed; the intent stays as it is."""
-        with self._store.engine.begin() as connection:
+        with self._store.transaction() as connection:
             self._try(connection, intent, LOOK_UP, outcome, now)
+            shown = {"reason": outcome.reason} if not isinstance(outcome, Confirmed) else {}
+            self._store.note(connection, now, "look-up failed", intent.intent_id, shown)
 
     def hold(self, intent: Intent, now: datetime) -> bool:
         """Make an unknown outcome a dead letter, because only a person can look at the destination."""
-        with self._store.engine.begin() as connection:
+        with self._store.transaction() as connection:
             return self._move(connection, intent, (State.UNKNOWN,), "held", now, {"state": State.HELD})
 
     def withdraw(self, intent: Intent, now: datetime) -> bool:
         """Give up an intent that was never sent and is no longer wanted."""
         values = {"state": State.WITHDRAWN, "reason": "no longer wanted before it was sent"}
-        with self._store.engine.begin() as connection:
+        with self._store.transaction() as connection:
             return self._move(connection, intent, (State.PENDING, State.REJECTED), "withdrawn", now, values)
 
     @contextmanager
@@ -211,7 +229,7 @@ class Ledger(Queries):
             .order_by(intents.c.confirmed_at, intents.c.intent_id)
             .with_for_update()
         )
-        with self._store.engine.begin() as connection:
+        with self._store.transaction() as connection:
             confirmed = [(intent_of(row), str(row["payload"])) for row in connection.execute(query).mappings()]
             members = members_of(connection, [intent.subject_id for intent, _ in confirmed])
             yield [Confirmation(*one, members.get(one[0].subject_id, [])) for one in confirmed]
@@ -253,6 +271,7 @@ class Ledger(Queries):
                 row["intent_id"],
                 {"action": row["action"], "subject_id": row["subject_id"]},
                 grounds.get(row["subject_id"], NO_GROUNDS),
+                row["payload"],
             )
             for row in new.values()
         ]
@@ -266,17 +285,21 @@ class Ledger(Queries):
         event: str,
         now: datetime,
         values: dict[str, Any],
+        tried: tuple[str, Outcome[Written]] | None = None,
     ) -> bool:
+        """Move an intent, if it still is as it was seen; ``tried`` is then recorded as an attempt of this move."""
         moving = _moving(states, frozenset(values))
         new = {f"new_{name}": value for name, value in values.items()}
         moved = connection.execute(moving, {"id": seen.intent_id, "seen": seen.attempts, "now": now, **new})
         if moved.rowcount == 1:
+            if tried:
+                self._try(connection, seen, *tried, now)
             shown = {
                 name: str(values[name])
                 for name in ("action", "external_id", "reason", "not_before")
                 if values.get(name)
             }
-            self._store.note(connection, now, f"intent {event}", seen.intent_id, shown)
+            self._store.note(connection, now, f"intent {event}", seen.intent_id, shown, payload=values.get("payload"))
         return moved.rowcount == 1
 
     def _confirm_late(self, connection: Connection, intent: Intent, written: Written, now: datetime) -> bool:
@@ -306,7 +329,8 @@ class Ledger(Queries):
             "limited_until": now + outcome.wait if isinstance(outcome, Deferred) else None,
             "at": now,
         }
-        connection.execute(_TRY, row)
+        (number,) = connection.execute(_TRY, row).inserted_primary_key or (None,)
+        connection.info.setdefault("attempts", []).append({**row, "attempt_id": number})
 
 
 def _lease(intent: Intent, now: datetime) -> dict[str, Any]:

@@ -21,28 +21,36 @@ class PullCursors:
 
     def pulled_until(self, destination: str) -> datetime | None:
         """The watermark of a destination; None where nothing was pulled yet."""
-        with self._store.reader.connect() as connection:
+        with self._store.reading() as connection:
             return _pulled_until(connection, destination)
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
         """A block that one run at a time is in, in any process: it may read the lake and then append to it."""
-        with self._store.engine.begin() as connection:
+        with self._store.transaction() as connection:
             take_turns(connection)
             yield
 
     @contextmanager
     def advance_cursor(self, destination: str, until: datetime) -> Iterator[None]:
         """An exclusive block that lands everything up to then; if it ends well the cursor advances, never back."""
-        with self._store.engine.begin() as connection:
+        with self._store.transaction() as connection:
             take_turns(connection)
             yield
             known = _pulled_until(connection, destination)
             _set(connection, destination, pulled_until=max(known, until) if known else until)
 
+    def rewind(self, destination: str, until: datetime) -> None:
+        """Read again what people did since then: to a ticket that the ledger did not know when it was read."""
+        with self._store.transaction() as connection:
+            take_turns(connection)
+            known = _pulled_until(connection, destination)
+            if known and known > until:
+                _set(connection, destination, pulled_until=until)
+
     def limit_rate(self, destination: str, until: datetime) -> None:
         """Record a rate limit that a pull met: nothing goes to the destination before then."""
-        with self._store.engine.begin() as connection:
+        with self._store.transaction() as connection:
             take_turns(connection)
             _set(connection, destination, limited_until=until)
 

@@ -1,11 +1,12 @@
-"""Tables of the ledger: intents, attempts, audit log, umbrellas, event outbox, pull cursors.
+"""Tables of the ledger: intents, attempts, audit log, umbrellas, event outbox, pull cursors, meta, epochs.
 
 ``intents`` holds one row per outbound write. The intents of one subject at one destination are numbered: 0 opens, each
 later one changes it or is final, and a number is only given once the one before it is confirmed. So the plain unique
 constraint on (destination, subject_id, sequence) allows one opening write ever and one open intent at a time, on any
 database. What a payload is, and which actions there are, is the caller's business. ``attempts`` and ``audit`` are
-append-only; the audit rows are chained by hashes (``audit.py``). Alembic makes and upgrades the tables
-(``migrations/``). No module outside this package names a table.
+append-only; the audit rows are chained by hashes, which cover payloads and attempts as well (``audit.py``). An epoch
+begins where the ledger was found to be behind what others know (``continuity.py``). Alembic makes and upgrades the
+tables (``migrations/``). No module outside this package names a table.
 """
 
 from __future__ import annotations
@@ -120,6 +121,7 @@ audit = Table(
     Column("basis", Text, nullable=False, default=""),  # on what grounds: priority, verdict, signals
     Column("confidence", Float),  # 0-1, of the verdict behind it
     Column("hash", String(64), nullable=False, default=""),
+    Column("covers", Text, nullable=False, default=""),  # JSON: hashes of the payload and attempts of this step
 )
 
 audit_end = Table(
@@ -164,6 +166,23 @@ pull_cursors = Table(
     Column("destination", String(100), primary_key=True),
     Column("pulled_until", Instant),  # what people did there until then is in the lake
     Column("limited_until", Instant),  # a rate limit that a pull met, as in attempts
+)
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("name", String(200), primary_key=True),  # ledger_id, place:DESTINATION, pushed:DESTINATION, ...
+    Column("value", Text, nullable=False),
+)
+
+epochs = Table(
+    "epochs",
+    metadata,
+    Column("epoch_id", Integer, primary_key=True),
+    Column("began_at", Instant, nullable=False),
+    Column("trusted_until", Instant),  # the last audit row of the ledger that was found to be behind
+    Column("after_attempt", Integer, nullable=False),  # its last attempt: later numbers may have been given before
+    Column("reason", Text, nullable=False),
 )
 
 birth = Table(

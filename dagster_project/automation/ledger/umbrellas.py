@@ -36,7 +36,7 @@ class Umbrellas:
             .where(intents.c.sequence == 0, intents.c.state != State.WITHDRAWN, ~_is_umbrella())
             .group_by(intents.c.owner)
         )
-        with self._store.reader.connect() as connection:
+        with self._store.reading() as connection:
             return {row[0]: int(row[1]) for row in connection.execute(query).all()}
 
     def members(self, destination: str) -> dict[str, str]:
@@ -46,14 +46,14 @@ class Umbrellas:
         heads = select(intents.c.subject_id).where(here, intents.c.is_head, _is_umbrella())
         recorded = exists().where(here, intents.c.subject_id == member.umbrella_id)
         query = select(member.subject_id, member.umbrella_id).where(member.destination == destination)
-        with self._store.reader.connect() as connection:
+        with self._store.reading() as connection:
             still_open = {str(row[0]) for one in STILL_OPEN for row in connection.execute(heads.where(one)).all()}
             found = query.where(member.umbrella_id.in_(sorted(still_open)) | ~recorded)
             return {row[0]: row[1] for row in connection.execute(found).all()}
 
     def members_of(self, umbrella_ids: Collection[str]) -> dict[str, list[Member]]:
         """The members of each of these umbrellas, over or not; a subject that is no umbrella is left out."""
-        with self._store.reader.connect() as connection:
+        with self._store.reading() as connection:
             return members_of(connection, umbrella_ids)
 
     def begun_since(self, destination: str, since: datetime) -> dict[str, str]:
@@ -65,12 +65,12 @@ class Umbrellas:
             .where(intents.c.sequence == 0, intents.c.created_at > since)
             .order_by(intents.c.created_at, intents.c.subject_id)
         )
-        with self._store.reader.connect() as connection:
+        with self._store.reading() as connection:
             return {row[0]: row[1] for row in connection.execute(query).all()}
 
     def add(self, destination: str, umbrella_id: str, owner: str, subject_ids: Sequence[str], now: datetime) -> None:
         """Put subjects under an umbrella, but for those that another run has put under one, or recorded alone."""
-        with self._store.engine.begin() as connection:
+        with self._store.transaction() as connection:
             take_turns(connection)
             elsewhere = under_umbrella(connection, destination, subject_ids)
             recorded = select(intents.c.subject_id).where(intents.c.destination == destination)

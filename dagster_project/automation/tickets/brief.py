@@ -11,19 +11,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import FileSystemLoader, StrictUndefined, Template, TemplateError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import FileSystemLoader
 
 from dagster_project import sanitize
 from dagster_project.automation.destinations.settings import Policy
 from dagster_project.automation.text.markup import FOLD_END, FOLD_START
 from dagster_project.automation.ticket import Ticket, marker_line
 from dagster_project.automation.tickets.issues import Issue, Quote
+from dagster_project.automation.tickets.templating import LimitedEnvironment, render_limited
 from dagster_project.automation.tickets.throttling import Umbrella, owner_of
 from dagster_project.decisioning import wording
 from dagster_project.decisioning.links import fill
@@ -31,6 +31,7 @@ from dagster_project.errors import ConfigurationError
 
 TITLE_LIMIT = 200
 QUOTE_LIMIT = 400
+FIELD_LIMIT = 10_000
 BODY_LIMIT = 60_000  # characters; GitHub takes 65,536, the least of the common trackers
 
 _DEFAULT = Policy()
@@ -171,25 +172,26 @@ def _said(quote: Quote) -> str:
     return ", ".join(sanitize.one_line(part, 60) for part in parts if part)
 
 
+def _cut(value: object) -> str:
+    return str(value)[:FIELD_LIMIT]
+
+
 def _finalize(value: object) -> object:
     return value if isinstance(value, _Ours) else sanitize.markdown(str(value), limit=4000)
 
 
 def _custom(path: Path, context: dict[str, Any]) -> str:
     try:
-        return str(_compiled(path.expanduser().read_text(encoding="utf-8")).render(context)).strip()
+        text = path.expanduser().read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigurationError(f"template {path} cannot be read ({error.strerror}); check template") from None
-    except TemplateError as error:
-        line = f", line {error.lineno}" if hasattr(error, "lineno") else ""
-        raise ConfigurationError(f"template {path}{line}: {error}; an issue's columns are in out_tickets") from None
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"template {path} is not UTF-8 (byte {error.start}); save it as UTF-8") from None
+    return render_limited(_environment(), text, context, f"template {path}").strip()
 
 
 def _field(name: str, text: str, context: dict[str, Any]) -> str:
-    try:
-        return sanitize.one_line(_compiled(text, plain=True).render(context))
-    except TemplateError as error:
-        raise ConfigurationError(f"fields.{name}: {error}; an issue's columns are in out_tickets") from None
+    return sanitize.one_line(render_limited(_environment(plain=True), text, context, f"fields.{name}", FIELD_LIMIT))
 
 
 def _template(name: str) -> Any:
@@ -197,27 +199,22 @@ def _template(name: str) -> Any:
 
 
 @cache
-def _compiled(text: str, *, plain: bool = False) -> Template:
-    return _environment(plain=plain).from_string(text)
-
-
-@cache
-def _environment(*, plain: bool = False) -> ImmutableSandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(
+def _environment(*, plain: bool = False) -> LimitedEnvironment:
+    environment = LimitedEnvironment(
         loader=FileSystemLoader([Path(__file__).parent / "templates", wording.TEMPLATES]),
-        undefined=StrictUndefined,
-        finalize=None if plain else _finalize,
+        finalize=_cut if plain else _finalize,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= wording.filters(
+    own = wording.filters(
         code=lambda text: _Ours(sanitize.code(str(text))),
         strong=lambda text: _Ours(f"**{sanitize.markdown(str(text))}**"),
     )
-    environment.filters |= {
+    further: dict[str, Callable[..., Any]] = {
         "decimal": lambda value: f"{value:.1f}",
         "ours": _Ours,
         "rounded": lambda value: f"{value:.0f}",
         "words": lambda text: text.replace("_", " "),
     }
+    environment.add_filters({**own, **further})
     return environment

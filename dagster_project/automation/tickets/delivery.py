@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from dagster_project.automation.destinations.base import FindsByMarker, ReadsTicket, RepeatsSafely
 from dagster_project.automation.destinations.configured import ConfiguredDestination
+from dagster_project.automation.ledger.continuity import Epoch
 from dagster_project.automation.ledger.intents import Intent, State, Step, is_history, next_step
 from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.automation.outcomes import (
@@ -34,12 +36,15 @@ from dagster_project.automation.tickets.issues import Issue
 from dagster_project.automation.tickets.push_report import Change, PlanKey, Progress, PushReport
 from dagster_project.automation.tickets.selection import select_now
 from dagster_project.automation.tickets.throttling import Umbrella
+from dagster_project.errors import FeedbackControlError, LedgerError
 
 _UNKNOWNS_BEFORE_STOP = 3  # in a row; the destination is then left alone for this run
 _TO_SETTLE = (
     "the answer was lost, and nobody but a person can tell whether it arrived; look, then tell"
     " `feedback-control dead-letters settle`"
 )
+_DETECTED_ANEW = timedelta(days=7)  # new data may move the instant of detection by so much
+_OLDEST_ORPHAN = timedelta(days=90)
 _MOST_STEPS = 8  # settling an old intent and then sending a new one takes six
 
 
@@ -83,17 +88,47 @@ class Delivery:
         self._settle = timedelta(seconds=configured.destination.settle_seconds)
         self._stopped = False
         self._unknown_in_a_row = 0
+        self._epoch: Epoch | None = None  # a gap in the ledger's memory that is not reconciled here
+        self._reconciled = True
+        self._searched: set[str] = set()
+        self._failures: dict[str, list[str]] = {}
 
     def run(self, issues: Sequence[Issue]) -> None:
         """Record all that is due, then deliver it issue by issue; last, check opened tickets for duplicates."""
+        self._epoch = self._ledger.continuity.unreconciled(self._name)
         due = [work for work in self._due(issues, keep=True) if self._is_planned(work)]
         self._record(work for work in due if work.needs_intent)
         if until := self._ledger.rate_limited_until(self._name, self._clock()):
             self._stop(f"the rate limit it named earlier holds until {until:%Y-%m-%d %H:%M} UTC", is_news=bool(due))
         for work in due:
-            self._deliver(work.issue, work.wanted)
+            with self._alone(work.issue.issue_id):
+                self._deliver(work.issue, work.wanted)
+        self._tell_failures()
+        if self._epoch and self._reconciled and not self._stopped and self._is_searchable:
+            self._ledger.continuity.reconciled(self._name, self._epoch, self._clock())
         if not self._stopped:
             close_duplicates(self._ledger, self._destination, self._clock, self._report, self._progress)
+
+    @contextmanager
+    def _alone(self, issue_id: str) -> Iterator[None]:
+        """A block about one issue: whatever it raises concerns that issue only, but for the loss of the ledger."""
+        try:
+            yield
+        except LedgerError:
+            raise
+        except Exception as error:
+            reason = (
+                str(error) if isinstance(error, FeedbackControlError) else f"unforeseen {type(error).__name__}: {error}"
+            )
+            self._failures.setdefault(reason, []).append(issue_id)
+            self._reconciled = False
+
+    def _tell_failures(self) -> None:
+        """Report what could not be done, once for each reason."""
+        for reason, issue_ids in self._failures.items():
+            more = f" and {len(issue_ids) - 3} more" if len(issue_ids) > 3 else ""
+            self._progress(self._report.fail(self._name, f"{', '.join(issue_ids[:3])}{more}: not sent: {reason}"))
+        self._failures.clear()
 
     def preview(self, issues: Sequence[Issue]) -> None:
         """Report the writes that a run would make, without touching anything."""
@@ -106,6 +141,7 @@ class Delivery:
             diff = _diff(before, wanted)
             what = (wanted.issue_id, work.action.value, wanted.title, wanted.content_hash, diff)
             self._report.changes.append(Change(self._name, *what))
+        self._tell_failures()
 
     def _is_planned(self, work: _Work) -> bool:
         """True without a plan, or if the plan has exactly this write; reconciling an earlier write needs no plan."""
@@ -124,15 +160,21 @@ class Delivery:
             self._progress(f"{self._name}: {later.issue_id} waits for the end of the quiet hours of {later.owner}")
         due = []
         for issue in selection.items:
-            head = selection.heads.get(issue.issue_id)
-            if is_history(head, is_final=issue.status == "resolved"):
-                continue
-            work = self._work(issue, self._rendered(issue), head)
-            if work.step is not Step.NOTHING:
-                due.append(work)
-            elif work.delivered:
-                self._report.unchanged += 1
+            with self._alone(issue.issue_id):
+                head = selection.heads.get(issue.issue_id)
+                if head is None and keep and issue.status == "resolved":
+                    head = self._orphan(issue)
+                work = self._work_on(issue, head)
+                if work and work.step is not Step.NOTHING:
+                    due.append(work)
+                elif work and work.delivered:
+                    self._report.unchanged += 1
         return due
+
+    def _work_on(self, issue: Issue | Umbrella, head: Intent | None) -> _Work | None:
+        if is_history(head, is_final=issue.status == "resolved"):
+            return None
+        return self._work(issue, self._rendered(issue), head)
 
     def _rendered(self, issue: Issue | Umbrella) -> Ticket:
         if isinstance(issue, Umbrella):
@@ -175,12 +217,8 @@ class Delivery:
             case Step.LOOK_UP if not self._stopped:
                 return self._look_up(head)
             case Step.SEND if not self._stopped:
-                # An issue older than this ledger may have a ticket that an earlier ledger opened.
-                older = work.action is Action.CREATE and work.issue.detected_at <= self._ledger.born_at
-                may_be_there = older and not head.attempts and isinstance(self._destination, FindsByMarker)
-                if may_be_there and not self._look_up(head):
-                    return False
-                return self._send(work, head)
+                settled = self._search(work, head) if work.action is Action.CREATE else None
+                return self._send(work, head) if settled is None else settled
             case Step.BLOCKED if head.state is State.HELD:
                 self._problem(f"{work.wanted.title}: {_TO_SETTLE} ({head.reason})")
             case Step.BLOCKED:
@@ -188,6 +226,83 @@ class Delivery:
             case Step.WAIT if head.state is State.UNKNOWN:
                 self._problem(f"{work.wanted.title}: outcome unknown; looked up from {head.not_before:%H:%M:%S} UTC on")
         return False
+
+    def _search(self, work: _Work, head: Intent) -> bool | None:
+        """Search the destination before a ticket is opened: a ledger cannot know that it was put back with its home.
+
+        None if the ticket is to be opened; else the answer of ``_take``.
+        """
+        may_be_hidden = self._epoch is not None and work.issue.detected_at <= self._epoch.began_at
+        if self._epoch and may_be_hidden and self._clock() < self._epoch.began_at + self._settle:
+            self._problem(f"{work.wanted.title}: what was opened last may not show yet; searched by a later run")
+            self._reconciled = False
+            return False
+        if isinstance(self._destination, FindsByMarker):
+            if work.wanted.issue_id in self._searched:
+                return None
+            return self._adopt(head, work.wanted, self._not_before(work.issue), work.issue.detected_at)
+        if may_be_hidden and not isinstance(self._destination, RepeatsSafely):
+            self._stop(
+                "the ledger does not remember everything, and this destination cannot be searched; see what was opened"
+                f" there, then say `feedback-control ledger accept {self._name}`"
+            )
+            return False
+        return None
+
+    @property
+    def _is_searchable(self) -> bool:
+        return isinstance(self._destination, FindsByMarker | RepeatsSafely)
+
+    def _not_before(self, issue: Issue | Umbrella) -> datetime | None:
+        """An instant before which no ticket of the issue can have been opened; None where the memory has a gap."""
+        if self._epoch or issue.detected_at <= self._ledger.born_at:
+            return None
+        return issue.detected_at - _DETECTED_ANEW
+
+    def _adopt(self, head: Intent, wanted: Ticket, since: datetime | None, detected_at: datetime) -> bool | None:
+        """Confirm an intent that was never sent by the ticket that is there; None if there is none."""
+        self._searched.add(wanted.issue_id)
+        found = self._found_there(head, wanted.marker, since)
+        if found is None:
+            return False
+        if not found:
+            return None
+        there = next((ticket for ticket in found if not ticket.closed), found[0])
+        sent = self._stored(head)
+        if self._ledger.found(head, there, as_sent=there.says(sent), now=self._clock()):
+            self._ledger.pull_cursors.rewind(self._name, detected_at)
+            self._count(Action.CREATE, sent.title, there, said="found")
+        return True
+
+    def _found_there(self, head: Intent | None, marker: str, since: datetime | None) -> list[ExternalTicket] | None:
+        """The tickets with a marker; None if the search failed, after which nothing more is sent."""
+        assert isinstance(self._destination, FindsByMarker)
+        try:
+            return self._destination.find_by_marker(marker, since)
+        except Exception as error:
+            failure = error.outcome if isinstance(error, DeliveryError) else NotSent(f"unforeseen {error!r}")
+            if head:
+                self._ledger.not_looked_up(head, failure, self._clock())
+            self._stop(f"a look-up failed: {failure.reason}")
+            return None
+
+    def _orphan(self, issue: Issue | Umbrella) -> Intent | None:
+        """After a gap: the open ticket of an issue that is over, which the ledger does not know, taken over."""
+        if not self._epoch or self._stopped or not isinstance(self._destination, FindsByMarker):
+            return None
+        known, over = self._epoch.trusted_until, getattr(issue, "resolved_at", None)
+        if over is None or over < (known or self._clock() - _OLDEST_ORPHAN) - _DETECTED_ANEW:
+            return None
+        opened = replace(self._rendered(issue), status="open")
+        found = self._found_there(None, opened.marker, None)
+        there = next((ticket for ticket in found or [] if not ticket.closed), None)
+        if there is None:
+            return None
+        self._ledger.record([(None, Action.CREATE, opened)], self._name, self._clock())
+        if head := self._ledger.head(issue.issue_id, self._name):
+            self._ledger.found(head, there, as_sent=False, now=self._clock())
+            self._ledger.pull_cursors.rewind(self._name, issue.detected_at)
+        return self._ledger.head(issue.issue_id, self._name)
 
     def _send(self, work: _Work, head: Intent) -> bool:
         ticket = self._with_note(work.wanted, head, work.delivered)
@@ -245,6 +360,7 @@ class Delivery:
                 return self._repeat(intent, sent)
             self._ledger.hold(intent, self._clock())
             return True
+        self._searched.add(sent.issue_id)
         try:
             found = self._find(intent, sent)
         except Exception as error:

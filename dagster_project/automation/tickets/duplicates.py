@@ -1,8 +1,9 @@
-"""Close duplicates of a ticket at the destination: find them by marker, keep the oldest.
+"""Close duplicates of a ticket at the destination: find them by marker, keep the oldest that is open.
 
 Whatever the ledger knows, a request may have been delivered twice on its way, or by a run that was believed dead. Two
 look-ups by marker in the life of each ticket find that: a settle time after it was confirmed, and a day later. They
-also find a create that was given up after it had been sent.
+also find a create that was given up after it had been sent. A ledger that was put back may have opened a second ticket:
+people work on the first, so that one is kept, and the ledger is bound to it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.automation.outcomes import DeliveryError
 from dagster_project.automation.ticket import ExternalTicket, Ticket
 from dagster_project.automation.tickets.push_report import Progress, PushReport
+from dagster_project.errors import LedgerError
 
 CLOCK_MARGIN = timedelta(hours=1)
 """Largest lag of the target's clock behind ours."""
@@ -41,11 +43,19 @@ def close_duplicates(
             if found and intent.state is State.WITHDRAWN:
                 ledger.found(intent, found[0], as_sent=False, now=clock())
                 continue  # it is there after all: the next run brings it in line with its issue
-            for duplicate in _duplicates(found, intent):
-                _close(destination, duplicate, intent, sent)
-                ledger.duplicate_checks.closed(intent, duplicate, clock())
+            if (seen := _kept(found, intent)) is None:
+                ledger.duplicate_checks.done(intent, clock())
+                continue
+            kept, duplicates = seen
+            if kept.external_id != intent.external_id:
+                ledger.rebind(intent, kept, clock())
+            for duplicate in duplicates:
+                _close(destination, duplicate, kept, sent)
+                ledger.duplicate_checks.closed(intent, kept, duplicate, clock())
                 report.twins += 1
-                progress(f"{destination.name}: closed {duplicate.external_id}, a duplicate of {intent.external_id}")
+                progress(f"{destination.name}: closed {duplicate.external_id}, a duplicate of {kept.external_id}")
+        except LedgerError:
+            raise
         except Exception as error:
             reason = error.outcome.reason if isinstance(error, DeliveryError) else repr(error)
             later = f"{sent.title}: the next run checks for duplicates: {reason}"
@@ -54,14 +64,19 @@ def close_duplicates(
         ledger.duplicate_checks.done(intent, clock())
 
 
-def _duplicates(found: list[ExternalTicket], intent: Intent) -> list[ExternalTicket]:
-    """The open ones beside the ticket that the ledger keeps; none unless that one is seen to be there."""
-    if not any(ticket.external_id == intent.external_id for ticket in found):
-        return []
-    return [ticket for ticket in found if ticket.external_id != intent.external_id and not ticket.closed]
+def _kept(found: list[ExternalTicket], intent: Intent) -> tuple[ExternalTicket, list[ExternalTicket]] | None:
+    """The ticket to keep, and the open ones beside it; None unless the ledger's own is seen to be there.
+
+    The ledger's own is kept if somebody has closed it: what people decided there holds.
+    """
+    own = next((ticket for ticket in found if ticket.external_id == intent.external_id), None)
+    if own is None:
+        return None
+    kept = own if own.closed else next(ticket for ticket in found if not ticket.closed)
+    return kept, [one for one in found if one.external_id != kept.external_id and not one.closed]
 
 
-def _close(destination: TicketDestination, duplicate: ExternalTicket, kept: Intent, sent: Ticket) -> None:
+def _close(destination: TicketDestination, duplicate: ExternalTicket, kept: ExternalTicket, sent: Ticket) -> None:
     note = f"Closed as a duplicate of {kept.url}: the same request reached this tool twice."
     key = hashlib.sha256(f"{sent.marker} twin {duplicate.external_id}".encode()).hexdigest()[:24]
     closed = replace(sent, status="resolved", keeps_open=False, note=note, note_key=key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Collection
 from dataclasses import dataclass, fields
@@ -72,17 +73,40 @@ JSON_COLUMNS = ("severity_terms", "evidence", "quotes", "symptoms", "links")
 _ISSUE = TypeAdapter(Issue)
 
 
-def read_queue(home: Home, also: Collection[str] = ()) -> list[Issue]:
+def read_queue(
+    home: Home, also: Collection[str] = (), *, resolved: bool = False, problems: list[str] | None = None
+) -> list[Issue]:
     """The open issues that deserve a ticket, most urgent first, and the resolved ones named in ``also``.
+
+    Args:
+        home: the installation whose published queue is read.
+        also: issues to read even if they are over.
+        resolved: read every issue that is over.
+        problems: takes the rows that are not what the mart promises, and the others are read; without it they raise.
 
     Raises:
         ConfigurationError: nothing has been published yet.
         DecisionError: a row of ``out_tickets`` is not what the mart promises.
     """
     rows = read_mart(home, "out_tickets", _COLUMNS)
-    chosen = rows.filter((pl.col("status") == "open") | pl.col("issue_id").is_in(sorted(also)))
+    wanted = (pl.col("status") == "open") | pl.col("issue_id").is_in(sorted(also)) | pl.lit(resolved)
+    chosen = rows.filter(wanted)
     order = chosen.sort("priority", "severity_score", "issue_id", descending=[False, True, False], nulls_last=True)
-    return [_issue(row) for row in order.iter_rows(named=True)]
+    found = []
+    for row in order.iter_rows(named=True):
+        try:
+            found.append(_issue(row))
+        except DecisionError as error:
+            if problems is None:
+                raise
+            problems.append(str(error))
+    return found
+
+
+def queue_digest(home: Home) -> str:
+    """Hash of the queue as last published, to see if it has changed; empty if nothing was."""
+    rows = home.outbound / "out_tickets.jsonl"
+    return hashlib.sha256(rows.read_bytes()).hexdigest() if rows.exists() else ""
 
 
 def _issue(row: dict[str, Any]) -> Issue:

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import chain
@@ -30,10 +31,12 @@ from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.automation.ledger.umbrellas import Member
 from dagster_project.automation.outcomes import Deferred, DeliveryError, NotSent
 from dagster_project.automation.ticket import ChangeKind, TicketChange
+from dagster_project.automation.tickets.memory import check_memory
 from dagster_project.automation.tickets.push_report import Progress
 from dagster_project.automation.tickets.rejections import export_exclusions
 from dagster_project.automation.tickets.ticket_events import EVENTS, for_member
 from dagster_project.decisioning.published import mend_published
+from dagster_project.errors import ConfigurationError, FeedbackControlError, LedgerError
 from dagster_project.home import Home
 from dagster_project.outgoing import clean
 
@@ -74,24 +77,49 @@ def pull(
     Raises:
         ConfigurationError: the ledger cannot be used, or belongs to another home.
     """
-    ledger, report = ledger or Ledger(home.ledger_url, now=now), PullReport()
+    ledger, report = ledger or Ledger.of(home, now=now), PullReport()
     ledger.ownership.claim(home.marker)
+    if found := check_memory(home, ledger, now):  # whose tickets are read follows from the ledger
+        progress(f"ledger: {found}")
     lake.ensure_table(home, EVENTS)
     mend_published(home)
     for configured in destinations:
-        try:
+        with _alone(configured, ledger, now, report, progress):
+            if configured.broken:
+                raise ConfigurationError(configured.broken)
             _pull_from(home, ledger, configured, now, report, progress)
-        except DeliveryError as error:
-            if isinstance(error.outcome, Deferred):
-                ledger.pull_cursors.limit_rate(configured.name, now + error.outcome.wait)
-            report.problems.append(f"{configured.name}: what people did there was not read: {error.outcome.reason}")
-            progress(report.problems[-1])
-        finally:
-            if isinstance(configured.destination, Closeable):
-                configured.destination.close()
-    with ledger.pull_cursors.exclusive():
-        report.exclusions = export_exclusions(home, now)
+    try:
+        with ledger.pull_cursors.exclusive():
+            report.exclusions = export_exclusions(home, now)
+    except Exception as error:
+        report.problems.append(f"rejected issues are still in the baselines: {_said(error)}")
+        progress(report.problems[-1])
     return report
+
+
+@contextmanager
+def _alone(
+    configured: ConfiguredDestination, ledger: Ledger, now: datetime, report: PullReport, progress: Progress
+) -> Iterator[None]:
+    """A block about one destination: whatever it raises leaves that one unread, and the others are read."""
+    try:
+        yield
+    except Exception as error:
+        report.problems.append(f"{configured.name}: what people did there was not read: {_said(error)}")
+        progress(report.problems[-1])
+        if isinstance(error, DeliveryError) and isinstance(error.outcome, Deferred):
+            with suppress(LedgerError):
+                ledger.pull_cursors.limit_rate(configured.name, now + error.outcome.wait)
+    finally:
+        if isinstance(configured.destination, Closeable):
+            with suppress(Exception):  # it was read, or its problem is told already
+                configured.destination.close()
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, FeedbackControlError):
+        return str(error)
+    return f"unforeseen {type(error).__name__}: {' '.join(str(error).split())}"
 
 
 def _pull_from(
@@ -102,28 +130,24 @@ def _pull_from(
         return
     if until := ledger.rate_limited_until(configured.name, now):
         raise DeliveryError(NotSent(f"the rate limit it named earlier holds until {until:%Y-%m-%d %H:%M} UTC"))
-    changes = _asked(configured.destination, (ledger.pull_cursors.pulled_until(configured.name) or first) - MARGIN)
+    since = (ledger.pull_cursors.pulled_until(configured.name) or first) - MARGIN
+    changes = list(configured.destination.changes_since(since))
     heads = ledger.heads_by_marker(configured.name, {change.marker for change in changes})
     members = ledger.umbrellas.members_of({head.subject_id for head in heads.values()})
     rows = []
     for change in (one for one in changes if one.marker in heads):
         head = heads[change.marker]
-        rows.append(_rows(change, head, members.get(head.subject_id, []), now))
+        try:
+            rows.append(_rows(change, head, members.get(head.subject_id, []), now))
+        except Exception as error:  # one change that nobody foresaw: the others are read
+            report.problems.append(f"{configured.name}: a change of {head.external_id} was left out: {_said(error)}")
+            progress(report.problems[-1])
     with ledger.pull_cursors.advance_cursor(configured.name, now):
         landed = _land_new(home, rows)
     for row in landed:
         report.acts[str(row["event"])] += 1
         report.rejected += bool(row["by_person"] and row["resolution"] == "rejected")
         progress(f"{configured.name}: {row['external_id']} {row['event']} {_short(row)}")
-
-
-def _asked(destination: ReportsChanges, since: datetime) -> list[TicketChange]:
-    try:
-        return list(destination.changes_since(since))
-    except DeliveryError:
-        raise
-    except Exception as error:  # an answer that nobody foresaw: the other destinations go on
-        raise DeliveryError(NotSent(f"unforeseen {type(error).__name__}: {error}")) from error
 
 
 def _land_new(home: Home, found: Iterable[list[Row]]) -> list[Row]:

@@ -5,13 +5,17 @@ each difference durable as an intent, then deliver it. A write without an answer
 idempotency key) after the settle time, and sent again only if it is not there. A run may die at any point, and two may
 run at once: the ledger's conditional moves keep every step safe. An unchanged queue sends and writes nothing.
 
+First the ledger is checked against what others remember (``memory.py``). Whatever raises at one destination, in one
+template or about one issue harms only its own; the report names it.
+
 The results reach the lake (``ticket_events.py``, ``ledger/lake_export.py``), so that dbt knows when an issue got its
 ticket, and the event sinks (``event_delivery.py``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from time import monotonic
 
@@ -19,15 +23,17 @@ from dagster_project.automation.destinations.base import Closeable
 from dagster_project.automation.destinations.configured import ConfiguredDestination
 from dagster_project.automation.ledger.lake_export import SyncRun, export_sync
 from dagster_project.automation.ledger.ledger import Ledger
+from dagster_project.automation.ledger.pushes import CompletePush
 from dagster_project.automation.ticket import KIND
 from dagster_project.automation.tickets.delivery import Delivery
 from dagster_project.automation.tickets.event_delivery import deliver_events, sinks_of
-from dagster_project.automation.tickets.issues import read_queue
+from dagster_project.automation.tickets.issues import Issue, queue_digest, read_queue
+from dagster_project.automation.tickets.memory import check_memory, wrong_place
 from dagster_project.automation.tickets.push_report import PlanKey, Progress, PushReport
 from dagster_project.automation.tickets.ticket_events import Sinks, export_events
 from dagster_project.clock import SKEW
 from dagster_project.decisioning.published import as_of_of_queue
-from dagster_project.errors import ConfigurationError
+from dagster_project.errors import ConfigurationError, FeedbackControlError, LedgerError
 from dagster_project.home import Home
 
 __all__ = ["PushReport", "push"]
@@ -57,43 +63,50 @@ def push(
         sinks: the event sinks; by default those among ``destinations``.
 
     Raises:
-        ConfigurationError: nothing was published yet, or the ledger cannot be used or belongs to another home.
-        DecisionError: a row of the queue breaks its contract.
+        ConfigurationError: nothing was published yet, or the ledger cannot be used, or is that of another home.
     """
-    ledger, as_of = ledger or Ledger(home.ledger_url, now=now), as_of_of_queue(home)
+    ledger, report, queue = ledger or Ledger.of(home, now=now), PushReport(), queue_digest(home)
+    as_of = as_of_of_queue(home)
     if not dry_run:
         ledger.ownership.claim(home.marker)
+        if found := check_memory(home, ledger, now):
+            progress(report.problem("ledger", found))
     if outdated := _outdated(home, ledger, as_of, now):
-        return _all_stopped(destinations, outdated, progress)
-    issues = read_queue(home, _followed(ledger, destinations))
+        return _all_stopped(destinations, report, outdated, progress)
+    issues = _issues(home, ledger, destinations, report, progress)
     started = monotonic()
 
     def clock() -> datetime:
         return now + timedelta(seconds=monotonic() - started)
 
-    report, runs = PushReport(), []
+    runs, complete = [], []
     for configured in destinations:
-        began, before = clock(), report.tally
-        delivery = Delivery(ledger, configured, clock, progress, report, plan)
-        try:
+        began, before, failures = clock(), report.tally, len(report.failures)
+        with _alone(configured, report, progress):
+            _refuse_what_is_wrong(ledger, configured, now, dry_run=dry_run)
+            delivery = Delivery(ledger, configured, clock, progress, report, plan)
             if dry_run:
                 delivery.preview(issues)
             else:
                 delivery.run(issues)
-        except ConfigurationError as error:  # a template, or the mapping of a field: the others go on
-            progress(report.stop(configured.name, f"nothing is sent: {error}"))
-        finally:
-            _close(configured)
         counts = {name: count - before[name] for name, count in report.tally.items()}
         runs.append(SyncRun(configured.name, began, clock(), counts))
-    if not dry_run:
-        export_events(home, ledger, clock(), sinks_of(destinations) if sinks is None else sinks)
-        export_sync(home, ledger, KIND, runs)
-        for configured in destinations:
-            deliver_events(ledger, configured.destination, clock, report, progress)
-            _close(configured)
-        if as_of and destinations and not home.is_rehearsal:
-            ledger.ownership.note_sent(as_of)
+        if len(report.failures) == failures and plan is None:
+            complete.append((configured.name, counts["deferred"]))
+    if dry_run:
+        return report
+    sinks = sinks_of(destinations) if sinks is None else sinks
+    exported = _exported(home, ledger, clock(), sinks, runs, report, progress)
+    for configured in destinations:
+        with _alone(configured, report, progress):
+            if not configured.broken:
+                deliver_events(ledger, configured.destination, clock, report, progress)
+    if exported:
+        with _lost_ledger(report, progress):
+            if as_of and destinations and not home.is_rehearsal:
+                ledger.ownership.note_sent(as_of)
+            for name, waiting in complete:
+                ledger.pushes.complete(name, CompletePush(queue, now, waiting))
     return report
 
 
@@ -111,17 +124,86 @@ def _outdated(home: Home, ledger: Ledger, as_of: datetime | None, now: datetime)
     )
 
 
-def _all_stopped(destinations: Sequence[ConfiguredDestination], reason: str, progress: Progress) -> PushReport:
-    report = PushReport()
+def _all_stopped(
+    destinations: Sequence[ConfiguredDestination], report: PushReport, reason: str, progress: Progress
+) -> PushReport:
     for configured in destinations:
-        progress(report.stop(configured.name, reason))
-        _close(configured)
+        with _alone(configured, report, progress):
+            progress(report.stop(configured.name, reason))
     return report
 
 
-def _close(configured: ConfiguredDestination) -> None:
-    if isinstance(configured.destination, Closeable):
-        configured.destination.close()
+def _issues(
+    home: Home,
+    ledger: Ledger,
+    destinations: Sequence[ConfiguredDestination],
+    report: PushReport,
+    progress: Progress,
+) -> list[Issue]:
+    """The queue; a row that breaks its contract concerns its own issue only."""
+    after_a_gap = any(ledger.continuity.unreconciled(one.name) for one in destinations)
+    broken: list[str] = []
+    issues = read_queue(home, _followed(ledger, destinations), resolved=after_a_gap, problems=broken)
+    for problem in broken:
+        progress(report.fail("queue", problem))
+    return issues
+
+
+def _refuse_what_is_wrong(ledger: Ledger, configured: ConfiguredDestination, now: datetime, *, dry_run: bool) -> None:
+    """Raise what is wrong with a destination's entry, or with its name and place; remember the place of a right one."""
+    if wrong := configured.broken or wrong_place(ledger, configured):
+        raise ConfigurationError(wrong)
+    place = configured.place
+    if place and not dry_run and ledger.continuity.places().get(configured.name) != place:
+        ledger.continuity.set_place(configured.name, place, now)
+
+
+def _exported(
+    home: Home,
+    ledger: Ledger,
+    now: datetime,
+    sinks: Sinks,
+    runs: Sequence[SyncRun],
+    report: PushReport,
+    progress: Progress,
+) -> bool:
+    """Bring the lake up to date; False if that failed, which a later push makes good."""
+    try:
+        export_events(home, ledger, now, sinks)
+        export_sync(home, ledger, KIND, runs)
+    except Exception as error:
+        progress(report.fail("lake", f"what was sent is exported by the next push: {_said(error)}"))
+        return False
+    return True
+
+
+@contextmanager
+def _alone(configured: ConfiguredDestination, report: PushReport, progress: Progress) -> Iterator[None]:
+    """A block about one destination: whatever it raises stops that one, and the others go on."""
+    try:
+        yield
+    except Exception as error:
+        progress(report.stop(configured.name, f"nothing more is sent in this run: {_said(error)}"))
+    finally:
+        try:
+            if isinstance(configured.destination, Closeable):
+                configured.destination.close()
+        except Exception as error:
+            progress(report.problem(configured.name, f"its connections could not be closed: {_said(error)}"))
+
+
+@contextmanager
+def _lost_ledger(report: PushReport, progress: Progress) -> Iterator[None]:
+    try:
+        yield
+    except LedgerError as error:
+        progress(report.fail("ledger", str(error)))
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, FeedbackControlError):
+        return str(error)
+    return f"unforeseen {type(error).__name__}: {' '.join(str(error).split())}"
 
 
 def _followed(ledger: Ledger, destinations: Sequence[ConfiguredDestination]) -> set[str]:

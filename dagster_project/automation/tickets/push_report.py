@@ -37,7 +37,8 @@ class PushReport:
     """Report of one push.
 
     ``deferred`` waits for a later run, ``unknown`` for a look-up, ``rejected`` for a person; ``twins`` are duplicates
-    that were closed; each of the ``problems`` names its remedy, and ``stopped`` are those of a whole destination.
+    that were closed; each of the ``problems`` names its remedy, ``stopped`` are those of a whole destination, and
+    ``failed`` are those of one issue, template or export, which stop nothing else.
     ``links`` are the tickets that changed; ``changes`` is filled by a dry run only.
     """
 
@@ -51,6 +52,7 @@ class PushReport:
     twins: int = 0
     problems: list[str] = field(default_factory=list)
     stopped: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
 
@@ -63,6 +65,16 @@ class PushReport:
     def tally(self) -> dict[str, int]:
         """The counts, and how many problems there were."""
         return {**self.counts, "problems": len(self.problems)}
+
+    @property
+    def failures(self) -> list[str]:
+        """The problems for which the command fails, although everything else was done."""
+        return [*self.stopped, *self.failed]
+
+    def fail(self, destination: str, text: str) -> str:
+        """Add a failure that concerns one part of the work; returns the line to show."""
+        self.failed.append(self.problem(destination, text))
+        return self.failed[-1]
 
     def stop(self, destination: str, text: str) -> str:
         """Add a problem of the whole destination: nothing more is sent there in this run."""

@@ -29,6 +29,9 @@ OWNERS = DBT_PROJECT / "seeds" / "owners.csv"
 STORM = timedelta(hours=6)
 """Time after its first issue in which an umbrella takes in more."""
 
+UMBRELLA = "UMB-"
+"""Beginning of an umbrella's id."""
+
 EVERYBODY = "*"
 _MAY_WAIT = ("P3", "P4")
 
@@ -170,4 +173,4 @@ def throttle(
 def umbrella_id(destination: str, owner: str, now: datetime) -> str:
     """The id of the umbrella that begins now; two runs of the same hour make the same id."""
     key = json.dumps([destination, owner, f"{now:%Y-%m-%dT%H}"])
-    return f"UMB-{hashlib.sha256(key.encode()).hexdigest()[:10].upper()}"
+    return f"{UMBRELLA}{hashlib.sha256(key.encode()).hexdigest()[:10].upper()}"

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from dagster_project.automation.destinations import load_destinations
-from dagster_project.automation.destinations.config import read_destinations
 from dagster_project.automation.destinations.github import GitHubIssues
 from dagster_project.automation.destinations.local import LocalTracker
 from dagster_project.errors import ConfigurationError
@@ -64,7 +63,22 @@ def one(**settings: object) -> str:
         ("- kind: local", "there must be `version: 1` and a list `destinations`"),
         ("version: 1\ndestinations: [", "is not YAML"),
         ("version: 2\ndestinations: []", "version: Input should be 1"),
+    ],
+)
+def test_a_file_that_cannot_be_read_as_a_whole_is_named(home: Home, content: str, says: str) -> None:
+    path = home.root / "destinations.yml"
+    path.write_text(content)
+    with pytest.raises(ConfigurationError) as caught:
+        load_destinations(home)
+    assert str(path) in str(caught.value)
+    assert says in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
         (one(kind="trello"), "destinations.0: Input tag 'trello'"),
+        ("version: 1\ndestinations: [7]", "destinations.0: an entry is a `kind` with its settings"),
         (one(kind="github"), "destinations.0.github.repository: Field required"),
         (one(kind="github", repository="shop"), "destinations.0.github.repository"),
         (one(kind="github", repository="a/b", repo="x"), "destinations.0.github.repo: there is no such setting"),
@@ -80,28 +94,26 @@ def one(**settings: object) -> str:
         (one(kind="local") + "  - kind: local\n", "two destinations are named 'local'"),
     ],
 )
-def test_a_wrong_setting_is_named_with_its_file(home: Home, content: str, says: str) -> None:
+def test_a_wrong_setting_is_named_with_its_file_and_stops_no_other(home: Home, content: str, says: str) -> None:
     path = home.root / "destinations.yml"
-    path.write_text(content)
-    with pytest.raises(ConfigurationError) as caught:
-        load_destinations(home)
-    assert str(path) in str(caught.value)
-    assert says in str(caught.value)
-    assert "ghp_planted" not in str(caught.value)
+    path.write_text(content.rstrip() + ("" if "[7]" in content else "\n  - {kind: events}\n"))
+    wrong, *others = load_destinations(home)
+    assert str(path) in wrong.broken
+    assert says in wrong.broken
+    assert "ghp_planted" not in wrong.broken
+    assert all(not one.broken for one in others if one.name == "events")
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:4001", "http://localhost/api/v3", "https://ghe.example/api/v3"])
 def test_an_enterprise_server_and_a_local_one_are_fine(tmp_path: Path, url: str) -> None:
     path = tmp_path / "destinations.yml"
     path.write_text(one(kind="github", repository="a/b", base_url=url))
-    assert len(read_destinations(path).destinations) == 1
+    assert [one.broken for one in load_destinations(Home(tmp_path))] == [""]
 
 
 def test_fields_that_a_destination_does_not_have_are_refused(home: Home) -> None:
     path = home.root / "destinations.yml"
     path.write_text(one(kind="github", repository="acme/shop", fields='{urgency: "1"}'))
-    with pytest.raises(ConfigurationError, match="no further fields"):
-        load_destinations(home)
+    assert "no further fields" in load_destinations(home)[0].broken
     path.write_text(one(kind="local", fields='{status: "done"}'))
-    with pytest.raises(ConfigurationError, match="status is kept by the tracker itself"):
-        load_destinations(home)
+    assert "status is kept by the tracker itself" in load_destinations(home)[0].broken

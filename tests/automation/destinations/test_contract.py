@@ -161,7 +161,7 @@ def live(home: Home, configured: ConfiguredDestination, story: Iterable[list[Iss
         publish(home, issues)
         for attempt in range(6):
             now += timedelta(minutes=6)
-            with patch("dagster_project.automation.tickets.push.read_queue", lambda *_, issues=issues: issues):
+            with patch("dagster_project.automation.tickets.push.read_queue", lambda *_, issues=issues, **__: issues):
                 report = push(home, now=now, destinations=[configured])
             reports += [report] if attempt == 0 else []
             if not report.problems and not report.unknown and not report.deferred:

@@ -11,9 +11,8 @@ from typing import Any
 
 import httpx
 import pytest
-import yaml
 
-from dagster_project.automation.destinations.config import DestinationsFile
+from dagster_project.automation.destinations import load_destinations
 from dagster_project.home import Home
 from tests.automation.destinations import test_contract
 from tests.automation.unreliable import Seen, Unreliable
@@ -85,7 +84,10 @@ def test_the_guides_destination_keeps_the_promise(home: Home, tmp_path: Path, de
     test_contract.end_after(desk, homes, calm, fault, range(calm.writes))
 
 
-def test_the_guides_settings_are_settings() -> None:
+def test_the_guides_settings_are_settings(home: Home) -> None:
     (text,) = blocks("yaml")
-    kinds = [entry.kind for entry in DestinationsFile.model_validate(yaml.safe_load(text)).destinations]
+    (home.root / "destinations.yml").write_text(text)
+    loaded = load_destinations(home)
+    assert [one.broken for one in loaded] == [""] * len(loaded)
+    kinds = [getattr(one.policy, "kind", None) for one in loaded]
     assert kinds == ["jira", "request_tracker", "slack", "webhook", "events"]

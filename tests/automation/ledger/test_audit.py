@@ -23,7 +23,7 @@ def busy(home: Home) -> Home:
 
 def tampered(home: Home, *statements: str) -> Ledger:
     with sqlite3.connect(home.root / "ledger.sqlite") as connection:
-        for name in ("audit_no_update", "audit_no_delete"):
+        for name in ("audit_no_update", "audit_no_delete", "attempts_no_update", "attempts_no_delete"):
             connection.execute(f"drop trigger {name}")
         for statement in statements:
             connection.execute(statement)
@@ -76,6 +76,6 @@ def test_a_log_written_anew_shows_to_whoever_kept_a_hash(busy: Home) -> None:
     kept = Ledger(busy.ledger_url).verify_audit().end
     assert Ledger(busy.ledger_url).verify_audit(kept).holds
     end = f"update audit_end set audit_id = 0, hash = '{'0' * 64}'"
-    ledger = tampered(busy, "delete from audit", end)
+    ledger = tampered(busy, "delete from audit", "delete from attempts", "delete from intents", end)
     assert ledger.verify_audit().holds  # the chain alone cannot tell
     assert not ledger.verify_audit(kept).holds

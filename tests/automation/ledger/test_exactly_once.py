@@ -57,7 +57,7 @@ def queue(monkeypatch: pytest.MonkeyPatch) -> dict[Path, World]:
 
     monkeypatch.setattr(engine, "prepare_sqlite", prepare_fast)
     monkeypatch.setattr(
-        "dagster_project.automation.tickets.push.read_queue", lambda home, also=(): worlds[home.root].issues
+        "dagster_project.automation.tickets.push.read_queue", lambda home, *_, **__: worlds[home.root].issues
     )
     return worlds
 
@@ -266,7 +266,7 @@ def test_kill_minus_nine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         process.send_signal(signal.SIGKILL)
         close(process)
         now += timedelta(minutes=3)
-    monkeypatch.setattr("dagster_project.automation.tickets.push.read_queue", lambda *_: issues)
+    monkeypatch.setattr("dagster_project.automation.tickets.push.read_queue", lambda *_, **__: issues)
     for _ in range(3):
         now += timedelta(minutes=3)
         push(home, now=now, destinations=[ConfiguredDestination(LocalTracker(home.tickets))])

@@ -248,7 +248,7 @@ def _reset_ledger() -> None:
 def in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "connect", lambda url: _engine())
     monkeypatch.setattr(
-        "dagster_project.automation.tickets.push.read_queue", lambda home, also=(): _WORLDS[home.root].issues
+        "dagster_project.automation.tickets.push.read_queue", lambda home, *_, **__: _WORLDS[home.root].issues
     )
     monkeypatch.setattr("dagster_project.automation.tickets.push.monotonic", lambda: 0.0)  # a history can be told again
     rendered = cache(brief.render)
