@@ -164,7 +164,7 @@ def said(home: Home, product: str, issue_type: str) -> pl.DataFrame:
     return read_mart(home, "fct_feedback", where={"product": product, "issue_type": issue_type})
 
 
-@pytest.mark.parametrize(("product", "person"), [("angry", "customer:C1"), ("author", "author:export:angry ann")])
+@pytest.mark.parametrize(("product", "person"), [("angry", "customer:C1"), ("author", "author:export:Angry Ann")])
 def test_one_person_who_says_four_words_eight_times_opens_nothing(decided: Home, product: str, person: str) -> None:
     rows = said(decided, product, "login_account")
     assert rows["person_key"].to_list() == [person] * 8

@@ -86,7 +86,7 @@ keyed as (
             when household is not null then 'household:' || household
             when person_device is not null then 'device:' || person_device
             when person_order is not null then 'order:' || person_order
-            when person_author is not null then 'author:' || source || ':' || lower(person_author)
+            when person_author is not null then 'author:' || source || ':' || person_author
             else 'unknown:' || feedback_id
         end as person_key
     from traced
@@ -124,7 +124,7 @@ select
     is_spam,
     duplicate_of,
     masked_text,
-    md5(lower(trim(masked_text))) as text_key,
+    md5(trim(masked_text)) as text_key,
     counted_at
 from met
 where counted_at > {{ rebuild_from() }}
