@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import random
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -18,7 +19,8 @@ from dagster_project.decisioning.dbt_build import run_dbt
 from dagster_project.decisioning.explain import explain
 from dagster_project.decisioning.playbook import land_playbook, load_playbook
 from dagster_project.decisioning.published import read_mart
-from dagster_project.home import Home
+from dagster_project.errors import ConfigurationError
+from dagster_project.home import PLAYBOOK, Home
 from dagster_project.loop import turn
 from tests.decisioning.lake_builder import LakeBuilder
 
@@ -243,6 +245,17 @@ def test_all_totals_equal_what_they_drill_down_to(decided: Home) -> None:
             today.height,
             pytest.approx(today["evidence_weight"].sum(), abs=1e-3),
         )
+
+
+@pytest.mark.parametrize(("setting", "value"), [("canned_people", 1), ("urgent_known_people", 0), ("urgent_people", 4)])
+def test_a_setting_that_would_let_one_person_decide_is_refused_by_its_name(
+    tmp_path: Path, setting: str, value: int
+) -> None:
+    playbook = PLAYBOOK.read_text(encoding="utf-8")
+    path = tmp_path / "playbook.yml"
+    path.write_text(re.sub(rf"{setting}: \d+", f"{setting}: {value}", playbook), encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=setting):
+        load_playbook(path)
 
 
 PEOPLE = (
