@@ -67,6 +67,26 @@ class Release(_Strict):
         return self
 
 
+class People(_Strict):
+    """Counting of people: canned sentences, and how many people an urgent priority (P1, P2) needs.
+
+    A text is canned once ``canned_people`` distinct known people have said it on ``canned_days`` days. An issue without
+    a technical or business signal is urgent only with ``urgent_known_people`` established people, or with
+    ``urgent_people`` of any kind.
+    """
+
+    canned_people: int = Field(ge=2)
+    canned_days: int = Field(ge=1)
+    urgent_known_people: int = Field(ge=1)
+    urgent_people: int = Field(ge=1)
+
+    @model_validator(mode="after")
+    def _strangers_need_more(self) -> People:
+        if self.urgent_people < self.urgent_known_people:
+            raise ValueError("urgent_people must be at or above urgent_known_people")
+        return self
+
+
 class Thresholds(_Strict):
     """The severity (0-100) at which each priority starts; anything below P3 is P4."""
 
@@ -117,6 +137,7 @@ class Playbook(_Strict):
     review_by: date
     detection: Detection
     release: Release
+    people: People
     priority: Thresholds
     defaults: Defaults
     rules: dict[str, Rule]
@@ -161,6 +182,7 @@ def land_playbook(home: Home, playbook: Playbook) -> None:
     settings = {
         **playbook.detection.model_dump(),
         **playbook.release.model_dump(),
+        **playbook.people.model_dump(),
         **{f"{name.lower()}_from": value for name, value in playbook.priority.model_dump().items()},
     }
     rules: list[dict[str, Any]] = []

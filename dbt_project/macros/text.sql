@@ -8,12 +8,15 @@
 
 {% macro minute_of(instant) -%} substring(cast({{ instant }} as {{ dbt.type_string() }}), 1, 16) {%- endmacro %}
 
+{# Hash of what tells a person apart, the same in any case; null for null. #}
+{% macro person_hash(id) -%} 'person-' || substring(md5(lower({{ id }})), 1, 16) {%- endmacro %}
+
 {# An id of a person as the warehouse holds it. Where a source uses an e-mail address, a phone number or a name as the id, a
    hash of it: persons are still counted and joined, and nobody reads who they are. #}
 {% macro pseudonym(id) -%}
     case
         when {{ id }} like '%@%' or {{ id }} like '+%' or {{ id }} like '% %'
-            then 'person-' || substring(md5(lower({{ id }})), 1, 16)
+            then {{ person_hash(id) }}
         else {{ id }}
     end
 {%- endmacro %}

@@ -18,14 +18,34 @@ versions as (
 
 ),
 
+-- Who wrote it, without placeholders that many share.
+named as (
+
+    select
+        *,
+        {{ told_apart('customer_id') }} as customer_named,
+        {{ told_apart(attribute_of(person_attributes('account'))) }} as account_named,
+        {{ told_apart(attribute_of(person_attributes('mail'))) }} as mail_named,
+        {{ told_apart(attribute_of(person_attributes('household'))) }} as household_named,
+        {{ told_apart(attribute_of(person_attributes('device'))) }} as device_named,
+        {{ told_apart(attribute_of(person_attributes('author'))) }} as author_named
+    from versions
+    where version_rank = 1
+
+),
+
 renamed as (
 
     select
         ---------- ids
         feedback_id,
-        {{ pseudonym('customer_id') }} as customer_id,
+        {{ pseudonym('customer_named') }} as customer_id,
         order_id,
         release_id,
+        coalesce({{ pseudonym('account_named') }}, {{ pseudonym('mail_named') }}) as account_id,
+        {{ person_hash('household_named') }} as household_id,
+        {{ person_hash('device_named') }} as device_id,
+        {{ person_hash('author_named') }} as author,
 
         ---------- text
         source,
@@ -49,8 +69,7 @@ renamed as (
         ---------- timestamps
         cast(occurred_at as timestamp) as occurred_at,
         cast(first_known_at as timestamp) as known_at
-    from versions
-    where version_rank = 1
+    from named
 
 )
 

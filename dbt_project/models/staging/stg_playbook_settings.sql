@@ -17,6 +17,10 @@ select
     no_regression_confidence,
     rollback_alpha,
     min_evidence,
+    canned_people,
+    canned_days,
+    urgent_known_people,
+    urgent_people,
     p1_from,
     p2_from,
     p3_from

@@ -1,15 +1,18 @@
--- Affected customers of each issue: distinct customers (feedback without one counts one each), their weight by segment,
--- their lifetime value at risk, all as known when the issue ended; and support load: tickets and chats a day against
--- the 28 days before.
+-- Affected customers of each issue: distinct people (feedback of an unknown person counts one each), those established
+-- and those new among them, their weight by segment, their lifetime value at risk, all as known when the issue ended;
+-- and support load: tickets and chats a day against the 28 days before.
 with known as (
 
     select
         members.issue_id,
         members.feedback_id,
-        coalesce(members.customer_id, members.feedback_id) as customer_key,
+        members.person_key,
         lower(coalesce(customers.segment, members.customer_segment)) as segment,
         cast(customers.lifetime_value as double) as lifetime_value,
         members.is_support,
+        members.is_established,
+        members.is_new_account,
+        members.evidence_weight,
         row_number() over (
             partition by members.issue_id, members.feedback_id
             order by customers.version desc
@@ -33,12 +36,14 @@ people as (
 
     select
         members.issue_id,
-        members.customer_key,
+        members.person_key,
+        max(case when members.is_established then 1 else 0 end) as is_established,
+        max(case when members.is_new_account then 1 else 0 end) as is_new,
         max(coalesce(weights.weight, 0.0)) as segment_weight,
         max(coalesce(members.lifetime_value, 0.0)) as lifetime_value
     from members
     left join {{ ref('segment_weights') }} as weights on members.segment = weights.segment
-    group by members.issue_id, members.customer_key
+    group by members.issue_id, members.person_key
 
 ),
 
@@ -47,6 +52,8 @@ affected as (
     select
         issue_id,
         count(*) as customers_affected,
+        sum(is_established) as known_people,
+        sum(is_new) as new_accounts,
         avg(cast(segment_weight as double)) as segment_weight,
         sum(lifetime_value) as lifetime_value
     from people
@@ -59,7 +66,8 @@ support_during as (
     select
         issue_id,
         cast(count(*) filter (where is_support) as double) as support_count,
-        count(*) as feedback_count
+        count(*) as feedback_count,
+        sum(cast(evidence_weight as decimal(18, 4))) as evidence
     from members
     group by issue_id
 
@@ -76,6 +84,7 @@ support_before as (
             issues.product = feedback.product
             and issues.issue_type = feedback.issue_type
             and feedback.is_support
+            and feedback.is_counted is not false
             and feedback.counted_at > issues.first_tick - {{ days(var('evidence_days') + 1) }}
             and feedback.counted_at <= issues.first_tick - {{ days(1) }}
             and feedback.counted_at > {{ history_from() }}
@@ -86,7 +95,10 @@ support_before as (
 select
     issues.issue_id,
     cast(coalesce(support_during.feedback_count, 0) as bigint) as feedback_count,
+    cast(coalesce(support_during.evidence, 0.0) as double) as evidence,
     cast(coalesce(affected.customers_affected, 0) as bigint) as customers_affected,
+    cast(coalesce(affected.known_people, 0) as bigint) as known_people,
+    cast(coalesce(affected.new_accounts, 0) as bigint) as new_accounts,
     {{ rounded('coalesce(affected.segment_weight, 0.0)') }} as segment_weight,
     {{ rounded('coalesce(affected.lifetime_value, 0.0) * taxonomy.churn_probability', 2) }} as churn_value,
     coalesce(support_during.support_count, 0.0) as support_count,
