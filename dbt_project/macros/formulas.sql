@@ -40,9 +40,9 @@
    averaged over alternatives in which something is 2, 4, 8 or 16 times as frequent (method of mixtures, Robbins 1970;
    e-values: Vovk & Wang 2021). By Ville's inequality, chance alone ever brings it to -ln(alpha) with a probability of at
    most alpha. Exponents are clipped to 50, where exp is safe on every engine. #}
-{% macro log_e_value(exponent) -%}
+{% macro log_e_value(exponent, alternatives=['2.0', '4.0', '8.0', '16.0']) -%}
     ln((
-        {%- for times in ['2.0', '4.0', '8.0', '16.0'] %}
+        {%- for times in alternatives %}
         exp(greatest(-50.0, least(50.0, {{ exponent | replace('TIMES', times) }}))){{ ' +' if not loop.last }}
         {%- endfor %}
     ) / 4.0)
@@ -58,4 +58,12 @@
    (quasi-likelihood; McCullagh & Nelder 1989, section 9.2). #}
 {% macro log_e_value_of_count(count, expected, dispersion) -%}
     {{ log_e_value('((' ~ count ~ ') * ln(TIMES) - (TIMES - 1.0) * (' ~ expected ~ ')) / (' ~ dispersion ~ ')') }}
+{%- endmacro %}
+
+{# E-value of a fall: a count is less than `expected`, namely 95, 90, 80 or 60 % of it. #}
+{% macro log_e_value_of_fall(count, expected, dispersion) -%}
+    {{ log_e_value(
+        '((' ~ count ~ ') * ln(TIMES) + (1.0 - TIMES) * (' ~ expected ~ ')) / (' ~ dispersion ~ ')',
+        ['0.95', '0.9', '0.8', '0.6']
+    ) }}
 {%- endmacro %}

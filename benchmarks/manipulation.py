@@ -1,0 +1,327 @@
+"""Benchmark of forged signals: fakes needed to turn a decision, on worlds with a known truth.
+
+    python -m benchmarks.manipulation --json now.json                  # measure this checkout: a few minutes
+    python -m benchmarks.manipulation --json now.json --before old.json --report reports/manipulation.md
+
+Each goal of a forger is tried with more and more fakes, all worlds side by side as products of one build. For the column
+"before", the same file and the same worlds are run in a checkout of the older code.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import tempfile
+import textwrap
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+import polars as pl
+
+from dagster_project.decisioning.published import read_mart
+from dagster_project.home import Home
+from dagster_project.simulation.worlds import runner
+from dagster_project.simulation.worlds.attacks import Attack, forge
+from dagster_project.simulation.worlds.scenario import Plot, Rollout, Trouble, World
+from dagster_project.simulation.worlds.simulate import Simulation
+
+RATES = (10, 40, 100)
+FAKES = (0, 5, 10, 20, 40, 70, 100)
+SEEDS = (11, 12)
+LOOKS = (runner.LOOKS[1], runner.LOOKS[2], runner.LOOKS[4])
+_MOST = FAKES[-1]
+_TIMES = 10
+"""Bad requests and abandoned checkouts for each fake, where an attack has all three."""
+
+Row = dict[str, object]
+
+
+@dataclass(frozen=True)
+class Goal:
+    """Goal of a forger: the world, the attack with ``count`` fakes, and the test for its success.
+
+    ``reached`` gets the world, its issues and its weighed changes at all looks.
+    """
+
+    name: str
+    plot: Callable[[float], Plot]
+    attack: Callable[[Simulation, int], Attack]
+    reached: Callable[[Simulation, pl.DataFrame, pl.DataFrame], bool]
+    prepare: Callable[[Simulation], None] = lambda _: None
+
+
+def quiet(per_day: float) -> Plot:
+    """Nothing is wrong; a harmless release went out six hours before the attack."""
+    del per_day
+    return Plot((Rollout("android", -6),))
+
+
+def outage(per_day: float) -> Plot:
+    """The payment provider fails for everybody, six hours after a harmless release."""
+    del per_day
+    trouble = Trouble("payment_failure", 0.5, end=60, error_rate=0.15, left=0.65)
+    return Plot((Rollout("android", -6),), (trouble,), expected=("payment_failure",))
+
+
+def guilty(per_day: float) -> Plot:
+    """A release breaks the checkout on Android."""
+    release = Rollout("android", 0)
+    lift = max(0.5, 8 / per_day)
+    trouble = Trouble("checkout_failure", lift, release=release, error_rate=0.2, left=0.6)
+    return Plot((release,), (trouble,), culprit=release, expected=("checkout_failure",))
+
+
+def version(simulation: Simulation) -> str:
+    """Version of the plot's release."""
+    return simulation.version_of(_release(simulation))
+
+
+def _release(simulation: Simulation) -> Rollout:
+    return next(one for one in simulation.world.plot.changes if isinstance(one, Rollout))
+
+
+def _names(issues: pl.DataFrame, change: str) -> pl.DataFrame:
+    return issues.filter(pl.col("suspect_release_id") == change)
+
+
+def opens_p1(simulation: Simulation, issues: pl.DataFrame, weighed: pl.DataFrame) -> bool:
+    """An open issue of the highest priority."""
+    del simulation, weighed
+    return issues.filter(pl.col("priority") == "P1", pl.col("status") == "open").height > 0
+
+
+def names_innocent(simulation: Simulation, issues: pl.DataFrame, weighed: pl.DataFrame) -> bool:
+    """The harmless release is named as the cause."""
+    del weighed
+    return _names(issues, simulation.change_id(_release(simulation))).height > 0
+
+
+def supports_rollback(simulation: Simulation, issues: pl.DataFrame, weighed: pl.DataFrame) -> bool:
+    """A rollback of whatever is named is supported; nothing in this world deserves it."""
+    del simulation, weighed
+    return issues.filter(pl.col("rollback_supported")).height > 0
+
+
+def clears_guilty(simulation: Simulation, issues: pl.DataFrame, weighed: pl.DataFrame) -> bool:
+    """At the last look the guilty release is cleared: an issue says that no release explains it, or that it does not."""
+    change, own = simulation.change_id(_release(simulation)), pl.col("issue_type") == "checkout_failure"
+    last = issues.filter(own, pl.col("look") == LOOKS[-1])
+    its = weighed.filter(own, pl.col("look") == LOOKS[-1], pl.col("change_id") == change)
+    cleared = its.filter(pl.col("verdict") == "no_regression").height > 0
+    return cleared or last.filter(pl.col("verdict") == "no_regression").height > 0
+
+
+def silences(simulation: Simulation, issues: pl.DataFrame, weighed: pl.DataFrame) -> bool:
+    """No issue of the broken function was ever opened."""
+    del weighed
+    return issues.filter(pl.col("issue_type").is_in(simulation.world.plot.expected)).height == 0
+
+
+def words(issue_type: str, *, named: bool = False, **more: object) -> Callable[[Simulation, int], Attack]:
+    """Made-up reviews, which name the platform and version of the release if ``named``."""
+
+    def attack(simulation: Simulation, count: int) -> Attack:
+        place = {"platform": _release(simulation).platform, "version": version(simulation)} if named else {}
+        return Attack(issue_type, fakes=count, **{**place, **more})  # type: ignore[arg-type]
+
+    return attack
+
+
+def everything(
+    issue_type: str, service: str, step: str, *, fakes: bool = True, accounts: bool = False
+) -> Callable[[Simulation, int], Attack]:
+    """Made-up reviews, ten times as many bad requests and ten times as many abandoned visits, all on the release."""
+
+    def attack(simulation: Simulation, count: int) -> Attack:
+        reviews = words(issue_type, named=True, accounts=accounts)(simulation, count if fakes else 0)
+        return replace(
+            reviews, bad_requests=_TIMES * count, service=service, abandoned=_TIMES * count, step=step, end=24.0
+        )
+
+    return attack
+
+
+def requests(issue_type: str, service: str) -> Callable[[Simulation, int], Attack]:
+    """Bad requests with the version of the release in their header, and nothing else."""
+
+    def attack(simulation: Simulation, count: int) -> Attack:
+        return replace(words(issue_type, named=True)(simulation, 0), bad_requests=count, service=service)
+
+    return attack
+
+
+def elsewhere(simulation: Simulation, count: int) -> Attack:
+    """Made-up reviews of the same fault on the platform that the release did not go to."""
+    ios = next(number for number, one in reversed(simulation.releases) if one.platform == "ios" and one.hour < 0)
+    return Attack("checkout_failure", fakes=count, platform="ios", version=ios, start=6, end=72)
+
+
+def earlier(simulation: Simulation, count: int) -> Attack:
+    """Made-up reviews in the two weeks before, so that the fault seems usual."""
+    del simulation
+    return Attack("checkout_failure", fakes=count, platform="android", start=-18 * 24, end=-4 * 24)
+
+
+def visits(simulation: Simulation, count: int) -> Attack:
+    """Bots that visit and leave, a hundred for each fake, so that the traffic seems to explain the complaints."""
+    del simulation
+    return Attack("checkout_failure", abandoned=100 * count, step="visit", end=96)
+
+
+def back_end(simulation: Simulation) -> None:
+    """A back-end release without platform before the outage, and telemetry that tells neither platform nor version."""
+    rows = simulation.rows
+    own = rows["releases"].filter(pl.col("version") == version(simulation))
+    rows["releases"] = own.with_columns(pl.lit(None, pl.String).alias("platform"), pl.lit("payments").alias("service"))
+    metrics = rows["service_metrics"].group_by("product", "service", "bucket_start", "known_at", maintain_order=True)
+    rows["service_metrics"] = metrics.agg(pl.col("requests", "errors").sum())
+
+
+GOALS = (
+    Goal("open a P1: payments fail, by reviews", quiet, words("payment_failure"), opens_p1),
+    Goal("name an innocent release: reviews with its version", quiet, words("checkout_failure", named=True), names_innocent),
+    Goal(
+        "the same, and bad requests and abandoned checkouts",
+        quiet,
+        everything("checkout_failure", "checkout", "checkout"),
+        names_innocent,
+    ),
+    Goal(
+        "name an innocent release during an outage: bad requests only",
+        outage,
+        requests("payment_failure", "payments"),
+        names_innocent,
+    ),
+    Goal(
+        "`rollback_supported` of an innocent release: all three",
+        quiet,
+        everything("checkout_failure", "checkout", "checkout"),
+        supports_rollback,
+    ),
+    Goal(
+        "the same, by accounts that nobody knows",
+        quiet,
+        everything("checkout_failure", "checkout", "checkout", accounts=True),
+        supports_rollback,
+    ),
+    Goal(
+        "the same during an outage, all three",
+        outage,
+        everything("payment_failure", "payments", "payment"),
+        supports_rollback,
+    ),
+    Goal(
+        "the same during an outage, no reviews",
+        outage,
+        everything("payment_failure", "payments", "payment", fakes=False),
+        supports_rollback,
+    ),
+    Goal(
+        "the same during an outage, of a back-end release",
+        outage,
+        words("payment_failure"),
+        supports_rollback,
+        prepare=back_end,
+    ),
+    Goal("clear a guilty release: reviews on another platform", guilty, elsewhere, clears_guilty),
+    Goal("silence a real issue: reviews in the weeks before", guilty, earlier, silences),
+    Goal("silence a real issue: bots that visit", guilty, visits, silences),
+)
+
+
+@dataclass(frozen=True)
+class Try:
+    """One goal at one rate, seed and number of fakes, and the product that stands for it."""
+
+    goal: int
+    rate: int
+    seed: int
+    fakes: int
+
+    @property
+    def product(self) -> str:
+        """Name of the product."""
+        return f"g{self.goal:02}-{self.rate:03}-{self.seed}-{self.fakes:03}"
+
+    def simulation(self) -> Simulation:
+        """The world of the try, with its forged signals."""
+        goal = GOALS[self.goal]
+        world = World(self.product, goal.plot.__name__, False, self.seed, float(self.rate), goal.plot(self.rate))
+        simulation = Simulation(world)
+        if self.fakes:
+            forge(simulation, goal.attack(simulation, self.fakes))
+        goal.prepare(simulation)
+        return simulation
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Outcome of a try; ``complaints`` are the real ones of the fault by the last look."""
+
+    one: Try
+    reached: bool
+    complaints: int
+
+
+def measure(goals: Iterable[int], seeds: Sequence[int] = SEEDS, fakes: Sequence[int] = FAKES) -> list[Outcome]:
+    """Try each goal at every rate, seed and number of fakes."""
+    outcomes = []
+    for goal in goals:
+        tries = [Try(goal, rate, seed, count) for rate in RATES for seed in seeds for count in fakes]
+        worlds = {one.product: one.simulation() for one in tries}
+        issues, weighed = decided(list(worlds.values()))
+        for one in tries:
+            own = pl.col("product") == one.product
+            simulation = worlds[one.product]
+            reached = GOALS[goal].reached(simulation, issues.filter(own), weighed.filter(own))
+            caused = simulation.rows["feedback"].filter(pl.col("is_caused"), pl.col("known_at") <= LOOKS[-1])
+            outcomes.append(Outcome(one, reached, caused.height))
+        click.echo(f"{GOALS[goal].name}: done", err=True)
+    return outcomes
+
+
+def decided(simulations: Sequence[Simulation]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Issues and weighed changes at every look."""
+    issues, weighed = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        home = Home(Path(folder))
+        runner.set_up(home, simulations)
+        for look in runner.decisions(home, LOOKS):
+            at = runner.issues_at(home, look)
+            changes = read_mart(home, "fct_release_correlation", ["issue_id", "change_id", "verdict"])
+            issues.append(at)
+            weighed.append(changes.join(at.select("issue_id", "product", "issue_type", "look"), on="issue_id"))
+    return pl.concat(issues), pl.concat(weighed)
+
+
+def needed(outcomes: Iterable[Outcome]) -> list[Row]:
+    """Fewest fakes that reached each goal at each rate, over the seeds; None if none did."""
+    rows: dict[tuple[int, int], Row] = {}
+    for outcome in outcomes:
+        goal, rate = outcome.one.goal, outcome.one.rate
+        row = rows.setdefault((goal, rate), {"goal": GOALS[goal].name, "rate": rate, "fakes": None, "complaints": None})
+        if outcome.reached:
+            fewest = row["fakes"]
+            row["fakes"] = outcome.one.fakes if fewest is None else min(int(str(fewest)), outcome.one.fakes)
+        if not outcome.one.fakes:
+            row["complaints"] = outcome.complaints
+    return list(rows.values())
+
+
+@click.command()
+@click.option("--json", "target", type=click.Path(path_type=Path), required=True, help="The measurements.")
+@click.option("--goal", "goals", type=int, multiple=True, help="Number of a goal to measure; all without.")
+def main(target: Path, goals: tuple[int, ...]) -> None:
+    """Measure."""
+    rows = needed(measure(goals or range(len(GOALS))))
+    target.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    for row in rows:
+        click.echo(row)
+
+
+if __name__ == "__main__":
+    main()
