@@ -40,7 +40,7 @@ complained as (
         issue_id,
         {{ day_of(tick_of('counted_at')) }} as day,
         cast(count(*) as double) as complaints,
-        cast(count(distinct coalesce(customer_id, feedback_id)) as double) as customers,
+        cast(count(distinct person_key) as double) as customers,
         cast(count(*) filter (where is_support) as double) as support_complaints
     from {{ ref('int_issue_feedback') }}
     group by issue_id, {{ day_of(tick_of('counted_at')) }}

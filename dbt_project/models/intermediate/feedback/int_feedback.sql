@@ -1,88 +1,86 @@
 {{ config(materialized='incremental', meta={'rebuilt_by': 'counted_at'}, pre_hook="{{ forget_since('counted_at') }}") }}
 
--- Feedback with its label. A value that the source leaves empty is taken from the text (macros/entities.sql).
-with feedback as (
+-- Feedback with its label, the person behind it, and its weight as evidence.
+with labelled as (
 
-    select * from {{ ref('stg_feedback') }}
-
-),
-
-labels as (
-
-    select * from {{ ref('stg_labels') }}
+    select * from {{ ref('int_labelled_feedback') }}
+    where counted_at > {{ rebuild_from() }}
 
 ),
 
-channels as (
+people as (
 
-    select * from {{ ref('channels') }}
+    select * from {{ ref('int_feedback_people') }}
+    where counted_at > {{ rebuild_from() }}
 
 ),
 
-joined as (
+weights as (
 
-    select
-        ---------- ids
-        feedback.feedback_id,
-        feedback.customer_id,
-        feedback.order_id,
-        labels.model_version,
-        labels.label_version,
-        labels.rule_id,
-        labels.duplicate_of,
-
-        ---------- text
-        feedback.source,
-        feedback.channel,
-        feedback.product,
-        feedback.title,
-        feedback.text,
-        labels.masked_text,
-        labels.issue_type,
-        labels.secondary_type,
-        labels.best_type,
-        labels.runner_up_type,
-        labels.decided_by,
-        labels.abstain_reason,
-        labels.language,
-        labels.sentiment,
-        labels.entities,
-        labels.key_phrases,
-        feedback.customer_segment,
-        feedback.country,
-        {{ source_or_named('feedback.platform', 'labels.named_platform') }} as platform,
-        {{ value_origin('feedback.platform', 'labels.named_platform') }} as platform_source,
-        {{ source_or_named('feedback.app_version', 'labels.named_app_version') }} as app_version,
-        {{ value_origin('feedback.app_version', 'labels.named_app_version') }} as app_version_source,
-        {{ source_or_named('feedback.device', 'labels.named_device') }} as device,
-        {{ value_origin('feedback.device', 'labels.named_device') }} as device_source,
-        {{ source_or_named('feedback.feature', 'labels.named_feature') }} as feature,
-        {{ value_origin('feedback.feature', 'labels.named_feature') }} as feature_source,
-        -- From texts only: no source has a column for it.
-        labels.named_error_code as error_code,
-
-        ---------- numerics
-        cast(feedback.rating as double) as rating,
-        cast(feedback.nps_score as double) as nps_score,
-        cast(labels.confidence as double) as confidence,
-        cast(labels.sentiment_score as double) as sentiment_score,
-
-        ---------- booleans
-        labels.abstained,
-        coalesce(channels.is_support, false) as is_support,
-        coalesce(labels.is_spam, false) as is_spam,
-        not coalesce(labels.is_spam, false) and labels.duplicate_of is null as is_counted,
-
-        ---------- timestamps
-        feedback.occurred_at,
-        feedback.known_at,
-        {{ counted_at('feedback.occurred_at', 'feedback.known_at') }} as counted_at
-    from feedback
-    left join labels on feedback.feedback_id = labels.feedback_id
-    left join channels on feedback.channel = channels.channel
+    select * from {{ ref('int_feedback_weights') }}
 
 )
 
--- Incremental: a corrected version of a row that is already here is not inserted again.
-select * from joined
-where counted_at > {{ rebuild_from() }} and {{ is_new('feedback_id') }}
+select
+    ---------- ids
+    labelled.feedback_id,
+    people.person_key,
+    people.customer_id,
+    labelled.order_id,
+    labelled.model_version,
+    labelled.label_version,
+    labelled.rule_id,
+    labelled.duplicate_of,
+
+    ---------- text
+    labelled.source,
+    labelled.channel,
+    labelled.product,
+    labelled.title,
+    labelled.text,
+    labelled.masked_text,
+    labelled.issue_type,
+    labelled.secondary_type,
+    labelled.best_type,
+    labelled.runner_up_type,
+    labelled.decided_by,
+    labelled.abstain_reason,
+    labelled.language,
+    labelled.sentiment,
+    labelled.entities,
+    labelled.key_phrases,
+    labelled.customer_segment,
+    labelled.country,
+    labelled.platform,
+    labelled.platform_source,
+    labelled.app_version,
+    labelled.app_version_source,
+    labelled.device,
+    labelled.device_source,
+    labelled.feature,
+    labelled.feature_source,
+    labelled.error_code,
+    people.provenance,
+    case when labelled.is_spam then 'spam' else weights.not_counted_because end as not_counted_because,
+
+    ---------- numerics
+    labelled.rating,
+    labelled.nps_score,
+    labelled.confidence,
+    labelled.sentiment_score,
+    cast(coalesce(weights.evidence_weight, 0.0) as double) as evidence_weight,
+
+    ---------- booleans
+    labelled.abstained,
+    labelled.is_support,
+    labelled.is_spam,
+    people.is_known_person,
+    not labelled.is_spam and weights.not_counted_because is null as is_counted,
+
+    ---------- timestamps
+    labelled.occurred_at,
+    labelled.known_at,
+    labelled.counted_at
+from labelled
+inner join people on labelled.feedback_id = people.feedback_id
+left join weights on labelled.feedback_id = weights.feedback_id

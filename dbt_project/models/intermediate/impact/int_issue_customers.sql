@@ -1,4 +1,4 @@
--- Affected customers of each issue: distinct customers (feedback without one counts one each), their weight by segment,
+-- Affected customers of each issue: distinct people (feedback of an unknown person counts one each), their weight by segment,
 -- their lifetime value at risk, all as known when the issue ended; and support load: tickets and chats a day against
 -- the 28 days before.
 with known as (
@@ -6,7 +6,7 @@ with known as (
     select
         members.issue_id,
         members.feedback_id,
-        coalesce(members.customer_id, members.feedback_id) as customer_key,
+        members.person_key,
         lower(coalesce(customers.segment, members.customer_segment)) as segment,
         cast(customers.lifetime_value as double) as lifetime_value,
         members.is_support,
@@ -33,12 +33,12 @@ people as (
 
     select
         members.issue_id,
-        members.customer_key,
+        members.person_key,
         max(coalesce(weights.weight, 0.0)) as segment_weight,
         max(coalesce(members.lifetime_value, 0.0)) as lifetime_value
     from members
     left join {{ ref('segment_weights') }} as weights on members.segment = weights.segment
-    group by members.issue_id, members.customer_key
+    group by members.issue_id, members.person_key
 
 ),
 
@@ -76,6 +76,7 @@ support_before as (
             issues.product = feedback.product
             and issues.issue_type = feedback.issue_type
             and feedback.is_support
+            and feedback.is_counted is not false
             and feedback.counted_at > issues.first_tick - {{ days(var('evidence_days') + 1) }}
             and feedback.counted_at <= issues.first_tick - {{ days(1) }}
             and feedback.counted_at > {{ history_from() }}

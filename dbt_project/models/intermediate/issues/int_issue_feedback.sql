@@ -3,7 +3,11 @@
 select
     issues.issue_id,
     feedback.feedback_id,
+    feedback.person_key,
     feedback.customer_id,
+    feedback.provenance,
+    feedback.is_known_person,
+    feedback.evidence_weight,
     feedback.channel,
     feedback.is_support,
     feedback.customer_segment,

@@ -1,0 +1,96 @@
+{{ config(materialized='incremental', meta={'rebuilt_by': 'counted_at'}, pre_hook="{{ forget_since('counted_at') }}") }}
+
+-- Person behind each piece of feedback, and the provenance of that identity, as known when the feedback was counted.
+with feedback as (
+
+    select
+        *,
+        {{ told_apart('household_id') }} as household,
+        {{ told_apart('device_id') }} as person_device,
+        {{ told_apart('author') }} as person_author,
+        coalesce({{ told_apart('customer_id') }}, {{ told_apart('account_id') }}) as given_customer
+    from {{ ref('int_labelled_feedback') }}
+    where counted_at > {{ rebuild_from() }}
+
+),
+
+-- A return or a ticket that names an order but no customer is that of the customer who ordered.
+identified as (
+
+    select
+        feedback.*,
+        coalesce(
+            feedback.given_customer, case when feedback.gives_own_ids then orders.customer_id end
+        ) as person_customer
+    from feedback
+    left join {{ ref('int_purchases') }} as orders
+        on feedback.order_id = orders.order_id and feedback.counted_at >= orders.known_at
+
+),
+
+buyers as (
+
+    select
+        customer_id,
+        min(known_at) as known_at
+    from {{ ref('int_purchases') }}
+    group by customer_id
+
+),
+
+accounts as (
+
+    select
+        customer_id,
+        min(known_at) as known_at
+    from {{ ref('stg_customers') }}
+    group by customer_id
+
+),
+
+traced as (
+
+    select
+        identified.*,
+        least(buyers.known_at, accounts.known_at) as on_record_since,
+        case
+            when buyers.known_at is not null then 'verified_purchase'
+            when identified.person_customer is not null and (identified.gives_own_ids or accounts.known_at is not null)
+                then 'known_account'
+            when
+                coalesce(
+                    identified.person_customer, identified.household, identified.person_device, identified.person_author
+                ) is not null
+                then 'open_web'
+            else 'unknown'
+        end as provenance
+    from identified
+    left join buyers
+        on identified.person_customer = buyers.customer_id and identified.counted_at >= buyers.known_at
+    left join accounts
+        on identified.person_customer = accounts.customer_id and identified.counted_at >= accounts.known_at
+
+)
+
+select
+    feedback_id,
+    product,
+    channel,
+    issue_type,
+    person_customer as customer_id,
+    case
+        when person_customer is not null then 'customer:' || person_customer
+        when household is not null then 'household:' || household
+        when person_device is not null then 'device:' || person_device
+        when person_author is not null then 'author:' || source || ':' || lower(person_author)
+        else 'unknown:' || feedback_id
+    end as person_key,
+    provenance,
+    provenance in ('verified_purchase', 'known_account') as is_known_person,
+    gives_own_ids,
+    is_spam,
+    duplicate_of,
+    md5(lower(trim(masked_text))) as text_key,
+    on_record_since,
+    counted_at
+from traced
