@@ -17,6 +17,13 @@ select
     no_regression_confidence,
     rollback_alpha,
     min_evidence,
+    alone_alpha,
+    weight_verified_purchase,
+    weight_known_account,
+    weight_open_web,
+    weight_unknown,
+    weight_server,
+    weight_client,
     p1_from,
     p2_from,
     p3_from

@@ -9,6 +9,10 @@
     'issue_feedback_naming_version': 'members_naming',
     'issue_feedback_with_version': 'members_with_version'
 } %}
+{%- set strengths = [
+    'log_e_value', 'text_log_e_value', 'technical_log_e_value', 'business_log_e_value', 'contrary_log_e_value'
+] %}
+{%- set costs = ['persons_to_forge', 'strangers_to_forge', 'requests_to_forge', 'completions_to_forge'] %}
 {%- set shown = ['timing', 'version_rate', 'version_named', 'technical', 'shared_rise', 'scope_contradiction'] %}
 
 with terms as (
@@ -45,19 +49,24 @@ scored as (
         technical.error_rate_after,
         technical.error_rate_before,
         technical.error_ratio_elsewhere,
-        -- The mean of e-values is an e-value even if they depend on each other; without evidence it is 1.
-        case
-            when explanations.is_change
-                then ln(
-                    (exp(coalesce(text_evidence.log_e_value, 0.0)) + exp(coalesce(technical.log_e_value, 0.0))) / 2.0
-                )
-        end as log_e_value
+        strength.text_log_e_value,
+        strength.technical_log_e_value,
+        strength.business_log_e_value,
+        strength.contrary_log_e_value,
+        strength.log_e_value,
+        strength.strong_signals,
+        strength.strong_origins,
+        {%- for cost in costs %}
+        strength.{{ cost }}{{ ',' if not loop.last }}
+        {%- endfor %}
     from {{ ref('int_issue_explanations') }} as explanations
     inner join terms on explanations.issue_id = terms.issue_id and explanations.change_id = terms.change_id
     left join {{ ref('int_release_text_evidence') }} as text_evidence
         on explanations.issue_id = text_evidence.issue_id and explanations.change_id = text_evidence.change_id
     left join {{ ref('int_release_technical_evidence') }} as technical
         on explanations.issue_id = technical.issue_id and explanations.change_id = technical.change_id
+    left join {{ ref('int_release_strength') }} as strength
+        on explanations.issue_id = strength.issue_id and explanations.change_id = strength.change_id
 
 )
 
@@ -73,8 +82,13 @@ select
     {%- for count in counts %}
         cast(scored.{{ count }} as bigint) as {{ count }},
     {%- endfor %}
-    {%- for rate in rates + shown + ['log_e_value'] %}
+    {%- for rate in rates + shown + strengths %}
         {{ rounded('scored.' ~ rate) }} as {{ rate }},
+    {%- endfor %}
+    cast(scored.strong_signals as bigint) as strong_signals,
+    cast(scored.strong_origins as bigint) as strong_origins,
+    {%- for cost in costs %}
+        cast(ceil(scored.{{ cost }}) as bigint) as {{ cost }},
     {%- endfor %}
     scored.alternative_evidence,
     {{ rounded('scored.log_odds') }} as log_odds,
@@ -82,11 +96,12 @@ select
     case
         when not scored.is_change then 'no_regression'
         when scored.issue_feedback < settings.min_evidence then 'insufficient_data'
-        when scored.scope_contradiction = 1.0 and scored.confidence < settings.regression_confidence
-            then 'no_regression'
-        when scored.confidence <= settings.no_regression_confidence then 'no_regression'
         when scored.confidence >= settings.regression_confidence then 'regression'
-        else 'inconclusive'
+        when scored.scope_contradiction < 1.0 and scored.confidence > settings.no_regression_confidence
+            then 'inconclusive'
+        -- A clearing needs as much as a blaming: what a strong signal points to, only a strong one clears.
+        when scored.strong_signals > 0 and scored.contrary_log_e_value < -ln(settings.alone_alpha) then 'inconclusive'
+        else 'no_regression'
     end as verdict,
     scored.is_change,
     cast(row_number() over (

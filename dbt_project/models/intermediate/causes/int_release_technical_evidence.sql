@@ -21,6 +21,7 @@ services as (
         service,
         is_touched,
         is_at_once,
+        min(provenance) as provenance,
         max(share_of_traffic) as share_of_traffic,
         sum(requests_anywhere_before) / nullif(sum(other_anywhere_before), 0.0) as share_anywhere,
         sum(requests_after) as requests_after,
@@ -33,6 +34,9 @@ services as (
         sum(requests_beside) as requests_beside,
         sum(errors_beside) as errors_beside,
         sum(other_beside) as other_beside,
+        sum(requests_sibling) as requests_sibling,
+        sum(errors_sibling) as errors_sibling,
+        sum(other_sibling) as other_sibling,
         sum(requests_anywhere_before) as requests_anywhere_before,
         sum(errors_anywhere_before) as errors_anywhere_before,
         -- Pearson's estimate over the days before (McCullagh & Nelder 1989, 6.2), per expected request.
@@ -52,7 +56,8 @@ expected as (
         (errors_before + 0.5) / (requests_before + 1.0) as error_rate_before,
         requests_after - errors_after as successes_after,
         share_of_traffic * other_after * (1.0 - (errors_before + 0.5) / (requests_before + 1.0)) as successes_expected,
-        share_anywhere * other_beside as requests_expected_beside
+        share_anywhere * other_beside as requests_expected_beside,
+        share_of_traffic * other_sibling as requests_expected_sibling
     from services
 
 ),
@@ -66,12 +71,16 @@ credible as (
             least(errors_after, greatest(0.0, successes_expected - successes_after)), errors_after
         ) as errors_credible,
         -- Beside the change the benefit of the doubt is on the other side: two standard deviations more.
+        {%- for place in ['beside', 'sibling'] %}
         coalesce(
-            least(errors_beside, greatest(
-                0.0, requests_expected_beside - requests_beside + errors_beside + 2.0 * sqrt(requests_expected_beside)
+            least(errors_{{ place }}, greatest(
+                0.0,
+                requests_expected_{{ place }} - requests_{{ place }} + errors_{{ place }}
+                + 2.0 * sqrt(requests_expected_{{ place }})
             )),
-            errors_beside
-        ) as errors_credible_beside
+            errors_{{ place }}
+        ) as errors_credible_{{ place }}{{ ',' if not loop.last }}
+        {%- endfor %}
     from expected
 
 ),
@@ -93,6 +102,8 @@ candidates as (
             filter (where is_touched <> is_at_once), 0.0) as requests_beside,
         coalesce(sum(case when is_at_once then errors_after else errors_credible_beside end)
             filter (where is_touched <> is_at_once), 0.0) as errors_beside,
+        sum(requests_sibling) filter (where is_touched) as requests_sibling,
+        sum(errors_credible_sibling) filter (where is_touched) as errors_sibling,
         coalesce(sum(requests_anywhere_before) filter (where is_touched <> is_at_once), 0.0)
             as requests_anywhere_before,
         coalesce(sum(errors_anywhere_before) filter (where is_touched <> is_at_once), 0.0) as errors_anywhere_before
@@ -112,7 +123,16 @@ rates as (
                     ~ ' / ((errors_anywhere_before + 0.5) / (requests_anywhere_before + 1.0))'
                 ) }}
             else 1.0
-        end as error_ratio_elsewhere
+        end as error_ratio_elsewhere,
+        -- A fault of the whole platform shows in its other versions, too.
+        case
+            when requests_sibling > 0
+                then {{ rounded(
+                    '((errors_sibling + 0.5) / (requests_sibling + 1.0))'
+                    ~ ' / ((errors_before + 0.5) / (requests_before + 1.0))'
+                ) }}
+            else 1.0
+        end as error_ratio_siblings
     from candidates
     where requests_after > 0 and requests_before > 0
 
@@ -128,7 +148,7 @@ spread as (
             / greatest(credible.buckets_before, 1)
         ) as error_dispersion,
         -- Errors without the change's doing: up to half more than the rise elsewhere.
-        1.5 * greatest(1.0, rates.error_ratio_elsewhere) * credible.error_rate_before * credible.requests_after
+        1.5 * greatest(1.0, rates.error_ratio_elsewhere, rates.error_ratio_siblings) * credible.error_rate_before * credible.requests_after
             as errors_innocent,
         -- Spread of the traffic, of the estimate of its share, and two per cent by which shares drift.
         greatest(1.0 + credible.share_of_traffic, credible.traffic_dispersion)
@@ -146,23 +166,29 @@ e_values as (
     select
         issue_id,
         change_id,
-        least(
-            {{ log_e_value_of_count('errors_after', 'errors_innocent', 'error_dispersion') }},
-            coalesce({{ log_e_value_of_fall('successes_after', 'successes_expected', 'traffic_spread') }}, 0.0)
-        ) as log_e_value
+        provenance,
+        share_of_traffic,
+        greatest(0.0, successes_expected - successes_after) as successes_missing,
+        {{ log_e_value_of_count('errors_after', 'errors_innocent', 'error_dispersion') }} as errors_log_e_value,
+        coalesce({{ log_e_value_of_fall('successes_after', 'successes_expected', 'traffic_spread') }}, 0.0)
+            as fall_log_e_value
     from spread
 
 ),
 
--- The mean of e-values is an e-value, whatever they have in common.
+-- The mean of e-values is an e-value, whatever they have in common; so is its power with an exponent up to 1.
 combined as (
 
     select
-        issue_id,
-        change_id,
-        ln(avg(exp(log_e_value))) as log_e_value
+        e_values.issue_id,
+        e_values.change_id,
+        min(e_values.provenance) as provenance,
+        sum(e_values.successes_missing / e_values.share_of_traffic) as requests_missing,
+        ln(avg(exp(e_values.errors_log_e_value))) as errors_log_e_value,
+        ln(avg(exp(least(e_values.errors_log_e_value, e_values.fall_log_e_value)))) * min({{ provenance_weight('e_values.provenance') }}) as log_e_value
     from e_values
-    group by issue_id, change_id
+    cross join {{ ref('stg_playbook_settings') }} as settings
+    group by e_values.issue_id, e_values.change_id
 
 )
 
@@ -178,6 +204,10 @@ select
     rates.error_ratio_elsewhere,
     rates.successes_after,
     rates.successes_expected,
+    combined.provenance,
+    -- Cost of forging: the bad requests, and as many good ones to other services as make the traffic look larger.
+    rates.errors_after + coalesce(combined.requests_missing, 0.0) as requests_to_forge,
+    {{ rounded('combined.errors_log_e_value') }} as errors_log_e_value,
     {{ rounded('combined.log_e_value') }} as log_e_value
 from rates
 inner join combined on rates.issue_id = combined.issue_id and rates.change_id = combined.change_id

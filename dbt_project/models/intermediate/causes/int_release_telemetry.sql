@@ -1,5 +1,5 @@
 -- Service metrics around each candidate, by service and day: before it, after it on its own platform and version, and
--- after it beside it (the controls: other platforms and versions). `other_...` are the requests of all other services
+-- after it beside it (the controls: other platforms and versions; siblings are the other versions of its platform). `other_...` are the requests of all other services
 -- in the same place and time: how many requests a service would have by the traffic alone. A change that telemetry
 -- cannot tell apart (a flag; a release without a platform, of which no request names the version) acts at once or not
 -- at all: only the six hours after it count, only the service that it names, and its controls are the other services.
@@ -49,6 +49,7 @@ compared as (
         and (
             not candidates.is_at_once or coalesce(lower(candidates.service) = lower(metrics.service), true)
         ) as is_touched,
+        metrics.provenance,
         cast(metrics.requests as double) as requests,
         cast(metrics.errors as double) as errors
     from candidates
@@ -71,6 +72,8 @@ daily as (
         day,
         is_touched,
         is_at_once,
+        -- As text client < server: what any client reports is no firmer than a client.
+        min(provenance) as provenance,
         coalesce(sum(requests) filter (where is_after and is_its_own), 0.0) as requests_after,
         coalesce(sum(errors) filter (where is_after and is_its_own), 0.0) as errors_after,
         coalesce(sum(requests) filter (where not is_after and is_on_platform), 0.0) as requests_before,
@@ -81,6 +84,8 @@ daily as (
         ) as error_squares_before,
         coalesce(sum(requests) filter (where is_after and not is_its_own), 0.0) as requests_beside,
         coalesce(sum(errors) filter (where is_after and not is_its_own), 0.0) as errors_beside,
+        coalesce(sum(requests) filter (where is_after and not is_its_own and is_on_platform), 0.0) as requests_sibling,
+        coalesce(sum(errors) filter (where is_after and not is_its_own and is_on_platform), 0.0) as errors_sibling,
         coalesce(sum(requests) filter (where not is_after), 0.0) as requests_anywhere_before,
         coalesce(sum(errors) filter (where not is_after), 0.0) as errors_anywhere_before
     from compared
@@ -90,7 +95,7 @@ daily as (
 
 select
     *,
-    {%- for place in ['after', 'before', 'beside', 'anywhere_before'] %}
+    {%- for place in ['after', 'before', 'beside', 'sibling', 'anywhere_before'] %}
     sum(requests_{{ place }}) over (partition by issue_id, change_id, day) - requests_{{ place }} as other_{{ place }}
     {{- ',' if not loop.last }}
     {%- endfor %}
