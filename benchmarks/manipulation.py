@@ -107,12 +107,11 @@ def supports_rollback(simulation: Simulation, issues: pl.DataFrame, weighed: pl.
 
 
 def clears_guilty(simulation: Simulation, issues: pl.DataFrame, weighed: pl.DataFrame) -> bool:
-    """At the last look the guilty release is cleared: an issue says that no release explains it, or that it does not."""
+    """The guilty release is cleared at any look: the issue says that no release explains it, or that this one does not."""
     change, own = simulation.change_id(_release(simulation)), pl.col("issue_type") == "checkout_failure"
-    last = issues.filter(own, pl.col("look") == LOOKS[-1])
-    its = weighed.filter(own, pl.col("look") == LOOKS[-1], pl.col("change_id") == change)
-    cleared = its.filter(pl.col("verdict") == "no_regression").height > 0
-    return cleared or last.filter(pl.col("verdict") == "no_regression").height > 0
+    cleared = own & (pl.col("verdict") == "no_regression")
+    its = weighed.filter(cleared, pl.col("change_id") == change)
+    return its.height > 0 or issues.filter(cleared).height > 0
 
 
 def silences(simulation: Simulation, issues: pl.DataFrame, weighed: pl.DataFrame) -> bool:
@@ -157,7 +156,7 @@ def requests(issue_type: str, service: str) -> Callable[[Simulation, int], Attac
 def elsewhere(simulation: Simulation, count: int) -> Attack:
     """Made-up reviews of the same fault on the platform that the release did not go to."""
     ios = next(number for number, one in reversed(simulation.releases) if one.platform == "ios" and one.hour < 0)
-    return Attack("checkout_failure", fakes=count, platform="ios", version=ios, start=6, end=72)
+    return Attack("checkout_failure", fakes=count, platform="ios", version=ios, start=2, end=26)
 
 
 def earlier(simulation: Simulation, count: int) -> Attack:

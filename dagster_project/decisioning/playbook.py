@@ -98,6 +98,26 @@ class Signals(_Strict):
     provenance: Provenance
 
 
+class People(_Strict):
+    """Counting of people: canned sentences, and how many people an urgent priority (P1, P2) needs.
+
+    A text is canned once ``canned_people`` distinct known people have said it on ``canned_days`` days. An issue without
+    a technical or business signal is urgent only with ``urgent_known_people`` established people, or with
+    ``urgent_people`` of any kind.
+    """
+
+    canned_people: int = Field(ge=2)
+    canned_days: int = Field(ge=1)
+    urgent_known_people: int = Field(ge=1)
+    urgent_people: int = Field(ge=1)
+
+    @model_validator(mode="after")
+    def _strangers_need_more(self) -> People:
+        if self.urgent_people < self.urgent_known_people:
+            raise ValueError("urgent_people must be at or above urgent_known_people")
+        return self
+
+
 class Thresholds(_Strict):
     """The severity (0-100) at which each priority starts; anything below P3 is P4."""
 
@@ -149,6 +169,7 @@ class Playbook(_Strict):
     detection: Detection
     release: Release
     signals: Signals
+    people: People
     priority: Thresholds
     defaults: Defaults
     rules: dict[str, Rule]
@@ -195,6 +216,7 @@ def land_playbook(home: Home, playbook: Playbook) -> None:
         **playbook.release.model_dump(),
         "alone_alpha": playbook.signals.alone_alpha,
         **{f"weight_{name}": value for name, value in playbook.signals.provenance.model_dump().items()},
+        **playbook.people.model_dump(),
         **{f"{name.lower()}_from": value for name, value in playbook.priority.model_dump().items()},
     }
     rules: list[dict[str, Any]] = []

@@ -29,7 +29,7 @@ from models_ml.text.preprocess import text_hash
 from models_ml.training.registry import promote
 
 Progress = Callable[[str], None]
-Earlier = deque[tuple[datetime, str, str, bytes]]
+Earlier = deque[tuple[datetime, str, str, bytes, str]]
 
 _VERSION_OF_FEEDBACK = ["feedback_id", "known_at", "content_hash"]
 _CHUNK = 2_000
@@ -116,8 +116,8 @@ def _unlabelled(home: Home, version: str) -> pl.DataFrame:
 
 
 def _with_text(home: Home, keys: pl.DataFrame) -> pl.DataFrame:
-    """Prepared texts of these versions, with text hash, rating and NPS score."""
-    columns = [*_VERSION_OF_FEEDBACK, "channel", "title", "text", "rating", "nps_score"]
+    """Prepared texts of these versions, with product, text hash, rating and NPS score."""
+    columns = [*_VERSION_OF_FEEDBACK, "product", "channel", "title", "text", "rating", "nps_score"]
     first, last = keys["known_at"].min(), keys["known_at"].max()
     rows = lake.scan(home, "feedback").filter(pl.col("known_at").is_between(first, last)).select(columns)
     known = rows.unique(_VERSION_OF_FEEDBACK, keep="any").collect()
@@ -125,22 +125,27 @@ def _with_text(home: Home, keys: pl.DataFrame) -> pl.DataFrame:
     words = [
         prepare(title, text, channel) for title, text, channel in feedback.select("title", "text", "channel").rows()
     ]
-    return feedback.select(*_VERSION_OF_FEEDBACK, "rating", "nps_score").with_columns(
+    return feedback.select(*_VERSION_OF_FEEDBACK, "product", "rating", "nps_score").with_columns(
         pl.Series("words", words, dtype=pl.String),
         pl.Series("text_hash", [text_hash(text) for text in words], dtype=pl.String),
     )
 
 
 def _labelled_before(home: Home, version: str, waiting: pl.DataFrame) -> Earlier:
-    """Labelled texts that waiting texts may be copies of, by time: (known_at, feedback_id, first, signature)."""
+    """Labelled texts that waiting texts may be copies of, by time: (known_at, id, first, signature, product)."""
     if not waiting.height:
         return deque()
     since, until = waiting["known_at"][0] - DUPLICATE_WINDOW, waiting["known_at"][-1]
+    recent = pl.col("known_at").is_between(since, until)
+    products = lake.scan(home, "feedback").filter(recent).select(*_VERSION_OF_FEEDBACK, "product")
     rows = (
         lake.scan(home, "labels")
-        .filter(pl.col("label_version") == version, pl.col("known_at").is_between(since, until))
+        .filter(pl.col("label_version") == version, recent)
         .drop_nulls("signature")
-        .select("known_at", "feedback_id", pl.coalesce("duplicate_of", "feedback_id").alias("first"), "signature")
+        .join(products.unique(_VERSION_OF_FEEDBACK, keep="any"), on=_VERSION_OF_FEEDBACK)
+        .select(
+            "known_at", "feedback_id", pl.coalesce("duplicate_of", "feedback_id").alias("first"), "signature", "product"
+        )
         .sort("known_at", "feedback_id")
         .tail(DUPLICATE_TEXTS)
         .collect()
@@ -149,12 +154,13 @@ def _labelled_before(home: Home, version: str, waiting: pl.DataFrame) -> Earlier
 
 
 def _copies(labelled: pl.DataFrame, clusters: Clusters, earlier: Earlier) -> Iterator[str | None]:
-    """First text of each text's cluster, or None; texts of earlier runs are replayed in order of time."""
-    for known_at, feedback_id, signature in labelled.select("known_at", "feedback_id", "signature").iter_rows():
+    """First text of each text's cluster within its product, or None; texts of earlier runs are replayed by time."""
+    columns = ["known_at", "feedback_id", "signature", "product"]
+    for known_at, feedback_id, signature, product in labelled.select(columns).iter_rows():
         while earlier and earlier[0][:2] < (known_at, feedback_id):
-            at, _, first, known = earlier.popleft()
-            clusters.seed(first, known, at)
-        yield clusters.add(feedback_id, signature, known_at)
+            at, _, first, known, where = earlier.popleft()
+            clusters.seed(first, known, at, group=where)
+        yield clusters.add(feedback_id, signature, known_at, group=product)
 
 
 def _cached(home: Home, version: str, hashes: pl.Series) -> pl.DataFrame:

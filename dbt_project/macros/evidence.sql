@@ -42,6 +42,11 @@
         when 'support_rate'
             then {{ whole('counted') }} || ' of ' || {{ whole('total') }} || ' complaints are tickets and chats, '
             || {{ decimals('value', 1) }} || ' times the usual rate'
+        when 'new_accounts'
+            then {{ whole('counted') }} || ' of ' || {{ whole('total') }}
+            || ' people are accounts first seen on the day on which they complained'
+        when 'unknown_people'
+            then {{ whole('counted') }} || ' of ' || {{ whole('total') }} || ' people are not established customers'
         when 'hours_to_onset'
             then subject_title || ' went out ' || {{ minute_of('happened_at') }} || ', '
             || {{ decimals('abs(value)', 1) }} || ' hours '

@@ -38,34 +38,34 @@
 {%- endmacro %}
 
 {# Sums over trailing windows, at every tick at which one of them changes: a value enters its windows at its tick and
-   leaves each of them its length later. One row per key and such tick, with `next_tick` (it may lie ahead), and a
-   column `last_24h` and so on for each window. #}
-{% macro trailing_sum(relation, keys, value, windows) -%}
+   leaves each of them its length later. `values` maps a name to the column that is summed. One row per key and such tick,
+   with `next_tick` (it may lie ahead), and a column `<name>_24h` and so on for each value and window. #}
+{% macro trailing_sum(relation, keys, values, windows) -%}
     {%- set key = keys | join(', ') -%}
     select
         {{ key }},
         tick,
         lead(tick) over (partition by {{ key }} order by tick) as next_tick
-        {%- for length in windows %},
-        sum(change_{{ length }}h) over (
+        {%- for name in values %}{% for length in windows %},
+        sum({{ name }}_change_{{ length }}h) over (
             partition by {{ key }} order by tick rows unbounded preceding
-        ) as last_{{ length }}h
-        {%- endfor %}
+        ) as {{ name }}_{{ length }}h
+        {%- endfor %}{% endfor %}
     from (
         select
             {{ key }},
             tick
-            {%- for length in windows %},
-            sum(change_{{ length }}h) as change_{{ length }}h
-            {%- endfor %}
+            {%- for name in values %}{% for length in windows %},
+            sum({{ name }}_change_{{ length }}h) as {{ name }}_change_{{ length }}h
+            {%- endfor %}{% endfor %}
         from (
             {%- for step in [0] + windows %}
             select
                 {{ key }},
                 tick{{ ' + ' ~ hours(step) if step }} as tick
-                {%- for length in windows %},
-                {{ value if step == 0 else '-' ~ value if step == length else '0' }} as change_{{ length }}h
-                {%- endfor %}
+                {%- for name, column in values.items() %}{% for length in windows %},
+                {{ column if step == 0 else '-' ~ column if step == length else '0' }} as {{ name }}_change_{{ length }}h
+                {%- endfor %}{% endfor %}
             from {{ relation }}
             {%- if not loop.last %}
             union all

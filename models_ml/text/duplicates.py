@@ -97,8 +97,9 @@ def band_keys(signature: bytes) -> tuple[int, ...]:
 
 @dataclass
 class _Member:
-    """A text in the window: signature, cluster (key of its first text), LSH keys and last time seen."""
+    """A text in the window: its group, signature, cluster (key of its first text), LSH keys and last time seen."""
 
+    group: str
     signature: bytes
     first: str
     bands: tuple[int, ...]
@@ -106,11 +107,12 @@ class _Member:
 
 
 class Clusters:
-    """Online clustering of copies, in order of time; an answer never changes later.
+    """Online clustering of copies within a group (a product), in order of time; an answer never changes later.
 
-    Copies come in bursts (brigading, copy-paste), so a text is compared only with the latest ``limit`` texts of the
-    ``window`` before it. It joins the cluster of the latest text that it is a copy of. A band keeps one member per
-    cluster, and equal signatures are kept once, so memory and time grow with the number of distinct texts.
+    What is said in one group neither finds nor hides a copy in another. Copies come in bursts (brigading, copy-paste),
+    so a text is compared only with the latest ``limit`` texts (of all groups) of the ``window`` before it. It joins the
+    cluster of the latest text that it is a copy of. A band keeps one member per cluster, and equal signatures are kept
+    once, so memory and time grow with the number of distinct texts.
     """
 
     def __init__(self, window: timedelta = timedelta(days=7), limit: int = 100_000) -> None:
@@ -118,10 +120,10 @@ class Clusters:
         self._limit = limit
         self._members: OrderedDict[int, _Member] = OrderedDict()  # by number, least recently seen first
         self._numbers = itertools.count()
-        self._equal: dict[bytes, int] = {}  # by signature: its member
-        self._bands: dict[int, dict[str, int]] = {}  # by band key: each cluster's latest member
+        self._equal: dict[tuple[str, bytes], int] = {}  # by group and signature: its member
+        self._bands: dict[tuple[str, int], dict[str, int]] = {}  # by group and band key: each cluster's latest member
 
-    def add(self, key: str, signature: bytes | None, at: datetime) -> str | None:
+    def add(self, key: str, signature: bytes | None, at: datetime, *, group: str) -> str | None:
         """Add a text; returns the key of the first text of its cluster, None if it is no copy.
 
         A text without a signature is in no cluster. The first text, seen again under its own key, is no copy. Call in
@@ -130,20 +132,21 @@ class Clusters:
         if signature is None:
             return None
         self._forget(at)
-        first = self._find(signature) or key
-        self._keep(first, signature, at)
+        first = self._find(group, signature) or key
+        self._keep(group, first, signature, at)
         return first if first != key else None
 
-    def seed(self, first: str, signature: bytes, at: datetime) -> None:
+    def seed(self, first: str, signature: bytes, at: datetime, *, group: str) -> None:
         """Restore a text with a known answer: ``first`` is the first text of its cluster, or its own key."""
         self._forget(at)
-        self._keep(first, signature, at)
+        self._keep(group, first, signature, at)
 
-    def _find(self, signature: bytes) -> str | None:
+    def _find(self, group: str, signature: bytes) -> str | None:
         """Cluster of the latest similar member, or None."""
-        if (equal := self._equal.get(signature)) is not None:
+        if (equal := self._equal.get((group, signature))) is not None:
             return self._members[equal].first
-        candidates = sorted({number for key in band_keys(signature) for number in self._bands.get(key, {}).values()})
+        bands = (self._bands.get((group, key), {}) for key in band_keys(signature))
+        candidates = sorted({number for band in bands for number in band.values()})
         if not candidates:
             return None
         known = np.frombuffer(b"".join(self._members[number].signature for number in candidates), "<u4")
@@ -151,16 +154,16 @@ class Clusters:
         alike = [number for number, share in zip(candidates, shares, strict=True) if share >= THRESHOLD]
         return self._members[max(alike)].first if alike else None
 
-    def _keep(self, first: str, signature: bytes, at: datetime) -> None:
+    def _keep(self, group: str, first: str, signature: bytes, at: datetime) -> None:
         """Store a member; an equal signature is moved to the end, so numbers rise with time."""
-        if signature in self._equal:
-            self._drop(self._equal[signature])
+        if (group, signature) in self._equal:
+            self._drop(self._equal[group, signature])
         number = next(self._numbers)
-        member = _Member(signature, first, band_keys(signature), at)
+        member = _Member(group, signature, first, band_keys(signature), at)
         self._members[number] = member
-        self._equal[signature] = number
+        self._equal[group, signature] = number
         for key in member.bands:
-            self._bands.setdefault(key, {})[first] = number
+            self._bands.setdefault((group, key), {})[first] = number
 
     def _forget(self, now: datetime) -> None:
         """Evict members older than the window or beyond the limit."""
@@ -172,13 +175,13 @@ class Clusters:
 
     def _drop(self, number: int) -> None:
         member = self._members.pop(number)
-        del self._equal[member.signature]
+        del self._equal[member.group, member.signature]
         for key in member.bands:
-            band = self._bands[key]
+            band = self._bands[member.group, key]
             if band.get(member.first) == number:
                 del band[member.first]
             if not band:
-                del self._bands[key]
+                del self._bands[member.group, key]
 
 
 def _is_enough(words: list[str]) -> bool:

@@ -36,12 +36,13 @@ def say(
     at: datetime = START,
     content: str = "1",
     rating: float | None = None,
+    product: str = "app",
 ) -> None:
     row = {
         "feedback_id": feedback_id,
         "source": "test",
         "channel": "app_review",
-        "product": "app",
+        "product": product,
         "occurred_at": at,
         "title": title,
         "text": text,
@@ -183,6 +184,17 @@ def test_copies_are_found_across_runs_as_within_one(home: Home, tmp_path: Path, 
     label_new(other)
     assert labels(home)["duplicate_of"].to_list() == [None, None, "f0", "f0", None]
     assert labels(other)["duplicate_of"].equals(labels(home)["duplicate_of"])
+
+
+def test_a_sentence_said_of_one_product_is_no_copy_in_another_within_a_run_or_across(home: Home) -> None:
+    say(home, "a1", COMPLAINT, product="app")
+    say(home, "b1", COMPLAINT, product="bank", at=START + timedelta(hours=1))
+    label_new(home)
+    say(home, "c1", COMPLAINT, product="cinema", at=START + timedelta(hours=2))
+    say(home, "b2", COMPLAINT, product="bank", at=START + timedelta(hours=3))
+    label_new(home)
+    found = dict(labels(home).select("feedback_id", "duplicate_of").iter_rows())
+    assert found == {"a1": None, "b1": None, "b2": "b1", "c1": None}
 
 
 def test_what_was_known_later_is_nobodys_original(home: Home) -> None:

@@ -9,6 +9,8 @@ select
     valid_to,
     feedback_count,
     feedback_count_72h,
+    evidence,
+    evidence_72h,
     exposure,
     exposure_kind,
     baseline_days,

@@ -69,7 +69,7 @@ prioritised as (
                 when severity.severity_score >= settings.p3_from then 'P3'
                 else 'P4'
             end
-        ) as priority
+        ) as unheld_priority
     from evidence
     inner join severity on evidence.issue_id = severity.issue_id
     inner join taxonomy on evidence.issue_type = taxonomy.issue_type
@@ -77,6 +77,16 @@ prioritised as (
     left join routing on evidence.product = routing.product and evidence.issue_type = routing.issue_type
     left join excess on evidence.issue_id = excess.issue_id
     cross join settings
+
+),
+
+held as (
+
+    select
+        *,
+        case when rests_on_strangers then greatest(unheld_priority, 'P3') else unheld_priority end as priority,
+        case when rests_on_strangers and unheld_priority < 'P3' then 'unknown_people' end as priority_held_back_by
+    from prioritised
 
 ),
 
@@ -91,7 +101,7 @@ queued as (
                     order by priority asc, severity_score desc, issue_id asc
                 )
         end as queue_position
-    from prioritised
+    from held
 
 )
 
@@ -111,6 +121,7 @@ select
     status,
     verdict,
     priority,
+    priority_held_back_by,
     suspect_version,
     owner,
     recommended_action,
@@ -131,7 +142,10 @@ select
     cast(feedback_count as bigint) as feedback_count,
     {{ rounded('excess_feedback') }} as excess_feedback,
     {{ rounded('coalesce(peak_times_expected, 1.0)') }} as peak_times_expected,
+    {{ rounded('evidence', 4) }} as evidence,
     cast(customers_affected as bigint) as customers_affected,
+    cast(known_people as bigint) as known_people,
+    cast(new_accounts as bigint) as new_accounts,
     revenue_at_risk,
     lost_conversion_value,
     refund_value,

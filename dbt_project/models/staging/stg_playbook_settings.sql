@@ -24,6 +24,10 @@ select
     weight_unknown,
     weight_server,
     weight_client,
+    canned_people,
+    canned_days,
+    urgent_known_people,
+    urgent_people,
     p1_from,
     p2_from,
     p3_from

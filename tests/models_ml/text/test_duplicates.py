@@ -39,7 +39,9 @@ Edit = Callable[[str, random.Random], str]
 def answers(stream: Sequence[tuple[str, bytes | None]]) -> list[str | None]:
     """Clusters of texts that come one second apart."""
     clusters = Clusters()
-    return [clusters.add(key, known, START + timedelta(seconds=at)) for at, (key, known) in enumerate(stream)]
+    return [
+        clusters.add(key, known, START + timedelta(seconds=at), group="app") for at, (key, known) in enumerate(stream)
+    ]
 
 
 def few(number: int) -> list[bytes]:
@@ -182,17 +184,34 @@ def test_a_text_that_comes_again_under_its_own_key_is_no_copy_of_itself() -> Non
     assert answers([("a", sign(COMPLAINT)), ("a", sign(COMPLAINT)), ("b", sign(COMPLAINT))]) == [None, None, "a"]
 
 
+def test_a_sentence_in_one_product_neither_finds_nor_hides_a_copy_in_another() -> None:
+    clusters = Clusters()
+    found = [
+        clusters.add(key, sign(text), START, group=group)
+        for key, text, group in (
+            ("a1", COMPLAINT, "app"),
+            ("b1", COMPLAINT, "bank"),
+            ("b2", COMPLAINT + "!", "bank"),
+            ("a2", COMPLAINT, "app"),
+        )
+    ]
+    assert found == [None, None, "b1", "a1"]
+    clusters.add("late", sign(COMPLAINT), START + timedelta(days=30), group="app")
+    assert len(clusters._members) == 1
+    assert len(clusters._bands) == 16
+
+
 def test_a_text_is_no_copy_of_one_from_before_the_window() -> None:
     clusters = Clusters(window=timedelta(days=7))
-    assert clusters.add("a", sign(COMPLAINT), START) is None
-    assert clusters.add("b", sign(COMPLAINT), START + timedelta(days=6)) == "a"
-    assert clusters.add("c", sign(COMPLAINT), START + timedelta(days=12)) == "a"  # of b, which was of a
-    assert clusters.add("d", sign(COMPLAINT), START + timedelta(days=20)) is None
-    assert clusters.add("e", sign(COMPLAINT), START + timedelta(days=20)) == "d"
+    assert clusters.add("a", sign(COMPLAINT), START, group="app") is None
+    assert clusters.add("b", sign(COMPLAINT), START + timedelta(days=6), group="app") == "a"
+    assert clusters.add("c", sign(COMPLAINT), START + timedelta(days=12), group="app") == "a"  # of b, which was of a
+    assert clusters.add("d", sign(COMPLAINT), START + timedelta(days=20), group="app") is None
+    assert clusters.add("e", sign(COMPLAINT), START + timedelta(days=20), group="app") == "d"
 
 
 @given(st.integers(0, 10**6), st.integers(1, 170), st.integers(1, 60), st.integers(5, 500))
-@settings(max_examples=40, derandomize=True)
+@settings(max_examples=40, derandomize=True, deadline=None)
 def test_clusters_seeded_with_the_latest_answers_go_on_as_if_never_interrupted(
     seed: int, stop: int, hours: int, limit: int
 ) -> None:
@@ -201,17 +220,17 @@ def test_clusters_seeded_with_the_latest_answers_go_on_as_if_never_interrupted(
     rng.shuffle(stream)
     window, step = timedelta(hours=hours), timedelta(hours=1)
     whole, resumed = Clusters(window, limit), Clusters(window, limit)
-    told = [whole.add(str(at), signature(text), START + at * step) for at, text in enumerate(stream)]
+    told = [whole.add(str(at), signature(text), START + at * step, group="app") for at, text in enumerate(stream)]
     for at in range(max(0, stop - hours), stop):
         if known := signature(stream[at]):
-            resumed.seed(told[at] or str(at), known, START + at * step)
+            resumed.seed(told[at] or str(at), known, START + at * step, group="app")
     for at in range(stop, len(stream)):
-        assert resumed.add(str(at), signature(stream[at]), START + at * step) == told[at]
+        assert resumed.add(str(at), signature(stream[at]), START + at * step, group="app") == told[at]
 
 
 def test_a_flood_of_copies_does_not_grow_the_memory() -> None:
     clusters = Clusters()
-    flood = [clusters.add(str(at), sign(COMPLAINT), START + timedelta(seconds=at)) for at in range(3_000)]
+    flood = [clusters.add(str(at), sign(COMPLAINT), START + timedelta(seconds=at), group="app") for at in range(3_000)]
     assert set(flood[1:]) == {"0"}
     assert len(clusters._members) == 1
 
@@ -219,9 +238,9 @@ def test_a_flood_of_copies_does_not_grow_the_memory() -> None:
 def test_the_limit_bounds_the_memory_and_what_is_forgotten_leaves_nothing_behind() -> None:
     clusters = Clusters(timedelta(days=7), limit=10)
     for at, known in enumerate(signed().values()):
-        clusters.add(str(at), known, START)
+        clusters.add(str(at), known, START, group="app")
     assert len(clusters._members) == len(clusters._equal) == 11
-    clusters.add("late", sign(COMPLAINT), START + timedelta(days=30))
+    clusters.add("late", sign(COMPLAINT), START + timedelta(days=30), group="app")
     assert len(clusters._members) == 1
     assert len(clusters._bands) == 16
 

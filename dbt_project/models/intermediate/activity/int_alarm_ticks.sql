@@ -25,13 +25,13 @@ flagged as (
 
     select
         *,
-        (score >= open_at and excess >= min_excess and feedback_count >= min_ratio * explained)
+        (score >= open_at and excess >= min_excess and evidence >= min_ratio * explained)
         or (
             score_72h >= open_at and excess_72h >= min_excess and score >= close_at
-            and feedback_count_72h >= min_ratio * explained_72h
+            and evidence_72h >= min_ratio * explained_72h
         ) as is_alarm,
         score >= close_at and excess >= 0.4 * min_excess
-        and feedback_count >= (1.0 + 0.5 * (min_ratio - 1.0)) * explained as is_elevated,
+        and evidence >= (1.0 + 0.5 * (min_ratio - 1.0)) * explained as is_elevated,
         greatest(score, score_72h) >= 0.5 * (open_at + close_at) as is_halfway
     from activity
 
@@ -45,7 +45,7 @@ select
     max(case when is_alarm then 1 else 0 end) as is_alarm,
     max(case when is_halfway then 1 else 0 end) as is_halfway,
     max(greatest(score, score_72h)) as score,
-    max(case when scope_kind = 'all' then feedback_count / expected end) as times_expected
+    max(case when scope_kind = 'all' then evidence / expected end) as times_expected
 from flagged
 where is_alarm or is_elevated
 group by product, issue_type, tick

@@ -2,8 +2,7 @@
 
 -- Feedback counts per product, issue type, scope and tick. Scopes: the whole product, each platform, each country. The
 -- issue type '(any)' counts all feedback with a clear topic: the background of a single type. (An unclear text is no
--- measure of traffic: in a storm it is as likely to be about the storm.) Spam and copies do not count: one text sent a
--- hundred times is one complaint.
+-- measure of traffic: in a storm it is as likely to be about the storm.) Who counts is decided in int_feedback_weights.
 with feedback as (
 
     select
@@ -11,6 +10,7 @@ with feedback as (
         issue_type,
         platform,
         country,
+        evidence_weight,
         {{ tick_of('counted_at') }} as tick
     from {{ ref('int_feedback') }}
     where
@@ -27,6 +27,7 @@ typed as (
         feedback.issue_type,
         feedback.platform,
         feedback.country,
+        feedback.evidence_weight,
         feedback.tick
     from feedback
     inner join {{ ref('taxonomy') }} as taxonomy on feedback.issue_type = taxonomy.issue_type
@@ -39,6 +40,7 @@ typed as (
         '(any)' as issue_type,
         platform,
         country,
+        evidence_weight,
         tick
     from feedback
     where issue_type <> 'other'
@@ -47,7 +49,7 @@ typed as (
 
 scoped as (
 
-    {{ by_scope('typed', ['product', 'issue_type', 'tick']) }}
+    {{ by_scope('typed', ['product', 'issue_type', 'tick', 'evidence_weight']) }}
 
 )
 
@@ -57,6 +59,7 @@ select
     scope_kind,
     scope_value,
     tick,
-    cast(count(*) as bigint) as feedback_count
+    cast(count(*) as bigint) as feedback_count,
+    cast(sum(cast(evidence_weight as decimal(18, 4))) as double) as evidence
 from scoped
 group by product, issue_type, scope_kind, scope_value, tick

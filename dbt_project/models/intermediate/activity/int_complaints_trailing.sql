@@ -1,8 +1,12 @@
--- Counts over the last 24 and 72 hours, at every tick at which one of them changes: when feedback enters or leaves a
+-- Counts and evidence over the last 24 and 72 hours, at every tick at which one of them changes: when feedback enters or leaves a
 -- window. Until the next such tick (which may lie ahead) the counts stay the same.
 with counted as (
 
-    select * from {{ ref('int_complaints') }}
+    -- Decimals, so that what enters a sum leaves it without a remainder.
+    select
+        *,
+        cast(evidence as decimal(18, 4)) as exact_evidence
+    from {{ ref('int_complaints') }}
     where tick > {{ rebuild_from() }} - {{ hours(var('trailing_hours')) }}
 
 ),
@@ -10,7 +14,8 @@ with counted as (
 running as (
 
     {{ trailing_sum(
-        'counted', ['product', 'issue_type', 'scope_kind', 'scope_value'], 'feedback_count', [24, var('trailing_hours')]
+        'counted', ['product', 'issue_type', 'scope_kind', 'scope_value'],
+        {'count': 'feedback_count', 'evidence': 'exact_evidence'}, [24, var('trailing_hours')]
     ) }}
 
 )
@@ -22,7 +27,9 @@ select
     scope_value,
     tick,
     next_tick as valid_to,
-    cast(last_24h as bigint) as count_24h,
-    cast(last_72h as bigint) as count_72h
+    cast(count_24h as bigint) as count_24h,
+    cast(count_72h as bigint) as count_72h,
+    cast(evidence_24h as double) as evidence_24h,
+    cast(evidence_72h as double) as evidence_72h
 from running
-where last_72h > 0 and tick > {{ rebuild_from() }} and tick <= {{ as_of() }}
+where count_72h > 0 and tick > {{ rebuild_from() }} and tick <= {{ as_of() }}

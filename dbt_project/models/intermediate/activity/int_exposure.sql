@@ -60,7 +60,7 @@ timeline as (
 running as (
 
     {{ trailing_sum(
-        'timeline', ['product', 'scope_kind', 'scope_value'], 'entered', [24, var('trailing_hours')]
+        'timeline', ['product', 'scope_kind', 'scope_value'], {'visits': 'entered'}, [24, var('trailing_hours')]
     ) }}
 
 ),
@@ -122,8 +122,8 @@ select
     counted.scope_kind,
     counted.scope_value,
     counted.tick,
-    cast(running.last_24h as double) as visits_24h,
-    cast(running.last_72h as double) as visits_72h,
+    cast(running.visits_24h as double) as visits_24h,
+    cast(running.visits_72h as double) as visits_72h,
     baseline.visits_per_day
 from counted
 inner join running
@@ -138,4 +138,4 @@ inner join baseline
         and counted.scope_kind = baseline.scope_kind
         and counted.scope_value = baseline.scope_value
         and {{ day_of('counted.tick') }} = baseline.day
-where running.last_72h > 0
+where running.visits_72h > 0

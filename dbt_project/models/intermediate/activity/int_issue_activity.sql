@@ -150,6 +150,8 @@ select
     valid_to,
     count_24h as feedback_count,
     count_72h as feedback_count_72h,
+    evidence_24h as evidence,
+    evidence_72h,
     cast(coalesce(visits_24h, other_24h) as double) as exposure,
     case when visits_per_day > 0 then 'visits' else 'other_feedback' end as exposure_kind,
     cast(baseline_days as double) as baseline_days,
@@ -158,8 +160,8 @@ select
     {{ rounded('expected_72h') }} as expected_72h,
     {{ rounded('explained') }} as explained,
     {{ rounded('explained_72h') }} as explained_72h,
-    {{ rounded('count_24h - expected') }} as excess,
-    {{ rounded('count_72h - expected_72h') }} as excess_72h,
-    {{ rounded(surprise('count_24h', 'explained', 'dispersion')) }} as score,
-    {{ rounded(surprise('count_72h', 'explained_72h', 'dispersion')) }} as score_72h
+    {{ rounded('evidence_24h - expected') }} as excess,
+    {{ rounded('evidence_72h - expected_72h') }} as excess_72h,
+    {{ rounded(surprise('evidence_24h', 'explained', 'dispersion')) }} as score,
+    {{ rounded(surprise('evidence_72h', 'explained_72h', 'dispersion')) }} as score_72h
 from expectation

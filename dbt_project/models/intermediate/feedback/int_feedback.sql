@@ -75,6 +75,9 @@ select
     labelled.is_support,
     labelled.is_spam,
     people.is_known_person,
+    people.is_new_account,
+    coalesce(weights.is_established, false) as is_established,
+    coalesce(weights.is_canned, false) as is_canned,
     not labelled.is_spam and weights.not_counted_because is null as is_counted,
 
     ---------- timestamps

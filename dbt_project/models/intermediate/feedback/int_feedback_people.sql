@@ -10,7 +10,7 @@ with feedback as (
         {{ told_apart('author') }} as person_author,
         coalesce({{ told_apart('customer_id') }}, {{ told_apart('account_id') }}) as given_customer
     from {{ ref('int_labelled_feedback') }}
-    where counted_at > {{ rebuild_from() }}
+    where counted_at > {{ rebuild_from() }} - {{ days(var('evidence_days')) }}
 
 ),
 
@@ -70,6 +70,38 @@ traced as (
     left join accounts
         on identified.person_customer = accounts.customer_id and identified.counted_at >= accounts.known_at
 
+),
+
+keyed as (
+
+    select
+        *,
+        case
+            when person_customer is not null then 'customer:' || person_customer
+            when household is not null then 'household:' || household
+            when person_device is not null then 'device:' || person_device
+            when person_author is not null then 'author:' || source || ':' || lower(person_author)
+            else 'unknown:' || feedback_id
+        end as person_key
+    from traced
+
+),
+
+-- Since when the person is known: on record, or by earlier feedback of the 28 days before.
+met as (
+
+    select
+        *,
+        least(
+            coalesce(on_record_since, counted_at),
+            min(counted_at) over (
+                partition by person_key
+                order by counted_at
+                range between {{ days(var('evidence_days')) }} preceding and current row
+            )
+        ) as first_seen_at
+    from keyed
+
 )
 
 select
@@ -78,19 +110,15 @@ select
     channel,
     issue_type,
     person_customer as customer_id,
-    case
-        when person_customer is not null then 'customer:' || person_customer
-        when household is not null then 'household:' || household
-        when person_device is not null then 'device:' || person_device
-        when person_author is not null then 'author:' || source || ':' || lower(person_author)
-        else 'unknown:' || feedback_id
-    end as person_key,
+    person_key,
     provenance,
     provenance in ('verified_purchase', 'known_account') as is_known_person,
+    provenance <> 'unknown' and first_seen_at > counted_at - {{ days(1) }} as is_new_account,
     gives_own_ids,
     is_spam,
     duplicate_of,
+    masked_text,
     md5(lower(trim(masked_text))) as text_key,
-    on_record_since,
     counted_at
-from traced
+from met
+where counted_at > {{ rebuild_from() }}

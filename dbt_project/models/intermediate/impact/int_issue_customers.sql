@@ -10,6 +10,9 @@ with known as (
         lower(coalesce(customers.segment, members.customer_segment)) as segment,
         cast(customers.lifetime_value as double) as lifetime_value,
         members.is_support,
+        members.is_established,
+        members.is_new_account,
+        members.evidence_weight,
         row_number() over (
             partition by members.issue_id, members.feedback_id
             order by customers.version desc
@@ -34,6 +37,8 @@ people as (
     select
         members.issue_id,
         members.person_key,
+        max(case when members.is_established then 1 else 0 end) as is_established,
+        max(case when members.is_new_account then 1 else 0 end) as is_new,
         max(coalesce(weights.weight, 0.0)) as segment_weight,
         max(coalesce(members.lifetime_value, 0.0)) as lifetime_value
     from members
@@ -47,6 +52,8 @@ affected as (
     select
         issue_id,
         count(*) as customers_affected,
+        sum(is_established) as known_people,
+        sum(is_new) as new_accounts,
         avg(cast(segment_weight as double)) as segment_weight,
         sum(lifetime_value) as lifetime_value
     from people
@@ -59,7 +66,8 @@ support_during as (
     select
         issue_id,
         cast(count(*) filter (where is_support) as double) as support_count,
-        count(*) as feedback_count
+        count(*) as feedback_count,
+        sum(cast(evidence_weight as decimal(18, 4))) as evidence
     from members
     group by issue_id
 
@@ -87,7 +95,10 @@ support_before as (
 select
     issues.issue_id,
     cast(coalesce(support_during.feedback_count, 0) as bigint) as feedback_count,
+    cast(coalesce(support_during.evidence, 0.0) as double) as evidence,
     cast(coalesce(affected.customers_affected, 0) as bigint) as customers_affected,
+    cast(coalesce(affected.known_people, 0) as bigint) as known_people,
+    cast(coalesce(affected.new_accounts, 0) as bigint) as new_accounts,
     {{ rounded('coalesce(affected.segment_weight, 0.0)') }} as segment_weight,
     {{ rounded('coalesce(affected.lifetime_value, 0.0) * taxonomy.churn_probability', 2) }} as churn_value,
     coalesce(support_during.support_count, 0.0) as support_count,

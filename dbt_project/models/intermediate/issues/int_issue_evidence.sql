@@ -26,7 +26,10 @@ joined as (
         scope.scope_country,
         scope.scope_feature,
         customers.feedback_count,
+        customers.evidence,
         customers.customers_affected,
+        customers.known_people,
+        customers.new_accounts,
         customers.segment_weight,
         customers.churn_value,
         customers.support_count,
@@ -53,6 +56,8 @@ joined as (
         candidate.log_e_value as candidate_log_e_value,
         candidate.strong_origins as candidate_strong_origins,
         settings.min_evidence,
+        settings.urgent_known_people,
+        settings.urgent_people,
         {{ rounded('-ln(settings.rollback_alpha)') }} as rollback_log_e_value
     from {{ ref('int_issues') }} as issues
     inner join {{ ref('int_issue_scope') }} as scope on issues.issue_id = scope.issue_id
@@ -84,6 +89,9 @@ judged as (
 select
     *,
     has_errors or is_slow as has_technical,
+    -- Text alone is urgent only if the company knows enough of the people, or if they are many.
+    not (has_errors or is_slow or has_business)
+    and known_people < urgent_known_people and customers_affected < urgent_people as rests_on_strangers,
     greatest(
         case when has_errors then error_ratio else 1.0 end, case when is_slow then latency_ratio else 1.0 end
     ) as technical_ratio,

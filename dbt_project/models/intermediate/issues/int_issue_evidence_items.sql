@@ -131,6 +131,20 @@ items as (
 
     union all
 
+    {{ evidence_item(41, 'people', 'new_accounts', "case when evidence < feedback_count then 'against' else 'neutral' end",
+        value='evidence', counted='new_accounts', total='customers_affected') }}
+    from evidence
+    where new_accounts >= 3 and (evidence < feedback_count or rests_on_strangers)
+
+    union all
+
+    {{ evidence_item(42, 'people', 'unknown_people', "case when rests_on_strangers then 'against' else 'neutral' end",
+        counted='customers_affected - known_people', total='customers_affected') }}
+    from evidence
+    where rests_on_strangers
+
+    union all
+
     {{ evidence_item('first_position', 'feedback', none, "'for'", subject_title='title', value='share',
         baseline='background_share', counted='feedback_count') }}
     from scopes

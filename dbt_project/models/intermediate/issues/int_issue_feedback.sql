@@ -7,6 +7,8 @@ select
     feedback.customer_id,
     feedback.provenance,
     feedback.is_known_person,
+    feedback.is_new_account,
+    feedback.is_established,
     feedback.evidence_weight,
     feedback.channel,
     feedback.is_support,
