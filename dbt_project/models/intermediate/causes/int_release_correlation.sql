@@ -13,6 +13,10 @@
     'log_e_value', 'text_log_e_value', 'technical_log_e_value', 'business_log_e_value', 'contrary_log_e_value'
 ] %}
 {%- set costs = ['persons_to_forge', 'strangers_to_forge', 'requests_to_forge', 'completions_to_forge'] %}
+{%- set seen = [
+    'known_complaints', 'known_complaints_naming', 'successes_after', 'successes_expected', 'completed_after',
+    'completed_expected'
+] %}
 {%- set shown = ['timing', 'version_rate', 'version_named', 'technical', 'shared_rise', 'scope_contradiction'] %}
 
 with terms as (
@@ -56,7 +60,7 @@ scored as (
         strength.log_e_value,
         strength.strong_signals,
         strength.strong_origins,
-        {%- for cost in costs %}
+        {%- for cost in costs + seen %}
         strength.{{ cost }}{{ ',' if not loop.last }}
         {%- endfor %}
     from {{ ref('int_issue_explanations') }} as explanations
@@ -89,6 +93,9 @@ select
     cast(scored.strong_origins as bigint) as strong_origins,
     {%- for cost in costs %}
         cast(ceil(scored.{{ cost }}) as bigint) as {{ cost }},
+    {%- endfor %}
+    {%- for count in seen %}
+        cast(round(scored.{{ count }}) as bigint) as {{ count }},
     {%- endfor %}
     scored.alternative_evidence,
     {{ rounded('scored.log_odds') }} as log_odds,

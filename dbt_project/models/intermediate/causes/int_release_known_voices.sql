@@ -1,6 +1,6 @@
--- Words of known persons as evidence on each candidate, on their own: do those who complain name its platform and version
+-- Words of established customers as evidence on each candidate, on their own: do those of them who complain name its platform and version
 -- more often than its share of the day's requests? A complaint that its platform always had more of is no surprise there.
--- Without telemetry by version: more often than known persons name the version when they speak of other things on its
+-- Without telemetry by version: more often than established customers name the version when they speak of other things on its
 -- platform. Strangers do not count here, because anybody can be a stranger many times.
 {%- set alternatives = [2, 4, 8, 16] %}
 with voices as (
@@ -24,7 +24,7 @@ with voices as (
     where
         candidates.version is not null
         and feedback.is_counted is not false
-        and feedback.is_known_person
+        and feedback.is_established
         and feedback.counted_at > {{ history_from() }}
 
 ),

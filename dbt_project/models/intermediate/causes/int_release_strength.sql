@@ -16,10 +16,16 @@ with joined as (
         technical.provenance as technical_provenance,
         business.provenance as business_provenance,
         -ln(settings.alone_alpha) as strong_from,
-        coalesce(voices.complaints_naming, 0.0) as persons_to_forge,
+        voices.complaints_naming as persons_to_forge,
         text_evidence.weight_naming / nullif(settings.weight_open_web, 0.0) as strangers_to_forge,
         technical.requests_to_forge,
-        business.completions_to_forge
+        business.completions_to_forge,
+        voices.complaints as known_complaints,
+        voices.complaints_naming as known_complaints_naming,
+        technical.successes_after,
+        technical.successes_expected,
+        business.completed_after,
+        business.completed_expected
     from {{ ref('int_release_candidates') }} as candidates
     left join {{ ref('int_release_text_evidence') }} as text_evidence
         on candidates.issue_id = text_evidence.issue_id and candidates.change_id = text_evidence.change_id
@@ -69,5 +75,11 @@ select
     persons_to_forge,
     strangers_to_forge,
     requests_to_forge,
-    completions_to_forge
+    completions_to_forge,
+    known_complaints,
+    known_complaints_naming,
+    successes_after,
+    successes_expected,
+    completed_after,
+    completed_expected
 from judged

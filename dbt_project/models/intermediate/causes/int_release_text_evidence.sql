@@ -23,7 +23,7 @@ compared_feedback as (
         coalesce(candidates.platform <> feedback.platform, false) as is_off_platform,
         feedback.counted_at >= candidates.changed_at as is_after,
         coalesce(feedback.issue_type = candidates.issue_type, false) as is_complaint,
-        feedback.is_known_person,
+        feedback.is_established,
         feedback.evidence_weight,
         feedback.evidence_weight * {{ provenance_weight('feedback.provenance') }} as weight
     from candidates
@@ -57,7 +57,7 @@ counts as (
         coalesce(sum(weight) filter (where is_off_platform and not is_after and is_complaint), 0.0)
             as before_off_platform,
         coalesce(sum(evidence_weight) filter (
-            where is_off_platform and not is_after and is_complaint and is_known_person
+            where is_off_platform and not is_after and is_complaint and is_established
         ), 0.0) as known_before_off_platform
     from compared_feedback
     group by issue_id, change_id
@@ -85,7 +85,7 @@ named as (
         ) as weight_{{ name }},
         {%- endfor %}
         coalesce(sum(members.evidence_weight) filter (
-            where members.platform <> candidates.platform and members.is_known_person
+            where members.platform <> candidates.platform and members.is_established
         ), 0.0) as known_off_platform
     from candidates
     inner join {{ ref('int_issue_feedback') }} as members on candidates.issue_id = members.issue_id
