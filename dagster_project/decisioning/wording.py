@@ -63,7 +63,7 @@ def text(name: str, facts: Facts, **more: object) -> str:
 def context(facts: Facts) -> dict[str, Any]:
     """Context of the templates: the facts, and values named or chosen from several of their columns."""
     about = [item for item in facts.evidence if item.subject and item.subject == facts.suspect_release_id]
-    measured = [item for item in facts.evidence if item.subject is None]
+    measured = [item for item in facts.evidence if item.subject is None and item.kind != "people"]
     signals = [item for item in measured if item.measure not in _DIMENSIONS]
     others = [item for item in facts.evidence if item.kind == "change" and item not in about]
     alternatives = [item for item in facts.evidence if item.kind == "alternative"]
@@ -77,6 +77,7 @@ def context(facts: Facts) -> dict[str, Any]:
         "seen_in": [_SIGNALS.get(item.measure, item.measure) for item in signals if item.stance == "for"],
         "unmoved": [(_UNMOVED.get(item.measure, item.measure), item) for item in signals if item.stance == "against"],
         "concentrated": [(_DIMENSIONS[item.measure], item) for item in measured if item.measure in _DIMENSIONS],
+        "complainants": [item for item in facts.evidence if item.kind == "people"],
         "others": _by_subject(others),
         # Without `country`: it repeats the scope and explains nothing.
         "likelier": [item for item in alternatives if item.stance == "for" and item.measure != "country"],
