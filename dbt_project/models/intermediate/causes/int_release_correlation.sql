@@ -104,7 +104,7 @@ select
         when not scored.is_change then 'no_regression'
         when scored.issue_feedback < settings.min_evidence then 'insufficient_data'
         when scored.confidence >= settings.regression_confidence then 'regression'
-        when scored.scope_contradiction < 1.0 and scored.confidence > settings.no_regression_confidence
+        when coalesce(scored.scope_contradiction, 0.0) < 1.0 and scored.confidence > settings.no_regression_confidence
             then 'inconclusive'
         -- A clearing needs as much as a blaming: what a strong signal points to, only a strong one clears.
         when scored.strong_signals > 0 and scored.contrary_log_e_value < -ln(settings.alone_alpha) then 'inconclusive'

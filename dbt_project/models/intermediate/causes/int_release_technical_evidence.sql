@@ -67,19 +67,20 @@ credible as (
     select
         *,
         -- Without a control for the traffic the errors stand as they are: they may name a release, never undo it.
-        coalesce(
-            least(errors_after, greatest(0.0, successes_expected - successes_after)), errors_after
-        ) as errors_credible,
+        case
+            when successes_expected is null then errors_after
+            else least(errors_after, greatest(0.0, successes_expected - successes_after))
+        end as errors_credible,
         -- Beside the change the benefit of the doubt is on the other side: two standard deviations more.
         {%- for place in ['beside', 'sibling'] %}
-        coalesce(
-            least(errors_{{ place }}, greatest(
+        case
+            when requests_expected_{{ place }} is null then errors_{{ place }}
+            else least(errors_{{ place }}, greatest(
                 0.0,
                 requests_expected_{{ place }} - requests_{{ place }} + errors_{{ place }}
                 + 2.0 * sqrt(requests_expected_{{ place }})
-            )),
-            errors_{{ place }}
-        ) as errors_credible_{{ place }}{{ ',' if not loop.last }}
+            ))
+        end as errors_credible_{{ place }}{{ ',' if not loop.last }}
         {%- endfor %}
     from expected
 
@@ -168,10 +169,13 @@ e_values as (
         change_id,
         provenance,
         share_of_traffic,
-        greatest(0.0, successes_expected - successes_after) as successes_missing,
+        case when successes_expected > successes_after then successes_expected - successes_after else 0.0 end
+            as successes_missing,
         {{ log_e_value_of_count('errors_after', 'errors_innocent', 'error_dispersion') }} as errors_log_e_value,
-        coalesce({{ log_e_value_of_fall('successes_after', 'successes_expected', 'traffic_spread') }}, 0.0)
-            as fall_log_e_value
+        case
+            when successes_expected is null then 0.0
+            else {{ log_e_value_of_fall('successes_after', 'successes_expected', 'traffic_spread') }}
+        end as fall_log_e_value
     from spread
 
 ),

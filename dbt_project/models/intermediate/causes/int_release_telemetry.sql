@@ -39,7 +39,7 @@ compared as (
         candidates.issue_id,
         candidates.change_id,
         candidates.is_at_once,
-        metrics.service,
+        lower(metrics.service) as service,
         date_trunc('day', metrics.bucket_start) as day,
         metrics.bucket_start >= candidates.changed_at as is_after,
         coalesce(candidates.platform = metrics.platform, true) as is_on_platform,
