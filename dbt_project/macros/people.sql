@@ -4,6 +4,7 @@
 {% macro person_attributes(kind) -%}
     {{ return({
         'account': ['account_id', 'accountId', 'user_id', 'userId', 'member_id', 'requester_id'],
+        'mail': ['email', 'e_mail', 'customer_email', 'email_address', 'Email'],
         'household': ['household_id', 'householdId', 'household'],
         'device': ['device_id', 'deviceId', 'installation_id', 'install_id', 'advertising_id'],
         'author': ['author', 'author_name', 'authorName', 'reviewer', 'reviewer_name', 'user_name', 'userName', 'username',

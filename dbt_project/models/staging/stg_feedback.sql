@@ -25,7 +25,10 @@ renamed as (
         customer_id,
         order_id,
         release_id,
-        {{ attribute_of(person_attributes('account')) }} as account_id,
+        -- Of an e-mail address only a hash.
+        coalesce(
+            {{ attribute_of(person_attributes('account')) }}, md5(lower({{ attribute_of(person_attributes('mail')) }}))
+        ) as account_id,
         {{ attribute_of(person_attributes('household')) }} as household_id,
         {{ attribute_of(person_attributes('device')) }} as device_id,
         {{ attribute_of(person_attributes('author')) }} as author,

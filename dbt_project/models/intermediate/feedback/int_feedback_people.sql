@@ -8,6 +8,7 @@ with feedback as (
         {{ told_apart('household_id') }} as household,
         {{ told_apart('device_id') }} as person_device,
         {{ told_apart('author') }} as person_author,
+        case when gives_own_ids then {{ told_apart('order_id') }} end as person_order,
         coalesce({{ told_apart('customer_id') }}, {{ told_apart('account_id') }}) as given_customer
     from {{ ref('int_labelled_feedback') }}
     where counted_at > {{ rebuild_from() }} - {{ days(var('evidence_days')) }}
@@ -59,7 +60,11 @@ traced as (
                 then 'known_account'
             when
                 coalesce(
-                    identified.person_customer, identified.household, identified.person_device, identified.person_author
+                    identified.person_customer,
+                    identified.household,
+                    identified.person_device,
+                    identified.person_order,
+                    identified.person_author
                 ) is not null
                 then 'open_web'
             else 'unknown'
@@ -80,6 +85,7 @@ keyed as (
             when person_customer is not null then 'customer:' || person_customer
             when household is not null then 'household:' || household
             when person_device is not null then 'device:' || person_device
+            when person_order is not null then 'order:' || person_order
             when person_author is not null then 'author:' || source || ':' || lower(person_author)
             else 'unknown:' || feedback_id
         end as person_key
