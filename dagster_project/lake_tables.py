@@ -21,6 +21,9 @@ INSTANT = pl.Datetime("us", "UTC")
 
 FUNNEL_STEPS = ("visit", "login", "search", "product_view", "cart", "checkout", "payment", "order")
 
+PROVENANCES = ("server", "client")
+"""Who counted telemetry: our servers (also where nothing is said), or a browser or an app about itself."""
+
 Columns = dict[str, pl.DataType]
 
 
@@ -149,6 +152,7 @@ class ServiceMetrics(dy.Schema):
     platform = _text()
     country = _text()
     app_version = _text()
+    provenance = dy.Enum(PROVENANCES, nullable=True)
 
     @dy.rule()
     def errors_within_requests(cls) -> pl.Expr:
@@ -168,6 +172,7 @@ class FunnelMetrics(dy.Schema):
     platform = _text()
     country = _text()
     app_version = _text()
+    provenance = dy.Enum(PROVENANCES, nullable=True)
 
     @dy.rule()
     def completed_within_entered(cls) -> pl.Expr:

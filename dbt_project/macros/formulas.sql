@@ -48,6 +48,12 @@
     ) / {{ exponents | length }}.0)
 {%- endmacro %}
 
+{# Logarithm of the Bernoulli likelihood ratio of `successes` of `trials`, for odds `times` as high as those of `share`. Sums
+   of it over pieces with shares of their own are exponents for log_mean_exp; a weight up to 1 of a piece tempers it. #}
+{% macro log_ratio_of_share(successes, trials, share, times) -%}
+    (({{ successes }}) * ln({{ times }}) - ({{ trials }}) * ln(1.0 + ({{ times }} - 1.0) * ({{ share }})))
+{%- endmacro %}
+
 {# E-value of a count: it is more than `expected` (its mean is the multiple). Over-dispersion divides the exponent
    (quasi-likelihood; McCullagh & Nelder 1989, section 9.2). #}
 {% macro log_e_value_of_count(count, expected, dispersion) -%}
@@ -59,14 +65,15 @@
     {{ poisson_e_value(count, expected, dispersion, [0.95, 0.9, 0.8, 0.6]) }}
 {%- endmacro %}
 
+{# The mean of the likelihood ratios of a Poisson count, over alternatives that are multiples of what is expected. #}
 {% macro poisson_e_value(count, expected, dispersion, multiples) -%}
-    {%- set exponents = [] -%}
-    {%- for times in multiples -%}
-        {%- do exponents.append(
-            '((' ~ count ~ ') * ln(' ~ times ~ ') + (1.0 - ' ~ times ~ ') * (' ~ expected ~ ')) / (' ~ dispersion ~ ')'
-        ) -%}
-    {%- endfor -%}
-    {{ log_mean_exp(exponents) }}
+    ln((
+        {%- for times in multiples %}
+        exp(greatest(-50.0, least(50.0,
+            (({{ count }}) * ln({{ times }}) + (1.0 - {{ times }}) * ({{ expected }})) / ({{ dispersion }})
+        ))){{ ' +' if not loop.last }}
+        {%- endfor %}
+    ) / {{ multiples | length }}.0)
 {%- endmacro %}
 
 {# Weight of a signal by its provenance (playbook.yml, signals.provenance); a provenance that is not listed is unknown. #}

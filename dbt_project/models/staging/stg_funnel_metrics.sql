@@ -27,7 +27,7 @@ renamed as (
         country,
         app_version,
         -- Set by the source (`constants: {provenance: client}`): counts that a browser or an app reports about itself.
-        coalesce({{ json_text('attributes', '$.provenance') }}, 'server') as provenance,
+        coalesce(provenance, 'server') as provenance,
         entered,
         completed,
         revenue,

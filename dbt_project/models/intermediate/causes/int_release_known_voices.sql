@@ -73,8 +73,7 @@ ratios as (
         sum(weight) as complaints,
         sum(weight_naming) as complaints_naming,
         {%- for times in alternatives %}
-        sum(weight_naming * ln({{ times }}.0) - weight * ln(1.0 + {{ times - 1 }}.0 * share))
-            as log_ratio_{{ times }}{{ ',' if not loop.last }}
+        sum({{ log_ratio_of_share('weight_naming', 'weight', 'share', times ~ '.0') }}) as log_ratio_{{ times }}{{ ',' if not loop.last }}
         {%- endfor %}
     from complaints
     group by issue_id, change_id
