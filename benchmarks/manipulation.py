@@ -182,7 +182,12 @@ def back_end(simulation: Simulation) -> None:
 
 GOALS = (
     Goal("open a P1: payments fail, by reviews", quiet, words("payment_failure"), opens_p1),
-    Goal("name an innocent release: reviews with its version", quiet, words("checkout_failure", named=True), names_innocent),
+    Goal(
+        "name an innocent release: reviews with its version",
+        quiet,
+        words("checkout_failure", named=True),
+        names_innocent,
+    ),
     Goal(
         "the same, and bad requests and abandoned checkouts",
         quiet,
@@ -282,9 +287,7 @@ def measure(goals: Sequence[int], fakes: Sequence[int] = FAKES) -> list[Outcome]
     return outcomes
 
 
-def decided(
-    simulations: Sequence[Simulation], looks: Sequence[datetime] = LOOKS
-) -> tuple[pl.DataFrame, pl.DataFrame]:
+def decided(simulations: Sequence[Simulation], looks: Sequence[datetime] = LOOKS) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Issues and weighed changes at every look."""
     issues, weighed = [], []
     with tempfile.TemporaryDirectory() as folder:
@@ -392,7 +395,9 @@ def report(now: Sequence[Row], before: Sequence[Row]) -> str:
 
 
 @click.command()
-@click.option("--json", "target", type=click.Path(path_type=Path), required=True, help="The measurements, to be written.")
+@click.option(
+    "--json", "target", type=click.Path(path_type=Path), required=True, help="The measurements, to be written."
+)
 @click.option("--goal", "goals", type=int, multiple=True, help="Number of a goal to measure; all without.")
 @click.option("--before", type=click.Path(path_type=Path, exists=True), help="Measurements of an older checkout.")
 @click.option("--report", "page", type=click.Path(path_type=Path), help="Page to write, beside its picture.")

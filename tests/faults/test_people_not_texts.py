@@ -11,7 +11,6 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from dagster_project.decisioning.explain import explain
 from dagster_project.decisioning.published import read_mart
 from dagster_project.home import Home
 from dagster_project.loop import turn
@@ -79,7 +78,9 @@ class Export:
             writer.writeheader()
             writer.writerows(self.rows)
         sources = folder / "sources.yml"
-        sources.write_text("sources:\n- {name: export, table: feedback, path: feedback.csv, constants: {source: export}}\n")
+        sources.write_text(
+            "sources:\n- {name: export, table: feedback, path: feedback.csv, constants: {source: export}}\n"
+        )
         return sources
 
 
@@ -128,7 +129,28 @@ def issues(home: Home, product: str) -> pl.DataFrame:
 
 def test_show(decided: Home) -> None:
     with pl.Config(tbl_cols=30, tbl_rows=50, tbl_width_chars=250):
-        print(read_mart(decided, "fct_issues", ["product","issue_type","priority","priority_held_back_by","feedback_count","evidence","customers_affected","known_people","new_accounts"]))
+        print(
+            read_mart(
+                decided,
+                "fct_issues",
+                [
+                    "product",
+                    "issue_type",
+                    "priority",
+                    "priority_held_back_by",
+                    "feedback_count",
+                    "evidence",
+                    "customers_affected",
+                    "known_people",
+                    "new_accounts",
+                ],
+            )
+        )
         f = read_mart(decided, "fct_feedback")
-        print(f.filter(pl.col("counted_at") > (NOW - timedelta(days=2)).replace(tzinfo=None)).group_by("product","issue_type","channel","provenance","not_counted_because").agg(pl.len(), pl.sum("evidence_weight"), pl.col("duplicate_of").is_not_null().sum().alias("dup")).sort("product"))
+        print(
+            f.filter(pl.col("counted_at") > (NOW - timedelta(days=2)).replace(tzinfo=None))
+            .group_by("product", "issue_type", "channel", "provenance", "not_counted_because")
+            .agg(pl.len(), pl.sum("evidence_weight"), pl.col("duplicate_of").is_not_null().sum().alias("dup"))
+            .sort("product")
+        )
     assert 0

@@ -94,9 +94,7 @@ def _of(platform: str | None, version: str | None) -> pl.Expr:
     return pl.all_horizontal(pl.lit(True), *(pl.col(name) == value for name, value in wanted.items() if value))
 
 
-def _added(
-    simulation: Simulation, attack: Attack, table: str, here: pl.Expr, counts: dict[str, int]
-) -> pl.DataFrame:
+def _added(simulation: Simulation, attack: Attack, table: str, here: pl.Expr, counts: dict[str, int]) -> pl.DataFrame:
     """A telemetry table with counts added to its buckets of the attack, as evenly as whole numbers allow."""
     rows = simulation.rows[table].with_row_index("place")
     first, last = simulation.instant(attack.start), simulation.instant(attack.end)
