@@ -24,7 +24,9 @@ class LakeBuilder:
         """Add one row."""
         self.rows.setdefault(table, []).append(values)
 
-    def complain(self, issue_type: str, at: datetime, *, product: str = "app", **values: object) -> None:
+    def complain(
+        self, issue_type: str, at: datetime, *, product: str = "app", duplicate_of: str | None = None, **values: object
+    ) -> None:
         """One piece of feedback, already labelled, known five minutes after it was said."""
         number = len(self.rows.get("feedback", []))
         feedback_id, known_at = f"f{number:06d}", at + timedelta(minutes=5)
@@ -43,6 +45,7 @@ class LakeBuilder:
         )
         self.add(
             "labels",
+            duplicate_of=duplicate_of,
             feedback_id=feedback_id,
             text_hash="1",
             model_version="test",

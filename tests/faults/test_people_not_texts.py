@@ -1,25 +1,33 @@
-"""People are counted, not texts: one angry person, sixty customers with one sentence, ten fakes, from files to issues."""
+"""People are counted, not texts: one angry person, sixty customers with one sentence, ten fakes, from files on."""
 
 from __future__ import annotations
 
 import csv
+import random
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import polars as pl
 import pytest
 
+from dagster_project.decisioning.dbt_build import run_dbt
+from dagster_project.decisioning.explain import explain
+from dagster_project.decisioning.playbook import land_playbook, load_playbook
 from dagster_project.decisioning.published import read_mart
 from dagster_project.home import Home
 from dagster_project.loop import turn
+from tests.decisioning.lake_builder import LakeBuilder
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 NOW = START + timedelta(days=20)
 
 ANGRY = "I can not log in"
 CANNED = "My payment was declined at the checkout although my card is valid and has been charged before"
+PREFILLED = "My parcel arrived much later than the delivery date that I had been promised when I ordered"
 LOGIN = (
     "I cannot log in since this morning, the login page says my password is wrong although it is right",
     "Login fails for me, after I enter the code from the mail it throws me back to the login page",
@@ -110,7 +118,28 @@ def export() -> Export:
         export.say("fakes", text, at, channel="app_review")
     for number, (text, at) in enumerate(zip(FAKES, every(60, 10), strict=True)):
         export.say("crowd", text, at, customer_id=f"K{number}")
+    burst(export)
+    survey(export)
     return export
+
+
+def burst(export: Export) -> None:
+    """A shop with established customers, and a day on which twelve of fifteen complaints come from new accounts."""
+    for step in range(220):
+        at = START + timedelta(hours=2 * step)
+        export.say("burst", "love it", at, customer_id=f"B{step % 12}")
+    for number, at in enumerate(every(30, 15)):
+        customer = f"B{number}" if number < 3 else f"NEW{number}"
+        export.say("burst", f"{FAKES[number % 10]} {number}", at, customer_id=customer)
+
+
+def survey(export: Export) -> None:
+    """A prefilled answer that customers give for days, then people whom the survey does not name."""
+    for number in range(6):
+        at = START + timedelta(days=5 + number % 3, hours=number)
+        export.say("survey", PREFILLED, at, channel="nps", customer_id=f"S{number}")
+    for at in every(60, 6):
+        export.say("survey", PREFILLED, at, channel="nps")
 
 
 @pytest.fixture(scope="module")
@@ -123,34 +152,145 @@ def decided(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Home:
     return home
 
 
-def issues(home: Home, product: str) -> pl.DataFrame:
-    return read_mart(home, "fct_issues", where={"product": product})
+def issues(home: Home, product: str) -> list[dict[str, Any]]:
+    return list(read_mart(home, "fct_issues", where={"product": product}).iter_rows(named=True))
 
 
-def test_show(decided: Home) -> None:
-    with pl.Config(tbl_cols=30, tbl_rows=50, tbl_width_chars=250):
-        print(
-            read_mart(
-                decided,
-                "fct_issues",
-                [
-                    "product",
-                    "issue_type",
-                    "priority",
-                    "priority_held_back_by",
-                    "feedback_count",
-                    "evidence",
-                    "customers_affected",
-                    "known_people",
-                    "new_accounts",
-                ],
-            )
+def why(home: Home, issue: dict[str, Any]) -> str:
+    return explain(home, issue["issue_id"]).as_text()
+
+
+def said(home: Home, product: str, issue_type: str) -> pl.DataFrame:
+    return read_mart(home, "fct_feedback", where={"product": product, "issue_type": issue_type})
+
+
+@pytest.mark.parametrize(("product", "person"), [("angry", "customer:C1"), ("author", "author:export:angry ann")])
+def test_one_person_who_says_four_words_eight_times_opens_nothing(decided: Home, product: str, person: str) -> None:
+    rows = said(decided, product, "login_account")
+    assert rows["person_key"].to_list() == [person] * 8
+    assert sorted(rows["not_counted_because"].to_list(), key=str) == [None] + ["repetition"] * 7
+    assert issues(decided, product) == []
+
+
+def test_sixty_customers_who_tick_one_prefilled_sentence_are_an_urgent_issue(decided: Home) -> None:
+    assert said(decided, "form", "payment_failure")["duplicate_of"].null_count() == 1  # all the others are copies
+    (issue,) = issues(decided, "form")
+    assert (issue["feedback_count"], issue["customers_affected"], issue["known_people"]) == (60, 60, 60)
+    assert (issue["priority"], issue["priority_held_back_by"]) == ("P1", None)
+
+
+def test_a_sentence_in_one_product_silences_nobody_in_another(decided: Home) -> None:
+    rows = said(decided, "silenced", "app_crash")
+    assert rows["duplicate_of"].null_count() == rows.height == 10
+    (issue,) = issues(decided, "silenced")
+    assert issue["feedback_count"] == 10
+
+
+def test_fifty_login_complaints_of_thirty_customers_in_eight_sentences_are_thirty_people(decided: Home) -> None:
+    rows = said(decided, "login", "login_account")
+    assert rows["duplicate_of"].drop_nulls().len() > 35
+    (issue,) = issues(decided, "login")
+    assert (issue["customers_affected"], issue["feedback_count"], issue["priority"]) == (30, 30, "P2")
+
+
+def test_ten_fakes_in_their_own_words_open_no_urgent_issue_and_ten_known_customers_do(decided: Home) -> None:
+    (fakes,), (crowd,) = issues(decided, "fakes"), issues(decided, "crowd")
+    assert (fakes["priority"], fakes["priority_held_back_by"], fakes["known_people"]) == ("P3", "unknown_people", 0)
+    assert (crowd["priority"], crowd["priority_held_back_by"], crowd["known_people"]) == ("P1", None, 10)
+    assert "10 of 10 people who complain are not established customers" in why(decided, fakes)
+    assert "not established" not in why(decided, crowd)
+
+
+def test_a_burst_of_accounts_first_seen_today_weighs_less_and_is_shown(decided: Home) -> None:
+    (issue,) = issues(decided, "burst")
+    assert (issue["feedback_count"], issue["new_accounts"], issue["known_people"]) == (15, 12, 3)
+    assert 3.0 < issue["evidence"] < 12.0
+    assert issue["priority_held_back_by"] == "unknown_people"
+    assert "12 of 15 people who complain have accounts first seen on that day" in why(decided, issue)
+
+
+def test_a_canned_sentence_counts_without_a_customer_and_a_copy_in_own_words_does_not(decided: Home) -> None:
+    rows = said(decided, "survey", "shipping_delivery")
+    strangers = rows.filter(pl.col("provenance") == "unknown").sort("occurred_at")
+    assert strangers["is_canned"].to_list() == [True] * 6
+    assert strangers["is_counted"].to_list() == [True] * 6
+    copies = said(decided, "login", "login_account").filter(pl.col("provenance") == "unknown")
+    assert not copies["is_counted"].any()
+
+
+def test_all_totals_equal_what_they_drill_down_to(decided: Home) -> None:
+    feedback = read_mart(decided, "fct_feedback").filter("is_counted")
+    days = read_mart(decided, "fct_issue_days")
+    activity = read_mart(decided, "fct_issue_activity", where={"scope_kind": "all"})
+    for issue in read_mart(decided, "fct_issues").iter_rows(named=True):
+        own = feedback.filter(
+            pl.col("product") == issue["product"],
+            pl.col("issue_type") == issue["issue_type"],
+            pl.col("counted_at") > (NOW - timedelta(days=2)).replace(tzinfo=None),
         )
-        f = read_mart(decided, "fct_feedback")
-        print(
-            f.filter(pl.col("counted_at") > (NOW - timedelta(days=2)).replace(tzinfo=None))
-            .group_by("product", "issue_type", "channel", "provenance", "not_counted_because")
-            .agg(pl.len(), pl.sum("evidence_weight"), pl.col("duplicate_of").is_not_null().sum().alias("dup"))
-            .sort("product")
+        assert own.height == issue["feedback_count"]
+        assert own["person_key"].n_unique() == issue["customers_affected"]
+        assert own["evidence_weight"].sum() == pytest.approx(issue["evidence"], abs=1e-3)
+        assert days.filter(pl.col("issue_id") == issue["issue_id"])["complaints"].sum() == issue["feedback_count"]
+        (last,) = activity.filter(
+            pl.col("product") == issue["product"],
+            pl.col("issue_type") == issue["issue_type"],
+            pl.col("tick") <= NOW.replace(tzinfo=None),
+            pl.col("valid_to") > NOW.replace(tzinfo=None),
+        ).iter_rows(named=True)
+        today = own.filter(pl.col("counted_at") > (NOW - timedelta(days=1)).replace(tzinfo=None))
+        assert (last["feedback_count"], last["evidence"]) == (
+            today.height,
+            pytest.approx(today["evidence_weight"].sum(), abs=1e-3),
         )
-    assert 0
+
+
+PEOPLE = (
+    {"channel": "support_ticket", "customer_id": "1"},
+    {"channel": "support_ticket", "customer_id": "2"},
+    {"channel": "app_review", "customer_id": "3"},
+    {"channel": "app_review", "attributes": '{"author": "Ann"}'},
+    {"channel": "chat", "attributes": '{"device_id": "d1"}'},
+    {"channel": "return", "order_id": "o1"},
+    {"channel": "social"},
+)
+Said = tuple[int, dict[str, str], bool]
+"""The hour, the person, and whether the text is a copy of the first one."""
+
+
+def world(lake: LakeBuilder, product: str, pieces: list[Said]) -> None:
+    """The pieces in the order given, as a product of their own; the first is nobody's copy."""
+    first = f"f{len(lake.rows.get('feedback', [])):06d}"
+    for place, (hour, person, is_copy) in enumerate(pieces):
+        at = START + timedelta(hours=hour)
+        lake.complain("app_crash", at, product=product, duplicate_of=first if is_copy and place else None, **person)
+
+
+def test_repeating_and_reordering_never_raise_a_count_and_another_known_customer_never_lowers_it(
+    tmp_path: Path,
+) -> None:
+    rng, lake = random.Random(16), LakeBuilder(Home(tmp_path / "home"))
+    for number in range(60):
+        pieces = [(rng.randint(0, 100), rng.choice(PEOPLE), rng.random() < 0.4) for _ in range(rng.randint(1, 12))]
+        named = [piece for piece in pieces if "channel" in piece[1] and len(piece[1]) > 1]
+        again = [(hour + rng.randint(0, 60), person, copy) for hour, person, copy in named for _ in range(3)]
+        hour = rng.randint(0, 100)
+        other = {"channel": "support_ticket", "customer_id": "another"}
+        world(lake, f"{number}-base", pieces)
+        world(lake, f"{number}-repeated", [*pieces, *again])
+        world(lake, f"{number}-reordered", [pieces[0], *rng.sample(pieces[1:], len(pieces) - 1)])
+        world(lake, f"{number}-joined", [*pieces, (hour, other, rng.random() < 0.5)])
+    lake.write()
+    land_playbook(lake.home, load_playbook())
+    run_dbt(lake.home, ["build", "--select", "+int_feedback", "--exclude-resource-type", "unit_test", "test"])
+    with duckdb.connect(str(lake.home.warehouse), read_only=True) as connection:
+        query = (
+            "select product, sum(evidence_weight), count(*) filter (where is_counted) from int_feedback group by all"
+        )
+        found = {product: (weight, count) for product, weight, count in connection.execute(query).fetchall()}
+    for number in range(60):
+        weight, count = found[f"{number}-base"]
+        assert found[f"{number}-repeated"] == (weight, count)
+        assert found[f"{number}-reordered"] == (weight, count)
+        assert found[f"{number}-joined"][0] >= weight
+        assert found[f"{number}-joined"][1] == count + 1

@@ -1,5 +1,5 @@
--- Counts and evidence over the last 24 and 72 hours, at every tick at which one of them changes: when feedback enters or leaves a
--- window. Until the next such tick (which may lie ahead) the counts stay the same.
+-- Counts and evidence over the last 24 and 72 hours, at every tick at which one of them changes: when feedback enters
+-- or leaves a window. Until the next such tick (which may lie ahead) the counts stay the same.
 with counted as (
 
     -- Decimals, so that what enters a sum leaves it without a remainder.

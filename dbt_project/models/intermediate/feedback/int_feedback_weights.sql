@@ -27,17 +27,25 @@ flagged as (
 
 ),
 
+named as (
+
+    select
+        *,
+        is_copy and provenance = 'open_web' and not is_repetition as is_named_copy
+    from flagged
+
+),
+
 -- Copies by people whose names anybody can make up are numbered each day.
 numbered as (
 
     select
         *,
         row_number() over (
-            partition by
-                product, duplicate_of, date_trunc('day', counted_at), is_copy and provenance = 'open_web' and not is_repetition
+            partition by product, duplicate_of, is_named_copy, date_trunc('day', counted_at)
             order by counted_at, feedback_id
         ) as copy_number
-    from flagged
+    from named
 
 ),
 
@@ -48,8 +56,8 @@ judged as (
         *,
         case
             when is_repetition then 'repetition'
-            when is_copy and (provenance = 'unknown' or floor(sqrt(copy_number)) * floor(sqrt(copy_number)) < copy_number)
-                then 'copy'
+            when is_copy and not is_named_copy then 'copy'
+            when is_named_copy and floor(sqrt(copy_number)) * floor(sqrt(copy_number)) < copy_number then 'copy'
         end as not_counted_because
     from numbered
 
@@ -99,7 +107,10 @@ select
     is_known_person and not (is_new_account and usual_share < 0.5) as is_established,
     cast(case
         when not_counted_because is not null then 0.0
-        when is_new_or_unknown then {{ rounded('least(1.0, most_usual / new_or_unknown_24h)', 4) }}
+        when is_new_or_unknown
+            then {{ rounded(
+                'least(1.0, most_usual / new_or_unknown_24h) * least(1.0, most_usual / new_or_unknown_24h)', 4
+            ) }}
         else 1.0
     end as double) as evidence_weight
 from compared

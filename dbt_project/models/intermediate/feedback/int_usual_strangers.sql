@@ -1,6 +1,6 @@
--- Usual share of strangers (people unknown, or seen for the first time within the last day) in the feedback of a product's
--- channel: days 4 to 31 back, with ten pieces of strangers added, so that a share from little history is none to stand out
--- from.
+-- Usual share of strangers (people unknown, or seen for the first time within the last day) in the feedback of a
+-- product's channel: days 4 to 31 back, with ten pieces of strangers added, so that from little history nothing stands
+-- out.
 with daily as (
 
     select

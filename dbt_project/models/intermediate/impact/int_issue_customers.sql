@@ -1,6 +1,6 @@
--- Affected customers of each issue: distinct people (feedback of an unknown person counts one each), their weight by segment,
--- their lifetime value at risk, all as known when the issue ended; and support load: tickets and chats a day against
--- the 28 days before.
+-- Affected customers of each issue: distinct people (feedback of an unknown person counts one each), those established
+-- and those new among them, their weight by segment, their lifetime value at risk, all as known when the issue ended;
+-- and support load: tickets and chats a day against the 28 days before.
 with known as (
 
     select

@@ -131,15 +131,16 @@ items as (
 
     union all
 
-    {{ evidence_item(41, 'people', 'new_accounts', "case when evidence < feedback_count then 'against' else 'neutral' end",
-        value='evidence', counted='new_accounts', total='customers_affected') }}
+    {{ evidence_item(41, 'people', 'new_accounts', "
+        case when evidence < feedback_count then 'against' else 'neutral' end", value='evidence',
+        counted='new_accounts', total='customers_affected') }}
     from evidence
     where new_accounts >= 3 and (evidence < feedback_count or rests_on_strangers)
 
     union all
 
-    {{ evidence_item(42, 'people', 'unknown_people', "case when rests_on_strangers then 'against' else 'neutral' end",
-        counted='customers_affected - known_people', total='customers_affected') }}
+    {{ evidence_item(42, 'people', 'unknown_people', "'against'", total='customers_affected',
+        counted='customers_affected - known_people') }}
     from evidence
     where rests_on_strangers
 
