@@ -3,8 +3,8 @@
     python -m benchmarks.manipulation --json now.json                  # measure this checkout: a few minutes
     python -m benchmarks.manipulation --json now.json --kept --before old.json --report reports/manipulation.md
 
-Each goal of a forger is tried with more and more fakes, all worlds side by side as products of one build. For the column
-"before", the same file and the same worlds are run in a checkout of the older code.
+Each goal of a forger is tried with more and more fakes, the worlds side by side as products of one build. For the
+column "before", the same file and the same worlds are run in a checkout of the older code.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ FAKES = (0, 5, 10, 20, 40, 70, 100)
 SEED = 11
 LOOKS = (runner.LOOKS[1], runner.LOOKS[2], runner.LOOKS[4])
 _BATCH = 100
+_ENOUGH = 8
+"""Real complaints from which on a release must not be cleared (the playbook's ``min_evidence``)."""
 _TIMES = 10
 """Bad requests and abandoned checkouts for each fake, where an attack has all three."""
 
@@ -107,11 +109,13 @@ def supports_rollback(simulation: Simulation, issues: pl.DataFrame, weighed: pl.
 
 
 def clears_guilty(simulation: Simulation, issues: pl.DataFrame, weighed: pl.DataFrame) -> bool:
-    """The guilty release is cleared at any look: the issue says that no release explains it, or that this one does not."""
-    change, own = simulation.change_id(_release(simulation)), pl.col("issue_type") == "checkout_failure"
-    cleared = own & (pl.col("verdict") == "no_regression")
-    its = weighed.filter(cleared, pl.col("change_id") == change)
-    return its.height > 0 or issues.filter(cleared).height > 0
+    """The guilty release is cleared, or the whole issue, at a look at which enough real complaints were known."""
+    own = (pl.col("issue_type") == "checkout_failure") & (pl.col("verdict") == "no_regression")
+    caused = simulation.rows["feedback"].filter(pl.col("is_caused"))
+    told = [look for look in LOOKS if caused.filter(pl.col("known_at") <= look).height >= _ENOUGH]
+    its = own & (pl.col("change_id") == simulation.change_id(_release(simulation)))
+    seen = pl.col("look").is_in(told)
+    return issues.filter(own, seen).height > 0 or weighed.filter(its, seen).height > 0
 
 
 def silences(simulation: Simulation, issues: pl.DataFrame, weighed: pl.DataFrame) -> bool:
@@ -355,15 +359,16 @@ def picture(now: Sequence[Row], before: Sequence[Row], path: Path) -> None:
     plt.close(figure)
 
 
-_METHOD = (
-    "A forger adds rows; nothing takes a real customer's row away. Each goal is tried in one world (30 days of history, an"
-    f" onset, 6 days after it; seed {SEED}) at 10, 40 and 100 pieces of feedback a day, with"
-    f" {', '.join(str(count) for count in FAKES[1:])} fakes: reviews by strangers, spread over half a day or more, each with"
-    f" a text of its own. Where an attack has all three, {_TIMES} bad requests with the version in their header and {_TIMES}"
-    " abandoned checkouts go with each fake. Counted is the fewest of them with which any of three looks at the decisions"
-    " shows what the forger wants. Labels are given. 'Before' are the same worlds decided by the models of the commit before"
-    " this work. The last column are the real complaints of the fault, at the three rates."
-)
+_METHOD = f"""
+A forger adds rows; nothing takes a real customer's row away. Each goal is tried in one world (30 days of history, an
+onset, 6 days after it; seed {SEED}) at 10, 40 and 100 pieces of feedback a day, with
+{", ".join(str(count) for count in FAKES[1:])} fakes: reviews by strangers, spread over half a day or more, each with a text
+of its own. Where an attack has all three, {_TIMES} bad requests with the version in their header and {_TIMES} abandoned
+checkouts go with each fake. Counted is the fewest of them with which any of three looks at the decisions shows what the
+forger wants; a clearing counts from {_ENOUGH} real complaints on. Labels are given. "Before" are the same worlds, decided by
+the models of the commit before this work. The last column has the real complaints of the fault by the last look, at the
+three rates.
+"""
 
 
 def report(now: Sequence[Row], before: Sequence[Row]) -> str:
@@ -372,7 +377,7 @@ def report(now: Sequence[Row], before: Sequence[Row]) -> str:
         [
             "# What it takes to forge a decision",
             "",
-            "Written by `python -m benchmarks.manipulation --json NOW --before OLD --report reports/manipulation.md`; do not edit.",
+            "Written by `python -m benchmarks.manipulation --json NOW --before OLD --report PAGE`; do not edit.",
             "",
             f"Measured on {datetime.now(UTC):%Y-%m-%d}; {platform.machine()}, {os.cpu_count()} processors.",
             "",
@@ -386,18 +391,15 @@ def report(now: Sequence[Row], before: Sequence[Row]) -> str:
             "",
             "![Fakes needed](manipulation.svg)",
             "",
-            "How the signals are weighed stands in [docs/decisions.md](../docs/decisions.md), *Forged signals*. What it would"
-            " cost to forge",
-            "the verdict of one issue stands in its ticket and in `fct_release_correlation` (`..._to_forge`).",
+            "How the signals are weighed stands in [docs/decisions.md](../docs/decisions.md), *Forged signals*.",
+            "The cost of forging the verdict of one issue stands in its ticket and in `fct_release_correlation`.",
             "",
         ]
     )
 
 
 @click.command()
-@click.option(
-    "--json", "target", type=click.Path(path_type=Path), required=True, help="The measurements, to be written."
-)
+@click.option("--json", "target", type=click.Path(path_type=Path), required=True, help="The measurements.")
 @click.option("--goal", "goals", type=int, multiple=True, help="Number of a goal to measure; all without.")
 @click.option("--before", type=click.Path(path_type=Path, exists=True), help="Measurements of an older checkout.")
 @click.option("--report", "page", type=click.Path(path_type=Path), help="Page to write, beside its picture.")

@@ -1,4 +1,4 @@
-"""Forged signals, from rows to decisions: fakes, bad requests and abandoned checkouts against innocent and guilty releases.
+"""Forged signals, from rows to decisions: fakes, bad requests, abandoned checkouts, innocent and guilty releases.
 
 The worlds and attacks are those of ``benchmarks/manipulation.py``, which counts how many fakes each goal takes.
 """
