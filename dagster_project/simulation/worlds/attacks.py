@@ -48,7 +48,7 @@ def forge(simulation: Simulation, attack: Attack) -> None:
     rows = simulation.rows
     if attack.fakes:
         fakes = _fakes(simulation, attack).select(rows["feedback"].columns)
-        rows["feedback"] = pl.concat([rows["feedback"], fakes.cast(dict(rows["feedback"].schema))])
+        rows["feedback"] = pl.concat([rows["feedback"], fakes.cast(rows["feedback"].schema)])
     if attack.bad_requests:
         counts = {"requests": attack.bad_requests, "errors": attack.bad_requests}
         here = (pl.col("service") == attack.service) & _of(attack.platform, attack.version)
