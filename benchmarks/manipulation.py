@@ -367,7 +367,7 @@ alike. Where an attack has all three, {_TIMES} bad requests with the version in 
 checkouts go with each fake. Counted is the fewest of them with which any of three looks at the decisions shows what the
 forger wants; a clearing counts from {_ENOUGH} real complaints on. Labels are given.
 "Before" has the same worlds, and
-those of seed 12 (the fewest of both), decided by the commit before this work. The last column has the real complaints of
+those of seed 12 (the fewest of both), decided by the commit before this work. The last column has real complaints of
 the fault by the last look, at the three rates.
 """
 
