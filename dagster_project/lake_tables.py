@@ -21,6 +21,9 @@ INSTANT = pl.Datetime("us", "UTC")
 
 FUNNEL_STEPS = ("visit", "login", "search", "product_view", "cart", "checkout", "payment", "order")
 
+PROVENANCES = ("server", "client")
+"""Who counted telemetry: our servers (also where nothing is said), or a browser or an app about itself."""
+
 Columns = dict[str, pl.DataType]
 
 
@@ -149,6 +152,7 @@ class ServiceMetrics(dy.Schema):
     platform = _text()
     country = _text()
     app_version = _text()
+    provenance = dy.Enum(PROVENANCES, nullable=True)
 
     @dy.rule()
     def errors_within_requests(cls) -> pl.Expr:
@@ -168,6 +172,7 @@ class FunnelMetrics(dy.Schema):
     platform = _text()
     country = _text()
     app_version = _text()
+    provenance = dy.Enum(PROVENANCES, nullable=True)
 
     @dy.rule()
     def completed_within_entered(cls) -> pl.Expr:
@@ -448,6 +453,8 @@ _TABLES = (
             (
                 *("open_score", "open_score_scoped", "close_score", "min_excess", "min_ratio", "quiet_hours"),
                 *("min_baseline_days", "regression_confidence", "no_regression_confidence", "min_evidence"),
+                *("alone_alpha", "weight_verified_purchase", "weight_known_account", "weight_open_web"),
+                *("weight_unknown", "weight_server", "weight_client"),
                 *("rollback_alpha", "canned_people", "canned_days", "urgent_known_people", "urgent_people"),
                 *("p1_from", "p2_from", "p3_from"),
             ),

@@ -67,6 +67,37 @@ class Release(_Strict):
         return self
 
 
+Weight = Annotated[float, Field(ge=0, le=1)]
+
+
+class Provenance(_Strict):
+    """Weight of a signal by its origin, 0-1: the harder to forge, the nearer to 1."""
+
+    verified_purchase: Weight
+    known_account: Weight
+    open_web: Weight
+    unknown: Weight
+    server: Weight
+    client: Weight
+
+    @model_validator(mode="after")
+    def _strangers_weigh_less(self) -> Provenance:
+        if max(self.open_web, self.unknown) >= min(self.verified_purchase, self.known_account):
+            raise ValueError("open_web and unknown must weigh less than verified_purchase and known_account")
+        return self
+
+
+class Signals(_Strict):
+    """Strength of one signal on its own, and weights by provenance.
+
+    ``alone_alpha`` is the probability (0-1) with which chance alone may ever make one signal of a release strong; a
+    rollback needs two strong ones of different provenance.
+    """
+
+    alone_alpha: float = Field(gt=0, lt=1)
+    provenance: Provenance
+
+
 class People(_Strict):
     """Counting of people: canned sentences, and how many people an urgent priority (P1, P2) needs.
 
@@ -137,6 +168,7 @@ class Playbook(_Strict):
     review_by: date
     detection: Detection
     release: Release
+    signals: Signals
     people: People
     priority: Thresholds
     defaults: Defaults
@@ -182,6 +214,8 @@ def land_playbook(home: Home, playbook: Playbook) -> None:
     settings = {
         **playbook.detection.model_dump(),
         **playbook.release.model_dump(),
+        "alone_alpha": playbook.signals.alone_alpha,
+        **{f"weight_{name}": value for name, value in playbook.signals.provenance.model_dump().items()},
         **playbook.people.model_dump(),
         **{f"{name.lower()}_from": value for name, value in playbook.priority.model_dump().items()},
     }

@@ -41,6 +41,17 @@ _DIMENSIONS = {
     "country_share": "country",
     "feature_share": "feature",
 }
+_ALONE = {
+    "words_alone": "the words of customers on record",
+    "requests_alone": "missing successful requests",
+    "completions_alone": "missing completed steps",
+}
+_COSTS = {
+    "persons_to_forge": "accounts on record that complain",
+    "strangers_to_forge": "strangers' complaints",
+    "requests_to_forge": "requests, bad and good",
+    "completions_to_forge": "completed steps on other platforms",
+}
 _UNMOVED = {"error_rate": "the error rate", "conversion": "the conversion of this step"}
 
 
@@ -61,6 +72,8 @@ def context(facts: Facts) -> dict[str, Any]:
         "suspect": suspect_name(facts),
         "evidence_for": [item for item in about if item.stance == "for"],
         "evidence_against": [item for item in about if item.stance == "against"],
+        "strong": [_ALONE[item.measure] for item in about if item.measure in _ALONE and item.stance == "for"],
+        "costs": [(item.counted, _COSTS[item.measure]) for item in about if item.measure in _COSTS],
         "seen_in": [_SIGNALS.get(item.measure, item.measure) for item in signals if item.stance == "for"],
         "unmoved": [(_UNMOVED.get(item.measure, item.measure), item) for item in signals if item.stance == "against"],
         "concentrated": [(_DIMENSIONS[item.measure], item) for item in measured if item.measure in _DIMENSIONS],

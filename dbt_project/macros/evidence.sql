@@ -64,6 +64,23 @@
             || {{ decimals('baseline * 100.0', 1) }} || ' % on other versions'
         when 'error_rise_elsewhere'
             then 'Errors also rose where ' || subject_title || ' is not, ' || {{ decimals('value', 1) }} || ' times'
+        when 'words_alone'
+            then {{ whole('counted') }} || ' of ' || {{ whole('total') }}
+            || ' complaints of customers on record name ' || subject_title || '; ' || {{ chance_sentence() }}
+        when 'requests_alone'
+            then {{ whole('counted') }} || ' requests succeeded on ' || subject_title || ' where the traffic leads to expect '
+            || {{ whole('total') }} || '; ' || {{ chance_sentence() }}
+        when 'completions_alone'
+            then {{ whole('counted') }} || ' completed the step where other platforms lead to expect '
+            || {{ whole('total') }} || '; ' || {{ chance_sentence() }}
+        when 'persons_to_forge'
+            then 'Cost of forging the words of customers: ' || {{ whole('counted') }} || ' accounts on record'
+        when 'strangers_to_forge'
+            then 'Cost of forging the name of the version: ' || {{ whole('counted') }} || ' strangers'
+        when 'requests_to_forge'
+            then 'Cost of forging the failing requests: ' || {{ whole('counted') }} || ' requests, bad and good'
+        when 'completions_to_forge'
+            then 'Cost of forging the fall of conversion: ' || {{ whole('counted') }} || ' completions on other platforms'
         when 'shared_rise' then 'Complaints also rose on platforms that ' || subject_title || ' did not go to'
         when 'other_scope' then 'The issue sits where ' || subject_title || ' did not go'
         else subject_title || ' seen with ' || {{ decimals('value', 2) }} || ' of 1'
@@ -73,4 +90,14 @@
 {% macro share_sentence(dimension) -%}
     {{ whole('value * 100.0') }} || ' % of the complaints that name a {{ dimension }} name ' || subject_title || ', '
     || {{ whole('baseline * 100.0') }} || ' % of other feedback'
+{%- endmacro %}
+
+{# Strength of one signal on its own; what is no rarer than the setting is not strong. #}
+{% macro chance_sentence() -%}
+    case
+        when value >= 1.0 then 'chance explains that'
+        when value < 0.0001 then 'chance alone does that in under 0.01 % of innocent releases'
+        else 'chance alone does that in at most ' || {{ decimals('value * 100.0', 2) }} || ' % of innocent releases'
+    end
+    || case when stance = 'for' then '' else ', so it is not strong on its own' end
 {%- endmacro %}

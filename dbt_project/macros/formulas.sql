@@ -40,22 +40,48 @@
    averaged over alternatives in which something is 2, 4, 8 or 16 times as frequent (method of mixtures, Robbins 1970;
    e-values: Vovk & Wang 2021). By Ville's inequality, chance alone ever brings it to -ln(alpha) with a probability of at
    most alpha. Exponents are clipped to 50, where exp is safe on every engine. #}
-{% macro log_e_value(exponent) -%}
+{% macro log_mean_exp(exponents) -%}
     ln((
-        {%- for times in ['2.0', '4.0', '8.0', '16.0'] %}
-        exp(greatest(-50.0, least(50.0, {{ exponent | replace('TIMES', times) }}))){{ ' +' if not loop.last }}
+        {%- for exponent in exponents %}
+        exp(greatest(-50.0, least(50.0, {{ exponent }}))){{ ' +' if not loop.last }}
         {%- endfor %}
-    ) / 4.0)
+    ) / {{ exponents | length }}.0)
 {%- endmacro %}
 
-{# E-value of a share: `successes` of `trials` is more than `share` predicts (Bernoulli likelihood ratio; each alternative
-   multiplies the odds). #}
-{% macro log_e_value_of_share(successes, trials, share) -%}
-    {{ log_e_value('(' ~ successes ~ ') * ln(TIMES) - (' ~ trials ~ ') * ln(1.0 + (TIMES - 1.0) * (' ~ share ~ '))') }}
+{# Logarithm of the Bernoulli likelihood ratio of `successes` of `trials`, for odds `times` as high as those of `share`. Sums
+   of it over pieces with shares of their own are exponents for log_mean_exp; a weight up to 1 of a piece tempers it. #}
+{% macro log_ratio_of_share(successes, trials, share, times) -%}
+    (({{ successes }}) * ln({{ times }}) - ({{ trials }}) * ln(1.0 + ({{ times }} - 1.0) * ({{ share }})))
 {%- endmacro %}
 
 {# E-value of a count: it is more than `expected` (its mean is the multiple). Over-dispersion divides the exponent
    (quasi-likelihood; McCullagh & Nelder 1989, section 9.2). #}
 {% macro log_e_value_of_count(count, expected, dispersion) -%}
-    {{ log_e_value('((' ~ count ~ ') * ln(TIMES) - (TIMES - 1.0) * (' ~ expected ~ ')) / (' ~ dispersion ~ ')') }}
+    {{ poisson_e_value(count, expected, dispersion, [2.0, 4.0, 8.0, 16.0]) }}
+{%- endmacro %}
+
+{# E-value of a fall: a count is less than `expected`, namely 95, 90, 80 or 60 % of it. #}
+{% macro log_e_value_of_fall(count, expected, dispersion) -%}
+    {{ poisson_e_value(count, expected, dispersion, [0.95, 0.9, 0.8, 0.6]) }}
+{%- endmacro %}
+
+{# The mean of the likelihood ratios of a Poisson count, over alternatives that are multiples of what is expected. #}
+{% macro poisson_e_value(count, expected, dispersion, multiples) -%}
+    ln((
+        {%- for times in multiples %}
+        exp(greatest(-50.0, least(50.0,
+            (({{ count }}) * ln({{ times }}) + (1.0 - {{ times }}) * ({{ expected }})) / ({{ dispersion }})
+        ))){{ ' +' if not loop.last }}
+        {%- endfor %}
+    ) / {{ multiples | length }}.0)
+{%- endmacro %}
+
+{# Weight of a signal by its provenance (playbook.yml, signals.provenance); a provenance that is not listed is unknown. #}
+{% macro provenance_weight(provenance) -%}
+    case {{ provenance }}
+        {%- for name in ['verified_purchase', 'known_account', 'open_web', 'server', 'client'] %}
+        when '{{ name }}' then settings.weight_{{ name }}
+        {%- endfor %}
+        else settings.weight_unknown
+    end
 {%- endmacro %}

@@ -21,7 +21,7 @@ SHARE = 0.3
 """Share of the version in all feedback."""
 
 
-def formula(name: str, **columns: str) -> str:
+def formula(name: str, **columns: object) -> str:
     """A macro of the models as SQL."""
     macros = Environment(loader=FileSystemLoader(DBT_PROJECT / "macros")).get_template("formulas.sql").module
     return str(getattr(macros, name)(**columns))
@@ -58,7 +58,15 @@ def errors(times: float, burst: float) -> pl.DataFrame:
     return looks_of(errors=rng.poisson(rates).cumsum(axis=1).astype(float), expected=expected)
 
 
-OF_SHARE = formula("log_e_value_of_share", successes="named", trials="trials", share=str(SHARE))
+def of_share(successes: str, trials: str, share: str) -> str:
+    ratios = [
+        formula("log_ratio_of_share", successes=successes, trials=trials, share=share, times=times)
+        for times in ("2.0", "4.0", "8.0", "16.0")
+    ]
+    return formula("log_mean_exp", exponents=ratios)
+
+
+OF_SHARE = of_share("named", "trials", str(SHARE))
 
 
 def of_count(dispersion: float) -> str:
@@ -90,10 +98,17 @@ def test_errors_that_double_are_found() -> None:
     assert ever(of_count(3.0), errors(2.0, 3.0)) > 0.9
 
 
+@pytest.mark.parametrize("times", [1.0, 0.8])
+def test_a_fall_of_successes_is_found_and_no_fall_hardly_ever_blamed(times: float) -> None:
+    fall = formula("log_e_value_of_fall", count="errors", expected="expected", dispersion="1.0")
+    found = ever(fall, errors(times, 1.0))
+    assert found <= ALPHA if times == 1.0 else found > 0.9
+
+
 @pytest.mark.parametrize(("named", "trials"), [(0, 0), (0, 100_000), (100_000, 100_000), (5, 10)])
 def test_the_evidence_is_a_number_whatever_was_counted(named: int, trials: int) -> None:
     for share in ("1.0", "0.000001"):
-        sql = formula("log_e_value_of_share", successes=str(float(named)), trials=str(float(trials)), share=share)
+        sql = of_share(str(float(named)), str(float(trials)), share)
         with duckdb.connect() as connection:
             value = connection.sql(f"select {sql} as value").pl()["value"].item()
         assert abs(value) <= 50

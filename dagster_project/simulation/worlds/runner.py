@@ -41,7 +41,9 @@ def set_up(home: Home, simulations: Sequence[Simulation]) -> None:
     """Write the rows of these worlds as the whole lake of a home, which is one for replays."""
     home.marked("replay")
     tables = [simulation.rows for simulation in simulations]
-    rows = {table: pl.concat([own[table] for own in tables if table in own]) for table in {*chain(*tables)}}
+    rows = {
+        table: pl.concat([own[table] for own in tables if table in own], how="diagonal") for table in {*chain(*tables)}
+    }
     feedback = rows["feedback"]
     rows["feedback"] = feedback.with_columns(text="feedback_id")
     rows["labels"] = feedback.with_columns(labeled_at="known_at", text_hash="feedback_id", masked_text="feedback_id")

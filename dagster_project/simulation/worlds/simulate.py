@@ -7,7 +7,7 @@ from functools import cached_property
 
 import polars as pl
 
-from dagster_project.simulation.worlds import changes, feedback, telemetry
+from dagster_project.simulation.worlds import accounts, changes, feedback, telemetry
 from dagster_project.simulation.worlds.timeline import Timeline
 
 
@@ -21,7 +21,8 @@ class Simulation(Timeline):
     def rows(self) -> dict[str, pl.DataFrame]:
         """Rows by lake table (relevant columns; feedback carries its label), drawn from one stream in this order."""
         drawn = {
-            "feedback": feedback.feedback(self, self.label_errors),
+            "feedback": accounts.signed(self, feedback.feedback(self, self.label_errors)),
+            "customers": accounts.customers(self),
             "releases": changes.releases(self),
             "flag_changes": changes.flag_changes(self),
             "campaigns": changes.campaigns(self),

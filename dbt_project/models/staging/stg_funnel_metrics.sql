@@ -26,6 +26,8 @@ renamed as (
         platform,
         country,
         app_version,
+        -- Set by the source (`constants: {provenance: client}`): counts that a browser or an app reports about itself.
+        coalesce(provenance, 'server') as provenance,
         entered,
         completed,
         revenue,

@@ -9,6 +9,14 @@
     'issue_feedback_naming_version': 'members_naming',
     'issue_feedback_with_version': 'members_with_version'
 } %}
+{%- set strengths = [
+    'log_e_value', 'text_log_e_value', 'technical_log_e_value', 'business_log_e_value', 'contrary_log_e_value'
+] %}
+{%- set costs = ['persons_to_forge', 'strangers_to_forge', 'requests_to_forge', 'completions_to_forge'] %}
+{%- set seen = [
+    'known_complaints', 'known_complaints_naming', 'successes_after', 'successes_expected', 'completed_after',
+    'completed_expected'
+] %}
 {%- set shown = ['timing', 'version_rate', 'version_named', 'technical', 'shared_rise', 'scope_contradiction'] %}
 
 with terms as (
@@ -19,7 +27,9 @@ with terms as (
         {%- for term in shown %}
             max(case when term = '{{ term }}' then value end) as {{ term }},
         {%- endfor %}
-        sum(contribution) as log_odds
+        sum(contribution) as log_odds,
+        -- Without what is said elsewhere: anybody can complain there, too.
+        sum(case when term in ('shared_rise', 'scope_contradiction') then 0.0 else contribution end) as log_odds_here
     from {{ ref('int_release_terms') }}
     group by issue_id, change_id
 
@@ -37,61 +47,97 @@ scored as (
         {{ rounded(
             'exp(terms.log_odds) / (1.0 + sum(exp(terms.log_odds)) over (partition by explanations.issue_id))'
         ) }} as confidence,
+        {{ rounded(
+            'exp(terms.log_odds_here) / (1.0 + sum(exp(terms.log_odds)) over (partition by explanations.issue_id)'
+            ~ ' - exp(terms.log_odds) + exp(terms.log_odds_here))'
+        ) }} as confidence_here,
         {%- for count, members in counts.items() %}
             case when explanations.is_change then coalesce(text_evidence.{{ members }}, 0) end as {{ count }},
         {%- endfor %}
+        text_evidence.weight_members,
         text_evidence.complaint_rate_on_version,
         text_evidence.complaint_rate_elsewhere,
         technical.error_rate_after,
         technical.error_rate_before,
         technical.error_ratio_elsewhere,
-        -- The mean of e-values is an e-value even if they depend on each other; without evidence it is 1.
-        case
-            when explanations.is_change
-                then ln(
-                    (exp(coalesce(text_evidence.log_e_value, 0.0)) + exp(coalesce(technical.log_e_value, 0.0))) / 2.0
-                )
-        end as log_e_value
+        strength.text_log_e_value,
+        strength.technical_log_e_value,
+        strength.business_log_e_value,
+        strength.contrary_log_e_value,
+        strength.log_e_value,
+        strength.strong_signals,
+        strength.strong_origins,
+        {%- for cost in costs + seen %}
+        strength.{{ cost }}{{ ',' if not loop.last }}
+        {%- endfor %}
     from {{ ref('int_issue_explanations') }} as explanations
     inner join terms on explanations.issue_id = terms.issue_id and explanations.change_id = terms.change_id
     left join {{ ref('int_release_text_evidence') }} as text_evidence
         on explanations.issue_id = text_evidence.issue_id and explanations.change_id = text_evidence.change_id
     left join {{ ref('int_release_technical_evidence') }} as technical
         on explanations.issue_id = technical.issue_id and explanations.change_id = technical.change_id
+    left join {{ ref('int_release_strength') }} as strength
+        on explanations.issue_id = strength.issue_id and explanations.change_id = strength.change_id
+
+),
+
+judged as (
+
+    select
+        scored.*,
+        case
+            when not scored.is_change then 'no_regression'
+            when scored.issue_feedback < settings.min_evidence then 'insufficient_data'
+            when scored.confidence >= settings.regression_confidence then 'regression'
+            when coalesce(scored.scope_contradiction, 0.0) < 1.0 and scored.confidence > settings.no_regression_confidence
+                then 'inconclusive'
+            -- A clearing needs as much as a blaming: what a strong signal points to, or what only complaints elsewhere
+            -- speak against, is cleared by established customers elsewhere, not by strangers.
+            when scored.weight_members < settings.min_evidence then 'inconclusive'
+            when
+                (scored.strong_signals > 0 or scored.confidence_here > settings.no_regression_confidence)
+                and coalesce(scored.contrary_log_e_value, 0.0) < -ln(settings.alone_alpha)
+                then 'inconclusive'
+            else 'no_regression'
+        end as verdict
+    from scored
+    cross join {{ ref('stg_playbook_settings') }} as settings
 
 )
 
 select
-    scored.issue_id,
-    scored.change_id,
-    scored.change_kind,
-    scored.product,
-    scored.version,
-    scored.platform,
-    scored.changed_at,
-    {{ rounded('scored.hours_to_onset') }} as hours_to_onset,
+    judged.issue_id,
+    judged.change_id,
+    judged.change_kind,
+    judged.product,
+    judged.version,
+    judged.platform,
+    judged.changed_at,
+    {{ rounded('judged.hours_to_onset') }} as hours_to_onset,
     {%- for count in counts %}
-        cast(scored.{{ count }} as bigint) as {{ count }},
+        cast(judged.{{ count }} as bigint) as {{ count }},
     {%- endfor %}
-    {%- for rate in rates + shown + ['log_e_value'] %}
-        {{ rounded('scored.' ~ rate) }} as {{ rate }},
+    {%- for rate in rates + shown + strengths %}
+        {{ rounded('judged.' ~ rate) }} as {{ rate }},
     {%- endfor %}
-    scored.alternative_evidence,
-    {{ rounded('scored.log_odds') }} as log_odds,
-    scored.confidence,
-    case
-        when not scored.is_change then 'no_regression'
-        when scored.issue_feedback < settings.min_evidence then 'insufficient_data'
-        when scored.scope_contradiction = 1.0 and scored.confidence < settings.regression_confidence
-            then 'no_regression'
-        when scored.confidence <= settings.no_regression_confidence then 'no_regression'
-        when scored.confidence >= settings.regression_confidence then 'regression'
-        else 'inconclusive'
-    end as verdict,
-    scored.is_change,
+    cast(judged.strong_signals as bigint) as strong_signals,
+    cast(judged.strong_origins as bigint) as strong_origins,
+    {%- for cost in costs %}
+        cast(ceil(judged.{{ cost }}) as bigint) as {{ cost }},
+    {%- endfor %}
+    {%- for count in seen %}
+        cast(round(judged.{{ count }}) as bigint) as {{ count }},
+    {%- endfor %}
+    judged.alternative_evidence,
+    {{ rounded('judged.log_odds') }} as log_odds,
+    judged.confidence,
+    judged.verdict,
+    judged.is_change,
+    -- What is open comes before what is cleared.
     cast(row_number() over (
-        partition by scored.issue_id, scored.is_change
-        order by scored.confidence desc, scored.changed_at desc, scored.change_id asc
+        partition by judged.issue_id, judged.is_change
+        order by
+            case when judged.verdict = 'no_regression' then 1 else 0 end asc,
+            judged.confidence desc, judged.changed_at desc, judged.change_id asc
     ) as bigint) as candidate_rank
-from scored
-cross join {{ ref('stg_playbook_settings') }} as settings
+from judged

@@ -12,15 +12,15 @@ with measured as (
         explanations.platform,
         scope.scope_country,
         scope.scope_platform,
-        text_evidence.members,
-        text_evidence.members_naming,
-        text_evidence.version_feedback,
+        text_evidence.weight_members,
+        text_evidence.weight_naming,
+        text_evidence.version_weight,
         text_evidence.complaint_rate_on_version,
         text_evidence.complaint_rate_elsewhere,
         text_evidence.share_on_platform,
         text_evidence.shared_rise,
-        technical.errors_after,
-        technical.error_rate_after,
+        technical.errors_credible,
+        technical.error_rate_credible,
         technical.error_rate_before,
         technical.error_ratio_elsewhere
     from {{ ref('int_issue_explanations') }} as explanations
@@ -44,27 +44,32 @@ valued as (
             when weights.term in ('intercept', 'alternative') then 1.0
             when weights.term = measured.change_kind then measured.alternative_evidence
             when weights.term = 'timing' then exp(-measured.hours_to_onset / {{ var('fading_hours') }}.0)
-            -- The rate counts in full from ten pieces of feedback that name the version on, else in proportion.
+            -- The rate counts in full from a weight of ten on that names the version, else in proportion.
             when weights.term = 'version_rate'
                 then coalesce(
                     {{ doublings('measured.complaint_rate_on_version / measured.complaint_rate_elsewhere') }}
-                    * least(1.0, measured.version_feedback / 10.0), 0.0
+                    * least(1.0, measured.version_weight / 10.0), 0.0
                 )
-            when weights.term = 'version_named' then coalesce(measured.members_naming / measured.members, 0.0)
-            -- The rise beyond that elsewhere counts in full from twenty errors on, else in proportion.
+            -- So does the share that names it, from half of that on.
+            when weights.term = 'version_named'
+                then coalesce(
+                    measured.weight_naming / nullif(measured.weight_members, 0.0)
+                    * least(1.0, measured.weight_naming / 5.0), 0.0
+                )
+            -- The rise beyond that elsewhere counts in full from twenty credible errors on, else in proportion.
             when weights.term = 'technical'
                 then coalesce(
                     {{ doublings(
-                        'measured.error_rate_after / measured.error_rate_before'
+                        'measured.error_rate_credible / measured.error_rate_before'
                         ~ ' / greatest(1.0, measured.error_ratio_elsewhere)'
                     ) }}
-                    * least(1.0, measured.errors_after / 20.0), 0.0
+                    * least(1.0, measured.errors_credible / 20.0), 0.0
                 )
             when weights.term = 'shared_rise' then coalesce(measured.shared_rise, 0.0)
             when weights.term = 'scope_contradiction'
                 then case
                     when measured.scope_country is not null then 1.0
-                    when measured.platform <> measured.scope_platform then 1.0
+                    when measured.platform <> measured.scope_platform and measured.share_on_platform < 0.5 then 1.0
                     when measured.share_on_platform < 0.3 then 1.0
                     else 0.0
                 end

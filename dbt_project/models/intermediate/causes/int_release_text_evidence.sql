@@ -1,6 +1,6 @@
 -- Feedback as evidence for and against each candidate. On its platform: the complaint rate of feedback that names its
 -- version (in the source's column or in the text) against other versions. On other platforms: a rise of the complaint
--- there, which a release that never went there cannot explain.
+-- there, which a release that never went there cannot explain. Feedback weighs by its person and provenance.
 with candidates as (
 
     select
@@ -22,8 +22,12 @@ compared_feedback as (
         coalesce(candidates.platform = feedback.platform, true) as is_on_platform,
         coalesce(candidates.platform <> feedback.platform, false) as is_off_platform,
         feedback.counted_at >= candidates.changed_at as is_after,
-        coalesce(feedback.issue_type = candidates.issue_type, false) as is_complaint
+        coalesce(feedback.issue_type = candidates.issue_type, false) as is_complaint,
+        feedback.is_established,
+        feedback.evidence_weight,
+        feedback.evidence_weight * {{ provenance_weight('feedback.provenance') }} as weight
     from candidates
+    cross join {{ ref('stg_playbook_settings') }} as settings
     inner join {{ ref('int_feedback') }} as feedback
         on
             candidates.product = feedback.product
@@ -40,14 +44,21 @@ counts as (
         change_id,
         cast(count(*) filter (where is_on_platform and names_version) as double) as version_feedback,
         cast(count(*) filter (where is_on_platform and names_version and is_complaint) as double) as version_complaints,
-        cast(count(*) filter (where is_on_platform and names_another and is_after) as double) as beside_feedback,
-        cast(
-            count(*) filter (where is_on_platform and names_another and is_after and is_complaint) as double
-        ) as beside_complaints,
-        cast(count(*) filter (where is_on_platform and names_another) as double) as other_feedback,
-        cast(count(*) filter (where is_on_platform and names_another and is_complaint) as double) as other_complaints,
-        cast(count(*) filter (where is_on_platform and not is_after and is_complaint) as double) as before_on_platform,
-        cast(count(*) filter (where is_off_platform and not is_after and is_complaint) as double) as before_off_platform
+        {%- for name, condition in {
+            'version': 'is_on_platform and names_version',
+            'beside': 'is_on_platform and names_another and is_after',
+            'other': 'is_on_platform and names_another',
+        }.items() %}
+        coalesce(sum(weight) filter (where {{ condition }}), 0.0) as {{ name }}_weight,
+        coalesce(sum(weight) filter (where {{ condition }} and is_complaint), 0.0) as {{ name }}_complaint_weight,
+        {%- endfor %}
+        coalesce(sum(weight) filter (where is_on_platform and not is_after and is_complaint), 0.0)
+            as before_on_platform,
+        coalesce(sum(weight) filter (where is_off_platform and not is_after and is_complaint), 0.0)
+            as before_off_platform,
+        coalesce(sum(evidence_weight) filter (
+            where is_off_platform and not is_after and is_complaint and is_established
+        ), 0.0) as known_before_off_platform
     from compared_feedback
     group by issue_id, change_id
 
@@ -62,10 +73,23 @@ named as (
         cast(count(*) as double) as members,
         cast(count(*) filter (where members.app_version = candidates.version) as double) as members_naming,
         cast(count(*) filter (where members.app_version is not null) as double) as members_with_version,
-        cast(count(*) filter (where members.platform = candidates.platform) as double) as members_on_platform,
-        cast(count(*) filter (where members.platform <> candidates.platform) as double) as members_off_platform
+        {%- for name, condition in {
+            'members': 'true',
+            'naming': 'members.app_version = candidates.version',
+            'on_platform': 'members.platform = candidates.platform',
+            'off_platform': 'members.platform <> candidates.platform',
+        }.items() %}
+        coalesce(
+            sum(members.evidence_weight * {{ provenance_weight('members.provenance') }}) filter (where {{ condition }}),
+            0.0
+        ) as weight_{{ name }},
+        {%- endfor %}
+        coalesce(sum(members.evidence_weight) filter (
+            where members.platform <> candidates.platform and members.is_established
+        ), 0.0) as known_off_platform
     from candidates
     inner join {{ ref('int_issue_feedback') }} as members on candidates.issue_id = members.issue_id
+    cross join {{ ref('stg_playbook_settings') }} as settings
     group by candidates.issue_id, candidates.change_id
 
 ),
@@ -76,26 +100,22 @@ rises as (
         named.*,
         coalesce(counts.version_feedback, 0.0) as version_feedback,
         coalesce(counts.version_complaints, 0.0) as version_complaints,
-        coalesce(counts.version_complaints, 0.0) + coalesce(counts.beside_complaints, 0.0) as complaints_of_versions,
-        -- Share of the version in other feedback, one piece added, so that the estimate is never too low.
-        (coalesce(counts.version_feedback - counts.version_complaints, 0.0) + 1.0)
-        / (
-            coalesce(counts.version_feedback - counts.version_complaints, 0.0)
-            + coalesce(counts.beside_feedback - counts.beside_complaints, 0.0) + 1.0
-        ) as share_of_version,
+        coalesce(counts.version_weight, 0.0) as version_weight,
+        coalesce(counts.version_complaint_weight, 0.0) as version_complaint_weight,
         -- Control: other versions at the same time; where they have too little feedback, other versions at any time.
+        case when counts.beside_weight >= 10.0 then counts.beside_weight else counts.other_weight end
+            as elsewhere_weight,
         case
-            when counts.beside_feedback >= 10 then counts.beside_feedback else counts.other_feedback
-        end as elsewhere_feedback,
-        case
-            when counts.beside_feedback >= 10 then counts.beside_complaints else counts.other_complaints
-        end as elsewhere_complaints,
+            when counts.beside_weight >= 10.0 then counts.beside_complaint_weight else counts.other_complaint_weight
+        end as elsewhere_complaint_weight,
         {{ surprise(
-            'named.members_on_platform', 'coalesce(counts.before_on_platform, 0.0) * named.periods_during', '1.0'
+            'named.weight_on_platform', 'coalesce(counts.before_on_platform, 0.0) * named.periods_during', '1.0'
         ) }} as surprise_on_platform,
         {{ surprise(
-            'named.members_off_platform', 'coalesce(counts.before_off_platform, 0.0) * named.periods_during', '1.0'
-        ) }} as surprise_off_platform
+            'named.weight_off_platform', 'coalesce(counts.before_off_platform, 0.0) * named.periods_during', '1.0'
+        ) }} as surprise_off_platform,
+        -- Half more than before is innocent, and so is half a complaint.
+        1.5 * (coalesce(counts.known_before_off_platform, 0.0) + 0.5) * named.periods_during as known_expected_off
     from named
     left join counts on named.issue_id = counts.issue_id and named.change_id = counts.change_id
 
@@ -107,27 +127,29 @@ select
     members,
     members_naming,
     members_with_version,
+    weight_members,
+    weight_naming,
     version_feedback,
     version_complaints,
+    version_weight,
     -- Null without feedback on the version: half a count of nothing would read as 50 %.
     case
-        when version_feedback > 0 then (version_complaints + 0.5) / (version_feedback + 1.0)
+        when version_weight > 0 then (version_complaint_weight + 0.5) / (version_weight + 1.0)
     end as complaint_rate_on_version,
     case
-        when elsewhere_feedback > 0 then (elsewhere_complaints + 0.5) / (elsewhere_feedback + 1.0)
+        when elsewhere_weight > 0 then (elsewhere_complaint_weight + 0.5) / (elsewhere_weight + 1.0)
     end as complaint_rate_elsewhere,
     -- A change without a platform went to all platforms; feedback without one is not counted.
     case
-        when members_on_platform + members_off_platform = 0 then 1.0
-        else members_on_platform / (members_on_platform + members_off_platform)
+        when weight_on_platform + weight_off_platform = 0 then 1.0
+        else weight_on_platform / (weight_on_platform + weight_off_platform)
     end as share_on_platform,
     -- A rise elsewhere within one standard deviation is chance.
     case
-        when members_off_platform = 0 then 0.0
+        when weight_off_platform = 0 then 0.0
         else {{ rounded(
             'least(1.0, greatest(0.0, (surprise_off_platform - 1.0) / greatest(surprise_on_platform, 1.0)))'
         ) }}
     end as shared_rise,
-    {{ rounded(log_e_value_of_share('version_complaints', 'complaints_of_versions', 'share_of_version')) }}
-        as log_e_value
+    {{ rounded(log_e_value_of_count('known_off_platform', 'known_expected_off', '1.0')) }} as log_e_value_elsewhere
 from rises

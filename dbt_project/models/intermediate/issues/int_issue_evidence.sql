@@ -53,9 +53,8 @@ joined as (
         candidate.version as candidate_version,
         candidate.confidence as candidate_confidence,
         candidate.verdict as candidate_verdict,
-        candidate.technical as candidate_technical,
-        candidate.shared_rise as candidate_shared_rise,
         candidate.log_e_value as candidate_log_e_value,
+        candidate.strong_origins as candidate_strong_origins,
         settings.min_evidence,
         settings.urgent_known_people,
         settings.urgent_people,
@@ -97,11 +96,10 @@ select
         case when has_errors then error_ratio else 1.0 end, case when is_slow then latency_ratio else 1.0 end
     ) as technical_ratio,
     verdict = 'regression' as has_change,
-    -- Text alone never supports a rollback. Either telemetry points to this release (errors up by half more than
-    -- elsewhere), or conversion fell and the complaint rose with the release alone. And the e-value must exceed what
-    -- chance reaches under continuous monitoring.
+    -- No single source carries a rollback: two signals of different provenance must be strong, each on its own. And the
+    -- e-value of all must exceed what chance reaches under continuous monitoring.
     verdict = 'regression' and candidate_kind = 'release' and candidate_log_e_value >= rollback_log_e_value
-    and (candidate_technical >= 0.2 or (has_business and candidate_shared_rise < 0.5)) as rollback_supported,
+    and candidate_strong_origins >= 2 as rollback_supported,
     case when verdict = 'regression' then candidate_id end as suspect_release_id,
     case when verdict = 'regression' then candidate_version end as suspect_version,
     1

@@ -242,6 +242,10 @@ items as (
         happened_at='changed_at') }}
     from alternatives
 
+    union all
+
+    select * from {{ ref('int_release_strength_items') }}
+
 )
 
 select
