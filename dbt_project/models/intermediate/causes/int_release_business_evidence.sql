@@ -1,4 +1,4 @@
--- The funnel as evidence on each candidate: completions of the issue's journey step on the candidate's platform after it,
+-- Funnel as evidence on each candidate: completions of the issue's journey step on the candidate's platform after it,
 -- against the 28 days before and the completions on other platforms at the same time. Bots that enter and leave lower
 -- the conversion but complete nothing less: completions must be missing. A change without a platform has no control
 -- here, and no row.
@@ -64,8 +64,11 @@ sums as (
         sum(completed_beside) filter (where is_after) as beside_after,
         sum(entered) filter (where not is_after) as entered_before,
         sum(completed) filter (where not is_after) as completed_before,
-        sum((completed - share_of_others * completed_beside) * (completed - share_of_others * completed_beside)
-        / nullif(share_of_others * completed_beside, 0.0)) filter (where not is_after)
+        sum(
+            (completed - share_of_others * completed_beside) * (completed - share_of_others * completed_beside)
+            / nullif(share_of_others * completed_beside, 0.0)
+        ) filter (where not is_after
+        )
         / nullif(count(*) filter (where not is_after), 0) as spread_before
     from shared
     group by issue_id, change_id

@@ -67,9 +67,10 @@ scored as (
         strength.log_e_value,
         strength.strong_signals,
         strength.strong_origins,
-        {%- for cost in costs + seen %}
-        strength.{{ cost }}{{ ',' if not loop.last }}
-        {%- endfor %}
+    {%- for cost in costs + seen %}
+        strength.{{ cost }}
+        {{- ',' if not loop.last }}
+    {%- endfor %}
     from {{ ref('int_issue_explanations') }} as explanations
     inner join terms on explanations.issue_id = terms.issue_id and explanations.change_id = terms.change_id
     left join {{ ref('int_release_text_evidence') }} as text_evidence
@@ -89,7 +90,9 @@ judged as (
             when not scored.is_change then 'no_regression'
             when scored.issue_feedback < settings.min_evidence then 'insufficient_data'
             when scored.confidence >= settings.regression_confidence then 'regression'
-            when coalesce(scored.scope_contradiction, 0.0) < 1.0 and scored.confidence > settings.no_regression_confidence
+            when
+                coalesce(scored.scope_contradiction, 0.0) < 1.0
+                and scored.confidence > settings.no_regression_confidence
                 then 'inconclusive'
             -- A clearing needs as much as a blaming: what a strong signal points to, or what only complaints elsewhere
             -- speak against, is cleared by established customers elsewhere, not by strangers.

@@ -1,7 +1,7 @@
--- Words of established customers as evidence on each candidate, on their own: do those of them who complain name its platform and version
--- more often than its share of the day's requests? A complaint that its platform always had more of is no surprise there.
--- Without telemetry by version: more often than established customers name the version when they speak of other things on its
--- platform. Strangers do not count here, because anybody can be a stranger many times.
+-- Words of established customers as evidence on each candidate, on their own: those of them who complain name its
+-- platform and version more often than its share of the day's requests. A complaint that its platform always had more
+-- of is no surprise there. Without telemetry by version: more often than established customers name the version when
+-- they speak of other things on its platform. Strangers do not count here: anybody can be a stranger many times.
 {%- set alternatives = [2, 4, 8, 16] %}
 with voices as (
 
@@ -35,7 +35,12 @@ usual as (
     select
         issue_id,
         change_id,
-        (coalesce(sum(weight) filter (where is_naming and is_on_platform and names_version and not is_complaint), 0.0) + 1.0)
+        (
+            coalesce(
+                sum(weight) filter (where is_naming and is_on_platform and names_version and not is_complaint), 0.0
+            )
+            + 1.0
+        )
         / (coalesce(sum(weight) filter (where is_naming and is_on_platform and not is_complaint), 0.0) + 1.0)
             as version_in_talk,
         (coalesce(sum(weight) filter (where not is_after and is_complaint and is_on_platform), 0.0) + 1.0)
@@ -72,9 +77,11 @@ ratios as (
         change_id,
         sum(weight) as complaints,
         sum(weight_naming) as complaints_naming,
-        {%- for times in alternatives %}
-        sum({{ log_ratio_of_share('weight_naming', 'weight', 'share', times ~ '.0') }}) as log_ratio_{{ times }}{{ ',' if not loop.last }}
-        {%- endfor %}
+    {%- for times in alternatives %}
+        sum({{ log_ratio_of_share('weight_naming', 'weight', 'share', times ~ '.0') }})
+            as log_ratio_{{ times }}
+        {{- ',' if not loop.last }}
+    {%- endfor %}
     from complaints
     group by issue_id, change_id
 

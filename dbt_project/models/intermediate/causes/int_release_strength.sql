@@ -1,5 +1,5 @@
--- Strength of each signal that points to a candidate, on its own, and the provenance that it comes from. Text is the word
--- of persons whom the company knows; technical and business count as their source does (server or client).
+-- Strength of each signal that points to a candidate, on its own, and the provenance that it comes from. Text is the
+-- word of persons whom the company knows; technical and business count as their source does (server or client).
 with joined as (
 
     select
@@ -61,16 +61,16 @@ select
     -- other, the mean is an e-value (Vovk & Wang 2021).
     text_log_e_value + ln((exp(technical_log_e_value) + exp(business_log_e_value)) / 2.0) as log_e_value,
     {%- for kind in ['text', 'technical', 'business'] %}
-    case when is_{{ kind }}_strong then 1 else 0 end{{ ' +' if not loop.last else ' as strong_signals,' }}
+        case when is_{{ kind }}_strong then 1 else 0 end{{ ' +' if not loop.last else ' as strong_signals,' }}
     {%- endfor %}
     -- Two counts of one server are one origin.
     case when is_text_strong then 1 else 0 end
     + {%- for origin in ['server', 'client'] %}
-    case
-        when is_technical_strong and technical_provenance = '{{ origin }}' then 1
-        when is_business_strong and business_provenance = '{{ origin }}' then 1
-        else 0
-    end{{ ' +' if not loop.last else ' as strong_origins,' }}
+        case
+            when is_technical_strong and technical_provenance = '{{ origin }}' then 1
+            when is_business_strong and business_provenance = '{{ origin }}' then 1
+            else 0
+        end{{ ' +' if not loop.last else ' as strong_origins,' }}
     {%- endfor %}
     persons_to_forge,
     strangers_to_forge,

@@ -25,15 +25,15 @@ with changes as (
     case when " ~ evidence ~ "_log_e_value >= -ln(alone_alpha) then 'for' else 'neutral' end",
     subject='change_id', subject_title='title', value='exp(-least(50.0, ' ~ evidence ~ '_log_e_value))',
     baseline='alone_alpha', counted=counted, total=total) }}
-from changes
-where {{ total }} is not null
+    from changes
+    where {{ total }} is not null
 
-union all
+    union all
 {% endfor %}
 {%- for cost in ['persons', 'strangers', 'requests', 'completions'] %}
-{{ evidence_item('first_position + ' ~ (loop.index0 + 3), 'strength', cost ~ '_to_forge', "'neutral'", subject='change_id',
-    subject_title='title', counted=cost ~ '_to_forge') }}
-from changes
-where {{ cost }}_to_forge > 0
-{{ 'union all' if not loop.last }}
+{{ evidence_item('first_position + ' ~ (loop.index0 + 3), 'strength', cost ~ '_to_forge', "'neutral'",
+    subject='change_id', subject_title='title', counted=cost ~ '_to_forge') }}
+    from changes
+    where {{ cost }}_to_forge > 0
+    {{ 'union all' if not loop.last }}
 {% endfor %}

@@ -72,16 +72,17 @@ credible as (
             else least(errors_after, greatest(0.0, successes_expected - successes_after))
         end as errors_credible,
         -- Beside the change the benefit of the doubt is on the other side: two standard deviations more.
-        {%- for place in ['beside', 'sibling'] %}
+    {%- for place in ['beside', 'sibling'] %}
         case
             when requests_expected_{{ place }} is null then errors_{{ place }}
             else least(errors_{{ place }}, greatest(
                 0.0,
                 requests_expected_{{ place }} - requests_{{ place }} + errors_{{ place }}
                 + 2.0 * sqrt(requests_expected_{{ place }})
-            ))
-        end as errors_credible_{{ place }}{{ ',' if not loop.last }}
-        {%- endfor %}
+                ))
+        end as errors_credible_{{ place }}
+        {{- ',' if not loop.last }}
+    {%- endfor %}
     from expected
 
 ),
@@ -99,10 +100,14 @@ candidates as (
         sum(successes_after) filter (where is_touched and successes_expected is not null) as successes_after,
         sum(successes_expected) filter (where is_touched) as successes_expected,
         -- Beside a change that acts at once are the services that it does not touch.
-        coalesce(sum(case when is_at_once then requests_after else requests_beside end)
-            filter (where is_touched <> is_at_once), 0.0) as requests_beside,
-        coalesce(sum(case when is_at_once then errors_after else errors_credible_beside end)
-            filter (where is_touched <> is_at_once), 0.0) as errors_beside,
+        coalesce(
+            sum(case when is_at_once then requests_after else requests_beside end)
+            filter (where is_touched <> is_at_once), 0.0
+        ) as requests_beside,
+        coalesce(
+            sum(case when is_at_once then errors_after else errors_credible_beside end)
+            filter (where is_touched <> is_at_once), 0.0
+        ) as errors_beside,
         sum(requests_sibling) filter (where is_touched) as requests_sibling,
         sum(errors_credible_sibling) filter (where is_touched) as errors_sibling,
         coalesce(sum(requests_anywhere_before) filter (where is_touched <> is_at_once), 0.0)
@@ -149,7 +154,10 @@ spread as (
             / greatest(credible.buckets_before, 1)
         ) as error_dispersion,
         -- Errors without the change's doing: up to half more than the rise elsewhere.
-        1.5 * greatest(1.0, rates.error_ratio_elsewhere, rates.error_ratio_siblings) * credible.error_rate_before * credible.requests_after
+        1.5
+        * greatest(1.0, rates.error_ratio_elsewhere, rates.error_ratio_siblings)
+        * credible.error_rate_before
+        * credible.requests_after
             as errors_innocent,
         -- Spread of the traffic, of the estimate of its share, and two per cent by which shares drift.
         greatest(1.0 + credible.share_of_traffic, credible.traffic_dispersion)
@@ -189,7 +197,8 @@ combined as (
         min(e_values.provenance) as provenance,
         sum(e_values.successes_missing / e_values.share_of_traffic) as requests_missing,
         ln(avg(exp(e_values.errors_log_e_value))) as errors_log_e_value,
-        ln(avg(exp(least(e_values.errors_log_e_value, e_values.fall_log_e_value)))) * min({{ provenance_weight('e_values.provenance') }}) as log_e_value
+        ln(avg(exp(least(e_values.errors_log_e_value, e_values.fall_log_e_value))))
+        * min({{ provenance_weight('e_values.provenance') }}) as log_e_value
     from e_values
     cross join {{ ref('stg_playbook_settings') }} as settings
     group by e_values.issue_id, e_values.change_id

@@ -1,8 +1,9 @@
 -- Service metrics around each candidate, by service and day: before it, after it on its own platform and version, and
--- after it beside it (the controls: other platforms and versions; siblings are the other versions of its platform). `other_...` are the requests of all other services
--- in the same place and time: how many requests a service would have by the traffic alone. A change that telemetry
--- cannot tell apart (a flag; a release without a platform, of which no request names the version) acts at once or not
--- at all: only the six hours after it count, only the service that it names, and its controls are the other services.
+-- after it beside it (the controls: other platforms and versions; siblings are the other versions of its platform).
+-- `other_...` are the requests of all other services in the same place and time: how many requests a service would have
+-- by the traffic alone. A change that telemetry cannot tell apart (a flag; a release without a platform, of which no
+-- request names the version) acts at once or not at all: only the six hours after it count, only the service that it
+-- names, and its controls are the other services.
 with versions as (
 
     select distinct
@@ -95,8 +96,8 @@ daily as (
 
 select
     *,
-    {%- for place in ['after', 'before', 'beside', 'sibling', 'anywhere_before'] %}
+{%- for place in ['after', 'before', 'beside', 'sibling', 'anywhere_before'] %}
     sum(requests_{{ place }}) over (partition by issue_id, change_id, day) - requests_{{ place }} as other_{{ place }}
     {{- ',' if not loop.last }}
-    {%- endfor %}
+{%- endfor %}
 from daily

@@ -49,8 +49,8 @@ counts as (
             'beside': 'is_on_platform and names_another and is_after',
             'other': 'is_on_platform and names_another',
         }.items() %}
-        coalesce(sum(weight) filter (where {{ condition }}), 0.0) as {{ name }}_weight,
-        coalesce(sum(weight) filter (where {{ condition }} and is_complaint), 0.0) as {{ name }}_complaint_weight,
+            coalesce(sum(weight) filter (where {{ condition }}), 0.0) as {{ name }}_weight,
+            coalesce(sum(weight) filter (where {{ condition }} and is_complaint), 0.0) as {{ name }}_complaint_weight,
         {%- endfor %}
         coalesce(sum(weight) filter (where is_on_platform and not is_after and is_complaint), 0.0)
             as before_on_platform,
@@ -79,10 +79,12 @@ named as (
             'on_platform': 'members.platform = candidates.platform',
             'off_platform': 'members.platform <> candidates.platform',
         }.items() %}
-        coalesce(
-            sum(members.evidence_weight * {{ provenance_weight('members.provenance') }}) filter (where {{ condition }}),
-            0.0
-        ) as weight_{{ name }},
+            coalesce(
+                sum(members.evidence_weight * {{ provenance_weight('members.provenance') }}) filter (
+                    where {{ condition }}
+                ),
+                0.0
+            ) as weight_{{ name }},
         {%- endfor %}
         coalesce(sum(members.evidence_weight) filter (
             where members.platform <> candidates.platform and members.is_established
