@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from dagster_project import redaction
 from models_ml.model.classifier import Classifier
 from models_ml.training.registry import champion
 from models_ml.training.train import load_or_train
@@ -17,6 +18,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take longest, so that no worker ends alone with one of them."""
     order = {name: place for place, name in enumerate(_FIRST)}
     items.sort(key=lambda item: order.get(item.path.name, len(order)))
+
+
+@pytest.fixture(autouse=True)
+def only_own_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test redacts the secrets of another: what one has made known is forgotten."""
+    monkeypatch.setattr(redaction, "_KNOWN", redaction._Known())
 
 
 @pytest.fixture(scope="session")

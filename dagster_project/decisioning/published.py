@@ -135,13 +135,16 @@ def read_mart(
 def mend_published(home: Home) -> None:
     """Set a broken published copy aside, before something reads it that comes before the next build.
 
-    It is looked at by a mart that is read as a whole; the build publishes anew in any case.
+    It is looked at by a mart that is read as a whole; the build publishes anew in any case. A copy that lacks the mart
+    is another version's, and no damage.
     """
     if not home.published.exists():
         return
     try:
-        read_mart(home, "fct_issues")
-    except DecisionError as error:
+        _read(home.published, "fct_issues", None, None)
+    except (duckdb.CatalogException, duckdb.BinderException):
+        return
+    except BrokenWarehouseError as error:
         place = set_aside(home.published, home.root / "broken" / "published")
         tell_repair(f"{error}: it is now {place}, and the next build publishes anew")
 

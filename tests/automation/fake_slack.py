@@ -12,7 +12,7 @@ from slack_sdk.models.blocks import Block
 from tests.automation.unreliable import Seen, Unreliable
 
 TOKEN = "xoxb-planted-0123456789"
-CHANNEL = "C0123456789"
+CHANNEL = "C0SHOP4711X"
 
 
 @dataclass

@@ -98,7 +98,8 @@ def test_a_bad_release_is_found_and_named(decided: Home) -> None:
 def test_a_delivery_problem_in_one_country_is_not_blamed_on_the_release(decided: Home) -> None:
     late = by_type(decided)["shipping_delivery"]
     assert (late["scope_country"], late["suspect_release_id"]) == ("GB", None)
-    assert late["verdict"] == "no_regression"
+    # That it sits in one country clears no release on the word of strangers (tests/faults/test_forged_signals.py).
+    assert late["verdict"] == "inconclusive" and not late["rollback_supported"]
 
 
 def test_a_quiet_product_has_no_issue(decided: Home) -> None:

@@ -146,8 +146,7 @@ def survey(export: Export) -> None:
 
 @pytest.fixture(scope="module")
 def decided(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Home:
-    home = Home(tmp_path_factory.mktemp("people") / "home")
-    home.root.mkdir()
+    home = Home(tmp_path_factory.mktemp("people") / "home").marked("replay")
     home.models.symlink_to(models_dir)
     report = turn(home, sources=export().write(tmp_path_factory.mktemp("export")), as_of=NOW, send=False)
     assert report.failures == []

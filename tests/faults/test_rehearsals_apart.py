@@ -134,7 +134,8 @@ def test_a_production_home_is_not_fed_by_a_demo(two: SimpleNamespace, way: str) 
         path = Path(shutil.copytree(shop, here / "copy")) / "sources.yml"
     elif way == "link":
         (here / "reviews.csv").symlink_to(shop / "reviews.csv")
-        (path := here / "sources.yml").write_text(entry.format("*.csv"))
+        followed = entry.replace("}}", ", limits: {{follow_links: true}}}}")  # without it, links are not read at all
+        (path := here / "sources.yml").write_text(followed.format("*.csv"))
     else:
         (path := here / "sources.yml").write_text(entry.format(f"{shop}/*.csv"))
     refused = cli("run", "--sources", str(path))
@@ -400,7 +401,7 @@ def edited_sources(home: Home) -> None:
 
 
 def settled_letter(home: Home) -> None:
-    Ledger(home.ledger_url, actor="jo").ownership.adopt(home.marker, datetime.now(UTC))
+    Ledger.of(home, actor="jo").continuity.set_place("local", "elsewhere", datetime.now(UTC))
 
 
 @pytest.mark.parametrize(

@@ -258,7 +258,7 @@ def test_the_ledger_of_another_home_is_refused_until_a_person_accepts_it(
     with pytest.raises(ConfigurationError, match="feedback-control ledger accept"):
         pushed(home, tracker, minutes=10)
     assert len(tracker.records) == 1
-    assert cli(home, "ledger", "status").exit_code == 1
+    assert cli(home, "ledger", "status").exit_code == 2
     assert "1 tickets were taken over" in cli(home, "ledger", "accept").stdout
     pushed(home, tracker, minutes=20)
     assert_as_it_was(tracker, CHECKOUT)

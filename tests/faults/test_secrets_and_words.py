@@ -21,10 +21,9 @@ from dagster_project.automation.destinations.github import GitHubSettings
 from dagster_project.automation.outcomes import DeliveryError
 from dagster_project.cli.main import main
 from dagster_project.home import REPOSITORY, Home
-from dagster_project.ingestion import landing as landing_module
+from dagster_project.ingestion import api_client
 from dagster_project.ingestion.assets import landing
 from dagster_project.ingestion.landing import land
-from dagster_project.ingestion.readers import prometheus
 from dagster_project.ingestion.sources import load_sources
 from dagster_project.outgoing import excerpt
 from dagster_project.resources import HomeResource
@@ -35,8 +34,7 @@ from tests.faults.planted import PERSONAL, PIXEL, SECRETS, Scan, echoing, now, p
 @pytest.fixture(autouse=True)
 def planted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redaction, "_KNOWN", redaction._Known())
-    monkeypatch.setattr(landing_module, "_RETRY_SECONDS", ())
-    monkeypatch.setattr(prometheus, "_TRIES", 1)
+    monkeypatch.setattr(api_client, "_RETRY_SECONDS", ())
     for variable, value in SECRETS.items():
         monkeypatch.setenv(variable, value)
 
@@ -94,7 +92,7 @@ def test_a_password_in_a_sources_url_is_neither_in_loaded_from_nor_in_quarantine
     assert {"answered", "reviews", "broken"} <= set(quarantine["source"])
     assert "jo.planted@example.com" in "".join(quarantine["raw"])  # customers' words are kept there as they came
     problems = "\n".join([*report.problems, *(line.problem for line in report.lines)])
-    assert "GitHub answered 422" in problems
+    assert "refused with 422" in problems
     nothing_in(home, problems=problems, progress="\n".join(told))
 
 

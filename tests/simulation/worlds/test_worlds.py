@@ -21,10 +21,10 @@ def world(seed: int = 5) -> World:
 
 def test_the_same_seed_gives_the_same_worlds_and_another_seed_others() -> None:
     first, again, other = (Simulation(build_worlds(10, 14, seed)[4]) for seed in (1, 1, 2))
-    assert len(first.rows) == 7
+    assert len(first.rows) == 8
     for table, rows in first.rows.items():
         assert rows.equals(again.rows[table]), table
-        assert not rows.equals(other.rows[table]), table
+        assert table == "customers" or not rows.equals(other.rows[table]), table
 
 
 def test_every_scenario_is_cast_in_turn() -> None:
