@@ -365,7 +365,7 @@ history, an onset, 6 days after it; seed {SEED}) at 10, 40 and 100 pieces of fee
 alike. Where an attack has all three, {_TIMES} bad requests with the version in their header and {_TIMES} abandoned
 checkouts go with each fake. Counted is the fewest of them with which any of three looks at the decisions shows what the
 forger wants; a clearing counts from {_ENOUGH} real complaints on. Labels are given. "Before" has the same worlds,
-decided by the commit before this work. The last column has the real complaints of the fault by the last look, at the
+decided by the code before people were counted (7e3b685). The last column has the real complaints of the fault by the last look, at the
 three rates."""
 
 
