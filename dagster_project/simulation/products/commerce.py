@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -91,8 +92,10 @@ def release_rows(shape: Shape) -> Iterator[Row]:
 
 
 def _nameless(change: Change) -> str:
-    """What a pipeline prints where there is no version: the time of an index build, a digest of the configuration."""
-    return change.at.strftime("build-%Y%m%d%H%M" if change.kind == "index" else "cfg-%m%d%H%M")
+    """What a pipeline prints where there is no version: the time of an index build, else a digest."""
+    if change.kind == "index":
+        return change.at.strftime("build-%Y%m%d%H%M")
+    return hashlib.sha256(change.change_id.encode()).hexdigest()[:10]
 
 
 def flag_rows(shape: Shape) -> Iterator[Row]:

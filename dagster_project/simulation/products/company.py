@@ -146,7 +146,13 @@ _TRADES: dict[str, _Trade] = {
             Service("billing-service", 0.03),
         ),
         _BUY_STEPS,
-        {"refund_missing": 5.0, "delivery_late": 4.0, "checkout_stuck": 1.6, "out_of_stock": 2.0, "promo_rejected": 0.6},
+        {
+            "refund_missing": 5.0,
+            "delivery_late": 4.0,
+            "checkout_stuck": 1.6,
+            "out_of_stock": 2.0,
+            "promo_rejected": 0.6,
+        },
         True,
         ("seat_map", "price_alerts", "miles"),
         210.0,
@@ -200,10 +206,7 @@ def company(rng: Random, trade: str, *, feedback_per_day: float | None = None) -
     kind = _TRADES[trade]
     android = rng.uniform(0.3, 0.6)
     platforms = {"android": android, "ios": 0.85 - android} | ({"web": 0.15} if kind.web else {})
-    topics = {
-        topic: weight * rng.lognormvariate(0, 0.25)
-        for topic, weight in {**_USUAL, **kind.topics}.items()
-    }
+    topics = {topic: weight * rng.lognormvariate(0, 0.25) for topic, weight in {**_USUAL, **kind.topics}.items()}
     channels = {"app_review": 40.0, "support_ticket": 22.0, "chat": 12.0, "social": 14.0, "nps": 8.0}
     return Product(
         name=f"{rng.choice(_FIRST)}{rng.choice(_SECOND)}-{trade}".lower(),

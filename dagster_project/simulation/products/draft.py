@@ -1,4 +1,4 @@
-"""A world in the making: a company with its routine of releases and flags, to which a scenario adds what it is about."""
+"""A world in the making: a company with its routine of releases and flags, to which a scenario adds its own."""
 
 from __future__ import annotations
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 ABROAD: dict[str, tuple[tuple[str, str], ...]] = {
     "checkout_stuck": (
-        ("de", "{Bestellung|Die Bestellung} lässt sich nicht abschließen, {es kommt immer ein Fehler|der Knopf reagiert nicht}"),
+        (
+            "de",
+            "{Bestellung|Die Bestellung} lässt sich nicht abschließen, {es kommt immer ein Fehler|der Knopf reagiert nicht}",
+        ),
         ("es", "no puedo {terminar|finalizar} el pedido, {se queda cargando|me devuelve al carrito}"),
         ("fr", "impossible de {valider|passer} ma commande, {le bouton ne marche pas|erreur à la fin}"),
         ("it", "non riesco a {completare|concludere} l'ordine, {errore|il carrello si svuota}"),
@@ -12,7 +15,10 @@ ABROAD: dict[str, tuple[tuple[str, str], ...]] = {
         ("nl", "bestelling {afronden lukt niet|plaatsen gaat niet}, {steeds een foutmelding|knop doet niks}"),
     ),
     "pay_declined": (
-        ("de", "{Zahlung|Meine Karte} wird {ständig|immer wieder} abgelehnt, {Geld ist drauf|die Bank sagt alles in Ordnung}"),
+        (
+            "de",
+            "{Zahlung|Meine Karte} wird {ständig|immer wieder} abgelehnt, {Geld ist drauf|die Bank sagt alles in Ordnung}",
+        ),
         ("es", "{me rechaza la tarjeta|el pago no pasa}, {tengo saldo|probé con dos tarjetas}"),
         ("fr", "paiement {refusé|impossible} {à chaque fois|avec toutes mes cartes}"),
         ("it", "pagamento {rifiutato|non riuscito}, {la carta funziona ovunque|tre tentativi}"),
@@ -84,7 +90,10 @@ ABROAD: dict[str, tuple[tuple[str, str], ...]] = {
         ("nl", "pakket {niet bezorgd|al een week te laat}"),
     ),
     "refund_missing": (
-        ("de", "{Rückerstattung|Geld zurück} {fehlt immer noch|nie angekommen}, {Rücksendung vor drei Wochen|Retoure ist angekommen}"),
+        (
+            "de",
+            "{Rückerstattung|Geld zurück} {fehlt immer noch|nie angekommen}, {Rücksendung vor drei Wochen|Retoure ist angekommen}",
+        ),
         ("es", "no me {devuelven el dinero|llega el reembolso}"),
         ("fr", "toujours pas remboursé {depuis trois semaines|de mon retour}"),
     ),

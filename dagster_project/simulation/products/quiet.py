@@ -1,4 +1,4 @@
-"""Quiet worlds: nothing fails, but something tempts to believe so. Each function is a kind; variants follow its table."""
+"""Quiet worlds: nothing fails, but something tempts to believe so. Each function is a kind of temptation."""
 
 from __future__ import annotations
 
@@ -54,7 +54,9 @@ def price_change(draft: Draft) -> None:
 def sarcasm_wave(draft: Draft) -> None:
     """A comedian mentions the product; for two days people try to be funny about it."""
     count = round(draft.product.feedback_per_day * 1.5)
-    draft.waves.append(Wave(("sarcasm", "sarcasm", "chatter"), draft.moment(5, 20), 48, count, ("social", "app_review")))
+    draft.waves.append(
+        Wave(("sarcasm", "sarcasm", "chatter"), draft.moment(5, 20), 48, count, ("social", "app_review"))
+    )
 
 
 def angry_customer(draft: Draft) -> None:
@@ -81,7 +83,12 @@ def noisy_after_release(draft: Draft) -> None:
 def mix_shift_channels(draft: Draft) -> None:
     """A new chat widget: half of what came by mail and review now comes by chat."""
     usual = draft.product.channels
-    new = {**usual, "chat": 45.0, "support_ticket": usual["support_ticket"] * 0.4, "app_review": usual["app_review"] * 0.6}
+    new = {
+        **usual,
+        "chat": 45.0,
+        "support_ticket": usual["support_ticket"] * 0.4,
+        "app_review": usual["app_review"] * 0.6,
+    }
     draft.mix_shift = (draft.moment(5, 14), new)
 
 
@@ -89,7 +96,18 @@ def mix_shift_languages(draft: Draft) -> None:
     """The product opens in a new country: half as much again, of it many short texts of newcomers."""
     count = round(draft.product.feedback_per_day * 7)
     opening = draft.moment(5, 12)
-    topics = ("happy", "chatter", "happy", "wish", "slow_all", "happy", "price_too_high", "login_loop", "happy", "chatter")
+    topics = (
+        "happy",
+        "chatter",
+        "happy",
+        "wish",
+        "slow_all",
+        "happy",
+        "price_too_high",
+        "login_loop",
+        "happy",
+        "chatter",
+    )
     draft.waves.append(Wave(topics, opening, 24 * 14, count, ("app_review", "social"), country="PL"))
     draft.crowds.append(Crowd(opening, 24 * 28, visits=1.5))
 
@@ -104,7 +122,9 @@ def holiday_spike(draft: Draft) -> None:
 def review_bombing(draft: Draft) -> None:
     """Accounts that nobody knows leave one star each, over a political matter."""
     count = round(draft.product.feedback_per_day * 3)
-    draft.waves.append(Wave(("sarcasm", "price_too_high", "chatter"), draft.moment(5, 20), 30, count, ("app_review",), "unknown", 1))
+    draft.waves.append(
+        Wave(("sarcasm", "price_too_high", "chatter"), draft.moment(5, 20), 30, count, ("app_review",), "unknown", 1)
+    )
     draft.tolerated = ("pricing_expectation",)
 
 

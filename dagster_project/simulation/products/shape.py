@@ -17,7 +17,9 @@ Series = NDArray[np.float64]
 
 BUCKET = timedelta(minutes=15)
 _A_DAY = 96
-_HOURS = np.array([2, 1.2, 0.8, 0.6, 0.6, 1, 2, 3.5, 4.5, 5, 5.2, 5.5, 6, 5.6, 5.2, 5, 5.2, 5.8, 6.8, 7.6, 8, 7.4, 5.6, 3.6])
+_HOURS = np.array(
+    [2, 1.2, 0.8, 0.6, 0.6, 1, 2, 3.5, 4.5, 5, 5.2, 5.5, 6, 5.6, 5.2, 5, 5.2, 5.8, 6.8, 7.6, 8, 7.4, 5.6, 3.6]
+)
 _FAIREST = 0.35
 """Least part of a day's visits that is left on the worst day of chance."""
 
@@ -66,7 +68,9 @@ class Shape:
         day = np.arange(self.count) // _A_DAY
         hours = np.interp(np.arange(_A_DAY) / 4, np.arange(25), np.append(_HOURS, _HOURS[0]))
         hours = np.roll(hours / hours.mean(), int(rng.integers(-24, 25)))
-        course = weekday[(day + self.world.start.weekday()) % 7] * np.tile(hours, self.count // _A_DAY + 1)[: self.count]
+        course = (
+            weekday[(day + self.world.start.weekday()) % 7] * np.tile(hours, self.count // _A_DAY + 1)[: self.count]
+        )
         course = course * (1 + self.world.product.growth * day / 30)
         for holiday in self.world.holidays:
             course[self.span(holiday, 24)] *= 1.6

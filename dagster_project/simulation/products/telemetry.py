@@ -45,7 +45,11 @@ def _of_service(shape: Shape, service: Service, cell: Cell, first: int, dropped:
     expected = shape.visits * cell.share * service.requests_per_visit
     requests = rng.poisson(expected * rng.lognormal(0, 0.05, shape.count))
     wrong, slower = _trouble(shape, service, cell)
-    rate = service.error_rate * rng.lognormal(0, 0.3, shape.count) * np.repeat(rng.lognormal(0, 0.2, 64), 96)[: shape.count]
+    rate = (
+        service.error_rate
+        * rng.lognormal(0, 0.3, shape.count)
+        * np.repeat(rng.lognormal(0, 0.2, 64), 96)[: shape.count]
+    )
     errors = rng.binomial(requests, np.clip(rate + wrong, 0, 0.98))
     p50 = service.latency_ms * rng.lognormal(0, 0.06, shape.count) * (1 + (slower - 1) * 0.35)
     p95 = service.latency_ms * 2.8 * rng.lognormal(0, 0.11, shape.count) * slower

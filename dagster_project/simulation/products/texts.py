@@ -7,7 +7,7 @@ pool without repetition (``Pool``), as customers do not copy each other.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 from random import Random
 from typing import Literal
 
@@ -66,8 +66,13 @@ _UPSET = (
     "{in a hurry and then this|today of all days|of course on a sunday}",
 )
 _LEAD = (
-    "{hi|hello|hey} {guys|team|there},", "{again|once more|same as last month}:", "{seriously|honestly|come on},",
-    "{not sure what happened but|dunno why,}", "{ugh|argh|omg|sigh}", "{update:|edit:}", "{my mum says|my husband too,}",
+    "{hi|hello|hey} {guys|team|there},",
+    "{again|once more|same as last month}:",
+    "{seriously|honestly|come on},",
+    "{not sure what happened but|dunno why,}",
+    "{ugh|argh|omg|sigh}",
+    "{update:|edit:}",
+    "{my mum says|my husband too,}",
 )
 _MIXED = (
     "{payment was easy|delivery was quick|support was kind} {last time|usually} {but|though}",
@@ -76,11 +81,16 @@ _MIXED = (
 )
 _GREETING = ("Hello,", "Hi there,", "Dear support team,", "Good morning,", "To whom it may concern,", "Hey,")
 _CLOSING = (
-    "Kind regards\n{Anna|Tom|Priya|Marek|J. Dubois|Sofia|Ahmed}", "Thanks, {Lena|Oli|Ruth|Kim}", "Please {advise|get back to me}.",
-    "{Looking forward to|Hoping for} {a quick|your} answer", "Best, {M.|P. Novak|Carla}",
+    "Kind regards\n{Anna|Tom|Priya|Marek|J. Dubois|Sofia|Ahmed}",
+    "Thanks, {Lena|Oli|Ruth|Kim}",
+    "Please {advise|get back to me}.",
+    "{Looking forward to|Hoping for} {a quick|your} answer",
+    "Best, {M.|P. Novak|Carla}",
 )
 _TAGS = ("#fail", "#help", "@support", "@care", "cc @press", "#{nevermore|thread|smh}", "😡", "🙄", "")
-_COMPLAINTS = tuple(topic for topic, kind in TYPE_OF_TOPIC.items() if kind not in ("praise", "other", "feature_request"))
+_COMPLAINTS = tuple(
+    topic for topic, kind in TYPE_OF_TOPIC.items() if kind not in ("praise", "other", "feature_request")
+)
 
 
 def text_of(topic: str, style: Style, number: int) -> str:
@@ -88,7 +98,7 @@ def text_of(topic: str, style: Style, number: int) -> str:
     return _text_of(topic, style, number % POOL_SIZE[style])
 
 
-@lru_cache(maxsize=None)
+@cache
 def _text_of(topic: str, style: Style, number: int) -> str:
     rng = Random(f"{topic}/{style}/{number}")
     if topic == "bot_spam":

@@ -83,7 +83,9 @@ class Speaker:
             return
         hit = [cell for cell in shape.cells if touches(failure, cell)]
         reached = np.sum([cell.share for cell in hit], axis=0) * country_share(self._world) * failure.reach
-        counts = self._rng.poisson(shape.usual * self._world.product.feedback_per_day / 96 * reached * shape.failing * failure.vocal)
+        counts = self._rng.poisson(
+            shape.usual * self._world.product.feedback_per_day / 96 * reached * shape.failing * failure.vocal
+        )
         shares = {name: part * _ASKING[name] for name, part in self._world.product.channels.items()}
         for bucket in np.repeat(np.arange(shape.count), counts):
             at = self._within(int(bucket)) + timedelta(hours=float(self._rng.exponential(2.0)))
