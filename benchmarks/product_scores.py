@@ -127,7 +127,8 @@ def _is_cause(truth: Truth, suspect: str) -> bool:
 
 def _alarms(truth: Truth, sightings: Sequence[Sighting]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Urgent issues that are not the failure: without any cause, and beside it."""
-    false, beside = {}, {}
+    false: dict[str, str] = {}
+    beside: dict[str, str] = {}
     for one in sightings:
         if one.priority not in URGENT or one.issue_type in truth.tolerated or one.detected_at < truth.judged_from:
             continue

@@ -41,7 +41,7 @@ from models_ml.files import write_atomically, write_json, write_text
 
 UNTIL = datetime(2026, 6, 1, tzinfo=UTC)
 _BEFORE_INCIDENTS, _AFTER_INCIDENTS = timedelta(days=20), timedelta(days=3)
-"""Onsets, and what follows them by nine days, lie between these, counted back from the end: there decisions are dense."""
+"""Onsets and the nine days after them lie between these, counted back from the end: there decisions are dense."""
 _PRIMED = datetime(1970, 1, 2, tzinfo=UTC)
 """Shared labels stand in a home under this day while it labels, and are removed after."""
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import cache
 from typing import Any
 
 from dagster_project.simulation.products import incidents_outside, incidents_releases, quiet
-from dagster_project.simulation.products.draft import Draft
+from dagster_project.simulation.products.draft import Act, Draft
 from dagster_project.simulation.products.scenario import Scenario, World
-
-Act = Callable[..., None]
 
 
 @cache
@@ -27,11 +25,9 @@ def _quiet() -> Iterator[Scenario]:
 
 
 def _incidents() -> Iterator[Scenario]:
-    tables: tuple[Mapping[Act, Any], ...] = (incidents_releases.VARIANTS, incidents_outside.VARIANTS)
-    for table in tables:
-        for act, variants in table.items():
-            for number, (trade, *arguments) in enumerate(variants, start=1):
-                yield _scenario(act, number, trade, tuple(arguments), is_quiet=False)
+    for act, variants in (*incidents_releases.VARIANTS.items(), *incidents_outside.VARIANTS.items()):
+        for number, (trade, *arguments) in enumerate(variants, start=1):
+            yield _scenario(act, number, trade, tuple(arguments), is_quiet=False)
 
 
 def _scenario(act: Act, number: int, trade: str, arguments: tuple[Any, ...], *, is_quiet: bool) -> Scenario:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from random import Random
@@ -21,6 +22,9 @@ from dagster_project.simulation.products.scenario import (
     Wave,
     World,
 )
+
+Act = Callable[..., None]
+"""What happens in a kind of scenario: it takes a draft and the arguments of a variant."""
 
 _WORDS = {
     "search": ("search",),

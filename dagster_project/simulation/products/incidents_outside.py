@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
-from dagster_project.simulation.products.draft import Draft
+from dagster_project.simulation.products.draft import Act, Draft
 from dagster_project.simulation.products.scenario import Crowd
 
 
@@ -78,7 +79,7 @@ def crowd_overload(draft: Draft, topic: str, service: str) -> None:
     )  # fmt: skip
 
 
-VARIANTS = {
+VARIANTS: dict[Act, tuple[tuple[Any, ...], ...]] = {
     third_party_outage: (
         ("shop", 0.6, 30, "checkout", 20),
         ("shop", 0.3, 75, "pay", 30),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
-from dagster_project.simulation.products.draft import Draft
+from dagster_project.simulation.products.draft import Act, Draft
 
 
 def app_release(draft: Draft, topic: str, platform: str, share: float) -> None:
@@ -72,7 +73,7 @@ def flag(draft: Draft, topic: str, service: str, share: float, platform: str) ->
 
 
 def _in_app(
-    draft: Draft, topic: str, share: float, at: object, cause: str, platform: str, version: str, vocal: float = 3.0
+    draft: Draft, topic: str, share: float, at: datetime, cause: str, platform: str, version: str, vocal: float = 3.0
 ) -> None:
     effect = "latency" if topic == "slow_all" else "none" if topic in ("notify_dead", "sync_dead") else "errors"
     draft.fail(
@@ -81,7 +82,7 @@ def _in_app(
     )  # fmt: skip
 
 
-VARIANTS = {
+VARIANTS: dict[Act, tuple[tuple[Any, ...], ...]] = {
     app_release: (
         ("shop", "crash_start", "android", 0.45),
         ("bank", "crash_start", "ios", 0.3),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from dagster_project.simulation.products.draft import Draft
+from dagster_project.simulation.products.draft import Act, Draft
 from dagster_project.simulation.products.scenario import Crowd, ErrorBurst, Gap, Wave
 
 _ALL = ("app_review", "support_ticket", "chat", "social", "nps")
@@ -142,7 +142,7 @@ def overdispersed(draft: Draft) -> None:
     draft.product = replace(draft.product, overdispersion=0.3)
 
 
-VARIANTS = {
+VARIANTS: dict[Act, tuple[str, ...]] = {
     plain: ("shop", "bank", "game"),
     busy_releases: ("groceries", "travel"),
     bots_and_spam: ("game", "streaming"),

@@ -161,7 +161,7 @@ class Shape:
     def fails_overall(self) -> Series:
         """Share of all requests that fail."""
         parts = [self.fails_in(cell) * cell.share for cell in self.cells]
-        return np.sum(parts, axis=0)
+        return np.asarray(np.sum(parts, axis=0), dtype=np.float64)
 
 
 def touches(failure: Failure, cell: Cell) -> bool:
