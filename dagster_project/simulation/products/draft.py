@@ -128,7 +128,8 @@ class Draft:
         """Set the failure; the step of the funnel and neighbouring types follow from the topic."""
         step = STEP_OF_TOPIC.get(topic, "")
         defaults = {"step": step if step in self.product.steps else "", "accepted": ACCEPTED.get(topic, ())}
-        self.failure = Failure(topic, onset, share, kind, cause, **(defaults | settings))
+        failure = Failure(topic, onset, share, kind, cause, **(defaults | settings))
+        self.failure = replace(failure, vocal=failure.vocal * self.rng.lognormvariate(0, 0.35))
 
     def world(self) -> World:
         """The world as it stands."""

@@ -15,7 +15,7 @@ def third_party_outage(draft: Draft, share: float, minutes: int, service: str, h
     draft.service_release(onset - timedelta(minutes=minutes), draft.service(service), versioned=minutes % 2 == 0)
     draft.fail(
         "pay_declined", onset, share, "third_party",
-        service=draft.service("pay"), ended=onset + timedelta(hours=hours), vocal=6.0,
+        service=draft.service("pay"), ended=onset + timedelta(hours=hours), vocal=2.5,
     )  # fmt: skip
 
 
@@ -24,7 +24,7 @@ def carrier_outage(draft: Draft, topic: str, share: float, hours: int) -> None:
     onset = draft.onset()
     draft.fail(
         topic, onset, share, "carrier",
-        country=list(draft.product.countries)[1], ended=onset + timedelta(hours=hours), effect="none", vocal=8.0,
+        country=list(draft.product.countries)[1], ended=onset + timedelta(hours=hours), effect="none", vocal=4.0,
     )  # fmt: skip
 
 
@@ -41,14 +41,15 @@ def few_valuable(draft: Draft, topic: str, service: str) -> None:
     release = draft.service_release(onset - timedelta(minutes=40), draft.service(service), versioned=True)
     draft.fail(
         topic, onset, 0.8, "release", release.change_id,
-        service=draft.service(service), reach=0.04, vocal=14.0, segment="enterprise",
+        service=draft.service(service), reach=0.04, vocal=3.5, segment="enterprise",
     )  # fmt: skip
 
 
 def flood(draft: Draft, topic: str, service: str, per_hour: float) -> None:
     """Everything is down for some hours, and hundreds of complaints an hour come in."""
     onset = draft.onset()
-    vocal = per_hour * 24 / draft.product.feedback_per_day / 0.8
+    # Working hours are about one and a half times as busy as the mean.
+    vocal = per_hour * 24 / draft.product.feedback_per_day / 0.8 / 1.5
     draft.fail(
         topic, onset, 0.8, "none", service=draft.service(service), ended=onset + timedelta(hours=6), vocal=vocal
     )  # fmt: skip
@@ -59,13 +60,13 @@ def trickle(draft: Draft, topic: str, service: str, share: float) -> None:
     onset = draft.onset()
     release = draft.service_release(onset - timedelta(minutes=20), draft.service(service), versioned=True)
     draft.fail(
-        topic, onset, share, "release", release.change_id, service=draft.service(service), vocal=5.0
+        topic, onset, share, "release", release.change_id, service=draft.service(service), vocal=1.4
     )  # fmt: skip
 
 
 def no_telemetry(draft: Draft, topic: str, share: float) -> None:
     """Something fails that no monitor watches: only the customers tell."""
-    draft.fail(topic, draft.onset(), share, "none", effect="none")
+    draft.fail(topic, draft.onset(), share, "none", effect="none", vocal=0.8)
 
 
 def crowd_overload(draft: Draft, topic: str, service: str) -> None:
@@ -75,7 +76,7 @@ def crowd_overload(draft: Draft, topic: str, service: str) -> None:
     # The campaign is the first that the product records.
     draft.fail(
         topic, onset, 0.4, "campaign", f"{draft.product.name}-k0",
-        service=draft.service(service), ended=onset + timedelta(hours=40), vocal=3.0,
+        service=draft.service(service), ended=onset + timedelta(hours=40), vocal=1.5,
     )  # fmt: skip
 
 

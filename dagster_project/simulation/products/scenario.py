@@ -81,7 +81,8 @@ class Failure:
     step: str = ""
     effect: Literal["errors", "latency", "none"] = "errors"
     ramp_hours: float = 0.0
-    vocal: float = 3.0
+    vocal: float = 1.2
+    """Complaints of a customer who meets the failure all day, against what customers say in a usual day."""
     reach: float = 1.0
     segment: str = ""
     accepted: tuple[str, ...] = ()

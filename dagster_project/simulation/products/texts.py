@@ -51,7 +51,15 @@ TYPE_OF_TOPIC: dict[str, str] = {
 }
 """The issue type that a topic's sentences speak of."""
 
-POOL_SIZE: dict[Style, int] = {"short": 500, "letter": 300, "post": 240}
+_POOL_SIZE: dict[Style, int] = {"short": 500, "letter": 300, "post": 240}
+_FLOODED = ("login_loop", "checkout_stuck")
+"""Topics of which hundreds are said in an hour: their pools are larger, so that these do not repeat each other."""
+
+
+def pool_size(topic: str, style: Style) -> int:
+    """Number of texts in a pool."""
+    return _POOL_SIZE[style] * (3 if topic in _FLOODED else 1)
+
 
 _UPSET = (
     "{so annoying|this is a joke|unacceptable|please fix|fix this|very disappointed|not amused}",
@@ -95,7 +103,7 @@ _COMPLAINTS = tuple(
 
 def text_of(topic: str, style: Style, number: int) -> str:
     """The text with that number in the pool of a topic and a style; the same for everybody."""
-    return _text_of(topic, style, number % POOL_SIZE[style])
+    return _text_of(topic, style, number % pool_size(topic, style))
 
 
 @cache
@@ -179,9 +187,9 @@ class Pool:
         """The next text."""
         key = (topic, style)
         if key not in self._orders:
-            order = list(range(POOL_SIZE[style]))
+            order = list(range(pool_size(*key)))
             Random(f"{self._seed}/{topic}/{style}").shuffle(order)
             self._orders[key], self._used[key] = order, 0
-        number = self._orders[key][self._used[key] % POOL_SIZE[style]]
+        number = self._orders[key][self._used[key] % pool_size(*key)]
         self._used[key] += 1
         return text_of(topic, style, number)

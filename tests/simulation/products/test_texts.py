@@ -5,7 +5,7 @@ from random import Random
 import pytest
 
 from dagster_project.simulation.products.phrases_abroad import ABROAD
-from dagster_project.simulation.products.texts import FORMS, POOL_SIZE, TYPE_OF_TOPIC, Pool, text_of
+from dagster_project.simulation.products.texts import FORMS, TYPE_OF_TOPIC, Pool, pool_size, text_of
 from dagster_project.simulation.shop.grammar import expand
 from models_ml.taxonomy import ISSUE_TYPES
 
@@ -25,8 +25,8 @@ def test_a_type_is_spoken_of_in_many_forms(kind: str) -> None:
 
 @pytest.mark.parametrize("topic", TYPE_OF_TOPIC)
 def test_texts_of_a_pool_differ(topic: str) -> None:
-    texts = {text_of(topic, "short", number) for number in range(POOL_SIZE["short"])}
-    assert len(texts) > 0.45 * POOL_SIZE["short"]
+    texts = {text_of(topic, "short", number) for number in range(pool_size(topic, "short"))}
+    assert len(texts) > 0.45 * pool_size(topic, "short")
 
 
 @pytest.mark.parametrize("language_and_line", [pair for lines in ABROAD.values() for pair in lines])
@@ -37,8 +37,8 @@ def test_sentences_from_abroad_expand(language_and_line: tuple[str, str]) -> Non
 
 def test_a_pool_gives_each_text_once_before_any_again() -> None:
     pool = Pool("a")
-    drawn = [pool.draw("wish", "post") for _ in range(POOL_SIZE["post"])]
-    assert sorted(drawn) == sorted(text_of("wish", "post", number) for number in range(POOL_SIZE["post"]))
+    drawn = [pool.draw("wish", "post") for _ in range(pool_size("wish", "post"))]
+    assert sorted(drawn) == sorted(text_of("wish", "post", number) for number in range(pool_size("wish", "post")))
     assert pool.draw("wish", "post") == drawn[0]
     assert Pool("b").draw("wish", "post") != drawn[0] or Pool("c").draw("wish", "post") != drawn[0]
 
