@@ -11,6 +11,7 @@ that has one is not run again, so a run that was stopped goes on. ``index.md`` a
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -72,8 +73,10 @@ def run_batch(jobs: Sequence[Job], out: Path, models: Path, every: timedelta) ->
         home, truths = _prepared(jobs, Path(folder), models)
         land(home, load_sources(Path(folder) / "sources.yml"), now=UNTIL)
         landed = time.monotonic()
+        _told(f"{len(jobs)} worlds landed in {landed - started:.0f} s")
         _label(home, out / "labels")
         labelled = time.monotonic()
+        _told(f"labelled in {labelled - landed:.0f} s")
         sightings = list(_decided(home, every))
     decided = time.monotonic()
     seconds = {"land": landed - started, "label": labelled - landed, "decide": decided - labelled}
@@ -86,6 +89,10 @@ def run_batch(jobs: Sequence[Job], out: Path, models: Path, every: timedelta) ->
             "seconds": {name: round(value / len(jobs), 2) for name, value in seconds.items()},
         }
         write_json(job.result(out), json.loads(json.dumps(content, default=str)))
+
+
+def _told(message: str) -> None:
+    click.echo(f"{datetime.now(UTC):%H:%M:%S} process {os.getpid()}: {message}", err=True)
 
 
 def _prepared(jobs: Sequence[Job], folder: Path, models: Path) -> tuple[Home, list[Truth]]:
@@ -126,8 +133,11 @@ def _label(home: Home, shared: Path) -> None:
 
 def _decided(home: Home, every: timedelta) -> Iterator[tuple[str, Sighting]]:
     """Every issue as of every instant, with its product."""
-    for as_of in instants(every):
+    looks = instants(every)
+    for number, as_of in enumerate(looks, start=1):
         decide(home, as_of=as_of)
+        if number % 10 == 0:
+            _told(f"{number} of {len(looks)} decisions")
         for row in queue(home, include_resolved=True):
             yield row["product"], _sighting(row, as_of)
 
