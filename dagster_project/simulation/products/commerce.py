@@ -35,7 +35,7 @@ def customer_rows(shape: Shape) -> Iterator[Row]:
 
 
 def order_rows(shape: Shape) -> Iterator[Row]:
-    """A sample of orders, fewer while orders or payments fail, with refunds days later."""
+    """A sample of orders, fewer while orders or payments fail, with refunds days later as a second version."""
     rng = chance(shape.key, "orders")
     failure = shape.world.failure
     lost = shape.fails_overall if failure and failure.step and failure.effect == "errors" else np.zeros(shape.count)
@@ -44,19 +44,22 @@ def order_rows(shape: Shape) -> Iterator[Row]:
         at = shape.instants[int(bucket)] + timedelta(seconds=int(rng.integers(0, 900)))
         amount = round(float(rng.lognormal(np.log(shape.world.product.order_value), 0.5)), 2)
         painful = failure is not None and failure.topic in _MONEY_TOPICS and shape.failing[int(bucket)] > 0
-        refunded = at + timedelta(days=float(rng.uniform(1, 9)))
-        returns = rng.random() < (0.12 if painful else 0.05) and refunded < shape.world.until
-        yield {
+        order = {
             "order": f"{shape.world.product.name}-o{number:06d}",
             "customer": customer_id(shape.world.product.name, int(rng.integers(0, CUSTOMERS))),
             "placed": stamp(at),
             "total": amount,
             "currency": "EUR",
-            "status": "refunded" if returns else "paid",
-            "refunded": stamp(refunded) if returns else "",
-            "refund": amount if returns else "",
-            "seen": stamp(refunded if returns else at + timedelta(minutes=20)),
+            "status": "paid",
+            "refunded": "",
+            "refund": "",
+            "seen": stamp(at + timedelta(minutes=20)),
         }
+        yield order
+        refunded = at + timedelta(days=float(rng.uniform(1, 9)))
+        if rng.random() < (0.12 if painful else 0.05) and refunded < shape.world.until:
+            back = stamp(refunded)
+            yield order | {"status": "refunded", "refunded": back, "refund": amount, "seen": back}
 
 
 def campaign_rows(shape: Shape) -> Iterator[Row]:
