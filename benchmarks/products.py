@@ -32,6 +32,7 @@ from benchmarks.product_scores import Sighting, as_json, from_json, score, table
 from dagster_project import lake
 from dagster_project.decisioning.decide import decide
 from dagster_project.decisioning.explain import queue
+from dagster_project.decisioning.published import read_mart
 from dagster_project.enrichment.labeling import label_new
 from dagster_project.home import Home
 from dagster_project.ingestion.landing import land
@@ -78,6 +79,7 @@ def run_batch(jobs: Sequence[Job], out: Path, models: Path, every: timedelta) ->
         labelled = time.monotonic()
         _told(f"labelled in {labelled - landed:.0f} s")
         sightings = list(_decided(home, every))
+        candidates = _candidates(home)
     decided = time.monotonic()
     seconds = {"land": landed - started, "label": labelled - landed, "decide": decided - labelled}
     for job, truth in zip(jobs, truths, strict=True):
@@ -86,6 +88,7 @@ def run_batch(jobs: Sequence[Job], out: Path, models: Path, every: timedelta) ->
             "result": as_json(score(truth, own)),
             "truth": {name: value for name, value in asdict(truth).items() if name != "complaints"},
             "issues": [asdict(one) for one in _changes(own)],
+            "candidates": {name: candidates.get(name, []) for name in sorted({one.issue_id for one in own})},
             "seconds": {name: round(value / len(jobs), 2) for name, value in seconds.items()},
         }
         write_json(job.result(out), json.loads(json.dumps(content, default=str)))
@@ -153,6 +156,16 @@ def _sighting(row: dict[str, Any], as_of: datetime) -> Sighting:
         rollback_supported=bool(row["rollback_supported"]),
         detected_at=row["detected_at"].replace(tzinfo=UTC),
     )
+
+
+def _candidates(home: Home) -> dict[str, list[dict[str, Any]]]:
+    """The three likeliest changes of each issue as of the last instant, to see why one was or was not named."""
+    columns = ("issue_id", "candidate_rank", "change_id", "changed_at", "hours_to_onset", "confidence", "verdict")
+    rows = read_mart(home, "fct_release_correlation").filter(pl.col("is_change") & (pl.col("candidate_rank") <= 3))
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in rows.select(columns).sort("issue_id", "candidate_rank").iter_rows(named=True):
+        found.setdefault(row["issue_id"], []).append(row)
+    return found
 
 
 def _changes(sightings: Sequence[Sighting]) -> Iterator[Sighting]:
