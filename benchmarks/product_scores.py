@@ -28,6 +28,7 @@ class Sighting:
     """Release id, or flag key with the instant of its change; empty if none is named."""
     rollback_supported: bool
     detected_at: datetime
+    started_at: datetime
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ class Result:
     found: bool = False
     found_as: str = ""
     hours: float | None = None
+    onset_off: float | None = None
+    """Hours from the true onset to where the issue is said to have started; negative is too early."""
     complaints: int | None = None
     complaints_in_all: int = 0
     priority: str = ""
@@ -105,6 +108,7 @@ def _finding(truth: Truth, ours: list[Sighting]) -> dict[str, Any]:
         "found": True,
         "found_as": ours[0].issue_type,
         "hours": round((detected - truth.onset) / timedelta(hours=1), 1),
+        "onset_off": round((later.started_at - truth.onset) / timedelta(hours=1), 1),
         "complaints": sum(at <= detected for at in truth.complaints),
         "priority": min(one.priority for one in ours),
         "named": _named(truth, later.suspect),
@@ -148,7 +152,8 @@ def table(results: Iterable[Result]) -> str:
     kinds["**all incidents**"] = [one for one in results if not one.quiet]
     kinds["**all quiet**"] = [one for one in results if one.quiet]
     head = (
-        "scenario", "worlds", "found", "hours (median)", "complaints until", "change right", "wrong", "cleared wrongly",
+        "scenario", "worlds", "found", "hours (median)", "onset off by (median)", "complaints until",
+        "change right", "wrong", "cleared wrongly",
         "rollback right", "rollback wrong", "urgent beside", "false P1/P2 a month",
     )  # fmt: skip
     lines = [head, ("---",) * len(head), *(_row(kind, group) for kind, group in kinds.items() if group)]
@@ -163,6 +168,7 @@ def _row(kind: str, group: list[Result]) -> tuple[object, ...]:
         len(group),
         f"{len(found)}/{len(incidents)}" if incidents else "",
         _median([one.hours for one in found]),
+        _median([None if one.onset_off is None else abs(one.onset_off) for one in found]),
         _median([one.complaints for one in found]),
         f"{sum(one.named == 'right' for one in found)}/{len(found)}" if found else "",
         sum(one.named == "wrong" for one in found) if found else "",

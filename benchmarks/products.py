@@ -155,6 +155,7 @@ def _sighting(row: dict[str, Any], as_of: datetime) -> Sighting:
         suspect=row["suspect_release_id"] or "",
         rollback_supported=bool(row["rollback_supported"]),
         detected_at=row["detected_at"].replace(tzinfo=UTC),
+        started_at=row["started_at"].replace(tzinfo=UTC),
     )
 
 

@@ -18,7 +18,7 @@ def seen(hours: float, **fields: object) -> Sighting:
     """An issue detected five hours after the onset, as of some hours after it."""
     usual = Sighting(
         ONSET + timedelta(hours=hours), "I1", "payment_failure", "P2", "inconclusive", "", False,
-        ONSET + timedelta(hours=5),
+        ONSET + timedelta(hours=5), ONSET - timedelta(hours=3),
     )  # fmt: skip
     return replace(usual, **fields)  # type: ignore[arg-type]
 
@@ -26,6 +26,7 @@ def seen(hours: float, **fields: object) -> Sighting:
 def test_found_in_time_with_the_right_change() -> None:
     result = score(BROKEN, [seen(6), seen(60, verdict="regression", suspect="guilty", rollback_supported=True)])
     assert (result.found, result.hours, result.complaints, result.named) == (True, 5.0, 6, "right")
+    assert result.onset_off == -3.0
     assert result.rollback_right
     assert not (result.rollbacks_wrong or result.alarms_false or result.alarms_beside or result.cleared_wrongly)
 
@@ -79,4 +80,4 @@ def test_urgent_issues_of_a_quiet_world_are_false_unless_tolerated() -> None:
 def test_a_table_sums_up_and_a_result_survives_json() -> None:
     results = [score(BROKEN, [seen(6)]), score(QUIET, [])]
     assert [from_json(as_json(one)) for one in results] == results
-    assert "| **all incidents** | 1 | 1/1 | 5 |" in table(results)
+    assert "| **all incidents** | 1 | 1/1 | 5 | 3 |" in table(results)
