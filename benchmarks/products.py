@@ -1,6 +1,6 @@
 """Benchmark of the whole system on fictional products: raw files in, decisions out, scored against the truth.
 
-    python -m benchmarks.products --out FOLDER                            # everything: see --limit, --scenarios
+    python -m benchmarks.products --out FOLDER --jobs 2           # everything: half an hour on two free cores
     python -m benchmarks.products --out FOLDER --scenarios 'third_*,plain_01' --seeds 1,2 --jobs 2
 
 Several worlds share a home, each as a product of its own, as a build has a cost that does not depend on its rows. Texts
@@ -219,7 +219,7 @@ def _run_all(batches: Sequence[Sequence[Job]], out: Path, models: Path, hours: i
 @click.option("--limit", type=int, help="At most so many worlds of those that have no result yet.")
 @click.option("--jobs", default=1, show_default=True, help="Batches at once.")
 @click.option("--batch", default=24, show_default=True, help="Worlds in a home.")
-@click.option("--every-hours", default=12, show_default=True, help="Between decisions.")
+@click.option("--every-hours", default=24, show_default=True, help="Between decisions, while incidents go on.")
 @click.option("--models", type=click.Path(path_type=Path), default=ROOT / ".feedback-control" / "models")
 @click.option("--batch-of", hidden=True, help="Run these worlds in this process.")
 def main(
