@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import polars as pl
 import pytest
 
 from dagster_project.automation.tickets.brief import render
@@ -280,9 +281,9 @@ def test_a_failing_build_names_the_model(tmp_path: Path, monkeypatch: pytest.Mon
     run_dbt = dbt_build.run_dbt
 
     def break_before(home: Home, arguments: Sequence[str]) -> None:
-        """A file that breaks after the check of the lake: what was broken before it is set aside, and heals."""
+        """A column that is gone after the check of the lake: what is broken before it is set aside, and heals."""
         for path in (home.lake / "orders").rglob("*.parquet"):
-            path.write_bytes(b"not parquet")
+            pl.read_parquet(path).drop("ordered_at").write_parquet(path)
         run_dbt(home, arguments)
 
     with monkeypatch.context() as patch, pytest.raises(DecisionError, match="dbt did not finish: stg_orders: "):

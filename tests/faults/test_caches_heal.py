@@ -393,7 +393,7 @@ def _any_damage(whole: Home, scratch: Path, chance: st.DataObject) -> tuple[Home
     return home, [str(path.relative_to(home.root)) for path in broken]
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(chance=st.data())
 def test_whatever_breaks_the_rows_are_the_same_or_the_error_is_named(
     whole: Home, sources: Path, scratch: Path, chance: st.DataObject
