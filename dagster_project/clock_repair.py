@@ -101,7 +101,7 @@ def _carry_out(home: Home, now: datetime) -> str:
     rows = 0
     for file in kept:
         frame = pl.read_parquet(work / file)
-        rows += frame["known_at"].is_in(list(instants)).sum()
+        rows += frame.filter(pl.col("known_at").is_in(list(instants))).height
         lake.append(home, file.parts[0], _restamped(frame, instants))
     for notes in _notes_of_rows(home):
         _restamp(notes, instants)

@@ -20,8 +20,8 @@ import polars as pl
 
 from dagster_project.files import (
     locked,
-    relocate,
     read_state,
+    relocate,
     remove_abandoned,
     set_aside,
     tell_repair,

@@ -193,7 +193,13 @@ def test_the_doctor_looks_at_everything_whatever_is_damaged(home: Home) -> None:
 
 def test_the_doctor_misses_a_champion_that_is_gone(home: Home) -> None:
     home.models.mkdir()
-    decision = {"candidate": "abc", "champion": None, "promoted": True, "reasons": [], "figures": {"macro_f1": 0.7}}
+    decision: dict[str, object] = {
+        "candidate": "abc",
+        "champion": None,
+        "promoted": True,
+        "reasons": [],
+        "figures": {"macro_f1": 0.7},
+    }
     record = {"version": "abc", "decision": decision}
     (home.models / "champion.json").write_text(json.dumps(record))
     assert "names model abc, which is not there" in cli(home, "doctor").stdout
