@@ -2,23 +2,25 @@
 
 Such rows would be hidden from every decision until their ``known_at`` has come. They get instants just before the
 present, in the same order, so versions of a row keep their order and a label keeps its text. The files as they were
-stay under ``lake/_future/<instant>``. A repair that was interrupted is completed by the next one: it first notes the
-new instants, then moves the files away, then appends the rows (idempotent).
+stay under ``lake/_future/<instant>``. Landing marks get the same instants, as lost rows are recovered with them. A
+repair that was interrupted is completed by the next one: it first notes the new instants, then moves the files away,
+then appends the rows (idempotent), then mends the marks.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from itertools import chain, count
 from pathlib import Path
 
 import polars as pl
 
-from dagster_project import lake
+from dagster_project import lake, lake_files
 from dagster_project.clock import SKEW
-from dagster_project.files import locked, write_json
+from dagster_project.files import locked, relocate, write_atomically, write_json
 from dagster_project.home import Home
 from dagster_project.lake_tables import LAKE_TABLES
 
@@ -37,13 +39,14 @@ def repair_future(home: Home, now: datetime) -> list[str]:
     """
     if home.kind == "replay" or not home.lake.is_dir():
         return []
+    done = []
+    if _is_begun(home) or next(_ahead(home, now + SKEW), None) is not None:
+        with locked(home.lake / "_future.lock"):
+            if not _is_begun(home) and (files := sorted(_ahead(home, now + SKEW))):
+                _plan(home, files, now)
+            done = [_carry_out(home, now)] if _is_begun(home) else []
     _mend_marks(home, now)
-    if not _is_begun(home) and next(_ahead(home, now + SKEW), None) is None:
-        return []
-    with locked(home.lake / "_future.lock"):
-        if not _is_begun(home) and (files := sorted(_ahead(home, now + SKEW))):
-            _plan(home, files, now)
-        return [_carry_out(home, now)] if _is_begun(home) else []
+    return done
 
 
 def _is_begun(home: Home) -> bool:
@@ -93,23 +96,18 @@ def _carry_out(home: Home, now: datetime) -> str:
     plan = json.loads((work / _PLAN).read_text(encoding="utf-8"))
     kept = [Path(file) for file in plan["files"]]
     for file in kept:
-        if (home.lake / file).exists():
-            (work / file).parent.mkdir(parents=True, exist_ok=True)
-            (home.lake / file).replace(work / file)
-    instants = [(datetime.fromisoformat(then), datetime.fromisoformat(new)) for then, new in plan["known_at"].items()]
+        lake_files.retire(home, file.parts[0], home.lake / file, work / file)
+    instants = {datetime.fromisoformat(then): datetime.fromisoformat(new) for then, new in plan["known_at"].items()}
     rows = 0
     for file in kept:
         frame = pl.read_parquet(work / file)
-        known = frame.schema["known_at"]
-        mapping = pl.DataFrame(instants, schema={"known_at": known, "new": known}, orient="row")
-        mended = frame.join(mapping, on="known_at", how="left", maintain_order="left")
-        rows += mended["new"].count()
-        mended = mended.with_columns(known_at=pl.coalesce("new", "known_at")).drop("new")
-        lake.append(home, file.parts[0], mended)
+        rows += frame.filter(pl.col("known_at").is_in(list(instants))).height
+        lake.append(home, file.parts[0], _restamped(frame, instants))
+    for notes in _notes_of_rows(home):
+        _restamp(notes, instants)
     done = _unused(home.lake / _DONE / f"{now:%Y%m%dT%H%M%SZ}")
-    done.parent.mkdir(exist_ok=True)
-    work.replace(done)
-    latest = max(then for then, _ in instants)
+    relocate(work, done)
+    latest = max(instants)
     return (
         f"clock: {rows:,} rows in {len(kept)} files were known in the future (until {latest:%Y-%m-%d %H:%M} UTC), from"
         f" a run with its clock ahead; they count as known now. The files as they were: {done}"
@@ -122,8 +120,37 @@ def _unused(folder: Path) -> Path:
     return next(name for name in chain([folder], others) if not name.exists())
 
 
+def _restamped(rows: pl.DataFrame, instants: Mapping[datetime, datetime]) -> pl.DataFrame:
+    """Rows with new instants in place of those in the future."""
+    known = rows.schema["known_at"]
+    return rows.with_columns(
+        known_at=pl.col("known_at").replace_strict(
+            list(instants), list(instants.values()), default=pl.col("known_at"), return_dtype=known
+        )
+    )
+
+
+def _notes_of_rows(home: Home) -> Iterator[Path]:
+    """The files beside the landing marks, which hold when each row of a source file became known."""
+    yield from sorted((home.lake / "_landed").glob("*.parquet"))
+
+
+def _restamp(notes: Path, instants: Mapping[datetime, datetime]) -> None:
+    """Give the rows in a file beside a mark their new instants; a damaged one is for landing to heal."""
+    try:
+        rows = pl.read_parquet(notes, hive_partitioning=False)
+        mended = _restamped(rows, instants)
+    except (pl.exceptions.PolarsError, OSError, KeyError):
+        return
+    if not mended.equals(rows):
+        write_atomically(notes, mended.write_parquet)
+
+
 def _mend_marks(home: Home, now: datetime) -> None:
-    """Bring the instants in landing's notes back to now: they order versions, and begin the partitions."""
+    """Bring the instants in landing's notes back to now: they order versions, and begin the partitions.
+
+    A mark in the future may have rows that the lake had lost, whose instants no plan holds: they are known now.
+    """
     for path in (home.lake / "_landed").glob("*.json"):
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
@@ -131,7 +158,16 @@ def _mend_marks(home: Home, now: datetime) -> None:
         except (ValueError, AttributeError):
             continue  # landing says what a damaged note means
         if mended != content:
+            _clamp(path.with_suffix(".parquet"), now)
             write_json(path, mended)
+
+
+def _clamp(notes: Path, now: datetime) -> None:
+    """Bring what is left in the future in a file beside a mark back to now."""
+    with suppress(pl.exceptions.PolarsError, OSError):
+        later = pl.scan_parquet(notes).filter(pl.col("known_at") > now + SKEW).select("known_at").collect().to_series()
+        if not later.is_empty():
+            _restamp(notes, dict.fromkeys(later, now))
 
 
 def _not_after(value: object, now: datetime) -> object:

@@ -1,13 +1,25 @@
 """Atomic writes, locks and self-healing state files for every stage; shared with the models (``models_ml``)."""
 
-from models_ml.files import ensure_folder, locked, remove_abandoned, set_aside, write_atomically, write_json, write_text
+from models_ml.files import (
+    create_text,
+    ensure_folder,
+    locked,
+    relocate,
+    remove_abandoned,
+    set_aside,
+    write_atomically,
+    write_json,
+    write_text,
+)
 from models_ml.repairs import UnreadableError, read_state, tell_repair, telling_repairs, unreadable
 
 __all__ = [
     "UnreadableError",
+    "create_text",
     "ensure_folder",
     "locked",
     "read_state",
+    "relocate",
     "remove_abandoned",
     "set_aside",
     "tell_repair",

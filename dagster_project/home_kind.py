@@ -8,7 +8,6 @@ production.
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from typing import Any, Literal, get_args
 import yaml
 
 from dagster_project.errors import ConfigurationError
+from dagster_project.files import create_text
 
 Kind = Literal["production", "staging", "demo", "replay"]
 
@@ -93,7 +93,7 @@ def mark(root: Path, kind: Kind | None = None) -> Marker:
     if present is not None:
         return present
     wanted = Marker(kind or found, secrets.token_hex(16), datetime.now(UTC).replace(microsecond=0))
-    _create(root / MARKER, _text(wanted))
+    create_text(root / MARKER, _text(wanted))
     return read_marker(root) or wanted
 
 
@@ -103,25 +103,6 @@ def _text(marker: Marker) -> str:
         f"kind: {marker.kind}\nwhat: {json.dumps(_MEANING[marker.kind])}\n"
         f"home_id: {marker.home_id}\ncreated_at: '{marker.created_at.isoformat()}'\n"
     )
-
-
-def _create(path: Path, text: str) -> None:
-    """Write a file that is not there yet, whole or not at all; a file that is there stays."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
-    try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(temporary, path)
-        except FileExistsError:
-            pass
-        except OSError:  # a file system without hard links
-            temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _init(root: Path) -> str:

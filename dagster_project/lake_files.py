@@ -18,7 +18,16 @@ from pathlib import Path
 
 import polars as pl
 
-from dagster_project.files import locked, read_state, remove_abandoned, set_aside, tell_repair, unreadable, write_text
+from dagster_project.files import (
+    locked,
+    read_state,
+    relocate,
+    remove_abandoned,
+    set_aside,
+    tell_repair,
+    unreadable,
+    write_text,
+)
 from dagster_project.home import Home
 from dagster_project.lake_tables import schema_of
 
@@ -109,6 +118,16 @@ def forget(home: Home, lost: Iterable[Lost]) -> None:
             if one.file in known and known[one.file].lost:
                 del known[one.file]
                 _save(home, one.table, known)
+
+
+def retire(home: Home, table: str, path: Path, place: Path) -> None:
+    """Move a file out of a table on purpose: it is dropped from the manifest, so its rows do not count as lost."""
+    with _manifest_lock(home, table):
+        known = _load(home, table) or {}
+        if known.pop(path.relative_to(home.lake / table).as_posix(), None):
+            _save(home, table, known)
+        if path.exists():
+            relocate(path, place)
 
 
 def _checked(home: Home, table: str, name: str, path: Path, before: LakeFile | None, *, deep: bool) -> LakeFile | None:

@@ -39,6 +39,9 @@ _LIVE = re.compile(
     r"(?<!\\)(?:!(?=\[)|<(?=[a-zA-Z/!?])(?!https?://)|\[(?=[^\]]*\](?:\(|:)\s*<?(?:javascript|data|vbscript):))",
     re.IGNORECASE,
 )
+_MARGIN = 16_384
+"""Characters behind an excerpt that are searched with it: white space and unseen characters, which fall away, count."""
+
 _KEYS = re.compile(r"(?:^|_)(?:id|key|hash|marker|sha|version|digest)$")
 
 
@@ -50,8 +53,13 @@ def clean(value: object, limit: int | None = None) -> str:
 
 
 def excerpt(value: object, limit: int = 200) -> str:
-    """The beginning of a text of outside, such as a server's answer, on one line and fit to leave."""
-    return clean(" ".join(str(value).split()), limit)
+    """The beginning of a text of outside, such as a server's answer, on one line and fit to leave.
+
+    Of megabytes only the first part is searched, as that takes seconds; it reaches far beyond the limit, so that no
+    secret at the limit is cut in two before it is found.
+    """
+    begun = str(value)[: 4 * limit + _MARGIN]
+    return clean(" ".join(begun.split()), limit)
 
 
 def visible(text: str) -> str:

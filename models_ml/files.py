@@ -89,13 +89,37 @@ def _finish(folder: Path) -> None:
         _sync(Path(parent))
 
 
+def create_text(path: Path, text: str) -> None:
+    """Create a file of text, atomically; one that is there stays, so of two writers at once the first wins."""
+    _make_folder(path.parent)
+    temporary = _beside(path)
+    try:
+        temporary.write_text(text, encoding="utf-8", newline="")
+        _sync(temporary)
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            return
+        except OSError:  # a file system without hard links
+            temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    _sync(path.parent)
+
+
+def relocate(path: Path, place: Path) -> None:
+    """Move a file or a folder to another place of the same file system, for good once this returns."""
+    _make_folder(place.parent)
+    path.rename(place)
+    _sync(place.parent)
+    _sync(path.parent)
+
+
 def set_aside(path: Path, folder: Path) -> Path:
     """Move a broken file or folder into ``folder`` under a name that is free there; returns its new place."""
-    _make_folder(folder)
     stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
     place = folder / f"{path.name}.broken-{stamp}"
-    path.rename(place)
-    _sync(path.parent)
+    relocate(path, place)
     return place
 
 

@@ -8,6 +8,7 @@ import logging
 import re
 import subprocess
 import sys
+import time
 import traceback
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
@@ -55,6 +56,14 @@ def test_text_is_cleaned_before_it_is_cut() -> None:
     for limit in range(1, 60):
         assert not leaks(outgoing.clean(f"answered {SECRET} for {CARD}", limit))
         assert len(outgoing.excerpt(f"answered {SECRET} for {CARD}", limit)) <= limit
+
+
+def test_an_excerpt_of_megabytes_takes_no_seconds_and_cuts_no_secret() -> None:
+    started = time.monotonic()
+    for filler in ("a" * 5_000_000, "12 " * 2_000_000, "\u200b" * 5_000_000):
+        for before in (0, 30, 55, 60):
+            assert not leaks(outgoing.excerpt("x" * before + f" {SECRET} {CARD} {filler}", 60))
+    assert time.monotonic() - started < 5
 
 
 def test_a_log_record_and_its_exception_are_cleaned_whatever_the_logger() -> None:

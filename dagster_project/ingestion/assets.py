@@ -102,17 +102,17 @@ def _key(result: AssetCheckResult) -> AssetCheckKey:
 
 def _shown(
     context: AssetExecutionContext, home: Home, report: LandingReport, table: str
-) -> dict[str, int | MetadataValue]:
+) -> dict[str, int | str | MetadataValue]:
     """Metadata of a table; one whose rows cannot be shown has landed all the same, and so have the others."""
     try:
         return _metadata(home, report, table)
     except Exception as error:
         problem = f"lake/{table} cannot be shown ({type(error).__name__}: {one_line(str(error), 200)})"
         context.log.warning(problem)
-        return {**_counts(report, table), "not shown": MetadataValue.text(problem)}
+        return {**_counts(report, table), "not shown": problem}
 
 
-def _metadata(home: Home, report: LandingReport, table: str) -> dict[str, int | MetadataValue]:
+def _metadata(home: Home, report: LandingReport, table: str) -> dict[str, int | str | MetadataValue]:
     rows = lake.scan(home, table)
     lines = report.lines if table == "quarantine" else [line for line in report.lines if line.table == table]
     return {

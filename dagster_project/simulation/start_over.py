@@ -16,6 +16,7 @@ from dagster_project import lake
 from dagster_project.automation.destinations.local import LocalTracker
 from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.errors import ConfigurationError
+from dagster_project.files import relocate
 from dagster_project.home import Home, parse_instant
 from dagster_project.home_kind import SHOP, read_marker
 from dagster_project.simulation.shop.export_files import sources_file
@@ -114,5 +115,5 @@ def move_to_backup(home: Home) -> Path:
     backup.mkdir()
     for pattern in _STATE:
         for path in home.root.glob(pattern):
-            path.rename(backup / path.name)
+            relocate(path, backup / path.name)
     return backup

@@ -186,13 +186,21 @@ def test_the_doctor_looks_at_everything_whatever_is_damaged(home: Home) -> None:
     said = cli(home, "doctor")
     assert said.exit_code == 1
     assert "champion.json is damaged" in said.stdout
-    assert "FIX  warehouse    cannot be looked at (IOException: " in said.stdout
+    assert f"FIX  warehouse    {home.published}: is broken (IO Error: " in said.stdout
+    assert f"build it anew with `feedback-control --home {home.root} run`" in said.stdout
     assert "ok   ledger       empty" in said.stdout
 
 
 def test_the_doctor_misses_a_champion_that_is_gone(home: Home) -> None:
     home.models.mkdir()
-    record = {"version": "abc", "decision": {"figures": {"macro_f1": 0.7}}}
+    decision: dict[str, object] = {
+        "candidate": "abc",
+        "champion": None,
+        "promoted": True,
+        "reasons": [],
+        "figures": {"macro_f1": 0.7},
+    }
+    record = {"version": "abc", "decision": decision}
     (home.models / "champion.json").write_text(json.dumps(record))
     assert "names model abc, which is not there" in cli(home, "doctor").stdout
 

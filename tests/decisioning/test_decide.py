@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import polars as pl
 import pytest
 
 from dagster_project.automation.tickets.brief import render
 from dagster_project.automation.tickets.issues import read_queue
-from dagster_project.decisioning import wording
+from dagster_project.decisioning import dbt_build, wording
 from dagster_project.decisioning.decide import decide
 from dagster_project.decisioning.explain import explain, queue
 from dagster_project.decisioning.facts import Evidence, read_facts
@@ -277,7 +279,16 @@ def test_an_empty_lake_decides_nothing_and_does_not_fail(tmp_path: Path) -> None
 def test_a_failing_build_names_the_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = Home(tmp_path)
     LakeBuilder(home).write()
-    for path in (home.lake / "orders").rglob("*.parquet"):
-        path.write_bytes(b"not parquet")
-    with pytest.raises(DecisionError, match="orders"):
+    run_dbt = dbt_build.run_dbt
+
+    def break_before(home: Home, arguments: Sequence[str]) -> None:
+        """A column that is gone after the check of the lake: what is broken before it is set aside, and heals."""
+        for path in (home.lake / "orders").rglob("*.parquet"):
+            pl.read_parquet(path).drop("ordered_at").write_parquet(path)
+        run_dbt(home, arguments)
+
+    with monkeypatch.context() as patch, pytest.raises(DecisionError, match="dbt did not finish: stg_orders: "):
+        patch.setattr(dbt_build, "run_dbt", break_before)
         decide(home, as_of=AS_OF)
+    assert not home.published.exists()
+    assert decide(home, as_of=AS_OF).issues_open == 0

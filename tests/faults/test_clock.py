@@ -114,6 +114,37 @@ def test_a_home_that_was_made_with_the_clock_ahead_is_mended_without_force(real:
     assert newest["known_at"] <= NOW + timedelta(hours=2)
 
 
+def test_a_repair_of_the_clock_loses_nothing_and_what_is_lost_later_returns_as_mended(real: SimpleNamespace) -> None:
+    real.set_clock(NOW)
+    assert real.run() == 0
+    for key in ("r2", "r3"):
+        write_row(real.sources, key)
+        real.set_clock(NOW + YEAR + timedelta(hours=int(key[1])))
+        assert real.run("--force") == 0
+    real.set_clock(NOW + timedelta(hours=1))
+    assert real.run("--force") == 0  # a second run had agreed with the first
+    mended = known(real.home)
+    assert NOW < mended["r2"] < mended["r3"] < NOW + timedelta(hours=1)
+    deep = cli("--home", str(real.home.root), "repair")
+    assert (deep.exit_code, "lost" in deep.stdout, "is gone" in deep.stdout) == (0, False, False)
+    notes = [pl.read_parquet(path) for path in (real.home.lake / "_landed").glob("*.parquet")]
+    assert not pl.concat(notes).filter(pl.col("known_at") > NOW + timedelta(hours=1)).height
+    for file in real.home.lake.glob("feedback/ingest_date=2*/*.parquet"):
+        file.unlink()
+    real.set_clock(NOW + timedelta(hours=2))
+    assert real.run() == 0
+    assert known(real.home) == mended
+
+
+def test_rows_that_were_lost_in_the_future_return_as_known_now(real: SimpleNamespace) -> None:
+    land(real.home, load_sources(real.sources), now=NOW + YEAR)
+    for file in real.home.lake.glob("feedback/ingest_date=2027*/*.parquet"):
+        file.unlink()
+    real.set_clock(NOW)
+    assert real.run() == 0
+    assert known(real.home) == {"r1": NOW}
+
+
 def test_a_row_known_in_2199_is_known_now(real: SimpleNamespace) -> None:
     write_row(real.sources, "r2", known="2199-01-01T00:00:00Z")
     write_row(real.sources, "r3", known="2026-05-03T00:00:00Z")

@@ -216,11 +216,12 @@ MEMORY = 1024 * MIB
 SECONDS = 90
 
 _LAND = """
-import json, resource, sys
+import json, sys
 from pathlib import Path
 from dagster_project.home import Home
 from dagster_project.ingestion.landing import land
 from dagster_project.ingestion.sources import load_sources
+from tests.faults.memory import peak_of_this_process
 from tests.ingestion.exports import NOW
 folder = Path(sys.argv[1])
 first, again = (land(Home(folder / "home"), load_sources(folder / "sources.yml"), now=NOW) for _ in range(2))
@@ -228,7 +229,7 @@ print(json.dumps({
     "problems": first.problems, "again": again.problems, "failures": first.failures,
     "landed": {line.source: line.landed for line in first.lines},
     "states": {line.source: line.state for line in first.lines},
-    "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    "peak": peak_of_this_process(),
 }))
 """
 

@@ -54,8 +54,8 @@ class HeadFile:
         present = self.read()
         if present and present.ledger_id == head.ledger_id and present.audit_id > head.audit_id:
             return
-        self.replace(head)
+        self.overwrite(head)
 
-    def replace(self, head: Head) -> None:
+    def overwrite(self, head: Head) -> None:
         """Replace the head, whatever is there."""
         write_json(self.path, {**vars(head), "places": dict(head.places)})

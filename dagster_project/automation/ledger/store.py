@@ -110,7 +110,7 @@ class Store:
         """Make the head file that of this database, whatever it was for before: the gap is dealt with."""
         self.gap, self.head_was_there = None, True
         if self.head:
-            self.head.replace(Head(self.ledger_id, *end, self.places()))
+            self.head.overwrite(Head(self.ledger_id, *end, self.places()))
 
     def places(self) -> dict[str, str]:
         """The place of each destination that was pushed to, by its name."""
