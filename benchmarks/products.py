@@ -107,7 +107,7 @@ def _prepared(jobs: Sequence[Job], folder: Path, models: Path) -> tuple[Home, li
         for source in yaml.safe_load((own / "sources.yml").read_text(encoding="utf-8"))["sources"]:
             sources.append({**source, "path": f"{own.name}/{source['path']}"})
     (folder / "sources.yml").write_text(yaml.safe_dump({"sources": sources}), encoding="utf-8")
-    home = Home(folder / "home")
+    home = Home(folder / "home").marked("replay")
     home.root.mkdir()
     home.models.symlink_to(models.resolve(), target_is_directory=True)
     return home, truths

@@ -31,7 +31,7 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Truth]:
 
 @pytest.fixture(scope="module")
 def landed(product: tuple[Path, Truth], tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, LandingReport]:
-    home = Home(tmp_path_factory.mktemp("home"))
+    home = Home(tmp_path_factory.mktemp("home")).marked("replay")
     return home, land(home, load_sources(product[0] / "sources.yml"), now=UNTIL)
 
 
