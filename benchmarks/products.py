@@ -108,7 +108,6 @@ def _prepared(jobs: Sequence[Job], folder: Path, models: Path) -> tuple[Home, li
             sources.append({**source, "path": f"{own.name}/{source['path']}"})
     (folder / "sources.yml").write_text(yaml.safe_dump({"sources": sources}), encoding="utf-8")
     home = Home(folder / "home").marked("replay")
-    home.root.mkdir()
     home.models.symlink_to(models.resolve(), target_is_directory=True)
     return home, truths
 
