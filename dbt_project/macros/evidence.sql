@@ -71,7 +71,7 @@
             then {{ whole('counted') }} || ' requests succeeded on ' || subject_title || ' where the traffic leads to expect '
             || {{ whole('total') }} || '; ' || {{ chance_sentence() }}
         when 'completions_alone'
-            then {{ whole('counted') }} || ' completed the step where other platforms lead to expect '
+            then {{ whole('counted') }} || ' completed the step where other platforms and the days before lead to expect '
             || {{ whole('total') }} || '; ' || {{ chance_sentence() }}
         when 'persons_to_forge'
             then 'Cost of forging the words of customers: ' || {{ whole('counted') }} || ' accounts on record'

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from benchmarks.manipulation import GOALS, LOOKS, Try, decided
+from benchmarks.manipulation import GOALS, LOOKS, Try, decided, version
 from dagster_project.simulation.worlds.attacks import Attack, forge
 from dagster_project.simulation.worlds.simulate import Simulation
 
@@ -69,6 +69,19 @@ def drawn(seed: int, *, forged: bool) -> Simulation:
     return simulation
 
 
+def elsewhere() -> Simulation:
+    """Customers on record name an innocent release of a small shop; visitors complete the step elsewhere."""
+    one = Try(QUIET, 10, 0).simulation().world
+    simulation = Simulation(replace(one, product="elsewhere"))
+    words = Attack("checkout_failure", fakes=MANY, platform="android", channel="support_ticket", accounts=True, end=24)
+    named = replace(words, version=version(simulation), bad_requests=MANY, service="checkout")
+    forge(simulation, replace(named, completed=2 * MANY, abandoned=MANY, step="checkout"))
+    feedback = simulation.rows["feedback"]
+    on_record = pl.col("customer_id").str.replace("-stranger", "-c", literal=True)
+    simulation.rows["feedback"] = feedback.with_columns(on_record)
+    return simulation
+
+
 @pytest.fixture(scope="module")
 def outcome() -> Iterator[Decided]:
     worlds = {one.product: one.simulation() for one in TRIES}
@@ -76,6 +89,7 @@ def outcome() -> Iterator[Decided]:
         for forged in (False, True):
             simulation = drawn(seed, forged=forged)
             worlds[simulation.world.product] = simulation
+    worlds["elsewhere"] = elsewhere()
     issues, weighed = decided(list(worlds.values()), LOOKS[-1:])
     yield Decided(worlds, issues, weighed)
 
@@ -90,6 +104,12 @@ def test_fakes_bad_requests_and_abandoned_checkouts_do_not_support_undoing_an_in
     outcome: Decided, goal: int, fakes: int
 ) -> None:
     assert not outcome.reached(goal, fakes)
+
+
+def test_completions_on_other_platforms_do_not_support_undoing_an_innocent_release(outcome: Decided) -> None:
+    weighed = outcome.weighed.filter(pl.col("product") == "elsewhere", pl.col("verdict") == "regression")
+    assert weighed.height == 1  # customers on record may name a release ...
+    assert not outcome.supported("elsewhere")  # ... but nothing is missing against the days before
 
 
 def test_a_back_end_release_before_an_outage_of_a_provider_is_not_undone(outcome: Decided) -> None:

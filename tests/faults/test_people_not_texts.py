@@ -52,6 +52,7 @@ SILENCED = (
     "The application crashes while it loads the pictures, and my whole basket is gone afterwards",
     "Crashes constantly on my tablet, on the phone of my wife it crashes just as often as here",
 )
+RETURNED = "The article arrived broken, the screen has a crack and the box was damaged too"
 FAKES = (
     "Payment failed three times in a row and nobody could tell me why",
     "They took my money twice for one order, the payment page is broken",
@@ -68,9 +69,10 @@ FAKES = (
 
 @dataclass
 class Export:
-    """Rows of one CSV file of feedback, known when they were said."""
+    """Rows of a CSV file of feedback, known when they were said, and of one of orders."""
 
     rows: list[dict[str, str]] = field(default_factory=list)
+    orders: list[dict[str, str]] = field(default_factory=list)
 
     def say(self, product: str, text: str, at: datetime, **more: str) -> None:
         said = {"feedback_id": f"f{len(self.rows):04d}", "product": product, "text": text, "channel": "support_ticket"}
@@ -82,14 +84,15 @@ class Export:
             self.say(product, "love it", START + timedelta(hours=hour), channel="app_review")
 
     def write(self, folder: Path) -> Path:
-        names = sorted({name for row in self.rows for name in row})
-        with (folder / "feedback.csv").open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, names)
-            writer.writeheader()
-            writer.writerows(self.rows)
+        for table, rows in (("feedback", self.rows), ("orders", self.orders)):
+            with (folder / f"{table}.csv").open("w", encoding="utf-8", newline="") as file:
+                writer = csv.DictWriter(file, sorted({name for row in rows for name in row}))
+                writer.writeheader()
+                writer.writerows(rows)
         sources = folder / "sources.yml"
         sources.write_text(
             "sources:\n- {name: export, table: feedback, path: feedback.csv, constants: {source: export}}\n"
+            "- {name: shop, table: orders, path: orders.csv}\n"
         )
         return sources
 
@@ -102,7 +105,7 @@ def every(minutes: float, number: int) -> Iterable[datetime]:
 def export() -> Export:
     """Each case in a product of its own."""
     export = Export()
-    for product in ("angry", "author", "form", "silencer", "silenced", "login", "fakes", "crowd"):
+    for product in ("angry", "author", "form", "silencer", "silenced", "login", "fakes", "crowd", "guests"):
         export.quiet_weeks(product)
     for at in every(60, 8):
         export.say("angry", ANGRY, at, customer_id="C1")
@@ -122,6 +125,7 @@ def export() -> Export:
         export.say("crowd", text, at, customer_id=f"K{number}")
     burst(export)
     survey(export)
+    guests(export)
     return export
 
 
@@ -142,6 +146,15 @@ def survey(export: Export) -> None:
         export.say("survey", PREFILLED, at, channel="nps", customer_id=f"S{number}")
     for at in every(60, 6):
         export.say("survey", PREFILLED, at, channel="nps")
+
+
+def guests(export: Export) -> None:
+    """Thirty guests return what they ordered, with one reason; their orders name a customer that all guests share."""
+    for number, at in enumerate(every(30, 30)):
+        export.say("guests", RETURNED, at, channel="return", order_id=f"G{number}")
+        ordered = (START + timedelta(days=2)).isoformat()
+        order = {"order_id": f"G{number}", "product": "guests", "customer_id": "Guest", "ordered_at": ordered}
+        export.orders.append({**order, "known_at": ordered, "amount": "10", "currency": "EUR", "status": "paid"})
 
 
 @pytest.fixture(scope="module")
@@ -219,6 +232,13 @@ def test_a_canned_sentence_counts_without_a_customer_and_a_copy_in_own_words_doe
     assert strangers["is_counted"].to_list() == [True] * 6
     copies = said(decided, "login", "login_account").filter(pl.col("provenance") == "unknown")
     assert not copies["is_counted"].any()
+
+
+def test_guests_who_return_what_they_ordered_are_as_many_people_as_orders(decided: Home) -> None:
+    rows = said(decided, "guests", "packaging")
+    assert set(rows["provenance"]) == {"verified_purchase"}
+    (issue,) = issues(decided, "guests")
+    assert (issue["customers_affected"], issue["feedback_count"], issue["known_people"]) == (30, 30, 30)
 
 
 def test_all_totals_equal_what_they_drill_down_to(decided: Home) -> None:

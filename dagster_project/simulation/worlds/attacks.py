@@ -25,7 +25,7 @@ class Attack:
 
     ``fakes`` are pieces of feedback of ``issue_type`` that name ``platform`` and ``version``; with ``accounts`` each
     names a customer id that no table of customers knows. ``bad_requests`` fail on ``service``, all on that platform
-    and version; ``abandoned`` visitors enter ``step`` and leave.
+    and version; ``abandoned`` visitors enter ``step`` there and leave; ``completed`` ones complete it elsewhere.
     """
 
     issue_type: str
@@ -40,6 +40,7 @@ class Attack:
     bad_requests: int = 0
     service: str = ""
     abandoned: int = 0
+    completed: int = 0
     step: str = ""
 
 
@@ -56,6 +57,10 @@ def forge(simulation: Simulation, attack: Attack) -> None:
     if attack.abandoned:
         here = (pl.col("step") == attack.step) & _of(attack.platform, None)
         rows["funnel_metrics"] = _added(simulation, attack, "funnel_metrics", here, {"entered": attack.abandoned})
+    if attack.completed:
+        beside = (pl.col("step") == attack.step) & (pl.col("platform") != attack.platform)
+        counts = {"entered": attack.completed, "completed": attack.completed}
+        rows["funnel_metrics"] = _added(simulation, attack, "funnel_metrics", beside, counts)
 
 
 def _fakes(simulation: Simulation, attack: Attack) -> pl.DataFrame:

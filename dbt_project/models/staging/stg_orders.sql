@@ -10,7 +10,7 @@ renamed as (
 
     select
         order_id,
-        {{ pseudonym('customer_id') }} as customer_id,
+        {{ pseudonym(told_apart('customer_id')) }} as customer_id,
         product,
         sku,
         currency,

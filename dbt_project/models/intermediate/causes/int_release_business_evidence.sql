@@ -1,7 +1,8 @@
 -- Funnel as evidence on each candidate: completions of the issue's journey step on the candidate's platform after it,
 -- against the 28 days before and the completions on other platforms at the same time. Bots that enter and leave lower
--- the conversion but complete nothing less: completions must be missing. A change without a platform has no control
--- here, and no row.
+-- the conversion but complete nothing less: completions must be missing. Bots that complete elsewhere make those here
+-- look too few, so completions must be missing against as many days before as well. A change without a platform has no
+-- control here, and no row.
 with compared as (
 
     select
@@ -10,6 +11,8 @@ with compared as (
         date_trunc('day', funnel.bucket_start) as day,
         funnel.bucket_start >= candidates.changed_at as is_after,
         funnel.platform = candidates.platform as is_its_own,
+        {{ seconds_between('funnel.bucket_start', 'candidates.changed_at') }} / 86400.0 as days_before,
+        {{ seconds_between('candidates.changed_at', 'candidates.ended_at') }} / 86400.0 as days_after,
         funnel.provenance,
         cast(funnel.entered as double) as entered,
         cast(funnel.completed as double) as completed
@@ -33,6 +36,8 @@ daily as (
         day,
         is_after,
         min(provenance) as provenance,
+        max(days_before) filter (where is_its_own and not is_after) as days_before,
+        max(days_after) as days_after,
         coalesce(sum(entered) filter (where is_its_own), 0.0) as entered,
         coalesce(sum(completed) filter (where is_its_own), 0.0) as completed,
         coalesce(sum(completed) filter (where not is_its_own), 0.0) as completed_beside
@@ -45,8 +50,8 @@ shared as (
 
     select
         *,
-        sum(completed) filter (where not is_after) over (partition by issue_id, change_id)
-        / nullif(sum(completed_beside) filter (where not is_after) over (partition by issue_id, change_id), 0.0)
+        sum(case when not is_after then completed end) over (partition by issue_id, change_id)
+        / nullif(sum(case when not is_after then completed_beside end) over (partition by issue_id, change_id), 0.0)
             as share_of_others
     from daily
 
@@ -59,6 +64,8 @@ sums as (
         change_id,
         min(provenance) as provenance,
         max(share_of_others) as share_of_others,
+        max(days_before) as days_before,
+        max(days_after) as days_after,
         sum(entered) filter (where is_after) as entered_after,
         sum(completed) filter (where is_after) as completed_after,
         sum(completed_beside) filter (where is_after) as beside_after,
@@ -79,7 +86,8 @@ expected as (
 
     select
         *,
-        share_of_others * beside_after as completed_expected,
+        least(share_of_others * beside_after, completed_before / greatest(days_before, 1.0) * days_after)
+            as completed_expected,
         (completed_before + 0.5) / (entered_before + 1.0) as conversion_before,
         (completed_after + 0.5) / (entered_after + 1.0) as conversion_after
     from sums

@@ -15,14 +15,16 @@ with feedback as (
 
 ),
 
--- A return or a ticket that names an order but no customer is that of the customer who ordered.
+-- A return or a ticket that names an order but no customer is that of the customer who ordered; a guest is known by the
+-- order.
 identified as (
 
     select
         feedback.*,
         coalesce(
             feedback.given_customer, case when feedback.gives_own_ids then orders.customer_id end
-        ) as person_customer
+        ) as person_customer,
+        case when feedback.person_order is not null then orders.known_at end as ordered_at
     from feedback
     left join {{ ref('int_purchases') }} as orders
         on feedback.order_id = orders.order_id and feedback.counted_at >= orders.known_at
@@ -53,11 +55,12 @@ traced as (
 
     select
         identified.*,
-        least(buyers.known_at, accounts.known_at) as on_record_since,
+        least(buyers.known_at, accounts.known_at, identified.ordered_at) as on_record_since,
         case
-            when buyers.known_at is not null then 'verified_purchase'
+            when buyers.known_at is not null or identified.ordered_at is not null then 'verified_purchase'
             when identified.person_customer is not null and (identified.gives_own_ids or accounts.known_at is not null)
                 then 'known_account'
+            when identified.person_order is not null then 'known_account'
             when
                 coalesce(
                     identified.person_customer,
