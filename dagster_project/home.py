@@ -11,9 +11,10 @@ import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import quote
 
 from dagster_project.errors import ConfigurationError
-from dagster_project.home_kind import REHEARSALS, Kind, Marker, kind_of, mark
+from dagster_project.home_kind import REHEARSALS, VIEWS, Kind, Marker, kind_of, mark
 from models_ml.files import write_folder
 from models_ml.golden.golden_set import GOLDEN
 
@@ -60,7 +61,7 @@ class Home:
 
     def view(self, as_of: datetime) -> Home:
         """The home of a view: decisions as of a past instant, apart from what is published (``views``)."""
-        return Home(self.root / "views" / f"{as_of.astimezone(UTC):%Y%m%dT%H%M%SZ}")
+        return Home(self.root / VIEWS / f"{as_of.astimezone(UTC):%Y%m%dT%H%M%SZ}")
 
     @property
     def lake(self) -> Path:
@@ -151,7 +152,7 @@ class Home:
     def ledger_url(self) -> str:
         """SQLAlchemy URL of the ledger: ``$FEEDBACK_LEDGER_URL``, else (and in every rehearsal) the home's own file."""
         named = "" if self.is_rehearsal else os.environ.get("FEEDBACK_LEDGER_URL", "")
-        return named or f"sqlite:///{self.root / 'ledger.sqlite'}"
+        return named or f"sqlite:///{quote(str(self.root / 'ledger.sqlite'))}"  # a ? would end the path
 
     @property
     def ledger_head(self) -> Path:
@@ -167,6 +168,6 @@ def parse_instant(text: str) -> datetime:
     """
     try:
         instant = datetime.fromisoformat(text)
-    except ValueError:
+        return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # an offset may lead out of the years 1 to 9999
         raise ConfigurationError(f"'{text}' is not an instant; write 2026-01-31 or 2026-01-31T14:00:00Z") from None
-    return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
