@@ -23,6 +23,8 @@ DBT_PROJECT = REPOSITORY / "dbt_project"
 PLAYBOOK = REPOSITORY / "playbook.yml"
 DEFAULT_HOME, DEMO_HOME = ".feedback-control", ".feedback-control-demo"
 
+_WILDCARDS = frozenset("*?[]")
+
 
 @dataclass(frozen=True)
 class Home:
@@ -37,6 +39,11 @@ class Home:
         path = Path(chosen).expanduser().absolute()
         if path.exists() and not path.is_dir():
             raise ConfigurationError(f"home {path} is a file; give --home a folder")
+        if wild := _WILDCARDS.intersection(str(path)):
+            raise ConfigurationError(
+                f"home {path} has {' and '.join(sorted(wild))} in its path, which readers of Parquet take for a pattern"
+                " of names; give --home another folder"
+            )
         return cls(path)
 
     @property

@@ -98,8 +98,8 @@ def mark(root: Path, kind: Kind | None = None) -> Marker:
     around = next((folder for folder in root.parents if (folder / MARKER).is_file()), None)
     if around is not None and root.parent != around / VIEWS:
         raise ConfigurationError(
-            f"{root} lies inside another home ({around}), which would take its files for its own; choose a folder beside"
-            " it with --home"
+            f"{root} lies inside another home ({around}), which would take its files for its own; choose a folder"
+            " beside it with --home"
         )
     wanted = Marker(kind or found, secrets.token_hex(16), datetime.now(UTC).replace(microsecond=0))
     _create(root / MARKER, _text(wanted))

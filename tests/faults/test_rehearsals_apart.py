@@ -265,6 +265,13 @@ def test_the_ledger_lies_in_its_home_whatever_the_folder_is_called(tmp_path: Pat
     assert (home.root / "ledger.sqlite").stat().st_size
 
 
+@pytest.mark.parametrize("name", ["home*", "home [1]", "home?"])
+def test_a_folder_that_reads_as_a_pattern_is_no_home(tmp_path: Path, name: str) -> None:
+    refused = cli("--home", str(tmp_path / name), "init")
+    assert (refused.exit_code, "give --home another folder" in refused.stderr) == (2, True)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("instant", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
 def test_an_instant_outside_the_years_that_exist_is_bad_usage(tmp_path: Path, instant: str) -> None:
     assert cli("--home", str(tmp_path / "home"), "run", "--as-of", instant).exit_code == 2
