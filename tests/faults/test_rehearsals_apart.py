@@ -226,15 +226,21 @@ def test_a_replay_leaves_what_is_published(two: SimpleNamespace) -> None:
     assert [one.issue_id for one in read_queue(two.real.view(TODAY - timedelta(days=1)))] == [PAST.issue_id]
 
 
-@pytest.mark.parametrize("command", [("run",), ("push",), ("pull",), ("replay",)])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("run", "--sources", "{}"),
+        ("push",),
+        ("pull",),
+        ("replay", "--sources", "{}", "--from", LAST_WEEK, "--to", YESTERDAY),
+    ],
+)
 def test_a_view_writes_nothing_into_the_lake_of_its_home(two: SimpleNamespace, command: tuple[str, ...]) -> None:
     cli("run", "--sources", two.sources)
     cli("run", "--sources", two.sources, "--as-of", YESTERDAY)
     view = two.real.view(TODAY - timedelta(days=1))
     before = tree(two.real.lake)
-    more = ("--sources", two.sources) if command[0] in ("run", "replay") else ()
-    more += ("--from", LAST_WEEK, "--to", YESTERDAY) if command[0] == "replay" else ()
-    refused = cli("--home", str(view.root), *command, *more)
+    refused = cli("--home", str(view.root), *(part.format(two.sources) for part in command))
     assert (refused.exit_code, f"run this command with --home {two.real.root}" in refused.stderr) == (2, True)
     assert tree(two.real.lake) == before
 
