@@ -23,7 +23,7 @@ DBT_PROJECT = REPOSITORY / "dbt_project"
 PLAYBOOK = REPOSITORY / "playbook.yml"
 DEFAULT_HOME, DEMO_HOME = ".feedback-control", ".feedback-control-demo"
 
-_WILDCARDS = frozenset("*?[]")
+_SPECIAL = frozenset('*?[]#;"')
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,10 @@ class Home:
         path = Path(chosen).expanduser().absolute()
         if path.exists() and not path.is_dir():
             raise ConfigurationError(f"home {path} is a file; give --home a folder")
-        if wild := _WILDCARDS.intersection(str(path)):
+        if special := _SPECIAL.intersection(str(path)):
             raise ConfigurationError(
-                f"home {path} has {' and '.join(sorted(wild))} in its path, which readers of Parquet take for a pattern"
-                " of names; give --home another folder"
+                f"home {path} has {' and '.join(sorted(special))} in its path, which DuckDB, dbt or Polars take for a"
+                " pattern or for the parts of an address; give --home another folder"
             )
         return cls(path)
 

@@ -254,6 +254,18 @@ def test_a_lake_that_is_linked_from_another_home_is_not_written(two: SimpleNames
     assert tree(two.real.lake) == before
 
 
+def test_a_demo_that_starts_over_remembers_nothing_of_the_one_before(two: SimpleNamespace) -> None:
+    cli("demo", "--yes")
+    before = Ledger.of(two.demo)
+    done = cli("demo", "--yes", "--until", YESTERDAY)
+    now = Ledger.of(two.demo)
+    assert done.exit_code == 0
+    assert now.continuity.epoch() is None
+    (backup,) = two.folder.glob(f"{DEMO_HOME}.backup-*")
+    assert Ledger(f"sqlite:///{backup / 'ledger.sqlite'}", head=backup / "ledger.head").continuity.gap is None
+    assert before.continuity.has_head
+
+
 @pytest.mark.parametrize("inner", ["lake", "tickets/inner", "deep/er"])
 def test_no_home_is_made_inside_another_one(tmp_path: Path, inner: str) -> None:
     home = Home(tmp_path / "home").marked("production")
@@ -271,8 +283,8 @@ def test_the_ledger_lies_in_its_home_whatever_the_folder_is_called(tmp_path: Pat
     assert (home.root / "ledger.sqlite").stat().st_size
 
 
-@pytest.mark.parametrize("name", ["home*", "home [1]", "home?"])
-def test_a_folder_that_reads_as_a_pattern_is_no_home(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["home*", "home [1]", "home?", "home#1", "a;b", 'my "home"'])
+def test_a_folder_that_reads_as_a_pattern_or_address_is_no_home(tmp_path: Path, name: str) -> None:
     refused = cli("--home", str(tmp_path / name), "init")
     assert (refused.exit_code, "give --home another folder" in refused.stderr) == (2, True)
     assert not list(tmp_path.iterdir())
