@@ -102,7 +102,9 @@ def _read(home: Home) -> _Seen | None:
     try:
         content = json.loads(_memory(home).read_text(encoding="utf-8"))
         last, ahead = content["last"], content["ahead"]
-        return _Seen(datetime.fromisoformat(last), datetime.fromisoformat(ahead) if ahead else None)
+        seen = _Seen(datetime.fromisoformat(last), datetime.fromisoformat(ahead) if ahead else None)
+        # An instant without an offset cannot be compared, and one before this program is no run's.
+        return seen if all(one >= EARLIEST for one in (seen.last, seen.ahead) if one) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -11,9 +11,10 @@ import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import quote
 
 from dagster_project.errors import ConfigurationError
-from dagster_project.home_kind import REHEARSALS, Kind, Marker, kind_of, mark
+from dagster_project.home_kind import REHEARSALS, VIEWS, Kind, Marker, kind_of, mark
 from models_ml.files import write_folder
 from models_ml.golden.golden_set import GOLDEN
 
@@ -21,6 +22,8 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 DBT_PROJECT = REPOSITORY / "dbt_project"
 PLAYBOOK = REPOSITORY / "playbook.yml"
 DEFAULT_HOME, DEMO_HOME = ".feedback-control", ".feedback-control-demo"
+
+_SPECIAL = frozenset('*?[]#;"')
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,11 @@ class Home:
         path = Path(chosen).expanduser().absolute()
         if path.exists() and not path.is_dir():
             raise ConfigurationError(f"home {path} is a file; give --home a folder")
+        if special := _SPECIAL.intersection(str(path)):
+            raise ConfigurationError(
+                f"home {path} has {' and '.join(sorted(special))} in its path, which DuckDB, dbt or Polars take for a"
+                " pattern or for the parts of an address; give --home another folder"
+            )
         return cls(path)
 
     @property
@@ -60,7 +68,7 @@ class Home:
 
     def view(self, as_of: datetime) -> Home:
         """The home of a view: decisions as of a past instant, apart from what is published (``views``)."""
-        return Home(self.root / "views" / f"{as_of.astimezone(UTC):%Y%m%dT%H%M%SZ}")
+        return Home(self.root / VIEWS / f"{as_of.astimezone(UTC):%Y%m%dT%H%M%SZ}")
 
     @property
     def lake(self) -> Path:
@@ -151,7 +159,7 @@ class Home:
     def ledger_url(self) -> str:
         """SQLAlchemy URL of the ledger: ``$FEEDBACK_LEDGER_URL``, else (and in every rehearsal) the home's own file."""
         named = "" if self.is_rehearsal else os.environ.get("FEEDBACK_LEDGER_URL", "")
-        return named or f"sqlite:///{self.root / 'ledger.sqlite'}"
+        return named or f"sqlite:///{quote(str(self.root / 'ledger.sqlite'))}"  # a ? would end the path
 
     @property
     def ledger_head(self) -> Path:
@@ -167,6 +175,6 @@ def parse_instant(text: str) -> datetime:
     """
     try:
         instant = datetime.fromisoformat(text)
-    except ValueError:
+        return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # an offset may lead out of the years 1 to 9999
         raise ConfigurationError(f"'{text}' is not an instant; write 2026-01-31 or 2026-01-31T14:00:00Z") from None
-    return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)

@@ -29,6 +29,9 @@ MARKER = "home.yml"
 SHOP = Path("demo") / "truth.json"
 """Truth of the simulated shop, which only a demo home holds."""
 
+VIEWS = "views"
+"""Folder of a home with its views (``views.py``), the only homes inside another one."""
+
 _MEANING: dict[Kind, str] = {
     "production": "real feedback; its tickets go to the team's own trackers",
     "staging": "for trials; only destinations with `environment: staging` are written to",
@@ -84,7 +87,7 @@ def mark(root: Path, kind: Kind | None = None) -> Marker:
     """The marker of a home, written if it has none; of two writers at once the first wins.
 
     Raises:
-        ConfigurationError: the home is of another kind than the one given.
+        ConfigurationError: the home is of another kind than the one given, or would lie inside another home.
     """
     present = read_marker(root)
     found = kind_of(root)
@@ -92,6 +95,12 @@ def mark(root: Path, kind: Kind | None = None) -> Marker:
         raise ConfigurationError(f"{root} is a {found} home, not a {kind} home; choose another folder with --home")
     if present is not None:
         return present
+    around = next((folder for folder in root.parents if (folder / MARKER).is_file()), None)
+    if around is not None and root.parent != around / VIEWS:
+        raise ConfigurationError(
+            f"{root} lies inside another home ({around}), which would take its files for its own; choose a folder"
+            " beside it with --home"
+        )
     wanted = Marker(kind or found, secrets.token_hex(16), datetime.now(UTC).replace(microsecond=0))
     create_text(root / MARKER, _text(wanted))
     return read_marker(root) or wanted

@@ -15,8 +15,10 @@ from pathlib import Path
 import polars as pl
 import polars.selectors as cs
 
+from dagster_project.errors import ConfigurationError
 from dagster_project.files import ensure_folder, write_atomically
 from dagster_project.home import Home
+from dagster_project.home_kind import MARKER
 from dagster_project.lake_files import EMPTY_DAY, Lost, check, lock_table, note
 from dagster_project.lake_tables import LAKE_TABLES, schema_of
 
@@ -26,6 +28,7 @@ __all__ = [
     "ensure_tables",
     "is_there",
     "lock_table",
+    "refuse_borrowed",
     "replace",
     "scan",
     "scan_days",
@@ -111,6 +114,22 @@ def scan_files(home: Home, table: str, files: Iterable[str]) -> pl.LazyFrame:
         missing_columns="insert",
         extra_columns="ignore",
     )
+
+
+def refuse_borrowed(home: Home) -> None:
+    """Refuse to write to a lake that another home owns: that of a view, or one that is linked by hand.
+
+    Raises:
+        ConfigurationError: the lake's folders lie in another home.
+    """
+    for table in LAKE_TABLES:
+        place = (home.lake / table).resolve()
+        owner = next((folder for folder in place.parents if (folder / MARKER).is_file()), None)
+        if owner not in (None, home.root.resolve()):
+            raise ConfigurationError(
+                f"{home.root} reads the lake of {owner}, as a view does; it is for reading only: run this command with"
+                f" --home {owner}"
+            )
 
 
 def _write(frame: pl.DataFrame, path: Path) -> None:

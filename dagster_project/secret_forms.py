@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import html
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -139,12 +140,14 @@ class _Form:
 @lru_cache(maxsize=256)
 def _forms(secret: str) -> tuple[_Form, ...]:
     data, escaped = secret.encode("utf-8", "replace"), ascii(secret)[1:-1]
+    in_json = json.dumps(secret)[1:-1]  # characters beyond 16 bits are two escapes there
     shown = {
         secret,
         secret[::-1],
         secret.replace(" ", "+"),
         quote(secret, safe=""),
         escaped,
+        in_json,
         data.hex(),
         data.hex()[::-1],
     }

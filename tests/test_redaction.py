@@ -111,6 +111,13 @@ def test_a_secret_of_three_characters_is_redacted_by_its_place_alone(length: int
     assert redact(f"Authorization: Bearer {secret}") == "Authorization: Bearer ***"
 
 
+def test_a_secret_beyond_16_bits_is_redacted_in_json() -> None:
+    secret = "\N{KEY}\N{KEY}planted-word\N{KEY}"
+    know(secret)
+    assert redact(json.dumps({"error": secret})) == '{"error": "***"}'
+    assert "planted" not in redact(json.dumps(json.dumps(secret)))
+
+
 def test_a_secret_of_four_or_five_characters_is_redacted_as_a_word() -> None:
     know("horse", "1234")
     assert redact("horse, 1234; seahorses 12345") == "***, ***; seahorses 12345"

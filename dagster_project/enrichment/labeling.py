@@ -68,6 +68,7 @@ def label_new(home: Home, *, progress: Progress = lambda _: None) -> LabelReport
         GoldenSetError: the golden set is missing or wrong.
         NoChampionError: no model is fit to serve.
     """
+    lake.refuse_borrowed(home)
     model, _ = promote(home.models, golden=home.golden, progress=progress)
     with lake.lock_table(home, "labels", progress):
         return _label_new(home, model, progress)

@@ -112,6 +112,7 @@ def land(
         window: the time to ask APIs for; without it, the day before ``now``.
         progress: told of every file.
     """
+    lake.refuse_borrowed(home)
     lost = ask_again(home, lake.ensure_tables(home))
     report = LandingReport()
     present = {source.name: fingerprint([source]) for source in sources}  # before the first byte is read

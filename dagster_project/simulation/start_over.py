@@ -24,7 +24,7 @@ from dagster_project.simulation.shop.export_files import sources_file
 _STATE = (
     *("lake", "tickets", "outbound", "published", "reports", "views", "demo"),
     *("built.json", "clock.json"),
-    *("ledger.sqlite*", "warehouse.duckdb*"),
+    *("ledger.sqlite*", "ledger.head", "warehouse.duckdb*"),
 )
 """State that a demo of another day makes anew."""
 

@@ -207,7 +207,18 @@ def test_a_machine_that_was_off_for_a_year_is_forced_once(home: Home) -> None:
         check_clock(home, NOW + timedelta(hours=1))
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"last": "soon", "ahead": null}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{",
+        "[]",
+        '{"last": "soon", "ahead": null}',
+        '{"last": "2026-11-30T20:00:00", "ahead": null}',
+        '{"last": "0001-01-01T00:00:00+00:00", "ahead": null}',
+        '{"last": "2026-11-30T20:00:00+00:00", "ahead": "2027-11-30T20:00:00"}',
+    ],
+)
 def test_a_damaged_note_of_the_clock_stops_nothing(home: Home, content: str) -> None:
     (home.root / "clock.json").write_text(content)
     check_clock(home, NOW)

@@ -226,6 +226,75 @@ def test_a_replay_leaves_what_is_published(two: SimpleNamespace) -> None:
     assert [one.issue_id for one in read_queue(two.real.view(TODAY - timedelta(days=1)))] == [PAST.issue_id]
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("run", "--sources", "{}"),
+        ("push",),
+        ("pull",),
+        ("replay", "--sources", "{}", "--from", LAST_WEEK, "--to", YESTERDAY),
+    ],
+)
+def test_a_view_writes_nothing_into_the_lake_of_its_home(two: SimpleNamespace, command: tuple[str, ...]) -> None:
+    cli("run", "--sources", two.sources)
+    cli("run", "--sources", two.sources, "--as-of", YESTERDAY)
+    view = two.real.view(TODAY - timedelta(days=1))
+    before = tree(two.real.lake)
+    refused = cli("--home", str(view.root), *(part.format(two.sources) for part in command))
+    assert (refused.exit_code, f"run this command with --home {two.real.root}" in refused.stderr) == (2, True)
+    assert tree(two.real.lake) == before
+
+
+def test_a_lake_that_is_linked_from_another_home_is_not_written(two: SimpleNamespace, tmp_path: Path) -> None:
+    cli("run", "--sources", two.sources)
+    before = tree(two.real.lake)
+    other = Home(tmp_path / "other").marked("staging")
+    other.lake.symlink_to(two.real.lake)
+    assert cli("--home", str(other.root), "run", "--sources", two.sources).exit_code == 2
+    assert tree(two.real.lake) == before
+
+
+def test_a_demo_that_starts_over_remembers_nothing_of_the_one_before(two: SimpleNamespace) -> None:
+    cli("demo", "--yes")
+    before = Ledger.of(two.demo)
+    done = cli("demo", "--yes", "--until", YESTERDAY)
+    now = Ledger.of(two.demo)
+    assert done.exit_code == 0
+    assert now.continuity.epoch() is None
+    (backup,) = two.folder.glob(f"{DEMO_HOME}.backup-*")
+    assert Ledger(f"sqlite:///{backup / 'ledger.sqlite'}", head=backup / "ledger.head").continuity.gap is None
+    assert before.continuity.has_head
+
+
+@pytest.mark.parametrize("inner", ["lake", "tickets/inner", "deep/er"])
+def test_no_home_is_made_inside_another_one(tmp_path: Path, inner: str) -> None:
+    home = Home(tmp_path / "home").marked("production")
+    refused = cli("--home", str(home.root / inner), "init", "--kind", "demo")
+    assert (refused.exit_code, "lies inside another home" in refused.stderr) == (2, True)
+    assert not (home.root / inner / "home.yml").exists()
+
+
+@pytest.mark.parametrize("name", ["a home", "what?", "100%3F", "it's #1; $x"])
+def test_the_ledger_lies_in_its_home_whatever_the_folder_is_called(tmp_path: Path, name: str) -> None:
+    home = Home(tmp_path / "homes" / name).marked("production")
+    publish(home, [REAL])
+    push_all(home)
+    assert [path.name for path in (tmp_path / "homes").iterdir()] == [name]
+    assert (home.root / "ledger.sqlite").stat().st_size
+
+
+@pytest.mark.parametrize("name", ["home*", "home [1]", "home?", "home#1", "a;b", 'my "home"'])
+def test_a_folder_that_reads_as_a_pattern_or_address_is_no_home(tmp_path: Path, name: str) -> None:
+    refused = cli("--home", str(tmp_path / name), "init")
+    assert (refused.exit_code, "give --home another folder" in refused.stderr) == (2, True)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("instant", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_an_instant_outside_the_years_that_exist_is_bad_usage(tmp_path: Path, instant: str) -> None:
+    assert cli("--home", str(tmp_path / "home"), "run", "--as-of", instant).exit_code == 2
+
+
 def test_an_as_of_in_the_future_is_refused(two: SimpleNamespace) -> None:
     ahead = (TODAY + timedelta(days=2)).strftime("%Y-%m-%d")
     for command in (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -262,6 +263,31 @@ def test_the_ledger_of_another_home_is_refused_until_a_person_accepts_it(
     assert "1 tickets were taken over" in cli(home, "ledger", "accept").stdout
     pushed(home, tracker, minutes=20)
     assert_as_it_was(tracker, CHECKOUT)
+
+
+@pytest.mark.parametrize("damage", ["text", "cut", "flipped"])
+def test_a_ledger_file_that_is_damaged_is_named_with_the_remedy_which_doubles_nothing(
+    home: Home, tracker: SimulatedTracker, tmp_path: Path, damage: str
+) -> None:
+    publish(home, [CHECKOUT])
+    pushed(home, tracker)
+    file = home.root / "ledger.sqlite"
+    with sqlite3.connect(file) as connection:
+        connection.execute("pragma wal_checkpoint(truncate)")
+    connection.close()
+    content = file.read_bytes()
+    broken = {
+        "text": b"this is no database " * 99,
+        "cut": content[:20_000],
+        "flipped": content[:4096] + bytes(byte ^ 0xFF for byte in content[4096:]),
+    }
+    file.write_bytes(broken[damage])
+    for command in (("push",), ("audit", "verify"), ("ledger", "status")):
+        said = cli(home, *command)
+        assert (said.exit_code > 0, "restore it from a backup, or move it" in said.stderr) == (True, True), command
+    moved(home, LEDGER, to=tmp_path / "gone")
+    pushed(home, tracker, minutes=10)
+    assert len(tracker.records) == 1
 
 
 def test_issues_under_an_umbrella_stay_there_after_a_restore(

@@ -8,6 +8,7 @@ import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, bindparam, func, insert, not_, select, update
@@ -64,9 +65,17 @@ class Store:
                 self.ledger_id = str(connection.execute(_meta("ledger_id")).scalar_one())
                 self.gap = self._gap(connection)
         except (DBAPIError, sqlite3.Error) as error:
-            raise ConfigurationError(
-                f"the ledger cannot be used ({_said(error)}); check FEEDBACK_LEDGER_URL and the rights on that database"
-            ) from None
+            raise ConfigurationError(f"the ledger cannot be used ({_said(error)}); {self._remedy(error)}") from None
+
+    def _remedy(self, error: Exception) -> str:
+        """What to do about a ledger that cannot be opened: a file that is damaged is no matter of rights."""
+        file = self.engine.url.database
+        if file and _is_damaged(error):
+            return (
+                f"{file} is damaged: restore it from a backup, or move it (and {Path(file).name}-wal) away; the next"
+                " push then takes the tickets over from the lake, and searches each destination before it opens any"
+            )
+        return "check FEEDBACK_LEDGER_URL and the rights on that database"
 
     def _gap(self, connection: Connection) -> Gap | None:
         """The way in which this database is not the one that the head file was written for; None if it is."""
@@ -203,9 +212,21 @@ def _lost() -> Iterator[None]:
     except (IntegrityError, ProgrammingError):
         raise  # a mistake of this program, and no loss
     except (DBAPIError, TimeoutError, sqlite3.Error) as error:
+        if _is_damaged(error):
+            raise LedgerError(
+                f"the ledger's file is damaged ({_said(error)}); restore it from a backup, or move it away: the next"
+                " push then takes the tickets over from the lake, and searches each destination before it opens any"
+            ) from error
         raise LedgerError(
             f"the ledger was lost in the middle of the work ({_said(error)}); a later run looks up what was sent"
         ) from error
+
+
+def _is_damaged(error: Exception) -> bool:
+    """True for an SQLite file whose content is broken."""
+    cause = getattr(error, "orig", None) or error
+    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
+    return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def _said(error: Exception) -> str:

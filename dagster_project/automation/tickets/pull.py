@@ -77,6 +77,7 @@ def pull(
     Raises:
         ConfigurationError: the ledger cannot be used, or belongs to another home.
     """
+    lake.refuse_borrowed(home)
     ledger, report = ledger or Ledger.of(home, now=now), PullReport()
     ledger.ownership.claim(home.marker)
     if found := check_memory(home, ledger, now):  # whose tickets are read follows from the ledger

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from time import monotonic
 
+from dagster_project import lake
 from dagster_project.automation.destinations.base import Closeable
 from dagster_project.automation.destinations.configured import ConfiguredDestination
 from dagster_project.automation.ledger.lake_export import SyncRun, export_sync
@@ -68,6 +69,7 @@ def push(
     ledger, report, queue = ledger or Ledger.of(home, now=now), PushReport(), queue_digest(home)
     as_of = as_of_of_queue(home)
     if not dry_run:
+        lake.refuse_borrowed(home)
         ledger.ownership.claim(home.marker)
         if found := check_memory(home, ledger, now):
             progress(report.problem("ledger", found))
