@@ -363,10 +363,10 @@ _METHOD = f"""A forger adds rows; nothing takes a real customer's row away. Each
 of history, an onset, 6 days after it; seed {SEED}) at 10, 40 and 100 pieces of feedback a day, with
 {", ".join(str(count) for count in FAKES[1:])} fakes: reviews by strangers, spread over half a day or more, no two
 alike. Where an attack has all three, {_TIMES} bad requests with the version in their header and {_TIMES} abandoned
-checkouts go with each fake. Counted is the fewest of them with which any of three looks at the decisions shows what the
-forger wants; a clearing counts from {_ENOUGH} real complaints on. Labels are given. "Before" has the same worlds,
-decided by the code before people were counted (7e3b685). The last column has the real complaints of the fault by the last look,
-at the three rates."""
+checkouts go with each fake. Counted is the fewest of them with which any of three looks at the decisions shows what
+the forger wants; a clearing counts from {_ENOUGH} real complaints on. Labels are given. "Before" has the same worlds,
+decided by the code before people were counted (7e3b685). The last column has the real complaints of the fault by the
+last look, at the three rates."""
 
 
 def report(now: Sequence[Row], before: Sequence[Row]) -> str:

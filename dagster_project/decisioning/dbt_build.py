@@ -71,15 +71,24 @@ def run_dbt(home: Home, arguments: Sequence[str]) -> None:
     Raises:
         DecisionError: dbt failed; the message carries its first reasons.
     """
-    from dbt.cli.main import dbtRunner
-
     for folder in (home.root, home.root / "logs", home.root / _TARGET):
         ensure_folder(folder)
     with dbt_environment(home):
-        outcome = dbtRunner(manifest=_manifest(home)).invoke([*_QUIETLY, *arguments, *_folders(home)])
+        outcome = _invoked(_manifest(home), [*_QUIETLY, *arguments, *_folders(home)])
     _release_warehouse()
     if not outcome.success:
         raise _failed(outcome)
+
+
+def _invoked(manifest: Any, arguments: list[str]) -> Any:
+    """Outcome of a dbt command. A signal to stop, which dbt hands back as a failure, stops this program as well."""
+    from dbt.cli.main import dbtRunner
+
+    outcome = dbtRunner(manifest=manifest).invoke(arguments)
+    if isinstance(outcome.exception, KeyboardInterrupt | SystemExit):
+        _release_warehouse()
+        raise outcome.exception
+    return outcome
 
 
 _PARSED: dict[str, Any] = {}
@@ -91,16 +100,14 @@ def _manifest(home: Home) -> Any:
     It is parsed without variables: dbt parses everything anew when one of them differs from the time before, and the
     as-of instant always does. What depends on them is only rendered when a model runs.
     """
-    from dbt.cli.main import dbtRunner
-
     state = recipe(home.playbook)
     if state not in _PARSED:
         parse = [*_QUIETLY, "parse", *_folders(home)]
-        parsed = dbtRunner().invoke(parse)
+        parsed = _invoked(None, parse)
         if not parsed.success:
             # Parsing without what dbt has kept there tells a broken cache from a broken project.
             place = set_aside(home.root / _TARGET, home.root / "broken")
-            parsed = dbtRunner().invoke(parse)
+            parsed = _invoked(None, parse)
             if not parsed.success:
                 raise _failed(parsed)
             tell_repair(f"dbt's cache {home.root / _TARGET} was broken: it is now {place}")

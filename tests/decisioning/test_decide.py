@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import signal
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -24,6 +25,7 @@ from dagster_project.decisioning.facts import Evidence, read_facts
 from dagster_project.decisioning.published import read_mart
 from dagster_project.errors import ConfigurationError, DecisionError
 from dagster_project.home import DBT_PROJECT, Home
+from dagster_project.lake import ensure_tables
 from tests.decisioning.lake_builder import LakeBuilder, hours
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -292,3 +294,13 @@ def test_a_failing_build_names_the_model(tmp_path: Path, monkeypatch: pytest.Mon
         decide(home, as_of=AS_OF)
     assert not home.published.exists()
     assert decide(home, as_of=AS_OF).issues_open == 0
+
+
+def test_an_interrupt_in_the_middle_of_dbt_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = Home(tmp_path / "home")
+    ensure_tables(home)
+    monkeypatch.setattr(dbt_build, "_PARSED", {})
+    monkeypatch.setattr("dbt.parser.manifest.ManifestLoader.load", lambda *_: signal.raise_signal(signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt):
+        dbt_build.run_dbt(home, ["build"])
+    assert not (home.root / "broken").exists()
