@@ -23,6 +23,7 @@ from dagster_project.files import read_state
 from dagster_project.home import Home
 from dagster_project.ingestion.landing import survey
 from dagster_project.ingestion.provenance import sources_of
+from dagster_project.ingestion.sources import WrongEntry
 from models_ml.errors import ModelError
 
 _NEEDED = ("dagster", "dagster-dbt", "dbt-core", "dbt-duckdb", "duckdb", "polars", "setfit", "torch")
@@ -80,7 +81,9 @@ def _disk(home: Home) -> Finding:
 
 def _sources(home: Home, chosen: Path | None) -> Iterator[Finding]:
     path = home.sources(chosen)
-    report = survey(home, sources_of(home, path), now=datetime.now(UTC))
+    wrong: list[WrongEntry] = []
+    report = survey(home, sources_of(home, path, wrong), now=datetime.now(UTC))
+    report.note_wrong(wrong)
     problems = [*report.problems, *report.silent]
     well = sum(line.state == "read" and line.silent_since is None for line in report.lines)
     yield Finding("sources", not problems, f"{well} of {len(report.lines)} are well, configured in {path}")

@@ -26,6 +26,7 @@ from dagster_project.files import telling_repairs
 from dagster_project.home import Home
 from dagster_project.ingestion.landing import LandingReport, land
 from dagster_project.ingestion.provenance import sources_of
+from dagster_project.ingestion.sources import WrongEntry
 from dagster_project.measurement.closed_loop import write_report
 from dagster_project.views import open_view
 
@@ -92,10 +93,12 @@ def turn(
 def _turn(home: Home, sources: Path, as_of: datetime | None, send: bool, force: bool, progress: Progress) -> TurnReport:
     now = datetime.now(UTC).replace(microsecond=0)
     past = is_past(home.marked(), as_of, now)
-    configured = sources_of(home, sources)
+    wrong: list[WrongEntry] = []
+    configured = sources_of(home, sources, wrong)
     check_clock(home, now, force=force)
     notes = repair_future(home, now)
     landed = land(home, configured, now=now, progress=progress)
+    landed.note_wrong(wrong)
     take_over_model(home, progress)
     labeled = label_new(home, progress=progress)
     if past and as_of:

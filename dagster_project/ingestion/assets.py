@@ -33,6 +33,7 @@ from dagster_project.ingestion.isolation import one_line
 from dagster_project.ingestion.landing import LandingReport, land
 from dagster_project.ingestion.provenance import sources_of
 from dagster_project.ingestion.source_freshness import first_day
+from dagster_project.ingestion.sources import WrongEntry
 from dagster_project.lake_tables import LAKE_TABLES
 from dagster_project.resources import EACH_TURN, OWNERS, RETRY, HomeResource, now
 
@@ -75,12 +76,14 @@ def landing(context: AssetExecutionContext, home: HomeResource) -> Iterator[Mate
     here = home.home()
     chosen = {key.path[-1] for key in context.selected_asset_keys}
     span, present = context.partition_time_window, now()
-    sources = [source for source in sources_of(here, home.sources_path()) if source.target in chosen]
+    wrong: list[WrongEntry] = []
+    sources = [source for source in sources_of(here, home.sources_path(), wrong) if source.target in chosen]
     check_clock(here, present)
     for line in repair_future(here, present):
         context.log.warning(line)
     with telling_repairs(context.log.warning):
         report = land(here, sources, now=present, window=(span.start, span.end), progress=context.log.info)
+    report.note_wrong(entry for entry in wrong if entry.table in chosen)
     for problem in (*report.problems, *report.silent):
         context.log.warning(problem)
     if "quarantine" not in chosen and report.quarantined:

@@ -31,7 +31,7 @@ from dagster_project.ingestion.reading import Reading, SourceLine
 from dagster_project.ingestion.records import Record, Reject
 from dagster_project.ingestion.recovery import ask_again, conclude_recovery
 from dagster_project.ingestion.source_freshness import note_freshness, remember_sources, silence
-from dagster_project.ingestion.sources import SourceConfig, fingerprint
+from dagster_project.ingestion.sources import SourceConfig, WrongEntry, fingerprint
 from dagster_project.ingestion.versions import Moment
 from dagster_project.redaction import redact_values
 
@@ -59,6 +59,14 @@ class LandingReport:
     def failures(self) -> list[str]:
         """Problems of the sources of which something, or all, could not be read."""
         return [line.problem for line in self.lines if line.state in ("missing", "unreadable", "damaged")]
+
+    def note_wrong(self, entries: Iterable[WrongEntry]) -> None:
+        """Report entries of ``sources.yml`` that cannot be used, as sources of which nothing was read."""
+        for entry in entries:
+            line = SourceLine(entry.name, entry.table)
+            line.fail("unreadable", entry.problem)
+            self.lines.append(line)
+            self.problems.append(line.problem)
 
     @property
     def unread(self) -> list[SourceLine]:

@@ -13,18 +13,18 @@ from pathlib import Path
 from dagster_project.errors import ConfigurationError, SourceError
 from dagster_project.home import DEFAULT_HOME, Home
 from dagster_project.home_kind import MARKER, SHOP, kind_of
-from dagster_project.ingestion.sources import SourceConfig, load_sources
+from dagster_project.ingestion.sources import SourceConfig, WrongEntry, load_sources
 
 _PATTERN = re.compile(r"[*?\[]")
 
 
-def sources_of(home: Home, path: Path) -> list[SourceConfig]:
-    """The sources in a ``sources.yml``, if the home may read them.
+def sources_of(home: Home, path: Path, wrong: list[WrongEntry] | None = None) -> list[SourceConfig]:
+    """The sources in a ``sources.yml``, if the home may read them; ``wrong`` as in ``load_sources``.
 
     Raises:
         ConfigurationError: the file is missing or wrong, or the home may not read a source.
     """
-    sources = load_sources(path)
+    sources = load_sources(path, wrong)
     if home.kind == "demo":
         _refuse_real(home, path, sources)
     elif home.kind != "replay":

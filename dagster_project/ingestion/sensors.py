@@ -39,7 +39,7 @@ def new_files(context: SensorEvaluationContext, home: HomeResource) -> RunReques
     """
     if running := unfinished(context.instance, "loop"):
         return SkipReason(f"run {running} of this job is not finished")
-    present = {source.name: fingerprint([source]) for source in sources_of(home.home(), home.sources_path())}
+    present = {source.name: fingerprint([source]) for source in sources_of(home.home(), home.sources_path(), [])}
     noted = seen_by_landing(home.home())
     changed = sorted(name for name, files in present.items() if noted.get(name) != files)
     failed_at = _failed_at(context.instance)

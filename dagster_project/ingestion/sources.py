@@ -12,6 +12,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -24,6 +25,7 @@ from dagster_project.errors import ConfigurationError, SourceError, yaml_problem
 from dagster_project.ingestion.contracts import TABLES, own_columns
 from dagster_project.ingestion.discovery import Found, discover
 from dagster_project.ingestion.limits import Limits
+from dagster_project.outgoing import excerpt
 from dagster_project.redaction import know_url, know_variable, without_credentials
 
 Reader = Literal["generic", "google_play", "app_store", "zendesk", "nps", "prometheus", "github"]
@@ -213,11 +215,24 @@ class SourceConfig(_Strict):
         return discover(self.name, self.path, self.base, self.limits)
 
 
-def load_sources(path: Path) -> list[SourceConfig]:
+@dataclass(frozen=True)
+class WrongEntry:
+    """An entry of ``sources.yml`` that cannot be used: its name, the table that it is for, and the problem."""
+
+    name: str
+    table: str
+    problem: str
+
+
+def load_sources(path: Path, wrong: list[WrongEntry] | None = None) -> list[SourceConfig]:
     """Read and check a ``sources.yml``.
 
+    Args:
+        path: the file.
+        wrong: gets the entries that cannot be used, so that the others can; without it, the first one is raised.
+
     Raises:
-        ConfigurationError: the file is missing or not YAML, or a setting is wrong.
+        ConfigurationError: the file is missing or not YAML, or a setting is wrong; with ``wrong``, in every entry.
     """
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -229,15 +244,34 @@ def load_sources(path: Path) -> list[SourceConfig]:
     if not isinstance(entries, list) or not entries:
         raise ConfigurationError(f"{path}: `sources` must be a list with at least one entry")
     limits = _limits(path, document.get("limits", {}))
-    sources = [_source(path, number, entry, limits) for number, entry in enumerate(entries, start=1)]
-    for source in sources:
-        know_url(source.url)
-        know_variable(source.token_env)
-    names = [source.name for source in sources]
-    for name in names:
-        if names.count(name) > 1:
-            raise ConfigurationError(f"{path}: two sources are named '{name}'; give each a name of its own")
+    sources: list[SourceConfig] = []
+    problems: list[WrongEntry] = []
+    for number, entry in enumerate(entries, start=1):
+        try:
+            source = _source(path, number, entry, limits)
+            if source.name in {one.name for one in sources}:
+                raise ConfigurationError(f"{path}: two sources are named '{source.name}'; give each a name of its own")
+        except ConfigurationError as error:
+            problems.append(_wrong(number, entry, str(error)))
+        else:
+            know_url(source.url)
+            know_variable(source.token_env)
+            sources.append(source)
+    if problems and (wrong is None or not sources):
+        raise ConfigurationError(problems[0].problem)
+    if wrong is not None:
+        wrong += problems
     return sources
+
+
+def _wrong(number: int, entry: Any, problem: str) -> WrongEntry:
+    said = entry if isinstance(entry, dict) else {}
+    name, table = said.get("name"), said.get("table")
+    return WrongEntry(
+        excerpt(name, 60) if isinstance(name, str) and name else f"source number {number}",
+        table if isinstance(table, str) and table in TABLES else "feedback",
+        problem,
+    )
 
 
 def fingerprint(sources: Iterable[SourceConfig]) -> str:
@@ -285,7 +319,7 @@ def _source(path: Path, number: int, entry: Any, limits: dict[str, Any]) -> Sour
         raise ConfigurationError(f"{path}: entry {number} of `sources` is not a mapping of settings")
     know_url(str(entry.get("url", "")))  # before anything is said about the entry
     name = entry.get("name", f"number {number}")
-    unknown = sorted(set(entry) - set(SourceConfig.model_fields) | ({"base"} & set(entry)))
+    unknown = sorted({str(one) for one in entry} - set(SourceConfig.model_fields) | ({"base"} & set(entry)))
     if unknown:
         hint = _nearest(unknown[0], SourceConfig.model_fields)
         raise ConfigurationError(f"{path}: source {name}: there is no setting '{unknown[0]}'{hint}")

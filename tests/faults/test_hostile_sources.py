@@ -21,10 +21,13 @@ from typing import Any
 import polars as pl
 import pyarrow
 import pytest
+from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from dagster_project import lake
+from dagster_project.cli.main import main
 from dagster_project.errors import ConfigurationError, SourceError
 from dagster_project.home import Home
 from dagster_project.ingestion import reading
@@ -33,6 +36,7 @@ from dagster_project.ingestion.readers import FILE_READERS
 from dagster_project.ingestion.records import Record, Reject, Tally
 from dagster_project.ingestion.sources import SourceConfig, fingerprint, load_sources
 from dagster_project.ingestion.validation import validate
+from tests.faults.homes import without_a_warehouse
 from tests.ingestion.exports import HEADER, NOW, balanced, held, row, run, source
 
 MIB = 1024**2
@@ -489,3 +493,36 @@ def test_no_bytes_make_a_reader_raise_anything_but_its_problem(
             assert isinstance(item, Record | Reject)
     except SourceError as error:
         assert str(error)
+
+
+WRONG_ENTRIES = {
+    "no mapping": "- [reviews]",
+    "a name that is none": "- {name: 'a b/c', table: feedback, path: good.csv}",
+    "no such reader": "- {name: odd, reader: telepathy, path: good.csv}",
+    "no such table": "- {name: odd, table: feelings, path: good.csv}",
+    "no such setting": "- {name: odd, table: feedback, path: good.csv, pathh: x}",
+    "a variable that is not set": "- {name: odd, reader: prometheus, url: 'http://${NOT_SET_ANYWHERE}/'}",
+    "the same name again": "- {name: good, table: feedback, path: good.csv}",
+    "limits of another type": "- {name: odd, table: feedback, path: good.csv, limits: many}",
+    "a table of another type": "- {name: odd, table: [feedback], path: good.csv}",
+    "keys of several types": "- {name: odd, table: feedback, path: good.csv, 1: x}",
+    "an empty entry": "-",
+}
+
+
+@pytest.mark.parametrize("entry", WRONG_ENTRIES.values(), ids=WRONG_ENTRIES)
+def test_a_wrong_entry_of_the_settings_costs_that_source_only(
+    entry: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_a_warehouse(monkeypatch, tmp_path)
+    (tmp_path / "good.csv").write_text("feedback_id,channel,occurred_at,text\n1,chat,2026-05-01T10:00:00Z,It crashes\n")
+    file = tmp_path / "sources.yml"
+    good = "sources:\n- {name: good, table: feedback, path: good.csv, constants: {product: app}}\n"
+    file.write_text(good + entry + "\n")
+    result = CliRunner().invoke(main, ["--home", str(tmp_path / "home"), "run", "--sources", str(file)])
+    assert result.exit_code == 1, result.output
+    assert lake.scan(Home(tmp_path / "home"), "feedback").collect().height == 1
+    assert "failed: " in result.stderr and str(file) in result.stderr
+    file.write_text("sources:\n" + entry.replace("name: good", "name: good, nothing: right") + "\n")
+    alone = CliRunner().invoke(main, ["--home", str(tmp_path / "home"), "run", "--sources", str(file)])
+    assert alone.exit_code == 2 and alone.stderr.startswith("error: ")
