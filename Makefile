@@ -35,7 +35,7 @@ export FEEDBACK_HOME
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-ui test test-long test-spark test-servers lint types bench dev format clean instance
+.PHONY: help demo demo-ui test test-long test-faults test-spark test-servers lint types bench dev format clean instance
 
 help: ## List these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -50,10 +50,13 @@ dev: $(VENV)/.ready instance ## Open the Dagster UI on $FEEDBACK_HOME, .feedback
 	$(call ui,$(DEV_HOME),$(if $(filter $(DEV_HOME),$(DEFAULT_HOME)),,DAGSTER_HOME='$(DEV_INSTANCE)'))
 
 test: $(VENV)/.ready-dev ## Run the tests but the long ones (PYTEST_ARGS="-k name" to choose)
-	@$(BIN)/python -m pytest $(WORKERS) -m 'not long' $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest $(WORKERS) -m 'not long and not soak' $(PYTEST_ARGS)
 
 test-long: $(VENV)/.ready-dev ## Run the long tests: training, whole worlds, hundreds of histories
 	@$(BIN)/python -m pytest $(WORKERS) -m long $(PYTEST_ARGS)
+
+test-faults: $(VENV)/.ready-dev ## Run the long variants of the fault tests: damage, kills, restored ledgers, whole scans
+	@$(BIN)/python -m pytest $(WORKERS) -m soak $(PYTEST_ARGS) tests/faults
 
 test-spark: $(VENV)/.ready-spark ## Build the models on Spark as well, and compare (needs Java 17)
 	@$(BIN)/python -m pytest tests/spark/parity.py

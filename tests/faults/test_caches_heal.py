@@ -54,7 +54,7 @@ def cases(
         pytest.param(
             name,
             damage,
-            marks=[] if row < short and column == (row + first) % len(damages) else [pytest.mark.long],
+            marks=[] if row < short and column == (row + first) % len(damages) else [pytest.mark.soak],
             id=f"{name}-{damage}",
         )
         for row, name in enumerate(names)
@@ -65,7 +65,7 @@ def cases(
 
 def damages(*names: str, short: Sequence[str]) -> pytest.MarkDecorator:
     """Ways of damage, of which only some are in the short run."""
-    ways = [pytest.param(name, marks=[] if name in short else [pytest.mark.long]) for name in names]
+    ways = [pytest.param(name, marks=[] if name in short else [pytest.mark.soak]) for name in names]
     return pytest.mark.parametrize("damage", ways)
 
 
@@ -406,7 +406,7 @@ def test_whatever_breaks_the_rows_are_the_same_or_the_error_is_named(
     assert rows(home) == rows(whole)
 
 
-@pytest.mark.long
+@pytest.mark.soak
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(chance=st.data())
 def test_whatever_breaks_the_next_turn_publishes_the_same_tables_or_names_the_error(

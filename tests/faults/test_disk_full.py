@@ -66,7 +66,7 @@ main(["--home", {home!r}, "run", "--sources", {sources!r}, "--no-send"])
 """
 
 
-@pytest.mark.parametrize("limit", [600, pytest.param(9_000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("limit", [600, pytest.param(9_000, marks=pytest.mark.soak)])
 def test_a_run_whose_files_cannot_grow_ends_in_one_line_and_the_next_run_goes_on(
     tmp_path: Path, models_dir: Path, limit: int
 ) -> None:

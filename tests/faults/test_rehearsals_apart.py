@@ -635,12 +635,12 @@ class TestTwoHomesInEveryOrder(TwoHomes.TestCase):  # type: ignore[misc, valid-t
     settings = _QUICK
 
 
-@pytest.mark.long
+@pytest.mark.soak
 class TestTwoHomesInMoreOrders(TwoHomes.TestCase):  # type: ignore[misc, valid-type]
     settings = settings(_QUICK, max_examples=60, stateful_step_count=25, derandomize=False)
 
 
-@pytest.mark.long
+@pytest.mark.soak
 def test_demo_run_demo_replay_for_real(tmp_path: Path, receiver: Receiver, classifier: Classifier) -> None:
     """The real commands in processes of their own, with a receiver that both homes name."""
     real, demo = Home(tmp_path / DEFAULT_HOME), Home(tmp_path / DEMO_HOME)

@@ -458,7 +458,7 @@ Interleavings.TestCase.settings = settings(
 test_no_interleaving_opens_a_second_ticket = Interleavings.TestCase
 
 
-@pytest.mark.long
+@pytest.mark.soak
 def test_many_interleavings_open_no_second_ticket() -> None:
     from hypothesis.stateful import run_state_machine_as_test
 

@@ -185,7 +185,7 @@ def full(home: Home) -> None:
     home.models.symlink_to(REPOSITORY / ".feedback-control" / "models")
 
 
-@pytest.mark.long
+@pytest.mark.soak
 def test_after_a_full_run_by_the_command_line_nothing_planted_is_anywhere(home: Home) -> None:
     full(home)
     printed = cli(home, "run") + cli(home, "run", "--json") + cli(home, "issues", "--json") + cli(home, "tickets")
@@ -196,7 +196,7 @@ def test_after_a_full_run_by_the_command_line_nothing_planted_is_anywhere(home: 
     nothing_in(home, printed=printed)
 
 
-@pytest.mark.long
+@pytest.mark.soak
 def test_after_a_full_run_by_dagster_nothing_planted_is_anywhere(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     full(home)
     home.dagster.mkdir(parents=True)
