@@ -97,7 +97,6 @@ class Ownership:
         said = as_of.astimezone(UTC).isoformat()
         if self._store.remembered(_SENT) != said:
             with self._store.transaction() as connection:
-                take_turns(connection)
                 self._store.remember(connection, _SENT, said)
 
     def repair_future(self, home: Marker, now: datetime) -> list[str]:

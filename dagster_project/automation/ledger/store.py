@@ -135,7 +135,8 @@ class Store:
         return int(row[0]), str(row[1])
 
     def remember(self, connection: Connection, name: str, value: str) -> None:
-        """Set a value of ``meta``, within a transaction."""
+        """Set a value of ``meta``, within a transaction; concurrent writers wait for each other."""
+        take_turns(connection)
         self._places = None
         here = tables.meta.c.name == name
         if not connection.execute(update(tables.meta).where(here).values(value=value)).rowcount:
