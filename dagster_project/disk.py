@@ -17,8 +17,8 @@ from dagster_project.home import Home
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _SAID = re.compile(
-    "no space left on device|disk quota exceeded|database or disk is full|disk i/o error|file too large|not enough space"
-    r"|os error (28|122|27)\b",
+    "no space left on device|disk quota exceeded|database or disk is full|file too large|not enough space"
+    r"|disk i/o error|os error (28|122|27)\b",
     re.IGNORECASE,
 )
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
