@@ -24,10 +24,13 @@ _LEAST_PART = 8
 _NESTINGS = 4
 """Encodings within encodings that are looked through."""
 
-_ESCAPED = re.compile(
-    r"(?:%[0-9a-f]{2})+|&(?:\#\d{1,7}|\#x[0-9a-f]{1,6}|[a-z]{2,6});|\\u[0-9a-f]{4}|\\x[0-9a-f]{2}|\\[\"'\\/nrt]",
-    re.IGNORECASE,
+_KINDS = (
+    r"(?:%[0-9a-f]{2})+",
+    r"&(?:\#\d{1,7}|\#x[0-9a-f]{1,6}|[a-z]{2,6});",
+    r"\\u[0-9a-f]{4}|\\x[0-9a-f]{2}|\\[\"'\\/nrt]",
 )
+_ESCAPED = re.compile("|".join(_KINDS), re.IGNORECASE)
+_ESCAPED_AS = tuple(re.compile(kind, re.IGNORECASE) for kind in _KINDS)
 _UNSEEN = re.compile("[\\s\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff]+")
 _BASE64 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=_-")
 _CUT_END = re.compile(r"[\s\"'`)\]}.;,]*(?:\.\.\.|…|\Z)")
@@ -88,6 +91,8 @@ class _View:
 
 def _views(text: str) -> Iterator[_View]:
     view = _View(text)
+    # One kind alone: a secret may itself hold what looks like an escape of another.
+    yield from (view.replaced(kind, _decoded) for kind in _ESCAPED_AS if kind.search(text))
     for _ in range(_NESTINGS):
         yield view
         if _UNSEEN.search(view.text):
@@ -151,6 +156,10 @@ def _forms(secret: str) -> tuple[_Form, ...]:
         data.hex(),
         data.hex()[::-1],
     }
+    unescaped = secret
+    for _ in range(_NESTINGS):  # a secret may itself hold what looks like an escape, which a view takes off as well
+        unescaped = _ESCAPED.sub(lambda found: _decoded(found.group()), unescaped)
+        shown.add(unescaped)
     shown |= {line for line in secret.splitlines() if len(line) >= 16}  # one line of a PEM key
     shown |= {_UNSEEN.sub("", form) for form in shown}
     return (

@@ -183,3 +183,10 @@ def test_a_long_text_is_redacted_in_time_that_grows_with_its_length() -> None:
     know("Zq9-planted-secret-4711")
     for text in ("a" * 200_000, "?a_" * 50_000, "://" * 50_000, "%41" * 50_000, "&amp;" * 40_000, "Zq9-pl" * 30_000):
         assert len(redact(text)) > 0
+
+
+@pytest.mark.parametrize("secret", ["0001%23<", "001%23<", "p%61ss<w", "xy%41z&q", "a\\n<b\\x41&c"])
+def test_a_secret_that_holds_what_looks_like_an_escape_is_found_in_another_encoding(secret: str) -> None:
+    know(secret)
+    for encode in (html.escape, lambda one: quote(one, safe=""), lambda one: html.escape(quote(one, safe=""))):
+        assert redact(f"said: {encode(secret)} here") == "said: *** here"
