@@ -29,6 +29,8 @@ _KINDS = (
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
 )
+_READ = ("file", "unknown")
+"""Kinds that are read; reading an unknown one reports why it cannot be looked at."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def _expanded(name: str, path: str, base: Path, limits: Limits) -> Found:
             raise SourceError(f"{name}: the folder {location} holds no file; nothing to read yet")
     elif any(sign in path for sign in _SIGNS):
         root = Path(location.anchor)
-        fixed = Path(*takewhile(lambda part: not any(sign in part for sign in _SIGNS), location.parts[:-1]))
+        fixed = fixed_part(location)
         if fixed.is_dir() and not os.access(fixed, os.R_OK | os.X_OK):  # a pattern would silently match nothing
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         entries = _listed(name, root.glob(str(location.relative_to(root))), limits)
@@ -81,7 +83,7 @@ def _expanded(name: str, path: str, base: Path, limits: Limits) -> Found:
             raise SourceError(f"{name}: no file matches {location}")
     elif not os.path.lexists(location):
         raise SourceError(f"{name}: {location} does not exist; correct `path` or put the export there")
-    elif (kind := _kind(location)) not in ("file", "unknown"):
+    elif (kind := _kind(location)) not in _READ:
         raise SourceError(f"{name}: {location} is {kind} and no file; it was not read: correct `path`")
     else:
         return Found([location], [], location.parent)
@@ -89,6 +91,11 @@ def _expanded(name: str, path: str, base: Path, limits: Limits) -> Found:
         more = f" (and {len(found.notes) - 1} more)" if len(found.notes) > 1 else ""
         raise SourceError(found.notes[0] + more)
     return found
+
+
+def fixed_part(location: Path) -> Path:
+    """The folder that a pattern begins in: the part of the path before the first wildcard; a plain path as it is."""
+    return Path(*takewhile(lambda part: not any(sign in part for sign in _SIGNS), location.parts))
 
 
 def _listed(name: str, entries: Iterator[Path], limits: Limits) -> list[Path]:
@@ -101,30 +108,32 @@ def _listed(name: str, entries: Iterator[Path], limits: Limits) -> list[Path]:
 def _sorted_out(name: str, entries: list[Path], root: Path, limits: Limits) -> Found:
     """Regular files inside the folder, and a note on whatever else was found there."""
     kinds = {entry: _kind(entry) for entry in sorted(entries, key=_by_name)}
-    files = [entry for entry, kind in kinds.items() if kind in ("file", "unknown")]
+    files = [entry for entry, kind in kinds.items() if kind in _READ]
     # A pattern such as exports/**/* also matches folders that it enters; those are not reported.
     entered = {parent for file in files for parent in file.parents}
-    others = {entry: kind for entry, kind in kinds.items() if entry not in files and entry not in entered}
     notes = [
         f"{name}: {entry} is {kind} where a file is expected; it was not read: narrow `path`, or add a source for it"
-        for entry, kind in others.items()
+        for entry, kind in kinds.items()
+        if kind not in _READ and entry not in entered
     ]
-    outside = [] if limits.follow_links else [file for file in files if not _is_inside(file, root)]
+    outside = set() if limits.follow_links else _outside(files, root)
     notes += [
         f"{name}: {file} is a link that leads out of {root}; it was not read: copy the file, or set"
         " `limits.follow_links: true` if the link is right"
-        for file in outside
+        for file in files
+        if file in outside
     ]
-    return Found([file for file in files if file not in set(outside)], notes, root)
+    return Found([file for file in files if file not in outside], notes, root)
 
 
-def _is_inside(file: Path, folder: Path) -> bool:
-    """True if the file is below the folder once links are followed; ``realpath`` takes loops of links as they are."""
-    return Path(os.path.realpath(file)).is_relative_to(os.path.realpath(folder))
+def _outside(files: list[Path], folder: Path) -> set[Path]:
+    """Files that are not below the folder once links are followed; ``realpath`` takes loops of links as they are."""
+    real = os.path.realpath(folder)
+    return {file for file in files if not Path(os.path.realpath(file)).is_relative_to(real)}
 
 
 def _kind(path: Path) -> str:
-    """Kind of a directory entry in words; ``unknown`` if it cannot be looked at, which reading will report."""
+    """Kind of a directory entry in words; ``unknown`` if it cannot be looked at."""
     try:
         mode = path.stat().st_mode
     except OSError:

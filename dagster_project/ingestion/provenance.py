@@ -6,16 +6,14 @@ A replay may read anything. Files are judged where they really are, so a link in
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from dagster_project.errors import ConfigurationError, SourceError
 from dagster_project.home import DEFAULT_HOME, Home
 from dagster_project.home_kind import MARKER, SHOP, kind_of
+from dagster_project.ingestion.discovery import fixed_part
 from dagster_project.ingestion.sources import SourceConfig, WrongEntry, load_sources
-
-_PATTERN = re.compile(r"[*?\[]")
 
 
 def sources_of(home: Home, path: Path, wrong: list[WrongEntry] | None = None) -> list[SourceConfig]:
@@ -70,9 +68,8 @@ def _places(path: Path, source: SourceConfig) -> Iterator[Path]:
     if not source.path:
         return
     whole = source.base / Path(source.path).expanduser()
-    parts = whole.parts
-    first = next((place for place, part in enumerate(parts) if _PATTERN.search(part)), len(parts))
-    yield Path(*parts[:first]).resolve() / "x" if first < len(parts) else whole.resolve()
+    begun = fixed_part(whole)
+    yield whole.resolve() if begun == whole else begun.resolve() / "x"
     try:
         yield from {file.resolve().parent / "x" for file in source.find().files}
     except SourceError:
