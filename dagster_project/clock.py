@@ -8,13 +8,14 @@ mends what the run ahead left.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from pydantic import AwareDatetime
+
 from dagster_project.errors import ConfigurationError
-from dagster_project.files import write_json
+from dagster_project.files import read_state, write_json
 from dagster_project.home import Home
 
 SKEW = timedelta(minutes=15)
@@ -55,8 +56,8 @@ def refuse_future(as_of: datetime, now: datetime) -> None:
 class _Seen:
     """Clock of the last run that is believed, and that of a forced run ahead of it, which is not believed yet."""
 
-    last: datetime
-    ahead: datetime | None = None
+    last: AwareDatetime
+    ahead: AwareDatetime | None = None
 
 
 def check_clock(home: Home, now: datetime, *, force: bool = False) -> None:
@@ -99,14 +100,9 @@ def _jumped(now: datetime, last: datetime, side: str) -> str:
 
 def _read(home: Home) -> _Seen | None:
     """The last run; None if there was none, or its note is damaged."""
-    try:
-        content = json.loads(_memory(home).read_text(encoding="utf-8"))
-        last, ahead = content["last"], content["ahead"]
-        seen = _Seen(datetime.fromisoformat(last), datetime.fromisoformat(ahead) if ahead else None)
-        # An instant without an offset cannot be compared, and one before this program is no run's.
-        return seen if all(one >= EARLIEST for one in (seen.last, seen.ahead) if one) else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    seen = read_state(_memory(home), _Seen, "the clock is compared with this run's from now on")
+    # An instant before this program is no run's.
+    return seen if seen and min(seen.last, seen.ahead or seen.last) >= EARLIEST else None
 
 
 def _remember(home: Home, seen: _Seen) -> None:

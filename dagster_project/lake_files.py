@@ -9,7 +9,6 @@ Unchanged files cost one ``stat`` each: content is hashed only when size or time
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
@@ -24,6 +23,7 @@ from dagster_project.files import (
     relocate,
     remove_abandoned,
     set_aside,
+    sha256_of,
     tell_repair,
     unreadable,
     write_text,
@@ -64,7 +64,6 @@ class Lost:
 @dataclass
 class _Manifest:
     files: dict[str, LakeFile] = field(default_factory=dict)
-    version: int = 1
 
 
 def lock_table(home: Home, table: str, waiting: Callable[[str], None] = lambda _: None) -> AbstractContextManager[None]:
@@ -112,12 +111,13 @@ def check(home: Home, table: str, *, deep: bool = False) -> list[Lost]:
 
 def forget(home: Home, lost: Iterable[Lost]) -> None:
     """Drop lost files from the manifest: their rows are there again, in this file or others, or were given up."""
-    for one in lost:
-        with _manifest_lock(home, one.table):
-            known = _load(home, one.table) or {}
-            if one.file in known and known[one.file].lost:
-                del known[one.file]
-                _save(home, one.table, known)
+    given_up = {(one.table, one.file) for one in lost}
+    for table in {table for table, _ in given_up}:
+        with _manifest_lock(home, table):
+            known = _load(home, table) or {}
+            kept = {name: one for name, one in known.items() if not (one.lost and (table, name) in given_up)}
+            if kept != known:
+                _save(home, table, kept)
 
 
 def retire(home: Home, table: str, path: Path, place: Path) -> None:
@@ -156,7 +156,7 @@ def _examined(table: str, path: Path, before: LakeFile | None) -> tuple[str, Lak
             return "is empty", nothing
         if before and before.sha256:
             entry = replace(before, size=path.stat().st_size, written=path.stat().st_mtime_ns, lost="")
-            return ("" if _digest(path) == before.sha256 else "is not as it was written"), entry
+            return ("" if sha256_of(path) == before.sha256 else "is not as it was written"), entry
         rows = pl.read_parquet(path, hive_partitioning=False)
     except OSError as error:
         if error.errno is not None:
@@ -186,12 +186,7 @@ def _described(path: Path, rows: pl.DataFrame) -> LakeFile:
         origins = tuple(sorted(rows["loaded_from"].drop_nulls().unique()))
     elif {"source", "file"} <= set(rows.columns):
         origins = tuple(sorted({f"{source}:{file}" for source, file in rows.select("source", "file").iter_rows()}))
-    return LakeFile(stat.st_size, stat.st_mtime_ns, rows.height, _digest(path), origins)
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
+    return LakeFile(stat.st_size, stat.st_mtime_ns, rows.height, sha256_of(path), origins)
 
 
 def _manifest(home: Home, table: str) -> Path:
@@ -209,8 +204,8 @@ def _load(home: Home, table: str) -> dict[str, LakeFile] | None:
 
 
 def _save(home: Home, table: str, files: Mapping[str, LakeFile]) -> None:
-    said = {"version": 1, "files": {name: asdict(file) for name, file in sorted(files.items())}}
-    write_text(_manifest(home, table), json.dumps(said))
+    entries = {name: asdict(file) for name, file in sorted(files.items())}
+    write_text(_manifest(home, table), json.dumps({"files": entries}))
 
 
 def in_words(lost: Collection[Lost]) -> str:

@@ -41,6 +41,7 @@ STATE_FILES = (
     StateFile("lake/_landed/*.json", "landing marks", "landing, which reads the source file again"),
     StateFile("lake/_landed/*.parquet", "content hashes of a source file's rows", "landing, from the lake"),
     StateFile("lake/_locks/*.lock", "locks of the lake's tables", "whoever takes the lock"),
+    StateFile("clock.json", "the clock of the last run", "the next run, from its own clock"),
     StateFile("built.json", "the last build", "the build, which makes all models anew"),
     StateFile("warehouse.duckdb", "the models' tables", "the build, which makes all models anew"),
     StateFile("warehouse.lock", "the lock of the warehouse", "whoever takes the lock"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import glob
+import hashlib
 import json
 import os
 import secrets
@@ -87,6 +88,12 @@ def _finish(folder: Path) -> None:
             _sync(Path(parent, name))
         Path(parent).chmod(0o777 & ~_umask())
         _sync(Path(parent))
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's content, read in pieces."""
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def create_text(path: Path, text: str) -> None:

@@ -25,7 +25,7 @@ from dagster_project.ingestion.file_access import parse_json
 from dagster_project.ingestion.isolation import one_line
 from dagster_project.ingestion.limits import Deadline, LimitError, Limits, OutOfTimeError
 from dagster_project.ingestion.sources import SourceConfig
-from dagster_project.redaction import without_credentials
+from dagster_project.redaction import know, without_credentials
 
 _RETRY_SECONDS = (1.0, 3.0)
 """Pauses before a request is retried: no connection, too many requests, or a fault of the server."""
@@ -68,7 +68,7 @@ class ApiClient:
         self._deadline = Deadline(source.limits, "api_seconds")
         self._http = httpx.Client(timeout=source.limits.answer_seconds + 1, transport=transport, follow_redirects=False)
         self._own = _address(source, source.url, "`url`")
-        self._secrets, self._credentials = _credentials(source, self._own)
+        self._credentials = _credentials(source, self._own)
         self._answers, self._about = 0, ""
 
     def __enter__(self) -> ApiClient:
@@ -227,11 +227,10 @@ class ApiClient:
             content = _joined(_inflated(pieces) if packed else pieces, self._limits, self._shown)
             return response.status_code, Answer(address, response.headers, content)
 
-    def _quoted(self, said: bytes | str) -> str:
+    @staticmethod
+    def _quoted(said: bytes | str) -> str:
         """How an answer begins, on one line, without control characters and without our credentials."""
         text = said[: 16 * _QUOTED].decode("utf-8", "replace") if isinstance(said, bytes) else said
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
         return one_line(text, _QUOTED)
 
 
@@ -249,13 +248,14 @@ def _address(source: SourceConfig, url: str, setting: str) -> httpx.URL:
     return address
 
 
-def _credentials(source: SourceConfig, own: httpx.URL) -> tuple[list[str], dict[str, str]]:
-    """Texts never to be quoted, and the header that authorises."""
-    basic = base64.b64encode(f"{own.username}:{own.password}".encode()).decode()
-    known = (own.password, own.userinfo.decode().partition(":")[2], basic)
-    secrets = [one for one in known if one] if own.userinfo else []
+def _credentials(source: SourceConfig, own: httpx.URL) -> dict[str, str]:
+    """The header that authorises; what is in it is known as a secret from now on."""
     if not source.token_env:
-        return secrets, {"Authorization": f"Basic {basic}"} if own.username or own.password else {}
+        if not (own.username or own.password):
+            return {}
+        basic = base64.b64encode(f"{own.username}:{own.password}".encode()).decode()
+        know(basic)
+        return {"Authorization": f"Basic {basic}"}
     token = os.environ.get(source.token_env, "").strip()
     if not token:
         raise SourceError(
@@ -265,7 +265,7 @@ def _credentials(source: SourceConfig, own: httpx.URL) -> tuple[list[str], dict[
         raise SourceError(
             f"{source.name}: the token in ${source.token_env} has characters that no token has; set it anew"
         )
-    return [*secrets, token], {"Authorization": f"Bearer {token}"}
+    return {"Authorization": f"Bearer {token}"}
 
 
 def _origin(address: httpx.URL) -> str:

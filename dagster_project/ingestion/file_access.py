@@ -27,6 +27,7 @@ _FIRST_LINE = 64 * 1024
 """Bytes searched for the end of the first line."""
 
 _CHUNK = 1024 * 1024
+_GZIP = b"\x1f\x8b"
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -53,7 +54,7 @@ def open_regular(path: Path) -> io.BufferedReader:
 def is_gzip(path: Path) -> bool:
     """True if the file is gzip, by its first bytes."""
     with open_regular(path) as start:
-        return start.read(2) == b"\x1f\x8b"
+        return start.read(2) == _GZIP
 
 
 @contextmanager
@@ -61,21 +62,16 @@ def open_bytes(path: Path, limits: Limits) -> Iterator[IO[bytes]]:
     """The file in binary, decompressed if it is gzip; reading beyond the limits raises ``LimitError``."""
     with open_regular(path) as packed:
         size = os.fstat(packed.fileno()).st_size
+        too_large = LimitError(f"{path.name} is too large", "file_bytes", limits.value("file_bytes"))
         if size > limits.file_bytes:
-            raise LimitError(f"{path.name} is too large", "file_bytes", limits.value("file_bytes"))
-        if packed.read(2) == b"\x1f\x8b":
-            packed.seek(0)
+            raise too_large
+        if packed.peek(2).startswith(_GZIP):
             most, name = limits.inflated(size)
             problem = LimitError(f"{path.name} decompresses to too much", name, limits.value(name))
             bounded = _Bounded(gzip.GzipFile(fileobj=packed), most, problem)
         else:
-            packed.seek(0)
             # A file may grow while it is read, and one of a virtual file system may have no end.
-            bounded = _Bounded(
-                packed,
-                limits.file_bytes,
-                LimitError(f"{path.name} is too large", "file_bytes", limits.value("file_bytes")),
-            )
+            bounded = _Bounded(packed, limits.file_bytes, too_large)
         yield cast(IO[bytes], io.BufferedReader(bounded, _CHUNK))
 
 

@@ -10,7 +10,6 @@ exported again or removed. Rows that the lake lost are landed again from their s
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,13 +18,13 @@ from pathlib import Path
 
 from dagster_project import lake
 from dagster_project.errors import SourceError
-from dagster_project.files import read_state, write_text
+from dagster_project.files import read_state, write_json
 from dagster_project.home import Home
 from dagster_project.ingestion.api_client import ApiClient
 from dagster_project.ingestion.file_access import open_regular
 from dagster_project.ingestion.isolation import explain, is_lasting, one_line
 from dagster_project.ingestion.limits import LimitError, Limits
-from dagster_project.ingestion.marks import Mark, mark_path, read_mark, read_said, write_mark
+from dagster_project.ingestion.marks import Mark, mark_path, marks_folder, read_mark, read_said, write_mark
 from dagster_project.ingestion.readers import API_READERS, FILE_READERS
 from dagster_project.ingestion.reading import Reading, SourceLine
 from dagster_project.ingestion.records import Record, Reject
@@ -134,7 +133,7 @@ def land(
             _land_file(home, task, task.path, known, report.problems)
             progress(f"{task.source.name}: {task.origin}: {task.line.landed:,} rows so far")
     remember_sources(home, sources, now)
-    write_text(_seen(home), json.dumps({**seen_by_landing(home), **present}, indent=1, sort_keys=True))
+    write_json(_seen(home), {**seen_by_landing(home), **present})
     _conclude(home, sources, tasks, report, now)
     report.problems += conclude_recovery(home, lost, sources, report.lines)
     total = sum(line.landed for line in report.lines)
@@ -149,7 +148,7 @@ def seen_by_landing(home: Home) -> dict[str, str]:
 
 
 def _seen(home: Home) -> Path:
-    return home.lake / "_landed" / "files.seen"
+    return marks_folder(home) / "files.seen"
 
 
 def survey(home: Home, sources: Sequence[SourceConfig], *, now: datetime) -> LandingReport:

@@ -8,7 +8,6 @@ holds. ``read_again`` clears the marks of lost rows, so that the next landing br
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -17,11 +16,12 @@ from pathlib import Path
 import polars as pl
 from pydantic import AwareDatetime
 
-from dagster_project.files import read_state, tell_repair, unreadable, write_atomically, write_text
+from dagster_project.files import read_state, tell_repair, unreadable, write_atomically, write_json
 from dagster_project.home import Home
 from dagster_project.lake_tables import INSTANT
 
-_SAID = {"content_hash": pl.String(), "known_at": INSTANT}
+SAID = {"content_hash": pl.String(), "known_at": INSTANT}
+"""Columns of the file beside a mark: each row of the source file, and when it became known."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def read_said(mark: Path) -> pl.DataFrame | None:
         rows = pl.read_parquet(path, hive_partitioning=False)
         if "known_at" not in rows.columns:
             rows = rows.with_columns(known_at=pl.lit(None, INSTANT))
-        return rows.select(pl.col(name).cast(kind) for name, kind in _SAID.items())
+        return rows.select(pl.col(name).cast(kind) for name, kind in SAID.items())
     except (pl.exceptions.PolarsError, OSError) as error:
         if isinstance(error, PermissionError):
             raise unreadable(path, error) from None
@@ -88,18 +88,18 @@ def read_said(mark: Path) -> pl.DataFrame | None:
 
 def write_mark(path: Path, mark: Mark, said: pl.DataFrame) -> None:
     """Note that a file was read, with its rows; the mark is last, so a crash in between repeats the reading."""
-    rows = said.select(list(_SAID)).unique("content_hash", keep="first").sort("content_hash")
+    rows = said.select(list(SAID)).unique("content_hash", keep="first").sort("content_hash")
     write_atomically(path.with_suffix(".parquet"), rows.write_parquet)
-    write_text(path, json.dumps(asdict(mark), indent=1, default=datetime.isoformat))
+    _write(path, mark)
 
 
-def read_again(home: Home, origins: Collection[str]) -> set[str]:
-    """Have the files of these origins (``source:file``) read again; returns those that have a mark."""
-    found = set()
+def read_again(home: Home, origins: Collection[str]) -> None:
+    """Have the files of these origins (``source:file``) read again."""
     for path, mark in all_marks(home).items() if origins else ():
-        if (origin := f"{mark.source}:{mark.file}") in origins:
-            found.add(origin)
-            if not mark.again:
-                again = json.dumps(asdict(replace(mark, again=True)), indent=1, default=datetime.isoformat)
-                write_text(path, again)
-    return found
+        if f"{mark.source}:{mark.file}" in origins and not mark.again:
+            _write(path, replace(mark, again=True))
+
+
+def _write(path: Path, mark: Mark) -> None:
+    said = {name: one.isoformat() if isinstance(one, datetime) else one for name, one in asdict(mark).items()}
+    write_json(path, said)

@@ -37,7 +37,7 @@ def _refuse_real(home: Home, path: Path, sources: Sequence[SourceConfig]) -> Non
     for source in sources:
         outside = [place for place in _places(path, source) if not place.is_relative_to(shop)]
         if source.url or outside:
-            what = source.url or outside[0]
+            what = source.address or outside[0]
             raise ConfigurationError(f"{home.root} is a demo home, and {source.name} reads {what}; {remedy}")
 
 

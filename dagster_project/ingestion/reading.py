@@ -22,6 +22,7 @@ from dagster_project.ingestion.contracts import TABLES
 from dagster_project.ingestion.isolation import explain, one_line
 from dagster_project.ingestion.limits import LimitError
 from dagster_project.ingestion.mapping import MappedRecord, map_records, missing_columns
+from dagster_project.ingestion.marks import SAID
 from dagster_project.ingestion.plausibility import without_future
 from dagster_project.ingestion.readers import DEFAULTS
 from dagster_project.ingestion.records import Record, Reject, Tally, as_raw, raw
@@ -38,8 +39,6 @@ _ODD_ROWS = 100
 _OWN_NAMES = {"generic", "nps"}
 """Readers that pass the file's own columns; only for these an override is reported."""
 
-
-_SAID = {"content_hash": pl.String(), "known_at": INSTANT}
 
 State = Literal["read", "empty", "damaged", "unreadable", "missing"]
 """State of a source: all of it read, no row in any file, a file lost, every file lost, or no file there."""
@@ -99,7 +98,7 @@ class Reading:
     first_reject: Reject | None = None
     waiting: list[Reject] = field(default_factory=list)
     odd: int = 0
-    said: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_SAID))
+    said: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SAID))
     known_before: pl.DataFrame | None = None
 
     def land(self, records: Iterator[Record | Reject]) -> None:

@@ -6,7 +6,6 @@ from the first run that looked for it (``lake/_landed/sources.json``).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -16,7 +15,7 @@ import polars as pl
 from pydantic import AwareDatetime
 
 from dagster_project import lake
-from dagster_project.files import locked, read_state, write_text
+from dagster_project.files import locked, read_state, write_json
 from dagster_project.home import Home
 from dagster_project.ingestion.marks import all_marks, marks_folder
 from dagster_project.ingestion.reading import SourceLine
@@ -74,8 +73,7 @@ def remember_sources(home: Home, sources: Iterable[SourceConfig], now: datetime)
         known = _first_marked(home) if remembered is None else remembered
         new = {source.name: now for source in sources if source.name not in known}
         if new or (known and remembered is None):
-            said = {name: instant.isoformat() for name, instant in sorted({**known, **new}.items())}
-            write_text(_memory(home), json.dumps(said, indent=1))
+            write_json(_memory(home), {name: instant.isoformat() for name, instant in {**known, **new}.items()})
 
 
 def first_day(home: Home) -> date:

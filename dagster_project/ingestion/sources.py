@@ -159,6 +159,8 @@ class SourceConfig(_Strict):
 
     @model_validator(mode="after")
     def _complete(self) -> SourceConfig:
+        know_url(self.url)
+        know_variable(self.token_env)
         if self.reader == "generic" and not self.table:
             raise ValueError(f"table is missing; the generic reader fills one of {', '.join(TABLES)}")
         if self.table and self.table not in TABLES:
@@ -254,8 +256,6 @@ def load_sources(path: Path, wrong: list[WrongEntry] | None = None) -> list[Sour
         except ConfigurationError as error:
             problems.append(_wrong(number, entry, str(error)))
         else:
-            know_url(source.url)
-            know_variable(source.token_env)
             sources.append(source)
     if problems and (wrong is None or not sources):
         raise ConfigurationError(problems[0].problem)

@@ -102,8 +102,8 @@ class Classifier:
             return cls._load(folder)
         except MemoryError:
             raise
-        except Exception as error:  # a damaged file fails in its own way in each library
-            raise BrokenModelError(folder, " ".join(f"{type(error).__name__}: {error}".split())[:200]) from error
+        except Exception as error:
+            raise BrokenModelError.because_of(folder, error) from error
 
     @classmethod
     def _load(cls, folder: Path) -> Classifier:
@@ -134,7 +134,7 @@ class Classifier:
         except (ModelError, RuntimeChoiceError, MemoryError):
             raise
         except Exception as error:
-            raise BrokenModelError(self.folder, " ".join(f"{type(error).__name__}: {error}".split())[:200]) from error
+            raise BrokenModelError.because_of(self.folder, error) from error
 
     @cached_property
     def _projection(self) -> NDArray[np.float32]:

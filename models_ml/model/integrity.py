@@ -7,11 +7,10 @@ gets one after its runtime has passed the parity check.
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from models_ml.errors import ModelError
-from models_ml.files import write_json
+from models_ml.files import sha256_of, write_json
 from models_ml.repairs import read_state
 
 MANIFEST = "files.json"
@@ -29,6 +28,11 @@ class BrokenModelError(ModelError):
         self.folder, self.reason = folder, reason
         super().__init__(f"model {folder} is broken ({reason}); remove that folder, and the next run trains it anew")
 
+    @classmethod
+    def because_of(cls, folder: Path, error: Exception) -> BrokenModelError:
+        """The error for whatever a library raised over a damaged file: each fails in its own way."""
+        return cls(folder, " ".join(f"{type(error).__name__}: {error}".split())[:200])
+
 
 def read_manifest(folder: Path) -> dict[str, str] | None:
     """SHA-256 of each file of a model; None if that is not on record."""
@@ -38,7 +42,7 @@ def read_manifest(folder: Path) -> dict[str, str] | None:
 def write_manifest(folder: Path) -> None:
     """Record the content hashes of a model's files."""
     listed = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in _NOT_LISTED)
-    write_json(folder / MANIFEST, {path.relative_to(folder).as_posix(): _digest(path) for path in listed})
+    write_json(folder / MANIFEST, {path.relative_to(folder).as_posix(): sha256_of(path) for path in listed})
 
 
 def check_files(folder: Path) -> None:
@@ -56,11 +60,6 @@ def check_files(folder: Path) -> None:
     if not wanted or tuple(state) in _COMPARED:
         return
     for name, digest in wanted.items():
-        if _digest(folder / name) != digest:
+        if sha256_of(folder / name) != digest:
             raise BrokenModelError(folder, f"{name} is not as training wrote it")
     _COMPARED.add(tuple(state))
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()

@@ -6,14 +6,13 @@ linked: what happens to one registry does not touch the other.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from models_ml.files import locked, write_folder
+from models_ml.files import locked, sha256_of, write_folder
 from models_ml.golden.golden_set import GOLDEN, load_golden
 from models_ml.model.classifier import Classifier
 from models_ml.training.train import TrainingConfig, content_hash
@@ -34,12 +33,15 @@ def take_over(models: Path, others: Iterable[Path], progress: Callable[[str], No
     Returns:
         The model's folder; None if it is there already, or no other registry has it.
     """
+    present = [other for other in others if other.is_dir()]
+    if not present:
+        return None
     data = load_golden(GOLDEN)
     version = content_hash(data, TrainingConfig())
     folder = models / version
     if (folder / "metrics.json").exists():
         return None
-    for other in others:
+    for other in present:
         source = other / version
         if not _is_of(source, data.content_hash):
             continue
@@ -69,4 +71,4 @@ def _is_of(folder: Path, golden_set: str) -> bool:
 
 def _digests(folder: Path) -> dict[str, str]:
     files = (path for path in sorted(folder.rglob("*")) if path.is_file())
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    return {str(path.relative_to(folder)): sha256_of(path) for path in files}

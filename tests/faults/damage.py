@@ -1,19 +1,21 @@
-"""Ways in which a state file breaks, and a small home to break."""
+"""Ways in which a state file breaks, the parameters of tests over them, and a small home to break."""
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pytest
 
 from dagster_project import lake
 from dagster_project.home import Home
 from dagster_project.lake_tables import LAKE_TABLES
+from dagster_project.state import StateFile
 
 START = datetime(2026, 5, 1, tzinfo=UTC)
 NOW = START + timedelta(days=4)
@@ -61,6 +63,33 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "a folder": _folder,
     "missing": remove,
 }
+
+
+def cases(
+    names: Sequence[str | StateFile], damages: Sequence[str] = tuple(DAMAGES), *, first: int = 0, short: int = 99
+) -> pytest.MarkDecorator:
+    """Every kind of file in every way of damage: all pairs in the long run.
+
+    In the short run each of the first ``short`` kinds has one way, from the ``first`` one on: the tests together use
+    each kind and each way.
+    """
+    kinds = [
+        pytest.param(
+            name,
+            damage,
+            marks=[] if row < short and column == (row + first) % len(damages) else [pytest.mark.soak],
+            id=f"{name}-{damage}",
+        )
+        for row, name in enumerate(names)
+        for column, damage in enumerate(damages)
+    ]
+    return pytest.mark.parametrize(("kind", "damage"), kinds)
+
+
+def damages(*names: str, short: Sequence[str]) -> pytest.MarkDecorator:
+    """Ways of damage, of which only some are in the short run."""
+    ways = [pytest.param(name, marks=[] if name in short else [pytest.mark.soak]) for name in names]
+    return pytest.mark.parametrize("damage", ways)
 
 
 def flip(path: Path, place: int) -> None:

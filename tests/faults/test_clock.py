@@ -17,6 +17,7 @@ from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.clock import EARLIEST, LONGEST_PAUSE, SKEW, check_clock
 from dagster_project.clock_repair import repair_future
 from dagster_project.errors import ConfigurationError
+from dagster_project.files import telling_repairs
 from dagster_project.home import Home
 from dagster_project.ingestion.landing import land
 from dagster_project.ingestion.sources import load_sources
@@ -221,8 +222,10 @@ def test_a_machine_that_was_off_for_a_year_is_forced_once(home: Home) -> None:
 )
 def test_a_damaged_note_of_the_clock_stops_nothing(home: Home, content: str) -> None:
     (home.root / "clock.json").write_text(content)
-    check_clock(home, NOW)
+    with telling_repairs() as repairs:
+        check_clock(home, NOW)
     assert json.loads((home.root / "clock.json").read_text())["last"] == NOW.isoformat()
+    assert any("clock.json is broken" in line for line in repairs) or "0001" in content
 
 
 def test_what_a_push_ahead_left_in_the_ledger_waits_no_year(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import time
 from collections.abc import Iterator
@@ -18,7 +19,6 @@ from dagster_project.ingestion import api_client
 from dagster_project.ingestion.api_client import ApiClient
 from dagster_project.ingestion.landing import LandingReport, land
 from dagster_project.ingestion.sources import SourceConfig
-from dagster_project.redaction import without_credentials
 from tests.faults.hostile_server import Hostile, serving
 from tests.ingestion.exports import HEADER, NOW, held, row, source
 from tests.ingestion.test_apis import Streamed, metrics
@@ -174,7 +174,7 @@ def test_a_token_that_cannot_be_sent_names_its_variable(
 def test_a_sample_that_is_no_number_costs_its_bucket(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any]
 ) -> None:
-    (tmp_path / "saved.json").write_text(api_client_json({"requests": answer}))
+    (tmp_path / "saved.json").write_text(json.dumps({"requests": answer}))
     saved = metrics(path=str(tmp_path / "saved.json"), name="saved")
     report = land_beside_a_file(tmp_path, saved)
     assert (report.lines[0].landed, report.lines[0].quarantined) == (1, 1)
@@ -194,14 +194,6 @@ def test_a_sample_that_is_no_number_costs_its_bucket(
     ],
 )
 def test_an_answer_of_another_shape_is_a_problem_of_its_source(tmp_path: Path, answer: dict[str, Any]) -> None:
-    (tmp_path / "saved.json").write_text(api_client_json({"requests": answer}))
+    (tmp_path / "saved.json").write_text(json.dumps({"requests": answer}))
     report = land_beside_a_file(tmp_path, metrics(path=str(tmp_path / "saved.json"), name="saved"))
     assert "saved: saved.json: the answer for requests is none of query_range" in report.problems[0]
-
-
-def api_client_json(document: object) -> str:
-    return httpx.Request("GET", "http://x", json=document).content.decode()
-
-
-def test_an_address_is_shown_without_its_secrets() -> None:
-    assert without_credentials("https://jo:pw@x.example:8443/a?token=1#f") == "https://x.example:8443/a"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import re
 import socket
 import subprocess
 import sys
@@ -21,23 +20,16 @@ from typing import Any
 import polars as pl
 import pyarrow
 import pytest
-from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from dagster_project import lake
-from dagster_project.cli.main import main
-from dagster_project.errors import ConfigurationError, SourceError
+from dagster_project.errors import SourceError
 from dagster_project.home import Home
-from dagster_project.ingestion import reading
-from dagster_project.ingestion.landing import land
 from dagster_project.ingestion.readers import FILE_READERS
 from dagster_project.ingestion.records import Record, Reject, Tally
-from dagster_project.ingestion.sources import SourceConfig, fingerprint, load_sources
-from dagster_project.ingestion.validation import validate
-from tests.faults.homes import without_a_warehouse
-from tests.ingestion.exports import HEADER, NOW, balanced, held, row, run, source
+from dagster_project.ingestion.sources import SourceConfig
+from tests.ingestion.exports import HEADER, balanced, held, row, run, source
 
 MIB = 1024**2
 LIMITS: dict[str, Any] = {
@@ -279,116 +271,6 @@ def test_a_hostile_file_is_named_with_what_came(came: dict[str, Any], make: Call
         assert any(again.startswith(f"{make.__name__}: ") for again in came["again"]), "it stays a problem"
 
 
-FAULTS = [
-    TypeError("'NoneType' object is not iterable"),
-    RecursionError("maximum recursion depth exceeded"),
-    MemoryError(),
-    OSError(5, "Input/output error"),
-    UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"),
-    ZeroDivisionError("a\nb\x1b[31m"),
-    AssertionError(),
-]
-
-
-def failing(error: BaseException) -> Callable[..., Any]:
-    def read(path: Path, *_: Any) -> Any:
-        if path.name == "b.csv":
-            yield Record(
-                {"feedback_id": "f7", "channel": "chat", "product": "app"} | {"text": "x", "occurred_at": 1}, 1
-            )
-            raise error
-        yield Record(
-            {"feedback_id": path.name, "channel": "chat", "product": "app", "text": "x", "occurred_at": "2026-04-01"}, 1
-        )
-
-    return read
-
-
-@pytest.mark.parametrize("error", FAULTS, ids=[type(error).__name__ for error in FAULTS])
-def test_whatever_a_reader_raises_costs_one_file_and_is_tried_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
-) -> None:
-    home = Home(tmp_path / "home")
-    for name in ("a", "b", "c"):
-        (tmp_path / f"{name}.csv").write_text(HEADER + row(1))
-    (tmp_path / "d.csv").write_text(HEADER + row(2))
-    sources = [source("[abc].csv", tmp_path), SourceConfig(name="last", table="feedback", path="d.csv", base=tmp_path)]
-    with monkeypatch.context() as patch:
-        patch.setitem(FILE_READERS, "generic", failing(error))
-        report = land(home, sources, now=NOW)
-    first, last = report.lines
-    assert (first.landed, first.state, last.landed) == (2, "damaged", 1)
-    [failure] = report.failures
-    assert failure.startswith("exports: b.csv: ")
-    assert failure.isprintable()
-    assert type(error).__name__ in failure or "more memory" in failure
-    assert any(problem.startswith("exports: b.csv") for problem in report.problems)
-    again = land(home, sources, now=NOW)
-    assert (again.lines[0].files, again.lines[0].files_unchanged, again.failures) == (1, 2, [])
-
-
-def test_an_interruption_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "b.csv").write_text(HEADER)
-    monkeypatch.setitem(FILE_READERS, "generic", failing(KeyboardInterrupt()))
-    with pytest.raises(KeyboardInterrupt):
-        run(Home(tmp_path / "home"), source("b.csv", tmp_path))
-
-
-def test_a_rule_that_raises_on_one_row_costs_one_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def odd(records: Any, *rest: Any) -> Any:
-        if any(record.values["feedback_id"] == "f7" for record in records):
-            raise ArithmeticError("a rule broke")
-        return validate(records, *rest)
-
-    monkeypatch.setattr(reading, "validate", odd)
-    (tmp_path / "a.csv").write_text(HEADER + "".join(row(number) for number in range(20)))
-    home = Home(tmp_path / "home")
-    line, report = run(home, source("a.csv", tmp_path))
-    assert (line.landed, line.quarantined, line.state) == (19, 1, "read")
-    assert balanced(line)
-    assert held(home, "quarantine")["line"].to_list() == [9]
-    assert "the row cannot be validated: reading it failed (ArithmeticError: a rule broke)" in report.problems[0]
-
-
-def test_a_rule_that_raises_on_every_row_gives_the_file_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: Any) -> Any:
-        raise ArithmeticError("a rule broke")
-
-    monkeypatch.setattr(reading, "validate", broken)
-    (tmp_path / "a.csv").write_text(HEADER + "".join(row(number) for number in range(500)))
-    line, report = run(Home(tmp_path / "home"), source("a.csv", tmp_path))
-    assert line.state == "damaged"
-    assert "reading it failed (ArithmeticError: a rule broke)" in report.failures[0]
-
-
-@pytest.mark.parametrize("path", ["exports/*.csv", "exports"])
-def test_a_folder_that_must_not_be_read_is_a_problem_of_its_source(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
-) -> None:
-    (tmp_path / "exports").mkdir()
-    (tmp_path / "good.csv").write_text(HEADER + row(1))
-
-    def forbidden(*_: Any) -> Any:
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(Path, "iterdir", forbidden)
-    monkeypatch.setattr("dagster_project.ingestion.discovery.os.access", lambda *_: False)
-    tested = [source(path, tmp_path), SourceConfig(name="last", table="feedback", path="good.csv", base=tmp_path)]
-    report = land(Home(tmp_path / "home"), tested, now=NOW)
-    assert f"exports: `path` {path!r} cannot be listed (Permission denied)" in report.problems[0]
-    assert report.lines[1].landed == 1
-    assert fingerprint(tested)
-
-
-@pytest.mark.parametrize("path", ["a\x00b/*.csv", "x" * 5000, "~nobody-of-that-name/x.csv", "[", "**/[!"])
-def test_a_path_that_no_system_takes_is_a_problem_of_its_source(tmp_path: Path, path: str) -> None:
-    (tmp_path / "good.csv").write_text(HEADER + row(1))
-    tested = [source(path, tmp_path), SourceConfig(name="last", table="feedback", path="good.csv", base=tmp_path)]
-    report = land(Home(tmp_path / "home"), tested, now=NOW)
-    assert report.problems[0].startswith("exports: ")
-    assert report.lines[1].landed == 1
-
-
 def test_a_file_becomes_a_fifo_between_listing_and_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     os.mkfifo(tmp_path / "a.csv")
     monkeypatch.setattr("dagster_project.ingestion.discovery._kind", lambda _: "file")
@@ -429,38 +311,6 @@ def test_numbers_beyond_64_bits_and_infinities_are_stored_as_standard_json(tmp_p
     assert {"a": "inf", "b": "nan", "c": "9" * 400, "d": {"e": ["-inf"]}} in parsed
 
 
-def test_limits_are_set_for_all_sources_and_for_one(tmp_path: Path) -> None:
-    (tmp_path / "sources.yml").write_text(
-        "limits: {rows: 10, line_bytes: 2 MiB}\n"
-        "sources:\n"
-        "  - {name: a, table: feedback, path: a.csv}\n"
-        "  - {name: b, table: feedback, path: a.csv, limits: {rows: 20}}\n"
-    )
-    first, second = load_sources(tmp_path / "sources.yml")
-    assert (first.limits.rows, first.limits.line_bytes) == (10, 2 * MIB)
-    assert (second.limits.rows, second.limits.line_bytes) == (20, 2 * MIB)
-    assert first.fingerprint() != second.fingerprint()
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("limits: {rowz: 1}", "limits.rowz: there is no such setting; did you mean 'rows'?"),
-        ("limits: {rows: 0}", "limits.rows: Input should be greater than 0"),
-        ("limits: {line_bytes: many}", "limits.line_bytes: "),
-        ("limits: 5", "`limits` is not a mapping"),
-    ],
-)
-def test_a_wrong_limit_is_named(tmp_path: Path, text: str, said: str) -> None:
-    entry = "{name: a, table: feedback, path: a.csv"
-    (tmp_path / "sources.yml").write_text(f"{text}\nsources:\n  - {entry}}}\n")
-    with pytest.raises(ConfigurationError, match=re.escape(said)):
-        load_sources(tmp_path / "sources.yml")
-    (tmp_path / "sources.yml").write_text(f"sources:\n  - {entry}, {text}}}\n")
-    with pytest.raises(ConfigurationError, match=re.escape(said)):
-        load_sources(tmp_path / "sources.yml")
-
-
 CONTENTS = st.one_of(
     st.binary(max_size=300),
     st.text(alphabet='",\n\r;\t{}[]:x1\x00é', max_size=200).map(lambda text: text.encode("utf-8")),
@@ -493,36 +343,3 @@ def test_no_bytes_make_a_reader_raise_anything_but_its_problem(
             assert isinstance(item, Record | Reject)
     except SourceError as error:
         assert str(error)
-
-
-WRONG_ENTRIES = {
-    "no mapping": "- [reviews]",
-    "a name that is none": "- {name: 'a b/c', table: feedback, path: good.csv}",
-    "no such reader": "- {name: odd, reader: telepathy, path: good.csv}",
-    "no such table": "- {name: odd, table: feelings, path: good.csv}",
-    "no such setting": "- {name: odd, table: feedback, path: good.csv, pathh: x}",
-    "a variable that is not set": "- {name: odd, reader: prometheus, url: 'http://${NOT_SET_ANYWHERE}/'}",
-    "the same name again": "- {name: good, table: feedback, path: good.csv}",
-    "limits of another type": "- {name: odd, table: feedback, path: good.csv, limits: many}",
-    "a table of another type": "- {name: odd, table: [feedback], path: good.csv}",
-    "keys of several types": "- {name: odd, table: feedback, path: good.csv, 1: x}",
-    "an empty entry": "-",
-}
-
-
-@pytest.mark.parametrize("entry", WRONG_ENTRIES.values(), ids=WRONG_ENTRIES)
-def test_a_wrong_entry_of_the_settings_costs_that_source_only(
-    entry: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    without_a_warehouse(monkeypatch, tmp_path)
-    (tmp_path / "good.csv").write_text("feedback_id,channel,occurred_at,text\n1,chat,2026-05-01T10:00:00Z,It crashes\n")
-    file = tmp_path / "sources.yml"
-    good = "sources:\n- {name: good, table: feedback, path: good.csv, constants: {product: app}}\n"
-    file.write_text(good + entry + "\n")
-    result = CliRunner().invoke(main, ["--home", str(tmp_path / "home"), "run", "--sources", str(file)])
-    assert result.exit_code == 1, result.output
-    assert lake.scan(Home(tmp_path / "home"), "feedback").collect().height == 1
-    assert "failed: " in result.stderr and str(file) in result.stderr
-    file.write_text("sources:\n" + entry.replace("name: good", "name: good, nothing: right") + "\n")
-    alone = CliRunner().invoke(main, ["--home", str(tmp_path / "home"), "run", "--sources", str(file)])
-    assert alone.exit_code == 2 and alone.stderr.startswith("error: ")
