@@ -4,7 +4,7 @@ A ledger that is behind (put back from a backup, made anew, deleted) would open 
 better: the head file, the lake's export of the ledger, and the destinations, by the marker of each ticket. When the
 first two show a gap, an *epoch* begins: what the lake has of each ticket is adopted, in one transaction and before
 anything is sent. In an epoch a destination counts as reconciled once it was searched for the tickets that may be there
-(``tickets/delivery.py``), or once a person has accepted it. The numbers of attempts and the order of writes carry the
+(``tickets/search.py``), or once a person has accepted it. The numbers of attempts and the order of writes carry the
 epoch, as a ledger that was put back gives the same numbers again.
 """
 

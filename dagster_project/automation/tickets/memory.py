@@ -2,7 +2,7 @@
 
 A ledger that is behind adopts the tickets that the lake has (``sync_snapshot``, ``ticket_events``): which issue has
 which ticket there, if it is over, and which issues share an umbrella. What the lake lacks is searched at each
-destination by its marker (``delivery.py``). A renamed or moved destination is refused, because the marker of every
+destination by its marker (``search.py``). A renamed or moved destination is refused, because the marker of every
 ticket follows from the name, and the ids of tickets from the place.
 """
 
