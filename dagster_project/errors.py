@@ -45,6 +45,13 @@ class DestinationError(FeedbackControlError):
     """A destination refused a write, or could not be reached."""
 
 
+def said_of(error: Exception) -> str:
+    """One line for the report: a deliberate error's own message; of any other its class as well."""
+    if isinstance(error, FeedbackControlError):
+        return str(error)
+    return f"unforeseen {type(error).__name__}: {' '.join(str(error).split())}"
+
+
 def yaml_problem(error: Exception) -> str:
     """Line, column and problem of a YAML error; the line itself may hold a secret, and YAML would cut it."""
     mark = getattr(error, "problem_mark", None)

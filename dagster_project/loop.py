@@ -105,7 +105,9 @@ def _turn(home: Home, sources: Path, as_of: datetime | None, send: bool, force: 
         view = open_view(home, as_of)
         decided = decide(view, as_of=as_of, progress=progress)
         return TurnReport(landed, labeled, PullReport(), decided, None, write_report(view), view=view, notes=notes)
-    notes += Ledger.of(home, now=now).ownership.repair_future(home.marker, now)
+    ledger = Ledger.of(home, now=now)
+    ledger.ownership.check(home.marker)
+    notes += ledger.repair_future(now)
     refused = refused_destinations(home)
     if home.is_rehearsal:
         notes, refused = notes + refused, []

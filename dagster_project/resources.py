@@ -65,10 +65,13 @@ class HomeResource(ConfigurableResource[Home]):
         return self.home().sources(self.sources or None)
 
 
-def unfinished(instance: DagsterInstance, job: str) -> str:
-    """Id of a run of the job that is queued or under way; empty if there is none. Sensors ask for one at a time."""
+def unfinished(instance: DagsterInstance, job: str, since: datetime | None = None) -> str:
+    """Id of a run of the job that is queued or under way; empty if there is none. Sensors ask for one at a time.
+
+    A run that was created before ``since`` counts as stuck, and not at all.
+    """
     statuses = [status for status in DagsterRunStatus if status not in FINISHED_STATUSES]
-    runs = instance.get_runs(RunsFilter(job_name=job, statuses=statuses), limit=1)
+    runs = instance.get_runs(RunsFilter(job_name=job, statuses=statuses, created_after=since), limit=1)
     return runs[0].run_id if runs else ""
 
 

@@ -11,10 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from dagster import (
-    DagsterRunStatus,
     DefaultSensorStatus,
     RunRequest,
-    RunsFilter,
     SensorEvaluationContext,
     SkipReason,
     sensor,
@@ -24,7 +22,7 @@ from dagster_project.automation.destinations import ConfiguredDestination, load_
 from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.automation.tickets.issues import queue_digest
 from dagster_project.dagster_metadata import guarded
-from dagster_project.resources import HomeResource, now
+from dagster_project.resources import HomeResource, now, unfinished
 
 AT_LEAST = timedelta(days=1)
 """Longest time between two pushes to a destination, so that an outage shows."""
@@ -37,14 +35,6 @@ PACE = tuple(timedelta(minutes=minutes) for minutes in (0, 1, 2, 5, 15, 30, 60))
 
 STUCK = timedelta(hours=2)
 """Age at which a run no longer keeps another one from starting."""
-
-_UNDER_WAY = [
-    DagsterRunStatus.QUEUED,
-    DagsterRunStatus.NOT_STARTED,
-    DagsterRunStatus.STARTING,
-    DagsterRunStatus.STARTED,
-    DagsterRunStatus.CANCELING,
-]
 
 
 @sensor(
@@ -66,8 +56,8 @@ def queue_changed(context: SensorEvaluationContext, home: HomeResource) -> RunRe
     if not reason:
         context.update_cursor("")
         return SkipReason("the queue is as it was last sent, and nothing is due")
-    if _is_under_way(context):
-        return SkipReason(f"{reason}; a push is queued or running")
+    if running := unfinished(context.instance, "push", since=now() - STUCK):
+        return SkipReason(f"{reason}; run {running} of this job is not finished")
     asked = _asked(context.cursor, queue)
     if (due := asked["at"] + PACE[min(asked["times"], len(PACE) - 1)]) > now():
         return SkipReason(f"{reason}; tried {asked['times']} times, next at {due:%H:%M:%S} UTC")
@@ -90,13 +80,6 @@ def work_due(ledger: Ledger, destinations: Sequence[ConfiguredDestination], queu
         if due := ledger.pushes.due(one.name, at):
             return f"{one.name}: {due}"
     return ""
-
-
-def _is_under_way(context: SensorEvaluationContext) -> bool:
-    """True if a push is queued or running, unless it has been for so long that it is stuck."""
-    since = now() - STUCK
-    filters = RunsFilter(job_name="push", statuses=_UNDER_WAY, created_after=since)
-    return context.instance.get_runs_count(filters) > 0
 
 
 def _asked(cursor: str | None, queue: str) -> dict[str, Any]:

@@ -82,7 +82,7 @@ def _words(home: Home) -> Iterator[str]:
     for table, rows in (("ticket_events", pl.col("by_person")), ("baseline_exclusions", pl.lit(True))):
         if (home.lake / table).is_dir() and lake.scan(home, table).filter(rows).head(1).collect().height:
             yield f"what people did to tickets (lake/{table})"
-    if (home.root / "ledger.sqlite").exists() and (people := Ledger(home.ledger_url).ownership.people()):
+    if (home.root / "ledger.sqlite").exists() and (people := Ledger(home.ledger_url).people()):
         yield f"acts of {', '.join(people)} in the ledger"
     if queues := sorted(home.reports.rglob("*.csv")):
         yield f"label queues, which people fill in: {', '.join(path.name for path in queues)}"

@@ -21,10 +21,9 @@ from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.automation.tickets.push import push
 from dagster_project.cli.main import main
 from dagster_project.home import Home
+from tests.automation.ledger.test_audit import tampered
 from tests.automation.postgres import empty, needs_postgresql, postgresql
 from tests.automation.support import CHECKOUT, DELIVERY, NOW, Clock, SimulatedTracker, publish
-
-TRIGGERS = [f"{table}_no_{verb}" for table in ("audit", "attempts") for verb in ("update", "delete")]
 
 
 @pytest.fixture
@@ -47,19 +46,11 @@ def cli(home: Home, *arguments: str) -> Result:
     return CliRunner().invoke(main, ["--home", str(home.root), *arguments])
 
 
-def tampered(home: Home, *statements: str) -> None:
-    with sqlite3.connect(home.root / "ledger.sqlite") as connection:
-        for name in TRIGGERS:
-            connection.execute(f"drop trigger {name}")
-        for statement in statements:
-            connection.execute(statement)
-    connection.close()
-
-
-@pytest.mark.parametrize("table", ["audit", "attempts"])
-@pytest.mark.parametrize("verb", ["update {} set actor = 'me'", "delete from {}"])
-def test_the_database_itself_refuses_changes(busy: Home, table: str, verb: str) -> None:
-    statement = verb.format(table).replace("actor", "reason" if table == "attempts" else "actor")
+@pytest.mark.parametrize(
+    "statement",
+    ["update audit set actor = 'me'", "delete from audit", "update attempts set reason = 'me'", "delete from attempts"],
+)
+def test_the_database_itself_refuses_changes(busy: Home, statement: str) -> None:
     with (
         sqlite3.connect(busy.root / "ledger.sqlite") as connection,
         pytest.raises(sqlite3.IntegrityError, match="append"),
@@ -231,8 +222,7 @@ def _leave_a_log(path: Path) -> None:
     copies.rmdir()
 
 
-def test_a_push_on_a_read_only_home_says_so(read_only: Home) -> None:
-    publish_nothing = cli(read_only, "dead-letters", "replay", "--all")
-    assert publish_nothing.exit_code == 0  # there is none
+def test_a_command_that_writes_says_so_on_a_read_only_home(read_only: Home) -> None:
+    assert cli(read_only, "dead-letters", "replay", "--all").exit_code == 0  # there is none
     shown = cli(read_only, "ledger", "accept", "local")
     assert shown.exit_code == 1 and "readonly database" in shown.stderr and "Traceback" not in shown.output

@@ -238,10 +238,10 @@ def test_what_a_push_ahead_left_in_the_ledger_waits_no_year(home: Home, monkeypa
     with ledger.pull_cursors.advance_cursor("local", now + YEAR):
         pass
     assert ledger.rate_limited_until("local", now)
-    (said,) = ledger.ownership.repair_future(home.marker, now)
+    (said,) = ledger.repair_future(now)
     assert "pull_cursors.limited_until, pull_cursors.pulled_until" in said
     assert ledger.pull_cursors.pulled_until("local") is None
-    assert ledger.ownership.repair_future(home.marker, now) == []
+    assert ledger.repair_future(now) == []
     push_all(home)
     assert (home.tickets / "FC-1.md").exists()
     assert ledger.verify_audit().holds

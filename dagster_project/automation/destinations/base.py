@@ -90,6 +90,15 @@ class ReadsTicket(Protocol):
 
 
 @runtime_checkable
+class NamesMissing(Protocol):
+    """A destination that can tell at next to no cost which tickets are gone; others would need a request for each."""
+
+    def missing(self, markers: Mapping[str, str]) -> list[str]:
+        """Those of these tickets (markers by id) that are gone, or carry their marker no longer."""
+        ...
+
+
+@runtime_checkable
 class TakesEvents(Protocol):
     """An event sink: it keeps no tickets, and also gets the events about tickets at other destinations.
 

@@ -106,6 +106,9 @@ class HttpTarget:
         self._heed_the_limit(response)
         if not response.is_success:
             raise DeliveryError(self._failure(response, method, path))
+        if expected is bytes and _is_page(response):
+            reason = f"{response.status_code} to {method} {path}, but with an HTML page, as a login or a proxy does"
+            raise DeliveryError(lost(f"answered {reason}; check base_url"))
         if expected is bytes or (expected is object and not response.content):
             return cast(T, response.content), response
         try:
@@ -233,6 +236,12 @@ def wait_of(response: httpx.Response) -> timedelta:
         until_then = int(reset) if int(reset) < _NO_INSTANT else int(reset) - there.timestamp()
         wait = timedelta(seconds=min(until_then, _LONGEST_WAIT.total_seconds()))
     return min(max(wait, timedelta(seconds=1)), _LONGEST_WAIT)
+
+
+def _is_page(response: httpx.Response) -> bool:
+    """True for a web page, which is no API's answer; a plain "ok" may well be labelled as HTML by a framework."""
+    labelled = "html" in response.headers.get("content-type", "").lower()
+    return labelled and response.content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
 
 
 def _said(error: httpx.HTTPError) -> str:

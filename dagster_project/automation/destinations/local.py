@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -130,6 +130,10 @@ class LocalTracker:
     def find_by_marker(self, marker: str, since: datetime | None = None) -> list[ExternalTicket]:
         """Every ticket with the marker, oldest first; all files are read, so ``since`` saves nothing."""
         return [_external(path) for path in _ticket_files(self._folder) if carries(_text(path), marker)]
+
+    def missing(self, markers: Mapping[str, str]) -> list[str]:
+        """The ids whose file was deleted, cannot be read, or no longer carries the ticket's marker."""
+        return [one for one, marker in markers.items() if not _holds(self._folder / f"{one}.md", marker)]
 
     def changes_since(self, since: datetime) -> Iterable[TicketChange]:
         """People's changes to front matter and text, noticed since then."""
@@ -265,6 +269,13 @@ def _external(path: Path) -> ExternalTicket:
     end = next((i for i, line in enumerate(lines) if line.startswith("<!-- feedback-control:")), len(lines))
     closed = _is_closed(str(matter.get("status", "open")))
     return ExternalTicket(path.stem, url, str(matter.get("title", "")), "\n".join(lines[: end + 1]).strip(), closed)
+
+
+def _holds(path: Path, marker: str) -> bool:
+    try:
+        return carries(_text(path), marker)
+    except OSError:
+        return False
 
 
 def _is_closed(status: str) -> bool:

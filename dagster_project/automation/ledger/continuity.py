@@ -4,7 +4,7 @@ A ledger that is behind (put back from a backup, made anew, deleted) would open 
 better: the head file, the lake's export of the ledger, and the destinations, by the marker of each ticket. When the
 first two show a gap, an *epoch* begins: what the lake has of each ticket is adopted, in one transaction and before
 anything is sent. In an epoch a destination counts as reconciled once it was searched for the tickets that may be there
-(``tickets/delivery.py``), or once a person has accepted it. The numbers of attempts and the order of writes carry the
+(``tickets/search.py``), or once a person has accepted it. The numbers of attempts and the order of writes carry the
 epoch, as a ledger that was put back gives the same numbers again.
 """
 
@@ -22,7 +22,8 @@ from dagster_project.automation.ledger.intents import Payload, State
 from dagster_project.automation.ledger.store import PLACE, Store, take_turns
 from dagster_project.automation.ledger.tables import attempts, audit, epochs, intents, umbrella_members
 
-_RECONCILED, _ACCEPTED = "reconciled:", "accepted:"
+_RECONCILED = "reconciled:"
+"""Beginning of the names in ``meta`` that hold a destination's last epoch that was searched or accepted."""
 
 
 @dataclass(frozen=True)
@@ -87,10 +88,8 @@ class Continuity:
 
     def noted_until(self) -> datetime | None:
         """The instant of the last row of the audit log."""
-        query = select(audit.c.at).order_by(audit.c.audit_id.desc()).limit(1)
         with self._store.reading() as connection:
-            last: datetime | None = connection.execute(query).scalar()
-        return last
+            return _noted_until(connection)
 
     def keep_head(self) -> None:
         """Begin to keep the head file of a ledger that was found to lack nothing."""
@@ -102,16 +101,20 @@ class Continuity:
         self,
         reason: str,
         now: datetime,
-        tickets: Sequence[Remembered] = (),
-        members: Sequence[RememberedMember] = (),
+        tickets: Sequence[Remembered],
+        members: Sequence[RememberedMember],
     ) -> int:
         """Begin an epoch, adopt what others remember, and let the head file follow; returns how many were adopted."""
         kept = self._store.head.read() if self._store.head else None
         with self._store.transaction() as connection:
             take_turns(connection)
-            last = connection.execute(select(func.max(audit.c.at))).scalar()
             number: int = connection.execute(select(func.coalesce(func.max(attempts.c.attempt_id), 0))).scalar_one()
-            begun = {"began_at": now, "trusted_until": last, "after_attempt": number, "reason": reason}
+            begun = {
+                "began_at": now,
+                "trusted_until": _noted_until(connection),
+                "after_attempt": number,
+                "reason": reason,
+            }
             connection.execute(insert(epochs).values(**begun))
             shown = {"reason": reason} | ({"head": kept.audit_id, "hash": kept.hash} if kept else {})
             self._store.note(connection, now, "memory gap", None, shown)
@@ -160,23 +163,22 @@ class Continuity:
         epoch = self.epoch()
         if epoch is None:
             return None
-        marks = {self._store.remembered(name + destination) for name in (_RECONCILED, _ACCEPTED)}
-        return None if str(epoch.epoch_id) in marks else epoch
+        return None if self._store.remembered(_RECONCILED + destination) == str(epoch.epoch_id) else epoch
 
     def reconciled(self, destination: str, epoch: Epoch, now: datetime) -> None:
         """Record that the destination was searched for what the gap may hide."""
-        self._mark(_RECONCILED, destination, epoch, "destination reconciled", now)
+        self._mark(destination, epoch, "destination reconciled", now)
 
     def accept(self, destination: str, place: str, now: datetime) -> None:
         """Record a person's word: this name and place are right, and nothing that the gap hides is to be waited for."""
         if place:
             self.set_place(destination, place, now)
         if epoch := self.epoch():
-            self._mark(_ACCEPTED, destination, epoch, "destination accepted", now)
+            self._mark(destination, epoch, "destination accepted", now)
 
-    def _mark(self, kind: str, destination: str, epoch: Epoch, event: str, now: datetime) -> None:
+    def _mark(self, destination: str, epoch: Epoch, event: str, now: datetime) -> None:
         with self._store.transaction() as connection:
-            self._store.remember(connection, kind + destination, str(epoch.epoch_id))
+            self._store.remember(connection, _RECONCILED + destination, str(epoch.epoch_id))
             self._store.note(connection, now, event, None, {"destination": destination, "epoch": epoch.epoch_id})
 
     # ---------- places of the destinations
@@ -191,3 +193,8 @@ class Continuity:
         with self._store.transaction() as connection:
             self._store.remember(connection, PLACE + destination, place)
             self._store.note(connection, now, "destination placed", None, {"destination": destination, "place": place})
+
+
+def _noted_until(connection: Connection) -> datetime | None:
+    last: datetime | None = connection.execute(select(audit.c.at).order_by(audit.c.audit_id.desc()).limit(1)).scalar()
+    return last

@@ -29,6 +29,7 @@ from typing import Any
 from sqlalchemy import Connection, Update, bindparam, func, insert, select, update
 
 from dagster_project.automation.ledger import transitions
+from dagster_project.automation.ledger.clock_repair import repair_future
 from dagster_project.automation.ledger.continuity import Continuity
 from dagster_project.automation.ledger.dead_letters import DeadLetters
 from dagster_project.automation.ledger.duplicate_checks import DuplicateChecks
@@ -92,6 +93,10 @@ class Ledger(Queries):
     def of(cls, home: Home, *, now: datetime | None = None, actor: str = "push") -> Ledger:
         """The ledger of a home, with the head of its log kept in the home; read-only where the home is."""
         return cls(home.ledger_url, now=now, actor=actor, head=home.ledger_head)
+
+    def repair_future(self, now: datetime) -> list[str]:
+        """Bring instants that a run with its clock ahead wrote back to now; returns what was done, one line each."""
+        return repair_future(self._store, now)
 
     def record(
         self,

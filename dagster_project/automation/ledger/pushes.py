@@ -1,21 +1,25 @@
-"""Last complete push to each destination: what a sensor compares with, instead of remembering what it asked for.
+"""Pushes that were made: the last complete one to each destination, and the as-of of the newest queue that was sent.
 
-A push that stopped, failed in part or died before its end records nothing, so it is still to be done.
+A sensor compares with the first, instead of remembering what it asked for: a push that stopped, failed in part or died
+before its end records nothing, so it is still to be done. A push compares with the second, and sends no older queue.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import and_, or_, select
 
 from dagster_project.automation.ledger.intents import State
 from dagster_project.automation.ledger.store import Store
 from dagster_project.automation.ledger.tables import event_outbox, intents
+from dagster_project.clock import SKEW
 
-_NAME = "pushed:"
+_NAME, _SENT_AS_OF = "pushed:", "sent_as_of"
+"""Names in ``meta``; the first goes before a destination's."""
+
 _SAME = timedelta(hours=1)
 
 
@@ -50,6 +54,19 @@ class Pushes:
             return None
         content = json.loads(text)
         return CompletePush(content["queue"], datetime.fromisoformat(content["at"]), content["waiting"])
+
+    def sent_as_of(self, now: datetime) -> datetime | None:
+        """As-of of the newest queue that was sent; one in the future was sent by a clock ahead, and does not count."""
+        said = self._store.remembered(_SENT_AS_OF)
+        sent = datetime.fromisoformat(said) if said else None
+        return sent if sent and sent <= now + SKEW else None
+
+    def note_sent(self, as_of: datetime) -> None:
+        """Record the as-of of a queue that was sent."""
+        said = as_of.astimezone(UTC).isoformat()
+        if self._store.remembered(_SENT_AS_OF) != said:
+            with self._store.transaction() as connection:
+                self._store.remember(connection, _SENT_AS_OF, said)
 
     def due(self, destination: str, now: datetime) -> str:
         """The first kind of work that is due at a destination although the queue is unchanged; empty if none is.

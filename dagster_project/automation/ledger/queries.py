@@ -211,6 +211,11 @@ class Queries:
         with self._store.reading() as connection:
             return list(connection.execute(query).mappings())
 
+    def people(self) -> list[str]:
+        """Names of those in the audit log who are not this program."""
+        with self._store.reading() as connection:
+            return sorted(connection.execute(select(audit.c.actor).where(audit.c.actor != "push").distinct()).scalars())
+
     def subjects_beginning(self, prefix: str) -> list[str]:
         """The subjects, also those under umbrellas, whose id begins with this text, in either case."""
         found: set[str] = set()

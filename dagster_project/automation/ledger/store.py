@@ -36,6 +36,10 @@ PLACE = "place:"
 """Beginning of the names in ``meta`` that hold the place of a destination."""
 
 
+_AFTERWARDS = (
+    "the next push then takes the tickets over from the lake, and searches each destination before it opens any"
+)
+
 # Most of what a push does is these, so they are made once.
 _TURN = select(audit_end.c.hash).with_for_update()
 _ADD = insert(audit)
@@ -56,14 +60,15 @@ class Store:
         weakref.finalize(self, self.engine.dispose)
         self._reader = self.engine.execution_options(reading=True)
         self.actor, self.head = actor, head
-        self.head_was_there = head is not None and head.read() is not None
+        kept = head.read() if head else None
+        self.head_was_there = kept is not None
         self._places: dict[str, str] | None = None
         try:
             engine.upgrade(self.engine, now or datetime.now(UTC))
             with self._reader.connect() as connection:
                 self.born_at: datetime = connection.execute(select(tables.birth.c.born_at)).scalar_one()
                 self.ledger_id = str(connection.execute(_meta("ledger_id")).scalar_one())
-                self.gap = self._gap(connection)
+                self.gap = self._gap(connection, kept)
         except (DBAPIError, sqlite3.Error) as error:
             raise ConfigurationError(f"the ledger cannot be used ({_said(error)}); {self._remedy(error)}") from None
 
@@ -72,14 +77,13 @@ class Store:
         file = self.engine.url.database
         if file and _is_damaged(error):
             return (
-                f"{file} is damaged: restore it from a backup, or move it (and {Path(file).name}-wal) away; the next"
-                " push then takes the tickets over from the lake, and searches each destination before it opens any"
+                f"{file} is damaged: restore it from a backup, or move it (and {Path(file).name}-wal) away;"
+                f" {_AFTERWARDS}"
             )
         return "check FEEDBACK_LEDGER_URL and the rights on that database"
 
-    def _gap(self, connection: Connection) -> Gap | None:
+    def _gap(self, connection: Connection, kept: Head | None) -> Gap | None:
         """The way in which this database is not the one that the head file was written for; None if it is."""
-        kept = self.head.read() if self.head else None
         if kept is None:
             return None
         if kept.ledger_id != self.ledger_id:
@@ -188,7 +192,7 @@ class Store:
         """Append several rows to the audit log, as ``note`` appends one; the first covers the attempts just made."""
         link, rows = take_turns(connection), []
         for entry in entries:
-            row = {**entry, "covers": _covers(entry.get("covers", {}), connection.info.pop("attempts", ()))}
+            row = {**entry, "covers": _covers(entry["covers"], connection.info.pop("attempts", ()))}
             link = chain.chained(link, row)
             rows.append({**row, "hash": link})
         if rows:
@@ -215,8 +219,8 @@ def _lost() -> Iterator[None]:
     except (DBAPIError, TimeoutError, sqlite3.Error) as error:
         if _is_damaged(error):
             raise LedgerError(
-                f"the ledger's file is damaged ({_said(error)}); restore it from a backup, or move it away: the next"
-                " push then takes the tickets over from the lake, and searches each destination before it opens any"
+                f"the ledger's file is damaged ({_said(error)}); restore it from a backup, or move it away;"
+                f" {_AFTERWARDS}"
             ) from error
         raise LedgerError(
             f"the ledger was lost in the middle of the work ({_said(error)}); a later run looks up what was sent"

@@ -2,13 +2,13 @@
 
 A ledger that is behind adopts the tickets that the lake has (``sync_snapshot``, ``ticket_events``): which issue has
 which ticket there, if it is over, and which issues share an umbrella. What the lake lacks is searched at each
-destination by its marker (``delivery.py``). A renamed or moved destination is refused, because the marker of every
+destination by its marker (``search.py``). A renamed or moved destination is refused, because the marker of every
 ticket follows from the name, and the ids of tickets from the place.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -36,6 +36,9 @@ _REASONS: dict[Gap | None, str] = {
 }
 _WRITTEN = ("created", "updated", "resolved")
 
+Row = dict[str, Any]
+"""Row of the lake."""
+
 
 def check_memory(home: Home, ledger: Ledger, now: datetime) -> str:
     """Let the ledger recover what it does not remember; returns what was found, empty if nothing was.
@@ -51,19 +54,17 @@ def check_memory(home: Home, ledger: Ledger, now: datetime) -> str:
         )
     if continuity.gap is None and continuity.has_head and not _lake_is_ahead(home, ledger):
         return ""
-    tickets, members = remembered_tickets(home, ledger), list(_members(home))
+    reason, (tickets, members) = _REASONS[continuity.gap], _lake_memory(home, ledger)
     if continuity.gap is None and not tickets:
         continuity.keep_head()
         return ""
-    reason = _REASONS[continuity.gap]
     adopted = continuity.recover(reason, now, tickets, members)
     return f"{reason}; {adopted} tickets were taken over from the lake, and no other is opened before a search for it"
 
 
 def accept_ledger(home: Home, ledger: Ledger, now: datetime) -> int:
     """Go on with this ledger on a person's word, with the tickets that the lake has; returns how many were adopted."""
-    tickets = remembered_tickets(home, ledger)
-    return ledger.continuity.recover("a person accepted this ledger", now, tickets, list(_members(home)))
+    return ledger.continuity.recover("a person accepted this ledger", now, *_lake_memory(home, ledger))
 
 
 def wrong_place(ledger: Ledger, configured: ConfiguredDestination) -> str:
@@ -98,20 +99,22 @@ def _lake_is_ahead(home: Home, ledger: Ledger) -> bool:
     return newest is not None and (noted is None or newest > noted)
 
 
-def remembered_tickets(home: Home, ledger: Ledger) -> list[Remembered]:
-    """The tickets that the lake has and the ledger lacks."""
+def _lake_memory(home: Home, ledger: Ledger) -> tuple[list[Remembered], list[RememberedMember]]:
+    """The tickets that the lake has and the ledger lacks, and the issues that share an umbrella's ticket."""
+    events = [row for row in _rows(home, EVENTS, "occurred_at", "event_id") if row["event"] in _WRITTEN]
     heads = {(row["destination"], row["subject_id"]): row for row in ledger.heads(KIND)}
-    return [
+    tickets = [
         _remembered(row)
-        for row in _tickets(home)
+        for row in _tickets(home, events)
         if (head := heads.get((row["destination"], row["issue_id"]))) is None or not head["external_id"]
     ]
+    return tickets, list(_members(events))
 
 
-def _tickets(home: Home) -> Iterator[dict[str, Any]]:
+def _tickets(home: Home, events: Iterable[Row]) -> Iterator[Row]:
     """One row for each ticket that the lake has, by its events and by the last export of the ledger."""
-    found: dict[tuple[str, str], dict[str, Any]] = {}
-    for one in _events(home):
+    found: dict[tuple[str, str], Row] = {}
+    for one in events:
         key = (one["destination"], one["issue_id"])
         if key not in found:
             found[key] = {**one, "created_at": one["occurred_at"]}
@@ -133,7 +136,7 @@ def _tickets(home: Home) -> Iterator[dict[str, Any]]:
     yield from own.values()
 
 
-def _remembered(row: dict[str, Any]) -> Remembered:
+def _remembered(row: Row) -> Remembered:
     destination, issue_id, over = row["destination"], row["issue_id"], row["event"] == "resolved"
     ticket = Ticket(
         issue_id=issue_id,
@@ -149,9 +152,8 @@ def _remembered(row: dict[str, Any]) -> Remembered:
     return Remembered(destination, ticket, action, row["external_id"], row["url"] or "", *times)
 
 
-def _members(home: Home) -> Iterator[RememberedMember]:
+def _members(events: Sequence[Row]) -> Iterator[RememberedMember]:
     """The issues that share an umbrella's ticket."""
-    events = list(_events(home))
     umbrella = _umbrellas({(event["destination"], event["issue_id"]): event for event in events})
     seen = set()
     for event in events:
@@ -162,16 +164,12 @@ def _members(home: Home) -> Iterator[RememberedMember]:
             yield RememberedMember(*key, own, event["occurred_at"])
 
 
-def _umbrellas(rows: dict[tuple[str, str], dict[str, Any]]) -> dict[tuple[str, str], str]:
+def _umbrellas(rows: dict[tuple[str, str], Row]) -> dict[tuple[str, str], str]:
     """The umbrella of each ticket that is one, by destination and id there."""
     return {(key[0], row["external_id"]): key[1] for key, row in rows.items() if key[1].startswith(UMBRELLA)}
 
 
-def _events(home: Home) -> Sequence[dict[str, Any]]:
-    return [row for row in _rows(home, EVENTS, "occurred_at", "event_id") if row["event"] in _WRITTEN]
-
-
-def _rows(home: Home, table: str, *order: str) -> Sequence[dict[str, Any]]:
+def _rows(home: Home, table: str, *order: str) -> Sequence[Row]:
     if not (home.lake / table).is_dir():
         return []
     found: pl.DataFrame = lake.scan(home, table).collect()

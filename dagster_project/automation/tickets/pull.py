@@ -32,11 +32,12 @@ from dagster_project.automation.ledger.umbrellas import Member
 from dagster_project.automation.outcomes import Deferred, DeliveryError, NotSent
 from dagster_project.automation.ticket import ChangeKind, TicketChange
 from dagster_project.automation.tickets.memory import check_memory
+from dagster_project.automation.tickets.missing import missing_tickets
 from dagster_project.automation.tickets.push_report import Progress
 from dagster_project.automation.tickets.rejections import export_exclusions
 from dagster_project.automation.tickets.ticket_events import EVENTS, for_member
 from dagster_project.decisioning.published import mend_published
-from dagster_project.errors import ConfigurationError, FeedbackControlError, LedgerError
+from dagster_project.errors import ConfigurationError, LedgerError, said_of
 from dagster_project.home import Home
 from dagster_project.outgoing import clean
 
@@ -93,7 +94,7 @@ def pull(
         with ledger.pull_cursors.exclusive():
             report.exclusions = export_exclusions(home, now)
     except Exception as error:
-        report.problems.append(f"rejected issues are still in the baselines: {_said(error)}")
+        report.problems.append(f"rejected issues are still in the baselines: {said_of(error)}")
         progress(report.problems[-1])
     return report
 
@@ -106,7 +107,7 @@ def _alone(
     try:
         yield
     except Exception as error:
-        report.problems.append(f"{configured.name}: what people did there was not read: {_said(error)}")
+        report.problems.append(f"{configured.name}: what people did there was not read: {said_of(error)}")
         progress(report.problems[-1])
         if isinstance(error, DeliveryError) and isinstance(error.outcome, Deferred):
             with suppress(LedgerError):
@@ -115,12 +116,6 @@ def _alone(
         if isinstance(configured.destination, Closeable):
             with suppress(Exception):  # it was read, or its problem is told already
                 configured.destination.close()
-
-
-def _said(error: Exception) -> str:
-    if isinstance(error, FeedbackControlError):
-        return str(error)
-    return f"unforeseen {type(error).__name__}: {' '.join(str(error).split())}"
 
 
 def _pull_from(
@@ -141,10 +136,12 @@ def _pull_from(
         try:
             rows.append(_rows(change, head, members.get(head.subject_id, []), now))
         except Exception as error:  # one change that nobody foresaw: the others are read
-            report.problems.append(f"{configured.name}: a change of {head.external_id} was left out: {_said(error)}")
+            report.problems.append(f"{configured.name}: a change of {head.external_id} was left out: {said_of(error)}")
             progress(report.problems[-1])
     with ledger.pull_cursors.advance_cursor(configured.name, now):
         landed = _land_new(home, rows)
+    if missing := missing_tickets(ledger, configured.destination):
+        progress(f"{configured.name}: {missing}")
     for row in landed:
         report.acts[str(row["event"])] += 1
         report.rejected += bool(row["by_person"] and row["resolution"] == "rejected")

@@ -30,11 +30,12 @@ from dagster_project.automation.tickets.delivery import Delivery
 from dagster_project.automation.tickets.event_delivery import deliver_events, sinks_of
 from dagster_project.automation.tickets.issues import Issue, queue_digest, read_queue
 from dagster_project.automation.tickets.memory import check_memory, wrong_place
+from dagster_project.automation.tickets.missing import missing_tickets
 from dagster_project.automation.tickets.push_report import PlanKey, Progress, PushReport
 from dagster_project.automation.tickets.ticket_events import Sinks, export_events
 from dagster_project.clock import SKEW
 from dagster_project.decisioning.published import as_of_of_queue
-from dagster_project.errors import ConfigurationError, FeedbackControlError, LedgerError
+from dagster_project.errors import ConfigurationError, LedgerError, said_of
 from dagster_project.home import Home
 
 __all__ = ["PushReport", "push"]
@@ -103,10 +104,12 @@ def push(
         with _alone(configured, report, progress):
             if not configured.broken:
                 deliver_events(ledger, configured.destination, clock, report, progress)
+                if missing := missing_tickets(ledger, configured.destination):
+                    progress(report.problem(configured.name, missing))
     if exported:
         with _lost_ledger(report, progress):
             if as_of and destinations and not home.is_rehearsal:
-                ledger.ownership.note_sent(as_of)
+                ledger.pushes.note_sent(as_of)
             for name, waiting in complete:
                 ledger.pushes.complete(name, CompletePush(queue, now, waiting))
     return report
@@ -117,7 +120,7 @@ def _outdated(home: Home, ledger: Ledger, as_of: datetime | None, now: datetime)
 
     Two turns that overlap may swap a queue for one of the tick before.
     """
-    sent = None if home.is_rehearsal else ledger.ownership.sent_as_of(now)
+    sent = None if home.is_rehearsal else ledger.pushes.sent_as_of(now)
     if as_of is None or sent is None or as_of >= sent - SKEW:
         return ""
     return (
@@ -174,7 +177,7 @@ def _exported(
         export_events(home, ledger, now, sinks)
         export_sync(home, ledger, KIND, runs)
     except Exception as error:
-        progress(report.fail("lake", f"what was sent is exported by the next push: {_said(error)}"))
+        progress(report.fail("lake", f"what was sent is exported by the next push: {said_of(error)}"))
         return False
     return True
 
@@ -185,13 +188,13 @@ def _alone(configured: ConfiguredDestination, report: PushReport, progress: Prog
     try:
         yield
     except Exception as error:
-        progress(report.stop(configured.name, f"nothing more is sent in this run: {_said(error)}"))
+        progress(report.stop(configured.name, f"nothing more is sent in this run: {said_of(error)}"))
     finally:
         try:
             if isinstance(configured.destination, Closeable):
                 configured.destination.close()
         except Exception as error:
-            progress(report.problem(configured.name, f"its connections could not be closed: {_said(error)}"))
+            progress(report.problem(configured.name, f"its connections could not be closed: {said_of(error)}"))
 
 
 @contextmanager
@@ -200,12 +203,6 @@ def _lost_ledger(report: PushReport, progress: Progress) -> Iterator[None]:
         yield
     except LedgerError as error:
         progress(report.fail("ledger", str(error)))
-
-
-def _said(error: Exception) -> str:
-    if isinstance(error, FeedbackControlError):
-        return str(error)
-    return f"unforeseen {type(error).__name__}: {' '.join(str(error).split())}"
 
 
 def _followed(ledger: Ledger, destinations: Sequence[ConfiguredDestination]) -> set[str]:

@@ -14,6 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from dagster_project import lake
@@ -22,7 +23,7 @@ from dagster_project.automation.destinations.event_file import EventFile
 from dagster_project.automation.destinations.local import LocalTracker
 from dagster_project.automation.destinations.settings import Policy
 from dagster_project.automation.destinations.webhook import Webhook, WebhookSettings
-from dagster_project.automation.outcomes import DeliveryError, Rejected, outcome_of
+from dagster_project.automation.outcomes import Confirmed, DeliveryError, Outcome, Rejected, Unknown, outcome_of
 from dagster_project.automation.tickets.brief import render
 from dagster_project.automation.tickets.issues import Issue
 from dagster_project.automation.tickets.push import push
@@ -102,6 +103,19 @@ def test_a_consumer_with_another_secret_refuses_and_the_push_says_what_to_check(
         )
     assert not consumer.seen and report.created == len(ISSUES)  # the tickets are there all the same
     assert len(report.problems) == 2 and all("check that WEBHOOK_SECRET" in said for said in report.problems)
+
+
+def test_a_login_page_in_place_of_the_receiver_confirms_nothing() -> None:
+    def answered(kind: str, text: str) -> Outcome[Any]:
+        transport = httpx.MockTransport(lambda _: httpx.Response(200, headers={"content-type": kind}, text=text))
+        entry = {"kind": "webhook", "base_url": "https://events.example/in"}
+        there = Webhook(WebhookSettings.model_validate(entry), transport=transport)
+        return outcome_of(lambda: there.deliver({"id": "1"}))  # type: ignore[arg-type,func-returns-value]
+
+    page = answered("text/html; charset=utf-8", "\n<!DOCTYPE html><html><form>Sign in</form></html>")
+    assert isinstance(page, Unknown) and "HTML page" in page.reason and "base_url" in page.reason
+    assert isinstance(answered("text/html; charset=utf-8", "ok"), Confirmed)  # what Flask makes of a plain text
+    assert isinstance(answered("text/html", ""), Confirmed)
 
 
 @pytest.fixture

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,11 +14,13 @@ from click.testing import CliRunner
 
 from dagster_project.automation.destinations import ConfiguredDestination
 from dagster_project.automation.destinations.local import LocalTracker
+from dagster_project.automation.tickets.pull import pull
+from dagster_project.automation.tickets.push import push
 from dagster_project.cli.main import main
 from dagster_project.home import Home
 from tests.automation.destinations.test_contract import live
 from tests.automation.editor import Folder
-from tests.automation.support import CHECKOUT, NOW
+from tests.automation.support import CHECKOUT, NOW, publish
 from tests.automation.tickets.test_pull import decided
 
 LOWERED = replace(CHECKOUT, priority="P2")
@@ -45,6 +49,25 @@ def test_what_a_person_changed_in_a_file_survives_that_the_next_push_writes_over
     }
     person.act("reopen")
     assert [one.value for one in tracker.changes_since(NOW) if one.kind == "status"] == ["not a bug", "open"]
+
+
+@pytest.mark.parametrize("loss", ["deleted", "overwritten"])
+def test_an_open_ticket_that_is_gone_is_named_by_push_and_pull(
+    home: Home, folder: tuple[Folder, LocalTracker], loss: str
+) -> None:
+    publish(home, [CHECKOUT])
+    now, one = NOW + timedelta(hours=1), [ConfiguredDestination(folder[1])]
+    assert push(home, now=now, destinations=one).problems == []
+    if loss == "deleted":
+        shutil.rmtree(home.tickets)
+    else:
+        (home.tickets / "FC-1.md").write_text("shopping list\n")
+    pushed, told = push(home, now=now, destinations=one), list[str]()
+    pull(home, now=now, destinations=one, progress=told.append)
+    assert (pushed.unchanged, pushed.failures) == (1, [])
+    assert [line.partition(";")[0] for line in (*pushed.problems, *told)] == [
+        "local: open tickets that are gone, or overwritten: FC-1"
+    ] * 2
 
 
 def test_a_line_that_a_crash_tore_off_is_noticed_again(folder: tuple[Folder, LocalTracker]) -> None:
