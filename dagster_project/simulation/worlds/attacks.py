@@ -69,7 +69,7 @@ def _fakes(simulation: Simulation, attack: Attack) -> pl.DataFrame:
     written = pl.Series([simulation.instant(hour) for hour in hours]).cast(INSTANT)
     stranger = pl.format("{}-stranger{}", pl.lit(product), number) if attack.accounts else pl.lit(None, pl.String)
     like = simulation.rows["feedback"]
-    named = {
+    named: dict[str, pl.Expr | pl.Series] = {
         "feedback_id": pl.format("{}-fake{}", pl.lit(product), number),
         "product": pl.lit(product),
         "issue_type": pl.lit(attack.issue_type),
