@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -33,7 +33,7 @@ class Sighting:
 
 @dataclass(frozen=True)
 class Result:
-    """How one world was judged. ``named`` is ``right``, ``wrong``, ``none`` or, if nothing was found, empty."""
+    """Score of one world. ``named`` is ``right``, ``wrong``, ``none`` or, if nothing was found, empty."""
 
     scenario: str
     seed: int
@@ -97,7 +97,7 @@ def _found(truth: Truth, sightings: Sequence[Sighting]) -> list[Sighting]:
 
 
 def _finding(truth: Truth, ours: list[Sighting]) -> dict[str, Any]:
-    """What the found issue says: how soon, how urgent, and whom it blames two days later."""
+    """Fields of the result that the found issue gives: delay, priority, and the change it names two days later."""
     if not ours or truth.onset is None:
         return {}
     detected = min(one.detected_at for one in ours)
@@ -183,14 +183,3 @@ def _row(kind: str, group: list[Result]) -> tuple[object, ...]:
 def _median(values: Sequence[float | None]) -> str:
     known = [value for value in values if value is not None]
     return f"{statistics.median(known):.0f}" if known else ""
-
-
-def as_json(result: Result) -> dict[str, Any]:
-    """A result as plain values."""
-    return asdict(result)
-
-
-def from_json(values: dict[str, Any]) -> Result:
-    """The result that ``as_json`` wrote."""
-    lists = ("rollbacks_wrong", "alarms_false", "alarms_beside")
-    return Result(**{**values, **{name: tuple(values[name]) for name in lists}})

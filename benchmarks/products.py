@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatch
@@ -26,9 +27,10 @@ from typing import Any
 import click
 import polars as pl
 import yaml
+from pydantic import TypeAdapter
 
 from benchmarks.measuring import ROOT
-from benchmarks.product_scores import Sighting, as_json, from_json, score, table
+from benchmarks.product_scores import Result, Sighting, score, table
 from dagster_project import lake
 from dagster_project.decisioning.decide import decide
 from dagster_project.decisioning.explain import queue
@@ -56,7 +58,7 @@ class Job:
     seed: int
 
     def result(self, out: Path) -> Path:
-        """Where its result goes."""
+        """File of its result."""
         return out / "worlds" / f"{self.scenario}-{self.seed}.json"
 
 
@@ -85,7 +87,7 @@ def run_batch(jobs: Sequence[Job], out: Path, models: Path, every: timedelta) ->
     for job, truth in zip(jobs, truths, strict=True):
         own = [one for product, one in sightings if product == truth.product]
         content = {
-            "result": as_json(score(truth, own)),
+            "result": asdict(score(truth, own)),
             "truth": {name: value for name, value in asdict(truth).items() if name != "complaints"},
             "issues": [asdict(one) for one in _changes(own)],
             "candidates": {name: candidates.get(name, []) for name in sorted({one.issue_id for one in own})},
@@ -181,9 +183,9 @@ def _changes(sightings: Sequence[Sighting]) -> Iterator[Sighting]:
 def summarise(out: Path) -> str:
     """Write the table and the JSON of all results there are; returns the table."""
     contents = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((out / "worlds").glob("*.json"))]
-    results = [from_json(one["result"]) for one in contents]
+    results = TypeAdapter(list[Result]).validate_python([one["result"] for one in contents])
     seconds = [sum(one["seconds"].values()) for one in contents]
-    write_json(out / "results.json", [as_json(one) for one in results])
+    write_json(out / "results.json", [one["result"] for one in contents])
     shown = f"# Fictional products\n\n{len(results)} worlds, {sum(seconds):.0f} seconds of runs.\n\n{table(results)}"
     write_text(out / "index.md", shown)
     return shown
@@ -197,18 +199,16 @@ def _batches(jobs: Sequence[Job], size: int) -> Iterator[Sequence[Job]]:
 
 def _run_all(batches: Sequence[Sequence[Job]], out: Path, models: Path, hours: int, at_once: int) -> None:
     """Run each batch in a process of its own, some at a time."""
-    waiting, running = list(batches), list[subprocess.Popen[bytes]]()
-    while waiting or running:
-        while waiting and len(running) < at_once:
-            batch = [f"{job.scenario}:{job.seed}" for job in waiting.pop(0)]
-            command = [sys.executable, "-m", "benchmarks.products", "--out", str(out), "--models", str(models)]
-            running.append(subprocess.Popen([*command, "--every-hours", str(hours), "--batch-of", ",".join(batch)]))
-            click.echo(f"{len(batch)} worlds begun, {len(waiting)} batches wait", err=True)
-        time.sleep(0.5)
-        for process in [one for one in running if one.poll() is not None]:
-            running.remove(process)
-            if process.returncode:
-                click.echo(f"a batch failed with {process.returncode}; run again for its worlds", err=True)
+    command = [sys.executable, "-m", "benchmarks.products", "--out", str(out), "--models", str(models)]
+
+    def run(batch: Sequence[Job]) -> int:
+        worlds = ",".join(f"{job.scenario}:{job.seed}" for job in batch)
+        return subprocess.run([*command, "--every-hours", str(hours), "--batch-of", worlds], check=False).returncode
+
+    with ThreadPoolExecutor(at_once) as pool:
+        for code in pool.map(run, batches):
+            if code:
+                click.echo(f"a batch failed with {code}; run again for its worlds", err=True)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

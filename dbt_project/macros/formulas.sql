@@ -65,15 +65,27 @@
     {{ poisson_e_value(count, expected, dispersion, [0.95, 0.9, 0.8, 0.6]) }}
 {%- endmacro %}
 
-{# The mean of the likelihood ratios of a Poisson count, over alternatives that are multiples of what is expected. #}
+{# E-value of a Poisson count, over alternatives that are multiples of what is expected. #}
 {% macro poisson_e_value(count, expected, dispersion, multiples) -%}
-    ln((
-        {%- for times in multiples %}
-        exp(greatest(-50.0, least(50.0,
-            (({{ count }}) * ln({{ times }}) + (1.0 - {{ times }}) * ({{ expected }})) / ({{ dispersion }})
-        ))){{ ' +' if not loop.last }}
-        {%- endfor %}
-    ) / {{ multiples | length }}.0)
+    {%- set exponents = [] -%}
+    {%- for times in multiples -%}
+        {%- set _ = exponents.append(
+            '((' ~ count ~ ') * ln(' ~ times ~ ') + (1.0 - ' ~ times ~ ') * (' ~ expected ~ ')) / (' ~ dispersion ~ ')'
+        ) -%}
+    {%- endfor -%}
+    {{ log_mean_exp(exponents) }}
+{%- endmacro %}
+
+{# Dispersion of a count against `share` times its control: that of the days before (at least of both Poisson counts), that
+   of the share, estimated from `total_before`, and two per cent by which shares drift. #}
+{% macro dispersion_of_control(share, dispersion_before, expected, total_before) -%}
+    greatest(1.0 + {{ share }}, {{ dispersion_before }}) * (1.0 + {{ expected }} / greatest({{ total_before }}, 1.0))
+    + 0.0004 * {{ expected }}
+{%- endmacro %}
+
+{# One day's part of Pearson's estimate of the dispersion of a count (McCullagh & Nelder 1989, section 6.2). #}
+{% macro pearson_term(count, expected) -%}
+    ({{ count }} - {{ expected }}) * ({{ count }} - {{ expected }}) / nullif({{ expected }}, 0.0)
 {%- endmacro %}
 
 {# Weight of a signal by its provenance (playbook.yml, signals.provenance); a provenance that is not listed is unknown. #}

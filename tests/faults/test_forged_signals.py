@@ -1,6 +1,7 @@
 """Forged signals, from rows to decisions: fakes, bad requests, abandoned checkouts, innocent and guilty releases.
 
-The worlds and attacks are those of ``benchmarks/manipulation.py``, which counts how many fakes each goal takes.
+The worlds and attacks are those of ``benchmarks/forger_goals.py``; ``benchmarks/manipulation.py`` counts the fakes that
+each goal takes.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from benchmarks.manipulation import GOALS, LOOKS, Try, decided, version
+from benchmarks.forger_goals import GOALS, LOOKS, version
+from benchmarks.manipulation import Try, decided
 from dagster_project.simulation.worlds.attacks import Attack, forge
 from dagster_project.simulation.worlds.simulate import Simulation
 

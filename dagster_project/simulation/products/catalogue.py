@@ -38,5 +38,4 @@ def _scenario(act: Act, number: int, trade: str, arguments: tuple[Any, ...], *, 
         act(draft, *arguments)
         return draft.world()
 
-    words = " ".join(map(str, (trade, *arguments)))
-    return Scenario(name, f"{(act.__doc__ or '').strip()} ({words})", is_quiet, build)
+    return Scenario(name, is_quiet, build)

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from dagster_project.simulation.products.scenario import Change
-from dagster_project.simulation.products.shape import Shape, chance
-from dagster_project.simulation.products.telemetry import stamp
+from dagster_project.simulation.products.shape import A_DAY, Shape, chance
 from dagster_project.simulation.products.voices import CUSTOMERS, VALUABLE, customer_id
+from dagster_project.simulation.shop.encoding import iso
 
 Row = dict[str, Any]
 
@@ -39,7 +39,7 @@ def order_rows(shape: Shape) -> Iterator[Row]:
     rng = chance(shape.key, "orders")
     failure = shape.world.failure
     lost = shape.fails_overall if failure and failure.step and failure.effect == "errors" else np.zeros(shape.count)
-    counts = rng.poisson(shape.visits / shape.visits.mean() * _ORDERS_A_DAY / 96 * shape.conversion * (1 - lost))
+    counts = rng.poisson(shape.visits / shape.visits.mean() * _ORDERS_A_DAY / A_DAY * shape.conversion * (1 - lost))
     for number, bucket in enumerate(np.repeat(np.arange(shape.count), counts)):
         at = shape.instants[int(bucket)] + timedelta(seconds=int(rng.integers(0, 900)))
         amount = round(float(rng.lognormal(np.log(shape.world.product.order_value), 0.5)), 2)
@@ -47,18 +47,18 @@ def order_rows(shape: Shape) -> Iterator[Row]:
         order = {
             "order": f"{shape.world.product.name}-o{number:06d}",
             "customer": customer_id(shape.world.product.name, int(rng.integers(0, CUSTOMERS))),
-            "placed": stamp(at),
+            "placed": iso(at),
             "total": amount,
             "currency": "EUR",
             "status": "paid",
             "refunded": "",
             "refund": "",
-            "seen": stamp(at + timedelta(minutes=20)),
+            "seen": iso(at + timedelta(minutes=20)),
         }
         yield order
         refunded = at + timedelta(days=float(rng.uniform(1, 9)))
         if rng.random() < (0.12 if painful else 0.05) and refunded < shape.world.until:
-            back = stamp(refunded)
+            back = iso(refunded)
             yield order | {"status": "refunded", "refunded": back, "refund": amount, "seen": back}
 
 
@@ -67,8 +67,8 @@ def campaign_rows(shape: Shape) -> Iterator[Row]:
     for number, crowd in enumerate(one for one in shape.world.crowds if one.kind):
         yield {
             "campaign": f"{shape.world.product.name}-k{number}",
-            "begin": stamp(crowd.start),
-            "end": stamp(crowd.start + timedelta(hours=crowd.hours)),
+            "begin": iso(crowd.start),
+            "end": iso(crowd.start + timedelta(hours=crowd.hours)),
             "kind": crowd.kind,
             "title": f"{crowd.kind} {number + 1}",
         }
@@ -85,7 +85,7 @@ def release_rows(shape: Shape) -> Iterator[Row]:
             "id": change.change_id,
             "version": change.version or _nameless(change),
             "env": "production",
-            "at": stamp(change.at),
+            "at": iso(change.at),
             "service": change.service,
             "platform": change.platform,
             "previous": before.get(line, ""),
@@ -95,7 +95,7 @@ def release_rows(shape: Shape) -> Iterator[Row]:
 
 
 def _nameless(change: Change) -> str:
-    """What a pipeline prints where there is no version: the time of an index build, else a digest."""
+    """Version that a pipeline prints where there is none: the time of an index build, else a digest."""
     if change.kind == "index":
         return change.at.strftime("build-%Y%m%d%H%M")
     return hashlib.sha256(change.change_id.encode()).hexdigest()[:10]
@@ -108,8 +108,8 @@ def flag_rows(shape: Shape) -> Iterator[Row]:
             yield {
                 "flag": change.change_id,
                 "env": "production",
-                "at": stamp(change.at),
-                "enabled": "true" if change.enabled else "false",
+                "at": iso(change.at),
+                "enabled": "true",
                 "actor": "release-bot",
                 "feature": change.feature,
             }

@@ -188,7 +188,6 @@ _TRADES: dict[str, _Trade] = {
         31.0,
     ),
 }
-TRADES = tuple(_TRADES)
 
 _FIRST = ("Alder", "Brio", "Cinder", "Dovetail", "Ember", "Fjord", "Galena", "Harrow", "Ibex", "Juniper", "Kestrel")
 _SECOND = ("works", "ly", "point", "yard", "loop", "nest", "field", "bay", "craft", "way")
@@ -201,8 +200,8 @@ _COUNTRIES = (
 )
 
 
-def company(rng: Random, trade: str, *, feedback_per_day: float | None = None) -> Product:
-    """A company of a trade, otherwise by chance."""
+def company(rng: Random, trade: str) -> Product:
+    """A company of a trade, otherwise drawn at random."""
     kind = _TRADES[trade]
     android = rng.uniform(0.3, 0.6)
     platforms = {"android": android, "ios": 0.85 - android} | ({"web": 0.15} if kind.web else {})
@@ -210,7 +209,6 @@ def company(rng: Random, trade: str, *, feedback_per_day: float | None = None) -
     channels = {"app_review": 40.0, "support_ticket": 22.0, "chat": 12.0, "social": 14.0, "nps": 8.0}
     return Product(
         name=f"{rng.choice(_FIRST)}{rng.choice(_SECOND)}-{trade}".lower(),
-        trade=trade,
         platforms=platforms,
         countries=rng.choice(_COUNTRIES),
         services=tuple(_varied(service, rng) for service in kind.services),
@@ -218,7 +216,7 @@ def company(rng: Random, trade: str, *, feedback_per_day: float | None = None) -
         topics=topics,
         channels={name: weight * rng.lognormvariate(0, 0.4) for name, weight in channels.items()},
         features=kind.features,
-        feedback_per_day=feedback_per_day or round(rng.lognormvariate(3.9, 0.6)),
+        feedback_per_day=round(rng.lognormvariate(3.9, 0.6)),
         visits_per_feedback=rng.uniform(120, 400),
         overdispersion=rng.uniform(0.2, 0.3),
         growth=rng.uniform(-0.04, 0.12),

@@ -1,4 +1,4 @@
-"""A world in the making: a company with its routine of releases and flags, to which a scenario adds its own."""
+"""Draft of a world: a company with its routine of releases and flags, to which a scenario adds its own."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
-from dagster_project.simulation.products.company import TRADES, company
+from dagster_project.simulation.products.company import company
 from dagster_project.simulation.products.scenario import (
     HISTORY,
     QUIET,
@@ -24,7 +24,7 @@ from dagster_project.simulation.products.scenario import (
 )
 
 Act = Callable[..., None]
-"""What happens in a kind of scenario: it takes a draft and the arguments of a variant."""
+"""Plot of a kind of scenario: a function of a draft and the arguments of a variant."""
 
 _WORDS = {
     "search": ("search",),
@@ -32,7 +32,6 @@ _WORDS = {
     "auth": ("auth", "login", "identity", "account"),
     "pay": ("pay",),
     "checkout": ("checkout", "cart", "order"),
-    "app": ("app",),
 }
 _FLAGS = ("new_nav", "fast_images", "smart_reply", "recs_v2", "compact_list", "tips", "dark_theme", "prefetch")
 
@@ -63,8 +62,7 @@ class Draft:
     name: str
     seed: int
     until: datetime
-    trade: str = ""
-    feedback_per_day: float | None = None
+    trade: str
     failure: Failure | None = None
     waves: list[Wave] = field(default_factory=list)
     crowds: list[Crowd] = field(default_factory=list)
@@ -76,14 +74,14 @@ class Draft:
 
     def __post_init__(self) -> None:
         self.rng = Random(f"{self.name}/{self.seed}")
-        self.product = company(self.rng, self.trade or self.rng.choice(TRADES), feedback_per_day=self.feedback_per_day)
+        self.product = company(self.rng, self.trade)
         volume = min(400.0, max(10.0, self.product.feedback_per_day))
         code = f"{self.rng.randrange(16**4):04x}"
         self.product = replace(self.product, feedback_per_day=volume, name=f"{self.product.name}-{code}")
         self.start = self.until - HISTORY
         self.changes = self._routine()
 
-    def moment(self, first_day: float = 2, last_day: float = 20) -> datetime:
+    def moment(self, first_day: float, last_day: float) -> datetime:
         """An instant within the judged time, by days from its begin."""
         return self.until - QUIET + timedelta(minutes=round(self.rng.uniform(first_day, last_day) * 24 * 60))
 
@@ -118,9 +116,9 @@ class Draft:
         change_id = f"{self.product.name}-{service or 'config'}-{kind}-{number}-{at:%m%d%H%M}"
         return self._add(Change(change_id, kind, at, version=version, service=service))
 
-    def flag(self, at: datetime, feature: str, *, enabled: bool = True) -> Change:
-        """A flag change."""
-        return self._add(Change(f"{self.product.name}.{feature}", "flag", at, enabled=enabled, feature=feature))
+    def flag(self, at: datetime, feature: str) -> Change:
+        """A flag that is switched on."""
+        return self._add(Change(f"{self.product.name}.{feature}", "flag", at, feature=feature))
 
     def fail(
         self, topic: str, onset: datetime, share: float, kind: CauseKind, cause: str = "", **settings: Any

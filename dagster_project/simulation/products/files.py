@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
@@ -22,9 +19,10 @@ from dagster_project.simulation.products.commerce import (
 )
 from dagster_project.simulation.products.scenario import QUIET, Failure, Scenario, Truth, World
 from dagster_project.simulation.products.shape import Shape
-from dagster_project.simulation.products.telemetry import funnel_rows, service_rows, stamp
+from dagster_project.simulation.products.telemetry import funnel_rows, service_rows
 from dagster_project.simulation.products.texts import TYPE_OF_TOPIC
 from dagster_project.simulation.products.voices import Speaker, Voice
+from dagster_project.simulation.shop.encoding import csv_bytes, iso, json_lines
 
 Row = dict[str, Any]
 
@@ -71,15 +69,14 @@ def _write_voices(folder: Path, voices: list[Voice]) -> None:
         if name.endswith(".csv"):
             _write_csv(folder / name, rows)
         else:
-            text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-            (folder / name).write_text(text, encoding="utf-8")
+            (folder / name).write_bytes(json_lines(rows))
 
 
 def _review(number: int, voice: Voice) -> Row:
     return {
         "review": f"{voice.product}-r{number:06d}",
-        "written": stamp(voice.at),
-        "fetched": stamp(voice.known_at),
+        "written": iso(voice.at),
+        "fetched": iso(voice.known_at),
         "stars": voice.rating,
         "body": voice.text,
         "territory": voice.country,
@@ -91,8 +88,8 @@ def _review(number: int, voice: Voice) -> Row:
 def _ticket(number: int, voice: Voice) -> Row:
     row = {
         "ticket": f"{voice.product}-t{number:06d}",
-        "created": stamp(voice.at),
-        "synced": stamp(voice.known_at),
+        "created": iso(voice.at),
+        "synced": iso(voice.known_at),
         "message": voice.text,
         "requester": voice.customer or None,
         "country": voice.country,
@@ -105,8 +102,8 @@ def _ticket(number: int, voice: Voice) -> Row:
 def _chat(number: int, voice: Voice) -> Row:
     return {
         "chat": f"{voice.product}-h{number:06d}",
-        "started": stamp(voice.at),
-        "synced": stamp(voice.known_at),
+        "started": iso(voice.at),
+        "synced": iso(voice.known_at),
         "said": voice.text,
         "customer": voice.customer or None,
         "platform": voice.platform,
@@ -118,8 +115,8 @@ def _chat(number: int, voice: Voice) -> Row:
 def _post(number: int, voice: Voice) -> Row:
     return {
         "post": f"{voice.product}-p{number:06d}",
-        "posted": stamp(voice.at),
-        "crawled": stamp(voice.known_at),
+        "posted": iso(voice.at),
+        "crawled": iso(voice.known_at),
         "post_text": voice.text,
         "geo": voice.country if number % 3 == 0 else "",
     }
@@ -128,8 +125,8 @@ def _post(number: int, voice: Voice) -> Row:
 def _answer(number: int, voice: Voice) -> Row:
     return {
         "answer": f"{voice.product}-n{number:06d}",
-        "sent": stamp(voice.at),
-        "imported": stamp(voice.known_at),
+        "sent": iso(voice.at),
+        "imported": iso(voice.known_at),
         "score": min(10, voice.rating * 2),
         "comment": voice.text,
         "customer": voice.customer,
@@ -155,13 +152,8 @@ _FILES = {
 
 def _write_csv(path: Path, rows: list[Row]) -> None:
     """A CSV file with a header; no file without rows, as a system that has nothing to say exports nothing."""
-    if not rows:
-        return
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    path.write_text(buffer.getvalue(), encoding="utf-8")
+    if rows:
+        path.write_bytes(csv_bytes([list(rows[0]), *(list(row.values()) for row in rows)]))
 
 
 def _sources(world: World) -> list[dict[str, Any]]:
@@ -176,7 +168,7 @@ def _sources(world: World) -> list[dict[str, Any]]:
                 {"order": "order_id", "customer": "customer_id", "placed": "ordered_at", "total": "amount",
                  "refunded": "refunded_at", "refund": "refund_amount"}),
         _source(product, "crm", "customers", "crm.csv", "", "", {"customer": "customer_id", "ltv": "lifetime_value"},
-                constants={"known_at": stamp(world.start)}),
+                constants={"known_at": iso(world.start)}),
         _source(product, "campaigns", "campaigns", "campaigns.csv", "begin", "0s",
                 {"campaign": "campaign_id", "begin": "started_at", "end": "ended_at", "title": "name"}),
         _source(product, "releases", "releases", "releases.csv", "at", "10m",

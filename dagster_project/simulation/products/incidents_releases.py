@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from dagster_project.simulation.products.draft import Act, Draft
+from dagster_project.simulation.products.scenario import Change
 
 
 def app_release(draft: Draft, topic: str, platform: str, share: float) -> None:
     """A new version of the app breaks something on one platform, for those who have it."""
     release = draft.app_release(draft.onset(), platform)
-    _in_app(draft, topic, share, release.at, release.change_id, platform, release.version)
+    _in_app(draft, topic, share, release)
 
 
 def forced_app_release(draft: Draft, topic: str, platform: str, share: float) -> None:
     """A broken version that everybody has by the next day."""
     release = draft.app_release(draft.onset(), platform, adoption_days=0.3)
-    _in_app(draft, topic, share, release.at, release.change_id, platform, release.version)
+    _in_app(draft, topic, share, release)
 
 
 def partial_rollout(draft: Draft, topic: str, platform: str, percent: float, share: float) -> None:
     """A broken version that only some customers are given."""
     release = draft.app_release(draft.onset(), platform, rollout_percent=percent, adoption_days=1.2)
-    _in_app(draft, topic, share, release.at, release.change_id, platform, release.version, vocal=5.0)
+    _in_app(draft, topic, share, release, vocal=5.0)
 
 
 def service_release(draft: Draft, topic: str, service: str, share: float, versioned: bool) -> None:
@@ -72,13 +73,11 @@ def flag(draft: Draft, topic: str, service: str, share: float, platform: str) ->
     )  # fmt: skip
 
 
-def _in_app(
-    draft: Draft, topic: str, share: float, at: datetime, cause: str, platform: str, version: str, vocal: float = 3.0
-) -> None:
+def _in_app(draft: Draft, topic: str, share: float, release: Change, vocal: float = 3.0) -> None:
     effect = "latency" if topic == "slow_all" else "none" if topic in ("notify_dead", "sync_dead") else "errors"
     draft.fail(
-        topic, at, share, "release", cause,
-        platform=platform, version=version, service="mobile-app", effect=effect, vocal=vocal,
+        topic, release.at, share, "release", release.change_id,
+        platform=release.platform, version=release.version, service="mobile-app", effect=effect, vocal=vocal,
     )  # fmt: skip
 
 

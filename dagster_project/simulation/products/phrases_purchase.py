@@ -1,4 +1,4 @@
-"""What customers write about buying: checkout, payment, bills, price and stock. One grammar line is one form."""
+"""Grammars of feedback on buying: checkout, payment, bills, price and stock. One line is one form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What customers write about delivery, goods, support, and what is no complaint at all."""
+"""Grammars of feedback on delivery, goods and support, and of feedback that is no complaint."""
 
 from __future__ import annotations
 

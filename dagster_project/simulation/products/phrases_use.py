@@ -1,4 +1,4 @@
-"""What customers write about using a product: login, crashes, slowness, search, functions, design, security."""
+"""Grammars of feedback on the use of a product: login, crashes, slowness, search, functions, design, security."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def bots_and_spam(draft: Draft) -> None:
 
 def backlog_import(draft: Draft) -> None:
     """The collector stops for 60 hours; then everything arrives within minutes."""
-    draft.gaps.append(Gap("feedback", draft.moment(6, 18), 60, late=True))
+    draft.gaps.append(Gap("feedback", draft.moment(6, 18), 60))
 
 
 def funnel_gap(draft: Draft) -> None:

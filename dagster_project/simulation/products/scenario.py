@@ -1,4 +1,4 @@
-"""What a scenario is made of: a product, its changes, at most one failure, temptations, and the truth about it all."""
+"""Data model of a scenario: a product, its changes, at most one failure, temptations, and the truth about them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,6 @@ class Product:
     """A fictional company: its size, places, platforms, habits and what its customers usually speak of."""
 
     name: str
-    trade: str
     platforms: dict[str, float]
     countries: dict[str, float]
     services: tuple[Service, ...]
@@ -59,13 +58,12 @@ class Change:
     platform: str = ""
     rollout_percent: float | None = None
     adoption_days: float = 2.5
-    enabled: bool = True
     feature: str = ""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """The operational failure: what fails for whom, from when on, and by what."""
+    """The operational failure: its topic, scope, time and cause."""
 
     topic: str
     onset: datetime
@@ -133,12 +131,11 @@ class ErrorBurst:
 
 @dataclass(frozen=True)
 class Gap:
-    """A time in which a table got no rows; with ``late``, they arrive together at its end."""
+    """A time in which a table got no rows. Telemetry of that time is lost; feedback arrives together at its end."""
 
-    table: Literal["funnel_metrics", "service_metrics", "feedback"]
+    table: Literal["funnel_metrics", "feedback"]
     start: datetime
     hours: float
-    late: bool = False
 
 
 @dataclass(frozen=True)
@@ -166,14 +163,13 @@ class Scenario:
     """A named kind of world; ``build`` makes one from a seed and the last instant of its history."""
 
     name: str
-    about: str
     quiet: bool
     build: Callable[[int, datetime], World]
 
 
 @dataclass(frozen=True)
 class Truth:
-    """What really happened, kept apart from the files.
+    """Ground truth about a product, kept apart from its files.
 
     Without a failure, all fields from ``issue_type`` on keep their defaults. ``complaints`` are the instants of the
     complaints that the failure caused, ``feedback`` counts everything.
@@ -203,5 +199,5 @@ class Truth:
 
     @property
     def quiet(self) -> bool:
-        """Whether nothing failed."""
+        """True if nothing failed."""
         return self.onset is None

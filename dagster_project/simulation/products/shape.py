@@ -1,4 +1,4 @@
-"""How much happens when: expected visits and feedback per quarter of an hour, versions in use, and what share fails."""
+"""Expected course of a world: visits and feedback per quarter of an hour, versions in use, and the failing share."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from dagster_project.simulation.products.scenario import Change, Failure, World
 Series = NDArray[np.float64]
 
 BUCKET = timedelta(minutes=15)
-_A_DAY = 96
+A_DAY = 96
+"""Buckets of a day."""
 _HOURS = np.array(
     [2, 1.2, 0.8, 0.6, 0.6, 1, 2, 3.5, 4.5, 5, 5.2, 5.5, 6, 5.6, 5.2, 5, 5.2, 5.8, 6.8, 7.6, 8, 7.4, 5.6, 3.6]
 )
-_FAIREST = 0.35
-"""Least part of a day's visits that is left on the worst day of chance."""
+_LEAST_FACTOR = 0.35
+"""Least factor that chance gives a day."""
 
 
 def chance(*names: object) -> np.random.Generator:
@@ -60,17 +61,20 @@ class Shape:
         """The buckets of a time."""
         return slice(self.bucket(start), self.bucket(start + timedelta(hours=hours)))
 
+    def lost(self, table: str) -> set[int]:
+        """Buckets in the gaps of a table."""
+        gaps = [self.span(gap.start, gap.hours) for gap in self.world.gaps if gap.table == table]
+        return {bucket for gap in gaps for bucket in range(gap.start, gap.stop)}
+
     @cached_property
     def usual(self) -> Series:
         """Weekday, hour, growth and holidays; mean about 1 at the start."""
         rng = chance(self.key, "usual")
         weekday = np.clip(rng.normal(1, 0.09, 7), 0.7, 1.3)
-        day = np.arange(self.count) // _A_DAY
-        hours = np.interp(np.arange(_A_DAY) / 4, np.arange(25), np.append(_HOURS, _HOURS[0]))
+        day = np.arange(self.count) // A_DAY
+        hours = np.interp(np.arange(A_DAY) / 4, np.arange(25), np.append(_HOURS, _HOURS[0]))
         hours = np.roll(hours / hours.mean(), int(rng.integers(-24, 25)))
-        course = (
-            weekday[(day + self.world.start.weekday()) % 7] * np.tile(hours, self.count // _A_DAY + 1)[: self.count]
-        )
+        course = weekday[(day + self.world.start.weekday()) % 7] * np.tile(hours, self.count // A_DAY + 1)[: self.count]
         course = course * (1 + self.world.product.growth * day / 30)
         for holiday in self.world.holidays:
             course[self.span(holiday, 24)] *= 1.6
@@ -78,10 +82,10 @@ class Shape:
 
     def _days_of_chance(self, name: str, deviation: float) -> Series:
         """A lognormal factor per day, with mean 1 and this standard deviation."""
-        days = self.count // _A_DAY + 1
+        days = self.count // A_DAY + 1
         sigma = np.sqrt(np.log1p(deviation**2))
         factors = np.exp(chance(self.key, name).normal(-(sigma**2) / 2, sigma, days))
-        return np.repeat(np.maximum(factors, _FAIREST), _A_DAY)[: self.count]
+        return np.repeat(np.maximum(factors, _LEAST_FACTOR), A_DAY)[: self.count]
 
     @cached_property
     def visits(self) -> Series:
@@ -90,7 +94,7 @@ class Shape:
         course = self.usual * self._days_of_chance("visits", product.overdispersion / 2)
         for crowd in self.world.crowds:
             course[self.span(crowd.start, crowd.hours)] *= crowd.visits
-        return course * product.feedback_per_day * product.visits_per_feedback / _A_DAY
+        return course * product.feedback_per_day * product.visits_per_feedback / A_DAY
 
     @cached_property
     def talk(self) -> Series:
@@ -99,7 +103,7 @@ class Shape:
         course = self.usual * self._days_of_chance("talk", product.overdispersion)
         for crowd in self.world.crowds:
             course[self.span(crowd.start, crowd.hours)] *= crowd.feedback
-        return course * product.feedback_per_day / _A_DAY
+        return course * product.feedback_per_day / A_DAY
 
     @cached_property
     def conversion(self) -> Series:
@@ -134,7 +138,7 @@ class Shape:
         """Share of customers who have taken a release; one from before the history has all that are left."""
         if release.at <= self.world.start:
             return np.ones(self.count)
-        days = np.maximum(0.0, (np.arange(self.count) - (release.at - self.world.start) / BUCKET) / _A_DAY)
+        days = np.maximum(0.0, (np.arange(self.count) - (release.at - self.world.start) / BUCKET) / A_DAY)
         limit = 1.0 if release.rollout_percent is None else release.rollout_percent / 100
         return limit * (1 - np.exp(-days / release.adoption_days))
 
@@ -165,7 +169,7 @@ class Shape:
 
 
 def touches(failure: Failure, cell: Cell) -> bool:
-    """Whether customers of a platform and version can meet the failure."""
+    """True if customers of a platform and version can meet the failure."""
     return failure.platform in ("", cell.platform) and failure.version in ("", cell.version)
 
 

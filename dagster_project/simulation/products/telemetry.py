@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
 import numpy as np
 
 from dagster_project.simulation.products.scenario import ErrorBurst, Failure, Service
-from dagster_project.simulation.products.shape import Cell, Series, Shape, chance
+from dagster_project.simulation.products.shape import A_DAY, Cell, Series, Shape, chance
+from dagster_project.simulation.shop.encoding import iso
 
 Row = dict[str, Any]
 
@@ -21,17 +21,15 @@ _LAST_STEPS = ("checkout", "payment", "order")
 
 
 def service_rows(shape: Shape) -> Iterator[Row]:
-    """Requests, errors and latency of each service, without the gaps."""
-    first = max(0, shape.count - _KEPT_DAYS * 96)
-    gaps = [shape.span(gap.start, gap.hours) for gap in shape.world.gaps if gap.table == "service_metrics"]
-    dropped = {bucket for gap in gaps for bucket in range(gap.start, gap.stop)}
+    """Requests, errors and latency of each service."""
+    first = max(0, shape.count - _KEPT_DAYS * A_DAY)
     for service in shape.world.product.services:
         for cell in _groups(shape, service):
-            yield from _of_service(shape, service, cell, first, dropped)
+            yield from _of_service(shape, service, cell, first)
 
 
 def _groups(shape: Shape, service: Service) -> list[Cell]:
-    """What the service's metrics are split by."""
+    """Groups that the service's metrics are split by."""
     if "app_version" in service.by:
         return [cell for cell in shape.cells if cell.version]
     if "platform" not in service.by:
@@ -40,7 +38,7 @@ def _groups(shape: Shape, service: Service) -> list[Cell]:
     return [Cell(name, "", np.sum([c.share for c in shape.cells if c.platform == name], axis=0)) for name in names]
 
 
-def _of_service(shape: Shape, service: Service, cell: Cell, first: int, dropped: set[int]) -> Iterator[Row]:
+def _of_service(shape: Shape, service: Service, cell: Cell, first: int) -> Iterator[Row]:
     rng = chance(shape.key, "service", service.name, cell.platform, cell.version)
     expected = shape.visits * cell.share * service.requests_per_visit
     requests = rng.poisson(expected * rng.lognormal(0, 0.05, shape.count))
@@ -48,17 +46,17 @@ def _of_service(shape: Shape, service: Service, cell: Cell, first: int, dropped:
     rate = (
         service.error_rate
         * rng.lognormal(0, 0.3, shape.count)
-        * np.repeat(rng.lognormal(0, 0.2, 64), 96)[: shape.count]
+        * np.repeat(rng.lognormal(0, 0.2, shape.count // A_DAY + 1), A_DAY)[: shape.count]
     )
     errors = rng.binomial(requests, np.clip(rate + wrong, 0, 0.98))
     p50 = service.latency_ms * rng.lognormal(0, 0.06, shape.count) * (1 + (slower - 1) * 0.35)
     p95 = service.latency_ms * 2.8 * rng.lognormal(0, 0.11, shape.count) * slower
     for bucket in range(first, shape.count):
-        if bucket in dropped or (cell.version and expected[bucket] < 1):
+        if cell.version and expected[bucket] < 1:
             continue
         yield {
             "service": service.name,
-            "ts": stamp(shape.instants[bucket]),
+            "ts": iso(shape.instants[bucket]),
             "requests": int(requests[bucket]),
             "errors": int(errors[bucket]),
             "p50": round(float(p50[bucket]), 1),
@@ -101,8 +99,7 @@ def _failing_share(shape: Shape, failure: Failure, group: Cell) -> Series:
 
 def funnel_rows(shape: Shape) -> Iterator[Row]:
     """Entered and completed per step, platform, version and two hours, without the gaps."""
-    gaps = [shape.span(gap.start, gap.hours) for gap in shape.world.gaps if gap.table == "funnel_metrics"]
-    dropped = {bucket for gap in gaps for bucket in range(gap.start, gap.stop)}
+    lost = shape.lost("funnel_metrics")
     starts = np.arange(0, shape.count - _FUNNEL_BUCKETS + 1, _FUNNEL_BUCKETS)
     for cell in shape.cells:
         rng = chance(shape.key, "funnel", cell.platform, cell.version)
@@ -110,7 +107,7 @@ def funnel_rows(shape: Shape) -> Iterator[Row]:
         for step, rate in shape.world.product.steps.items():
             completed = rng.binomial(entered, np.clip(_rate(shape, cell, step, rate, starts, rng), 0, 0.99))
             for place, bucket in enumerate(starts):
-                if bucket not in dropped and entered[place] > 0:
+                if bucket not in lost and entered[place] > 0:
                     yield _funnel_row(shape, cell, step, int(bucket), int(entered[place]), int(completed[place]))
             entered = completed
 
@@ -130,7 +127,7 @@ def _rate(shape: Shape, cell: Cell, step: str, rate: float, starts: np.ndarray, 
 def _funnel_row(shape: Shape, cell: Cell, step: str, bucket: int, entered: int, completed: int) -> Row:
     worth = shape.world.product.order_value if step == "payment" else 0.0
     return {
-        "bucket": stamp(shape.instants[bucket]),
+        "bucket": iso(shape.instants[bucket]),
         "step": step,
         "entered": entered,
         "completed": completed,
@@ -138,8 +135,3 @@ def _funnel_row(shape: Shape, cell: Cell, step: str, bucket: int, entered: int, 
         "platform": cell.platform,
         "app_version": cell.version,
     }
-
-
-def stamp(at: datetime) -> str:
-    """ISO 8601 to the second."""
-    return at.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,15 +1,15 @@
-"""Feedback: who writes what, where and when; ordinary talk, the failure's complaints, and waves of other causes."""
+"""Feedback of a world: ordinary talk, the failure's complaints, and waves of other causes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
 
 from dagster_project.simulation.products.scenario import Failure, Wave
-from dagster_project.simulation.products.shape import BUCKET, Cell, Shape, chance, country_share, touches
+from dagster_project.simulation.products.shape import A_DAY, BUCKET, Cell, Shape, chance, country_share, touches
 from dagster_project.simulation.products.texts import TYPE_OF_TOPIC, Pool, Style
 
 CUSTOMERS = 900
@@ -17,26 +17,25 @@ VALUABLE = 60
 """The first of the customers are few, and worth much."""
 _STYLES: dict[str, Style] = {"support_ticket": "letter", "social": "post"}
 _ASKING = {"app_review": 0.5, "support_ticket": 1.8, "chat": 1.6, "social": 1.0, "nps": 0.4}
-"""Where people go with a failure, against where they usually write."""
+"""Weight of each channel for complaints about a failure, relative to its usual share."""
 
 
 @dataclass(frozen=True)
 class Voice:
-    """One thing one customer said. ``caused`` tells whether the failure made them write; it never reaches a file."""
+    """One piece of feedback. ``caused`` is true for a complaint of the failure; it never reaches a file."""
 
     product: str
     at: datetime
     known_at: datetime
     channel: str
     text: str
-    topic: str
     country: str
     platform: str
     version: str
     customer: str
     rating: int
-    feature: str = field(default="")
-    caused: bool = False
+    feature: str
+    caused: bool
 
 
 def customer_id(product: str, number: int) -> str:
@@ -84,7 +83,7 @@ class Speaker:
         hit = [cell for cell in shape.cells if touches(failure, cell)]
         reached = np.sum([cell.share for cell in hit], axis=0) * country_share(self._world) * failure.reach
         counts = self._rng.poisson(
-            shape.usual * self._world.product.feedback_per_day / 96 * reached * shape.failing * failure.vocal
+            shape.usual * self._world.product.feedback_per_day / A_DAY * reached * shape.failing * failure.vocal
         )
         shares = {name: part * _ASKING[name] for name, part in self._world.product.channels.items()}
         for bucket in np.repeat(np.arange(shape.count), counts):
@@ -136,7 +135,6 @@ class Speaker:
             known_at=self._known(at),
             channel=channel,
             text=self._pool.draw(topic, _STYLES.get(channel, "short")),
-            topic=topic,
             country=country,
             platform=cell.platform,
             version=cell.version,
@@ -156,7 +154,7 @@ class Speaker:
         return customer_id(self._world.product.name, number)
 
     def _known(self, at: datetime) -> datetime:
-        """When the row arrives: mostly within the hour, some a day or two late, and after an outage all at once."""
+        """Arrival of the row: mostly within the hour, some a day or two late, and after an outage all at once."""
         late = self._rng.random() < 0.06
         known = at + timedelta(hours=float(self._rng.uniform(6, 48) if late else self._rng.uniform(0.05, 1)))
         for gap in self._world.gaps:

@@ -32,7 +32,6 @@ class Attack:
     fakes: int = 0
     platform: str | None = None
     version: str | None = None
-    country: str | None = None
     start: float = 0.0
     end: float = 12.0
     channel: str = "app_review"
@@ -70,13 +69,13 @@ def _fakes(simulation: Simulation, attack: Attack) -> pl.DataFrame:
     written = pl.Series([simulation.instant(hour) for hour in hours]).cast(INSTANT)
     stranger = pl.format("{}-stranger{}", pl.lit(product), number) if attack.accounts else pl.lit(None, pl.String)
     like = simulation.rows["feedback"]
-    named = {
+    named: dict[str, pl.Expr | pl.Series] = {
         "feedback_id": pl.format("{}-fake{}", pl.lit(product), number),
         "product": pl.lit(product),
         "issue_type": pl.lit(attack.issue_type),
         "channel": pl.lit(attack.channel),
         "platform": pl.lit(attack.platform, pl.String),
-        "country": pl.lit(attack.country, pl.String) if attack.country else _any_country(attack.fakes),
+        "country": _any_country(attack.fakes),
         "app_version": pl.lit(attack.version, pl.String),
         "rating": pl.lit(1.0 if attack.channel == "app_review" else None, pl.Float64),
         "occurred_at": written,

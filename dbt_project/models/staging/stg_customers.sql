@@ -1,7 +1,13 @@
 -- Versions of each customer's record, numbered from the oldest on.
 with source as (
 
-    select * from {{ source('lake', 'customers') }}
+    select
+        segment,
+        lifetime_value,
+        content_hash,
+        known_at,
+        {{ pseudonym('trim(customer_id)') }} as customer_id
+    from {{ source('lake', 'customers') }}
     where cast(known_at as timestamp) <= {{ as_of() }}
 
 ),
@@ -9,7 +15,7 @@ with source as (
 renamed as (
 
     select
-        {{ pseudonym('customer_id') }} as customer_id,
+        customer_id,
         segment,
         lifetime_value,
         row_number() over (partition by customer_id order by known_at asc, content_hash desc) as version,

@@ -71,12 +71,8 @@ sums as (
         sum(completed_beside) filter (where is_after) as beside_after,
         sum(entered) filter (where not is_after) as entered_before,
         sum(completed) filter (where not is_after) as completed_before,
-        sum(
-            (completed - share_of_others * completed_beside) * (completed - share_of_others * completed_beside)
-            / nullif(share_of_others * completed_beside, 0.0)
-        ) filter (where not is_after
-        )
-        / nullif(count(*) filter (where not is_after), 0) as spread_before
+        sum({{ pearson_term('completed', 'share_of_others * completed_beside') }}) filter (where not is_after)
+        / nullif(count(*) filter (where not is_after), 0) as dispersion_before
     from shared
     group by issue_id, change_id
 
@@ -99,8 +95,8 @@ spread as (
 
     select
         *,
-        greatest(1.0 + share_of_others, spread_before) * (1.0 + completed_expected / greatest(completed_before, 1.0))
-        + 0.0004 * completed_expected as dispersion
+        {{ dispersion_of_control('share_of_others', 'dispersion_before', 'completed_expected', 'completed_before') }}
+            as dispersion
     from expected
 
 )

@@ -39,11 +39,8 @@ services as (
         sum(other_sibling) as other_sibling,
         sum(requests_anywhere_before) as requests_anywhere_before,
         sum(errors_anywhere_before) as errors_anywhere_before,
-        -- Pearson's estimate over the days before (McCullagh & Nelder 1989, 6.2), per expected request.
-        sum(
-            (requests_before - share_of_traffic * other_before) * (requests_before - share_of_traffic * other_before)
-            / nullif(share_of_traffic * other_before, 0.0)
-        ) / nullif(count(*) filter (where requests_before > 0), 0) as traffic_dispersion
+        sum({{ pearson_term('requests_before', 'share_of_traffic * other_before') }})
+        / nullif(count(*) filter (where requests_before > 0), 0) as traffic_dispersion
     from daily
     group by issue_id, change_id, service, is_touched, is_at_once
 
@@ -159,10 +156,10 @@ spread as (
         * credible.error_rate_before
         * credible.requests_after
             as errors_innocent,
-        -- Spread of the traffic, of the estimate of its share, and two per cent by which shares drift.
-        greatest(1.0 + credible.share_of_traffic, credible.traffic_dispersion)
-        * (1.0 + credible.successes_expected / greatest(credible.requests_before, 1.0))
-        + 0.0004 * credible.successes_expected as traffic_spread
+        {{ dispersion_of_control(
+            'credible.share_of_traffic', 'credible.traffic_dispersion', 'credible.successes_expected',
+            'credible.requests_before'
+        ) }} as success_dispersion
     from credible
     inner join rates on credible.issue_id = rates.issue_id and credible.change_id = rates.change_id
     where credible.is_touched and credible.requests_after > 0 and credible.requests_before > 0
@@ -182,7 +179,7 @@ e_values as (
         {{ log_e_value_of_count('errors_after', 'errors_innocent', 'error_dispersion') }} as errors_log_e_value,
         case
             when successes_expected is null then 0.0
-            else {{ log_e_value_of_fall('successes_after', 'successes_expected', 'traffic_spread') }}
+            else {{ log_e_value_of_fall('successes_after', 'successes_expected', 'success_dispersion') }}
         end as fall_log_e_value
     from spread
 
@@ -208,7 +205,6 @@ combined as (
 select
     rates.issue_id,
     rates.change_id,
-    rates.errors_after,
     rates.errors_credible,
     (rates.errors_after + 0.5) / (rates.requests_after + 1.0) as error_rate_after,
     (rates.errors_credible + 0.5) / (rates.requests_after - rates.errors_after + rates.errors_credible + 1.0)

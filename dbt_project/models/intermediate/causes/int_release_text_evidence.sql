@@ -42,8 +42,6 @@ counts as (
     select
         issue_id,
         change_id,
-        cast(count(*) filter (where is_on_platform and names_version) as double) as version_feedback,
-        cast(count(*) filter (where is_on_platform and names_version and is_complaint) as double) as version_complaints,
         {%- for name, condition in {
             'version': 'is_on_platform and names_version',
             'beside': 'is_on_platform and names_another and is_after',
@@ -100,8 +98,6 @@ rises as (
 
     select
         named.*,
-        coalesce(counts.version_feedback, 0.0) as version_feedback,
-        coalesce(counts.version_complaints, 0.0) as version_complaints,
         coalesce(counts.version_weight, 0.0) as version_weight,
         coalesce(counts.version_complaint_weight, 0.0) as version_complaint_weight,
         -- Control: other versions at the same time; where they have too little feedback, other versions at any time.
@@ -131,8 +127,6 @@ select
     members_with_version,
     weight_members,
     weight_naming,
-    version_feedback,
-    version_complaints,
     version_weight,
     -- Null without feedback on the version: half a count of nothing would read as 50 %.
     case

@@ -85,7 +85,6 @@ listed as (
 
 select
     pieces.feedback_id,
-    case when listed.feedback_id is not null then 'setting' else 'detection' end as recognised_by,
     pieces.counted_at
 from pieces
 left join listed on pieces.feedback_id = listed.feedback_id

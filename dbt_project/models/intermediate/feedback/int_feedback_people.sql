@@ -5,11 +5,8 @@ with feedback as (
 
     select
         *,
-        {{ told_apart('household_id') }} as household,
-        {{ told_apart('device_id') }} as person_device,
-        {{ told_apart('author') }} as person_author,
         case when gives_own_ids then {{ told_apart('order_id') }} end as person_order,
-        coalesce({{ told_apart('customer_id') }}, {{ told_apart('account_id') }}) as given_customer
+        coalesce(customer_id, account_id) as given_customer
     from {{ ref('int_labelled_feedback') }}
     where counted_at > {{ rebuild_from() }} - {{ days(var('evidence_days')) }}
 
@@ -64,10 +61,10 @@ traced as (
             when
                 coalesce(
                     identified.person_customer,
-                    identified.household,
-                    identified.person_device,
+                    identified.household_id,
+                    identified.device_id,
                     identified.person_order,
-                    identified.person_author
+                    identified.author
                 ) is not null
                 then 'open_web'
             else 'unknown'
@@ -86,10 +83,10 @@ keyed as (
         *,
         case
             when person_customer is not null then 'customer:' || person_customer
-            when household is not null then 'household:' || household
-            when person_device is not null then 'device:' || person_device
+            when household_id is not null then 'household:' || household_id
+            when device_id is not null then 'device:' || device_id
             when person_order is not null then 'order:' || person_order
-            when person_author is not null then 'author:' || source || ':' || person_author
+            when author is not null then 'author:' || source || ':' || author
             else 'unknown:' || feedback_id
         end as person_key
     from traced
