@@ -38,7 +38,7 @@ endif
 .PHONY: help demo demo-ui test test-long test-faults test-spark test-servers lint types bench dev format clean instance
 
 help: ## List these targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
 
 demo: $(VENV)/.ready ## Run the loop over a simulated shop, in a home of its own
 	@$(BIN)/feedback-control demo

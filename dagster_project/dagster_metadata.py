@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from dagster import (
@@ -21,7 +22,6 @@ from dagster import (
     MaterializeResult,
     MetadataValue,
     Output,
-    RunRequest,
     SkipReason,
     TextMetadataValue,
     UrlMetadataValue,
@@ -47,8 +47,7 @@ def guarded(function: F) -> F:
 
     @functools.wraps(function)
     def stream(*args: Any, **more: Any) -> Iterator[Any]:
-        with _at_the_door():
-            events = function(*args, **more)
+        events = function(*args, **more)
         try:
             while True:  # Dagster works between two events: what it prints itself is not ours to hold up
                 with _at_the_door():
@@ -66,21 +65,14 @@ def guarded(function: F) -> F:
     return guard
 
 
-class _at_the_door:
+@contextmanager
+def _at_the_door() -> Iterator[None]:
     """Context in which output goes through the door, and no exception leaves with more than it may say."""
-
-    def __enter__(self) -> None:
-        self._terminal = outgoing.terminal()
-        self._terminal.__enter__()
-
-    def __exit__(self, kind: Any, error: BaseException | None, frames: Any) -> None:
-        self._terminal.__exit__(None, None, None)
-        if isinstance(error, Failure):
-            raise _cleaned_failure(error) from None
-        if isinstance(error, Exception) and not isinstance(error, StopIteration):
-            clean = outgoing.redacted(error)
-            if clean is not error:
-                raise clean from None
+    with outgoing.terminal(), outgoing.redacted_errors():
+        try:
+            yield
+        except Failure as failure:
+            raise _cleaned_failure(failure) from None
 
 
 def _cleaned(event: Any) -> Any:
@@ -95,8 +87,6 @@ def _cleaned(event: Any) -> Any:
             return event.with_metadata(_metadata(event.metadata))
         case SkipReason():
             return SkipReason(outgoing.clean(event.skip_message or ""))
-        case RunRequest():
-            return event
     return event
 
 

@@ -142,13 +142,12 @@ class Home:
         """
         named = chosen or os.environ.get("FEEDBACK_SOURCES")
         own = self.root / ("demo/sources.yml" if self.kind == "demo" else "sources.yml")
-        candidates = [Path(named)] if named else [own]
-        for path in candidates:
-            if path.expanduser().is_file():
-                return path.expanduser().absolute()
-        raise ConfigurationError(
-            f"no sources at {candidates[0]}; write one (docs/sources.md shows how), or name it with --sources"
-        )
+        path = (Path(named) if named else own).expanduser().absolute()
+        if not path.is_file():
+            raise ConfigurationError(
+                f"no sources at {path}; write one (docs/sources.md shows how), or name it with --sources"
+            )
+        return path
 
     @property
     def dagster(self) -> Path:

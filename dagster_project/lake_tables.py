@@ -476,6 +476,9 @@ _TABLES = (
 LAKE_TABLES: Mapping[str, LakeTable] = {table.name: table for table in _TABLES}
 """Every table of the lake by its name."""
 
+PLAYBOOK_TABLES = tuple(name for name, table in LAKE_TABLES.items() if table.writer == "decisioning")
+"""Tables that a build writes, from the playbook."""
+
 
 def schema_of(table: str) -> Columns:
     """The columns of a lake table, with their types."""

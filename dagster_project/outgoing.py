@@ -47,8 +47,7 @@ _KEYS = re.compile(r"(?:^|_)(?:id|key|hash|marker|sha|version|digest)$")
 
 def clean(value: object, limit: int | None = None) -> str:
     """Text fit to leave: secrets redacted, personal data masked, no control codes; cut last, with an ellipsis."""
-    lines = redact(visible(str(value))).split("\n")
-    text = "\n".join(map(mask, lines)) if len(lines) > 1 else mask(lines[0])
+    text = "\n".join(map(mask, redact(visible(str(value))).split("\n")))
     return text if limit is None or len(text) <= limit else text[: limit - 1].rstrip() + "…"
 
 
@@ -91,6 +90,18 @@ def redacted(error: BaseException) -> BaseException:
     anew: BaseException = type(error)(message) if own else RedactedError(f"{type(error).__name__}: {message}")
     anew.__suppress_context__ = True
     return anew.with_traceback(error.__traceback__)
+
+
+@contextmanager
+def redacted_errors() -> Iterator[None]:
+    """Context that no exception leaves with more than it may say."""
+    try:
+        yield
+    except Exception as error:
+        clean = redacted(error)
+        if clean is error:
+            raise
+        raise clean from None
 
 
 class RedactedError(Exception):

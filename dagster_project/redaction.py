@@ -125,9 +125,8 @@ def without_credentials(url: str) -> str:
         return redact(url)
     address, _, query = rest.partition("#")[0].partition("?")
     host, slash, path = address.partition("/")
-    if (
-        "@" in host and "@" in path
-    ):  # a password with a slash in it, or a path with an @: rather too little than a secret
+    if "@" in host and "@" in path:
+        # A password with a slash in it, or a path with an @: part of the path is lost rather than a secret kept.
         host, slash, path = address.rpartition("@")[2].partition("/")
     kept = [pair for pair in query.split("&") if pair and not _QUERY_NAME.fullmatch(unquote(pair.partition("=")[0]))]
     bare = f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"

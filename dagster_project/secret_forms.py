@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from urllib.parse import quote, unquote
 
+from models_ml.text.masking import UNSEEN
+
 LEAST = 6
 """Characters from which a secret is found anywhere in a text; a shorter one only as a word of its own."""
 
@@ -31,7 +33,7 @@ _KINDS = (
 )
 _ESCAPED = re.compile("|".join(_KINDS), re.IGNORECASE)
 _ESCAPED_AS = tuple(re.compile(kind, re.IGNORECASE) for kind in _KINDS)
-_UNSEEN = re.compile("[\\s\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff]+")
+_UNSEEN = re.compile(rf"(?:\s|{UNSEEN.pattern})+")
 _BASE64 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=_-")
 _CUT_END = re.compile(r"[\s\"'`)\]}.;,]*(?:\.\.\.|…|\Z)")
 _CUT_START = re.compile(r"(?:\A|\.\.\.|…)[\s\"'`(\[{]*\Z")

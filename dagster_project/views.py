@@ -13,10 +13,7 @@ from datetime import datetime
 from dagster_project import lake
 from dagster_project.errors import ConfigurationError
 from dagster_project.home import Home
-from dagster_project.lake_tables import LAKE_TABLES
-
-_OWN_TABLES = ("playbook_settings", "playbook_rules")
-"""Tables that a build writes."""
+from dagster_project.lake_tables import LAKE_TABLES, PLAYBOOK_TABLES
 
 
 def open_view(home: Home, as_of: datetime) -> Home:
@@ -26,7 +23,7 @@ def open_view(home: Home, as_of: datetime) -> Home:
     view = home.view(as_of).marked("replay")
     lake.ensure_tables(home)
     for table in LAKE_TABLES:
-        if table in _OWN_TABLES:
+        if table in PLAYBOOK_TABLES:  # a build writes them
             lake.ensure_table(view, table)
         else:
             _link(view, f"lake/{table}", f"../../../lake/{table}")

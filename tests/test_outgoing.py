@@ -259,6 +259,18 @@ def test_every_function_that_dagster_calls_is_guarded_and_markdown_is_made_in_on
     assert seen > 15
 
 
+def test_every_page_that_is_escaped_is_cleaned_first() -> None:
+    seen = 0
+    for path in sorted((REPOSITORY / "dagster_project").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and _name(node).endswith("Environment"):
+                settings = {one.arg: _name(one.value) for one in node.keywords}
+                if settings.get("autoescape") == "select_autoescape":
+                    seen += 1
+                    assert settings.get("finalize") == "finalized", path
+    assert seen == 2
+
+
 def _name(node: ast.AST) -> str:
     node = node.func if isinstance(node, ast.Call) else node
     return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""

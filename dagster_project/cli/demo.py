@@ -6,8 +6,7 @@ import logging
 import os
 import shutil
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import redirect_stdout
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ import click
 from dagster_project.automation.destinations import refused_destinations
 from dagster_project.cli.options import Instant, command_line, progress_since, show_queue
 from dagster_project.clock import refuse_future
+from dagster_project.environment import environment
 from dagster_project.errors import ConfigurationError, FeedbackControlError
 from dagster_project.home import DEMO_HOME, REPOSITORY, Home
 
@@ -96,7 +96,7 @@ def _run_in_dagster(home: Home, sources: Path, as_of: datetime) -> None:
     home.dagster.mkdir(parents=True, exist_ok=True)
     if not (home.dagster / "dagster.yaml").exists():
         shutil.copy(REPOSITORY / "dagster.yaml", home.dagster / "dagster.yaml")
-    with _environment(FEEDBACK_HOME=str(home.root), DAGSTER_HOME=str(home.dagster)):
+    with environment(FEEDBACK_HOME=str(home.root), DAGSTER_HOME=str(home.dagster)):
         results = run_in_dagster(home, sources=str(sources), as_of=as_of)
     if all(result.success for result in results):
         return
@@ -106,21 +106,6 @@ def _run_in_dagster(home: Home, sources: Path, as_of: datetime) -> None:
             f"the Dagster run failed in {event.step_key}: {event.step_failure_data.error_display_string}"
         )
     raise FeedbackControlError("the Dagster run failed; `make demo-ui` shows why")
-
-
-@contextmanager
-def _environment(**wanted: str) -> Iterator[None]:
-    """Environment variables for a while: what runs in this process afterwards does not work on the demo's home."""
-    before = {name: os.environ.get(name) for name in wanted}
-    os.environ.update(wanted)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def run_in_dagster(home: Home, *, sources: str, as_of: datetime) -> list[ExecuteInProcessResult]:

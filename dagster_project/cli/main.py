@@ -43,11 +43,8 @@ class _Main(click.Group):
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run the command line."""
         outgoing.install()
-        with outgoing.terminal():
-            try:
-                return super().main(*args, **extra)
-            except Exception as error:
-                raise outgoing.redacted(error) from None
+        with outgoing.terminal(), outgoing.redacted_errors():
+            return super().main(*args, **extra)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """All names, in alphabetical order."""

@@ -28,10 +28,9 @@ from dagster_project.decisioning.published import publish, read_mart, writing
 from dagster_project.errors import ConfigurationError
 from dagster_project.files import telling_repairs
 from dagster_project.home import parse_instant
-from dagster_project.lake_tables import LAKE_TABLES
+from dagster_project.lake_tables import LAKE_TABLES, PLAYBOOK_TABLES
 from dagster_project.resources import EACH_TURN, OWNERS, HomeResource, dbt_project, now
 
-PLAYBOOK_TABLES = ("playbook_settings", "playbook_rules")
 WAREHOUSE_POOL = "warehouse"
 """Mutex of the DuckDB file: every step that writes it takes this pool, which holds one."""
 

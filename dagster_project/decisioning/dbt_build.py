@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
 
 from dagster_project.decisioning.incremental import Plan, forget_build, plan, recipe
 from dagster_project.decisioning.playbook import land_playbook, load_playbook
 from dagster_project.decisioning.published import Progress, writing
+from dagster_project.environment import environment
 from dagster_project.errors import DecisionError
 from dagster_project.files import ensure_folder, set_aside, tell_repair
 from dagster_project.home import DBT_PROJECT, Home
@@ -131,25 +131,14 @@ def _release_warehouse() -> None:
     DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
 
 
-@contextmanager
-def dbt_environment(home: Home) -> Iterator[None]:
+def dbt_environment(home: Home) -> AbstractContextManager[None]:
     """The environment that dbt's profile reads, restored afterwards."""
-    wanted = {
-        "FEEDBACK_HOME": str(home.root),
-        "DO_NOT_TRACK": "1",
-        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-        "DBT_LOG_PATH": str(home.root / "logs"),
-    }
-    before = {name: os.environ.get(name) for name in wanted}
-    os.environ.update(wanted)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name)
-            else:
-                os.environ[name] = value
+    return environment(
+        FEEDBACK_HOME=str(home.root),
+        DO_NOT_TRACK="1",
+        DBT_SEND_ANONYMOUS_USAGE_STATS="false",
+        DBT_LOG_PATH=str(home.root / "logs"),
+    )
 
 
 def _failures(result: Any) -> list[str]:

@@ -28,7 +28,7 @@ from dagster_project.decisioning.published import BrokenWarehouseError, read_bui
 from dagster_project.decisioning.windows import WINDOWS
 from dagster_project.files import read_state, tell_repair, write_text
 from dagster_project.home import DBT_PROJECT, Home
-from dagster_project.lake_tables import LAKE_TABLES
+from dagster_project.lake_tables import LAKE_TABLES, PLAYBOOK_TABLES
 
 _WINDOW = timedelta(hours=WINDOWS["trailing_hours"])
 """Length of the longest trailing count: an earlier change still shows in it for so long."""
@@ -61,9 +61,7 @@ _COUNTED_IN = {"feedback": "int_feedback", "labels": "int_feedback"}
 _MOVABLE = ("releases", "campaigns")
 """Lake tables whose rows may change their instant: the earlier versions of a changed row count as well."""
 
-_READ_WHOLE = frozenset(
-    ("ticket_events", "sync_runs", "sync_attempts", "sync_snapshot", "playbook_settings", "playbook_rules")
-)
+_READ_WHOLE = frozenset(("ticket_events", "sync_runs", "sync_attempts", "sync_snapshot", *PLAYBOOK_TABLES))
 """Lake tables whose models are rebuilt whole by every build (the playbook itself is part of the recipe)."""
 
 _KNOWN = frozenset({*_EARLIEST, *_COUNTED_IN})

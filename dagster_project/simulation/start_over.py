@@ -41,9 +41,8 @@ def check_demo_home(home: Home) -> None:
         ConfigurationError: the home is of another kind, or holds data that is no demo's.
     """
     marker = read_marker(home.root)
-    is_demo = marker.kind == "demo" if marker else (home.root / SHOP).exists()
     used = {path.name for path in home.root.glob("*")} - _BEFORE_USE
-    if is_demo or (marker is None and not used):
+    if home.kind == "demo" or (marker is None and not used):
         return
     what = f"is a {marker.kind} home" if marker else f"holds data that is no demo's ({', '.join(sorted(used)[:3])})"
     raise ConfigurationError(

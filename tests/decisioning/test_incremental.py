@@ -15,7 +15,6 @@ from dagster_project.decisioning.dbt_build import build, run_dbt
 from dagster_project.decisioning.incremental import plan
 from dagster_project.errors import DecisionError
 from dagster_project.home import Home
-from dagster_project.lake_tables import LAKE_TABLES
 from tests.decisioning.lake_builder import LakeBuilder, hours
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -224,11 +223,6 @@ def test_after_a_build_that_failed_or_was_made_by_hand_everything_is_made_anew(s
         (tags,) = connection.execute("select tags from duckdb_databases() where not internal").fetchall()[0]
     assert "fct_issues" in tables and "fct_of_a_model_that_is_gone" not in tables
     assert tags["storage_version"].startswith("v1.0.0")  # any DuckDB since then opens the published copy
-
-
-def test_each_lake_table_that_the_models_read_is_known_here() -> None:
-    read = {name for name, table in LAKE_TABLES.items() if table.in_dbt}
-    assert read == incremental._KNOWN | incremental._READ_WHOLE
 
 
 def test_a_changed_table_of_unknown_effect_is_a_reason_to_rebuild_everything(

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,9 @@ from tests.automation.support import CHECKOUT, DELIVERY, publish
 REAL = replace(DELIVERY, issue_id="ISS-REAL000001", owner="real-team")
 PAST = replace(DELIVERY, issue_id="ISS-PAST000001", owner="real-team", feedback_count=7)
 SIMULATED = replace(CHECKOUT, issue_id="ISS-DEMO000001", owner="demo-team")
+
+TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+YESTERDAY, LAST_WEEK = ((TODAY - timedelta(days=days)).strftime("%Y-%m-%d") for days in (1, 7))
 
 SECRET = "whsec_cGxhbnRlZC0wMTIzNDU2Nzg5LWFiY2RlZg=="
 
@@ -128,6 +131,16 @@ def without_a_warehouse(patch: pytest.MonkeyPatch, folder: Path) -> tuple[Home, 
         patch.setattr(module, "show_queue", lambda *_, **__: None)
     patch.setattr("dagster_project.cli.turn.show_queue", lambda *_, **__: None)
     return Home(folder / DEMO_HOME), Home(folder / DEFAULT_HOME)
+
+
+def ids(home: Home) -> set[str]:
+    """The issues that a home's tickets are about."""
+    return {path.read_text().partition("\nissue: ")[2].split("\n")[0] for path in home.tickets.glob("FC-*.md")}
+
+
+def tree(root: Path) -> dict[str, bytes]:
+    """Every file below a folder with its content."""
+    return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
 
 
 def push_all(home: Home) -> None:
