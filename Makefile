@@ -10,8 +10,9 @@ TORCH_INDEX ?=
 # .feedback-control-demo for the demo.
 FEEDBACK_HOME ?=
 PYTEST_ARGS ?=
-# Two workers, each of which takes whole files, since builds and models are shared within a file.
-WORKERS := -n 2 --dist loadfile --no-loadscope-reorder
+# Two workers, each of which takes whole files, since builds and models are shared within a file. One that dies ends the
+# run: pytest-xdist can wait for ever for what was given to its replacement.
+WORKERS := -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 VENV := .venv
 BIN := $(VENV)/bin
