@@ -110,7 +110,7 @@ def test_a_login_page_in_place_of_the_receiver_confirms_nothing() -> None:
         transport = httpx.MockTransport(lambda _: httpx.Response(200, headers={"content-type": kind}, text=text))
         entry = {"kind": "webhook", "base_url": "https://events.example/in"}
         there = Webhook(WebhookSettings.model_validate(entry), transport=transport)
-        return outcome_of(lambda: there.deliver({"id": "1"}))  # type: ignore[arg-type,func-returns-value]
+        return outcome_of(lambda: there.deliver({"id": "1"}))
 
     page = answered("text/html; charset=utf-8", "\n<!DOCTYPE html><html><form>Sign in</form></html>")
     assert isinstance(page, Unknown) and "HTML page" in page.reason and "base_url" in page.reason
