@@ -31,7 +31,11 @@ class _Strict(BaseModel):
 
 
 class Detection(_Strict):
-    """Thresholds at which an issue opens and closes; scores are standard deviations above expectation."""
+    """Thresholds at which an issue opens and closes; scores are standard deviations above expectation.
+
+    ``false_alarm_budget`` is the number of false issues per product and month that complaints and telemetry together may
+    open by chance.
+    """
 
     open_score: float = Field(gt=0)
     open_score_scoped: float = Field(gt=0)
@@ -40,6 +44,7 @@ class Detection(_Strict):
     min_ratio: float = Field(ge=1)
     quiet_hours: float = Field(ge=24)
     min_baseline_days: float = Field(ge=1, le=BASELINE_DAYS)
+    false_alarm_budget: float = Field(gt=0, le=10)
 
     @model_validator(mode="after")
     def _opens_above_where_it_closes(self) -> Detection:

@@ -97,3 +97,71 @@
         else settings.weight_unknown
     end
 {%- endmacro %}
+
+{# exp of a log e-value, clipped where exp is safe on every engine. #}
+{% macro bounded_exp(x) -%} exp(greatest(-50.0, least(50.0, {{ x }}))) {%- endmacro %}
+
+{# Logarithm of an e-value that is half a bet: the mean of the e-value and 1. What speaks against it costs at most ln 2. #}
+{% macro half_of(x) -%} ln((1.0 + {{ bounded_exp(x) }}) / 2.0) {%- endmacro %}
+
+{# E-value of the complaints of several windows (columns evidence_<n>h and explained_<n>h): the mean over windows and
+   multiples. The dispersion of a window is 1 + `spread` x expectation (negative binomial, quasi-likelihood). #}
+{% macro log_e_value_of_windows(lengths) -%}
+    {%- set exponents = [] -%}
+    {%- for length in lengths -%}
+        {%- for times in [2.0, 4.0, 8.0, 16.0] -%}
+            {%- set expected = 'explained_' ~ length ~ 'h' -%}
+            {%- set _ = exponents.append(
+                '(evidence_' ~ length ~ 'h * ln(' ~ times ~ ') + (1.0 - ' ~ times ~ ') * ' ~ expected ~ ')'
+                ~ ' / (1.0 + spread * ' ~ expected ~ ')'
+            ) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{ log_mean_exp(exponents) }}
+{%- endmacro %}
+
+{# E-value of a rise of errors over several windows (columns amount_in_<w> and expected_in_<w>). #}
+{% macro log_e_value_of_rise(windows) -%} {{ _of_rates(windows, [1.5, 2.0, 4.0, 8.0, 16.0]) }} {%- endmacro %}
+
+{# E-value of missing completions over several windows: 90, 75, 50 or 25 % of what is expected. #}
+{% macro log_e_value_of_loss(windows) -%} {{ _of_rates(windows, [0.9, 0.75, 0.5, 0.25]) }} {%- endmacro %}
+
+{% macro _of_rates(windows, multiples) -%}
+    {%- set exponents = [] -%}
+    {%- for window in windows -%}
+        {%- for times in multiples -%}
+            {%- set _ = exponents.append(
+                '(amount_in_' ~ window ~ ' * ln(' ~ times ~ ') + (1.0 - ' ~ times ~ ') * expected_in_' ~ window ~ ')'
+                ~ ' / (1.0 + spread * expected_in_' ~ window ~ ')'
+            ) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{ log_mean_exp(exponents) }}
+{%- endmacro %}
+
+{# E-value of a slower service over several windows: the mean of ln(latency) is higher by ln 1.25, 1.5, 2 or 4; a normal
+   likelihood ratio with the variance `spread`. #}
+{% macro log_e_value_of_slowness(windows) -%}
+    {%- set exponents = [] -%}
+    {%- for window in windows -%}
+        {%- for times in [1.25, 1.5, 2.0, 4.0] -%}
+            {%- set above = 'coalesce(amount_in_' ~ window ~ ' / nullif(trials_in_' ~ window ~ ', 0.0) - rate, 0.0)' -%}
+            {%- set _ = exponents.append(
+                'case when trials_in_' ~ window ~ ' > 0 then (ln(' ~ times ~ ') * ' ~ above
+                ~ ' - 0.5 * ln(' ~ times ~ ') * ln(' ~ times ~ ')) / spread else 0.0 end'
+            ) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{ log_mean_exp(exponents) }}
+{%- endmacro %}
+
+{# E-value of how recent the last change is: an exponential density with a mean of six hours against that of a Poisson
+   process with as many changes per hour as the weeks before had. #}
+{% macro log_e_value_of_recency() -%}
+    ln({{ bounded_exp('-hours_since_change / 6.0') }} / 6.0)
+    - ln(changes_per_hour * {{ bounded_exp('-hours_since_change * changes_per_hour') }})
+{%- endmacro %}
+
+{# Threshold of a log e-value by a budget of false alarms per month: by Markov's inequality, of `independent_looks` looks at
+   least 1 / e-value each is the expected number of alarms by chance. #}
+{% macro log_e_value_of_budget(budget) -%} ln({{ var('independent_looks') }} / {{ budget }}) {%- endmacro %}

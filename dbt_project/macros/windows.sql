@@ -10,6 +10,10 @@
     range between {{ days(var('baseline_last_day')) }} preceding and {{ days(var('baseline_first_day')) }} preceding
 {%- endmacro %}
 
+{# The rows of a window over ticks that lie in the last hours, the tick itself included and the one so long ago not: ticks
+   are quarters of an hour. #}
+{% macro in_last_hours(n) -%} range between interval '{{ n * 60 - 15 }}' minute preceding and current row {%- endmacro %}
+
 {# The whole numbers from one to another, as a relation `numbers (n)` for a FROM clause. #}
 {% macro numbers(first, last) -%}
     (values {% for n in range(first, last + 1) %}({{ n }}){{ ', ' if not loop.last }}{% endfor %}) as numbers (n)

@@ -13,6 +13,7 @@ select
     min_ratio,
     quiet_hours,
     min_baseline_days,
+    false_alarm_budget,
     regression_confidence,
     no_regression_confidence,
     rollback_alpha,

@@ -1,6 +1,7 @@
 {{ config(materialized='incremental', meta={'rebuilt_by': 'tick'}, pre_hook="{{ forget_since('tick') }}") }}
 
--- Alarm ticks: ticks at which a count of an issue type is elevated or alarming in any scope.
+-- Alarm ticks: ticks at which a count of an issue type is elevated or alarming in any scope, by itself or together with
+-- what telemetry says (int_joint_evidence).
 with activity as (
 
     select
@@ -21,10 +22,17 @@ with activity as (
 
 ),
 
-flagged as (
+counted as (
 
     select
-        *,
+        product,
+        issue_type,
+        scope_kind,
+        tick,
+        valid_to,
+        greatest(score, score_72h) as score,
+        evidence,
+        expected,
         (score >= open_at and excess >= min_excess and evidence >= min_ratio * explained)
         or (
             score_72h >= open_at and excess_72h >= min_excess and score >= close_at
@@ -35,6 +43,51 @@ flagged as (
         greatest(score, score_72h) >= 0.5 * (open_at + close_at) as is_halfway
     from activity
 
+),
+
+joint as (
+
+    select
+        evidence.*,
+        {{ log_e_value_of_budget('settings.false_alarm_budget') }} as open_at
+    from {{ ref('int_joint_evidence') }} as evidence
+    cross join {{ ref('stg_playbook_settings') }} as settings
+    where evidence.tick > {{ rebuild_from() }}
+
+),
+
+-- Alone, complaints of a few hours need the excess and the ratio of a day's.
+corroborated as (
+
+    select
+        joint.product,
+        joint.issue_type,
+        joint.scope_kind,
+        joint.tick,
+        joint.tick + {{ hours(1) }} as valid_to,
+        joint.score,
+        joint.evidence_24h as evidence,
+        joint.expected,
+        joint.log_e_value >= joint.open_at and (
+            joint.technical_log_e_value + joint.business_log_e_value >= {{ var('corroborating_log_e_value') }}
+            or (
+                joint.evidence_24h - joint.expected >= settings.min_excess
+                and joint.evidence_24h >= settings.min_ratio * joint.explained_24h
+            )
+        ) as is_alarm,
+        joint.log_e_value >= 0.75 * joint.open_at as is_elevated,
+        joint.log_e_value >= 0.75 * joint.open_at as is_halfway
+    from joint
+    cross join {{ ref('stg_playbook_settings') }} as settings
+
+),
+
+flagged as (
+
+    select * from counted
+    union all
+    select * from corroborated
+
 )
 
 select
@@ -44,7 +97,7 @@ select
     max(valid_to) as valid_to,
     max(case when is_alarm then 1 else 0 end) as is_alarm,
     max(case when is_halfway then 1 else 0 end) as is_halfway,
-    max(greatest(score, score_72h)) as score,
+    max(score) as score,
     max(case when scope_kind = 'all' then evidence / expected end) as times_expected
 from flagged
 where is_alarm or is_elevated
