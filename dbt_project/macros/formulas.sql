@@ -165,3 +165,8 @@
 {# Threshold of a log e-value by a budget of false alarms per month: by Markov's inequality, of `independent_looks` looks at
    least 1 / e-value each is the expected number of alarms by chance. #}
 {% macro log_e_value_of_budget(budget) -%} ln({{ var('independent_looks') }} / {{ budget }}) {%- endmacro %}
+
+{# Log-likelihood ratio of a change of a Poisson rate to what was seen since, against what is expected. #}
+{% macro change_point(count, expected) -%}
+    ({{ count }} * ln(greatest({{ count }}, 0.5) / greatest({{ expected }}, 0.000001)) - ({{ count }} - {{ expected }}))
+{%- endmacro %}

@@ -12,6 +12,7 @@ with measured as (
         app_version,
         cast(requests as double) as trials,
         cast(errors as double) as amount,
+        bucket_start,
         {{ tick_of(counted_at('bucket_start', 'known_at')) }} as tick
     from {{ ref('stg_service_metrics') }}
     where requests > 0
@@ -27,6 +28,7 @@ with measured as (
         app_version,
         cast(requests as double) as trials,
         cast(requests as double) * ln(greatest(cast(latency_p95_ms as double), 1.0)) as amount,
+        bucket_start,
         {{ tick_of(counted_at('bucket_start', 'known_at')) }} as tick
     from {{ ref('stg_service_metrics') }}
     where requests > 0 and latency_p95_ms is not null
@@ -42,6 +44,7 @@ with measured as (
         app_version,
         cast(entered as double) as trials,
         cast(completed as double) as amount,
+        bucket_start,
         {{ tick_of(counted_at('bucket_start', 'known_at')) }} as tick
     from {{ ref('stg_funnel_metrics') }}
     where entered > 0
@@ -51,7 +54,7 @@ with measured as (
 scoped as (
 
     {{ by_scope(
-        'measured', ['product', 'kind', 'measure', 'tick', 'trials', 'amount'],
+        'measured', ['product', 'kind', 'measure', 'bucket_start', 'tick', 'trials', 'amount'],
         ['all', 'platform', 'country', 'app_version']
     ) }}
 
@@ -64,6 +67,7 @@ select
     scope_kind,
     scope_value,
     tick,
+    min(bucket_start) as began_at,
     cast(sum(cast(trials as decimal(24, 6))) as double) as trials,
     cast(sum(cast(amount as decimal(24, 6))) as double) as amount
 from scoped

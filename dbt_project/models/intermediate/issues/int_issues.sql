@@ -7,25 +7,6 @@ with episodes as (
 
 ),
 
--- Onset as far as text alone can tell: the first complaint of the first elevated day.
-onset as (
-
-    select
-        episodes.issue_id,
-        min(feedback.occurred_at) as first_complaint_at
-    from episodes
-    inner join {{ ref('int_feedback') }} as feedback
-        on
-            episodes.product = feedback.product
-            and episodes.issue_type = feedback.issue_type
-            and episodes.first_tick - {{ days(1) }} < feedback.counted_at
-            and episodes.first_tick >= feedback.counted_at
-            and episodes.first_tick - {{ hours(var('trailing_hours')) }} < feedback.occurred_at
-    where feedback.counted_at > {{ history_from() }} and feedback.is_counted is not false
-    group by episodes.issue_id
-
-),
-
 -- Recurrences: earlier issues of the same product and type within half a year.
 earlier as (
 
@@ -47,7 +28,10 @@ select
     episodes.issue_id,
     episodes.product,
     episodes.issue_type,
-    coalesce(onset.first_complaint_at, episodes.first_tick - {{ days(1) }}) as started_at,
+    onset.started_at,
+    onset.onset_earliest,
+    onset.onset_latest,
+    onset.onset_by,
     episodes.first_tick,
     episodes.detected_at,
     episodes.resolved_at,
@@ -57,5 +41,5 @@ select
     episodes.peak_times_expected,
     coalesce(earlier.recurrences, 0) as recurrences
 from episodes
-left join onset on episodes.issue_id = onset.issue_id
+inner join {{ ref('int_issue_onset') }} as onset on episodes.issue_id = onset.issue_id
 left join earlier on episodes.issue_id = earlier.issue_id
