@@ -170,3 +170,18 @@
 {% macro change_point(count, expected) -%}
     ({{ count }} * ln(greatest({{ count }}, 0.5) / greatest({{ expected }}, 0.000001)) - ({{ count }} - {{ expected }}))
 {%- endmacro %}
+
+{# E-value of a share over several windows (columns evidence_<n>h of said_<n>h, usually `share`): the mean over windows and odds 2,
+   4, 8 and 16 times as high, tempered by the dispersion 1 + `spread` x expectation. #}
+{% macro log_e_value_of_shares(lengths) -%}
+    {%- set exponents = [] -%}
+    {%- for length in lengths -%}
+        {%- for times in [2.0, 4.0, 8.0, 16.0] -%}
+            {%- set _ = exponents.append(
+                log_ratio_of_share('evidence_' ~ length ~ 'h', 'said_' ~ length ~ 'h', 'share', times)
+                ~ ' / (1.0 + spread * share * said_' ~ length ~ 'h)'
+            ) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{ log_mean_exp(exponents) }}
+{%- endmacro %}

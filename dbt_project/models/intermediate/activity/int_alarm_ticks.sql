@@ -56,7 +56,7 @@ joint as (
 
 ),
 
--- Alone, complaints of a few hours need the excess and the ratio of a day's.
+-- Without telemetry to corroborate them, complaints need the excess and the ratio.
 corroborated as (
 
     select
@@ -70,10 +70,12 @@ corroborated as (
         joint.expected,
         joint.log_e_value >= joint.open_at and (
             joint.technical_log_e_value + joint.business_log_e_value >= {{ var('corroborating_log_e_value') }}
+            {%- for days in ['24h', '72h'] %}
             or (
-                joint.evidence_24h - joint.expected >= settings.min_excess
-                and joint.evidence_24h >= settings.min_ratio * joint.explained_24h
+                joint.evidence_{{ days }} - joint.explained_{{ days }} >= settings.min_excess
+                and joint.evidence_{{ days }} >= settings.min_ratio * joint.explained_{{ days }}
             )
+            {%- endfor %}
         ) as is_alarm,
         joint.log_e_value >= 0.75 * joint.open_at as is_elevated,
         joint.log_e_value >= 0.75 * joint.open_at as is_halfway

@@ -2,7 +2,7 @@
 
 -- Text evidence of each series at each look: how much its complaints of the last 1, 4, 24 and 72 hours speak against
 -- chance. Looks are the ticks at which complaints are counted, and the same 1, 2, 4 and 8 hours later, when telemetry of
--- that time has come in.
+-- that time has come in. Versions (int_version_evidence) are scopes as well.
 with complaints as (
 
     select
@@ -146,12 +146,29 @@ select
     scope_value,
     tick,
     feedback_count_72h,
-    evidence_1h,
-    evidence_4h,
     evidence_24h,
     evidence_72h,
     expected,
     {{ rounded('explained_24h') }} as explained_24h,
+    {{ rounded('explained_72h') }} as explained_72h,
     greatest(score, score_72h) as score,
     {{ rounded(log_e_value_of_windows([1, 4, 24, 72])) }} as log_e_value
 from looks
+
+union all
+
+select
+    product,
+    issue_type,
+    'app_version' as scope_kind,
+    app_version as scope_value,
+    tick,
+    feedback_count_72h,
+    evidence_24h,
+    evidence_72h,
+    greatest(explained_24h, 0.01) as expected,
+    explained_24h,
+    explained_72h,
+    0.0 as score,
+    log_e_value
+from {{ ref('int_version_evidence') }}

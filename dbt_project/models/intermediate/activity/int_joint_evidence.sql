@@ -116,6 +116,7 @@ select
     evidence_72h,
     expected,
     explained_24h,
+    explained_72h,
     score,
     log_e_value as complaints_log_e_value,
     {{ rounded('technical_log_e_value') }} as technical_log_e_value,
