@@ -1,40 +1,81 @@
 -- Text evidence of a version: the share that complaints of a type have in what is said on that version over 1, 3 and 7
--- days, against the type's share in all feedback of the baseline. A count alone says little of a version: on its first day
+-- days, against the type's share in all feedback of the baseline, or in all other feedback of the same time where that is
+-- higher. A count alone says little of a version: on its first day
 -- nobody uses it, and one day everybody does.
-with feedback as (
+with named as (
 
     select
         feedback.product,
         feedback.issue_type,
-        feedback.app_version,
+        -- A version that is named in a text is named to complain of it.
+        case when feedback.app_version_source = 'source' then feedback.app_version end as app_version,
         feedback.evidence_weight,
         taxonomy.actionable,
         {{ tick_of('feedback.counted_at') }} as tick
     from {{ ref('int_feedback') }} as feedback
     inner join {{ ref('taxonomy') }} as taxonomy on feedback.issue_type = taxonomy.issue_type
     where
-        -- A version that is named in a text is named to complain of it.
-        feedback.app_version_source = 'source'
-        and feedback.issue_type <> 'other'
+        feedback.issue_type <> 'other'
         and feedback.is_counted is not false
         and feedback.counted_at > {{ rebuild_from() }} - {{ days(7) }}
 
 ),
 
--- All of a version, and each type of it, at the ticks at which something is said.
-ticks as (
+usual as (
 
     select
-        product,
-        app_version,
-        tick,
-        sum(evidence_weight) as evidence
-    from feedback
-    group by product, app_version, tick
+        own.product,
+        own.issue_type,
+        own.day,
+        own.baseline_total,
+        (own.baseline_total + 0.5) / (everything.baseline_total + 1.0) as share
+    from {{ ref('int_baseline') }} as own
+    inner join {{ ref('int_baseline') }} as everything
+        on
+            own.product = everything.product
+            and everything.issue_type = '(any)'
+            and everything.scope_kind = 'all'
+            and own.day = everything.day
+    cross join {{ ref('stg_playbook_settings') }} as settings
+    where own.scope_kind = 'all' and own.baseline_days >= settings.min_baseline_days
 
 ),
 
-everything as (
+-- All of a version, and each type of it, at the ticks at which something is said; the same of the whole product.
+pieces as (
+
+    {{ by_scope('named', ['product', 'issue_type', 'tick', 'evidence_weight', 'actionable'], ['all', 'app_version']) }}
+
+),
+
+said as (
+
+    select
+        product,
+        scope_value as app_version,
+        tick,
+        sum(evidence_weight) as evidence
+    from pieces
+    group by product, scope_value, tick
+
+),
+
+typed as (
+
+    select
+        product,
+        issue_type,
+        scope_value as app_version,
+        tick,
+        sum(evidence_weight) as evidence,
+        cast(count(*) as double) as feedback_count
+    from pieces
+    where actionable
+    group by product, issue_type, scope_value, tick
+
+),
+
+said_lately as (
 
     select
         product,
@@ -47,26 +88,11 @@ everything as (
             {{ in_last_hours(length) }}
         ) as said_{{ length }}h
         {%- endfor %}
-    from ticks
+    from said
 
 ),
 
-typed as (
-
-    select
-        product,
-        issue_type,
-        app_version,
-        tick,
-        sum(evidence_weight) as evidence,
-        cast(count(*) as double) as feedback_count
-    from feedback
-    where actionable
-    group by product, issue_type, app_version, tick
-
-),
-
-counted as (
+typed_lately as (
 
     select
         product,
@@ -92,35 +118,39 @@ counted as (
 shares as (
 
     select
-        counted.*,
-        everything.said_24h,
-        everything.said_72h,
-        everything.said_168h,
-        (own.baseline_total + 0.5) / (everything_baseline.baseline_total + 1.0) as share,
-        {{ var('least_share_spread') }} + 1.0 / (own.baseline_total + 0.5) as spread
-    from counted
-    inner join everything
+        own.product,
+        own.issue_type,
+        own.app_version,
+        own.tick,
+        own.feedback_count_72h
+        {%- for length in [24, 72, 168] %},
+        own.evidence_{{ length }}h,
+        said.said_{{ length }}h
+        {%- endfor %},
+        greatest(
+            baseline.share,
+            -- Other versions and no version in the last three days, shrunk towards the usual share by ten pieces.
+            (anywhere.evidence_72h - own.evidence_72h + 10.0 * baseline.share)
+            / (said_anywhere.said_72h - said.said_72h + 10.0)
+        ) as share,
+        {{ var('least_share_spread') }} + 1.0 / (baseline.baseline_total + 0.5) as spread
+    from typed_lately as own
+    inner join said_lately as said
+        on own.product = said.product and own.app_version = said.app_version and own.tick = said.tick
+    inner join typed_lately as anywhere
         on
-            counted.product = everything.product
-            and counted.app_version = everything.app_version
-            and counted.tick = everything.tick
-    inner join {{ ref('int_baseline') }} as own
+            own.product = anywhere.product
+            and own.issue_type = anywhere.issue_type
+            and own.tick = anywhere.tick
+            and anywhere.app_version = 'all'
+    inner join said_lately as said_anywhere
+        on own.product = said_anywhere.product and own.tick = said_anywhere.tick and said_anywhere.app_version = 'all'
+    inner join usual as baseline
         on
-            counted.product = own.product
-            and counted.issue_type = own.issue_type
-            and own.scope_kind = 'all'
-            and {{ day_of('counted.tick') }} = own.day
-    inner join {{ ref('int_baseline') }} as everything_baseline
-        on
-            counted.product = everything_baseline.product
-            and everything_baseline.issue_type = '(any)'
-            and everything_baseline.scope_kind = 'all'
-            and {{ day_of('counted.tick') }} = everything_baseline.day
-    cross join {{ ref('stg_playbook_settings') }} as settings
-    where
-        counted.tick > {{ rebuild_from() }}
-        and counted.tick <= {{ as_of() }}
-        and own.baseline_days >= settings.min_baseline_days
+            own.product = baseline.product
+            and own.issue_type = baseline.issue_type
+            and {{ day_of('own.tick') }} = baseline.day
+    where own.app_version <> 'all' and own.tick > {{ rebuild_from() }} and own.tick <= {{ as_of() }}
 
 )
 
