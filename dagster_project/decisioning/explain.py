@@ -28,6 +28,7 @@ class Explanation:
     severity_terms: list[dict[str, Any]]
     candidates: list[dict[str, Any]]
     evidence: list[dict[str, Any]]
+    signals: list[dict[str, Any]]
     quotes: list[dict[str, Any]]
     lifecycle: dict[str, Any]
     facts: Facts
@@ -47,6 +48,8 @@ class Explanation:
             f"  {row['points']:5.1f} of {row['weight']:3.0f}  {row['term']:<14} {row['meaning']}"
             for row in self.severity_terms
         ]
+        if self.signals:
+            lines += ["", "Detected by"] + [f"  {wording.signal(row)}" for row in self.signals]
         lines += ["", f"Verdict {issue['verdict']}"]
         lines += [_candidate_line(row) for row in self.candidates[:5]]
         if not any(row["is_change"] for row in self.candidates):
@@ -90,6 +93,7 @@ def explain(home: Home, issue_id: str) -> Explanation:
         severity_terms=part("fct_issue_severity_terms", "points", "term", descending=True).to_dicts(),
         candidates=candidates,
         evidence=part("fct_issue_evidence", "position").to_dicts(),
+        signals=part("fct_issue_signals", "log_e_value", "signal", descending=True).to_dicts(),
         quotes=part("fct_issue_quotes", "quote_rank").to_dicts(),
         lifecycle=next(part("fct_issue_lifecycle", "issue_id").iter_rows(named=True), {}),
         facts=read_facts(home, found[0]["issue_id"])[found[0]["issue_id"]],

@@ -211,3 +211,28 @@ def _plain() -> ImmutableSandboxedEnvironment:
     )
     environment.filters |= filters(code=str, strong=str)
     return environment
+
+
+_OPENED_BY = {
+    "complaints": "{amount:.3g} complaints in 24 hours, usually {expected:.2g}",
+    "errors": "errors of {measure}: {amount:,.0f} of {trials:,.0f} requests, usually {expected:,.0f}",
+    "latency": "latency of {measure}",
+    "completions": "{measure}: {amount:,.0f} of {trials:,.0f} completed, usually {expected:,.0f}",
+    "change": "a change {amount:.0f} hours before",
+}
+
+
+def signal(row: dict[str, Any]) -> str:
+    """A signal that opened an issue, a row of ``fct_issue_signals``, with its odds against chance."""
+    said = _OPENED_BY[row["signal"]].format(**row)
+    scope = "" if row["measured_kind"] == "all" else f" ({row['measured_value']})"
+    return f"{said}{scope}: {_odds(row['log_e_value'])}"
+
+
+def _odds(log_e_value: float) -> str:
+    """An e-value as odds against chance, to one figure, as it is an estimate."""
+    if log_e_value < 0:
+        return "speaks against it"
+    if log_e_value > math.log(1000):
+        return "more than 1,000 to 1"
+    return f"{float(f'{math.exp(log_e_value):.1g}'):.0f} to 1"
