@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from dagster_project.simulation.products import Truth
+import numpy as np
+
+from dagster_project.simulation.products import Truth, catalogue
 
 FOUND_WITHIN = timedelta(days=7)
 NAMED_AFTER = timedelta(hours=48)
 URGENT = ("P1", "P2")
+HALVES = ("dev", "held-out")
+"""The development half of the catalogue, and the half that is held out."""
+
+
+def half_of(scenario: str) -> str:
+    """Half of a scenario: odd places of the sorted catalogue are for development."""
+    return HALVES[sorted(catalogue()).index(scenario) % 2]
 
 
 @dataclass(frozen=True)
@@ -141,6 +150,54 @@ def _alarms(truth: Truth, sightings: Sequence[Sighting]) -> tuple[tuple[str, ...
             continue
         (beside if during else false)[one.issue_id] = f"{one.issue_type} {one.priority}"
     return tuple(sorted(false.values())), tuple(sorted(beside.values()))
+
+
+SUMS = (
+    "half",
+    "worlds",
+    "incidents found",
+    "with the right type",
+    "hours to detect, median / p90",
+    "complaints until then, median / p90",
+    "right change named",
+    "an innocent change named",
+    "cleared wrongly",
+    "worlds with a wrong rollback",
+    "urgent beside the failure",
+    "false P1/P2 a quiet product-month",
+)
+_HALF_NAMES = {"dev": "development", "held-out": "held out"}
+
+
+def sums(results: Sequence[Result]) -> Iterator[str]:
+    """Lines of a Markdown table: one row for each half."""
+    yield f"| {' | '.join(SUMS)} |"
+    yield "| --- |" + " ---: |" * (len(SUMS) - 1)
+    for half in HALVES:
+        if own := [one for one in results if half_of(one.scenario) == half]:
+            yield f"| {' | '.join([_HALF_NAMES[half], *_sums_of(own)])} |"
+
+
+def _sums_of(own: Sequence[Result]) -> Iterator[str]:
+    incidents, quiet = [one for one in own if not one.quiet], [one for one in own if one.quiet]
+    found = [one for one in incidents if one.found]
+    caused = [one for one in incidents if one.cause_kind in ("release", "flag")]
+    yield str(len(own))
+    yield f"{len(found)} of {len(incidents)}"
+    yield f"{sum(one.found_as == one.issue_type for one in found)} of {len(found)}"
+    yield _median_and_p90([one.hours for one in found])
+    yield _median_and_p90([one.complaints for one in found])
+    yield f"{sum(one.named == 'right' for one in caused)} of {len(caused)}"
+    yield f"{sum(one.named == 'wrong' for one in incidents)} of {len(incidents)}"
+    yield f"{sum(one.cleared_wrongly for one in caused)} of {len(caused)}"
+    yield f"{sum(bool(one.rollbacks_wrong) for one in own)} of {len(own)}"
+    yield str(sum(len(one.alarms_beside) for one in incidents))
+    yield f"{sum(len(one.alarms_false) for one in quiet) / sum(one.months for one in quiet):.2f}" if quiet else "–"
+
+
+def _median_and_p90(values: Sequence[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    return f"{statistics.median(known):.0f} / {np.quantile(known, 0.9):.0f}" if known else "–"
 
 
 def table(results: Iterable[Result]) -> str:
