@@ -36,6 +36,7 @@ class Detection(_Strict):
     open_score: float = Field(gt=0)
     open_score_scoped: float = Field(gt=0)
     close_score: float = Field(gt=0)
+    urgent_score: float = Field(gt=0)
     min_excess: float = Field(gt=0)
     min_ratio: float = Field(ge=1)
     quiet_hours: float = Field(ge=24)
@@ -45,6 +46,8 @@ class Detection(_Strict):
     def _opens_above_where_it_closes(self) -> Detection:
         if not self.close_score < self.open_score <= self.open_score_scoped:
             raise ValueError("close_score must be below open_score, and open_score_scoped at or above it")
+        if self.urgent_score < self.open_score:
+            raise ValueError("urgent_score must be at or above open_score")
         return self
 
 

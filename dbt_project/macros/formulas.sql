@@ -22,20 +22,25 @@
     ) / greatest({{ total }} / cast(greatest({{ days }}, 1) as double), 0.05)) / (14.0 + {{ days }}))
 {%- endmacro %}
 
-{# Dispersion of a prediction: the rate is itself an estimate, from `total` events, so its variance adds to that of the
-   count (negative binomial predictive distribution; Gelman et al. 2013, section 2.6). #}
-{% macro predictive(dispersion, explained, total) -%}
-    (({{ dispersion }}) * (1.0 + ({{ explained }}) / (({{ total }}) + 0.5)))
+{# Dispersion of a prediction: the expectation is itself an estimate, from `total` events, so its variance adds to that of
+   the count (negative binomial predictive distribution; Gelman et al. 2013, section 2.6). #}
+{% macro predictive(dispersion, expected, total) -%}
+    (({{ dispersion }}) * (1.0 + ({{ expected }}) / (({{ total }}) + 0.5)))
 {%- endmacro %}
 
-{# How many times as much as usual a crowd says of everything: the rise of all other feedback, but no more than that of
-   praise and requests, of which an incident brings none. The latter is a posterior mean whose prior, the former, weighs
-   ten pieces (Gamma-Poisson; Gelman et al. 2013, section 2.6). Never below 1. #}
+{# How many times as much as usual a crowd says of everything: the rise of all other feedback, as far as it is beyond
+   chance (a standard deviation of a Poisson count), and no more than that of praise and requests, of which an incident
+   brings none. The latter is a posterior mean whose prior, the former, weighs ten pieces (Gamma-Poisson; Gelman et al.
+   2013, section 2.6). Never below 1. #}
 {% macro crowd(other, other_usual, calm, calm_usual) -%}
     greatest(1.0, least(
-        ({{ other }} + 1.0) / ({{ other_usual }} + 1.0),
-        ({{ calm }} + 10.0 * ({{ other }} + 1.0) / ({{ other_usual }} + 1.0)) / ({{ calm_usual }} + 10.0)
+        {{ beyond_chance(other, other_usual) }},
+        ({{ calm }} + 10.0 * {{ beyond_chance(other, other_usual) }}) / ({{ calm_usual }} + 10.0)
     ))
+{%- endmacro %}
+
+{% macro beyond_chance(count, usual) -%}
+    ((({{ count }}) + 1.0 - sqrt(({{ count }}) + 1.0)) / (({{ usual }}) + 1.0))
 {%- endmacro %}
 
 {# Share of a surge of other complaints that the classifier takes for one type. It is wrong in every fourth answer; most

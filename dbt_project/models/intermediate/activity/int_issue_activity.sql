@@ -173,15 +173,13 @@ crowded as (
 
 ),
 
--- Complaints of other types beyond what the crowd explains: a surge, of which the labels leak a share into this type.
+-- What else is said beyond what the crowd explains: a surge, of which the labels leak a share into this type.
 surged as (
 
     select
         *,
-        greatest(0.0, other_24h - all_calm_24h
-        - crowd_ratio * usual_ratio * greatest(0.0, other_per_day - calm_per_day)) as surge,
-        greatest(0.0, other_72h - all_calm_72h
-        - 3.0 * crowd_ratio_72h * usual_ratio_72h * greatest(0.0, other_per_day - calm_per_day)) as surge_72h
+        greatest(0.0, other_24h + 1.0 - crowd_ratio * (other_per_day * usual_ratio + 1.0)) as surge,
+        greatest(0.0, other_72h + 1.0 - crowd_ratio_72h * (3.0 * other_per_day * usual_ratio_72h + 1.0)) as surge_72h
     from crowded
 
 ),
@@ -208,11 +206,11 @@ expectation as (
     select
         *,
         {{ predictive(
-            dispersion('baseline_total', 'baseline_squares', 'baseline_days', 'explained'), 'explained', 'baseline_total'
+            dispersion('baseline_total', 'baseline_squares', 'baseline_days', 'explained'), 'expected', 'baseline_total'
         ) }} + power({{ label_leak() }} * surge, 2) / explained as dispersion,
         {{ predictive(
             dispersion('baseline_total', 'baseline_squares', 'baseline_days', 'explained_72h / 3.0'),
-            'explained_72h', 'baseline_total'
+            'expected_72h', 'baseline_total'
         ) }} + power({{ label_leak() }} * surge_72h, 2) / explained_72h as dispersion_72h
     from explained
 
