@@ -173,13 +173,15 @@ crowded as (
 
 ),
 
--- What else is said beyond what the crowd explains: a surge, of which the labels leak a share into this type.
+-- What else is said beyond chance and beyond the crowd: a surge, of which the labels leak a share into this type.
 surged as (
 
     select
         *,
-        greatest(0.0, other_24h + 1.0 - crowd_ratio * (other_per_day * usual_ratio + 1.0)) as surge,
-        greatest(0.0, other_72h + 1.0 - crowd_ratio_72h * (3.0 * other_per_day * usual_ratio_72h + 1.0)) as surge_72h
+        greatest(0.0, {{ beyond_chance('other_24h', 'other_per_day * usual_ratio') }} - crowd_ratio)
+        * (other_per_day * usual_ratio + 1.0) as surge,
+        greatest(0.0, {{ beyond_chance('other_72h', '3.0 * other_per_day * usual_ratio_72h') }} - crowd_ratio_72h)
+        * (3.0 * other_per_day * usual_ratio_72h + 1.0) as surge_72h
     from crowded
 
 ),
