@@ -2,8 +2,8 @@
 
 -- Feedback counts per product, issue type, scope and tick. Scopes: the whole product, each platform, each country. The
 -- issue type '(any)' counts all feedback with a clear topic: the background of a single type. (An unclear text is no
--- measure of traffic: in a storm it is as likely to be about the storm.) Of these, `calm_count` is no complaint: praise and
--- requests, by which a crowd is told from an incident. Who counts is decided in int_feedback_weights.
+-- measure of traffic: in a storm it is as likely to be about the storm.) Of these, `calm_count` is no complaint: praise
+-- and requests, by which a crowd is told from an incident. Who counts is decided in int_feedback_weights.
 with feedback as (
 
     select

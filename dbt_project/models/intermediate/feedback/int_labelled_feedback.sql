@@ -1,8 +1,8 @@
 {{ config(materialized='incremental', meta={'rebuilt_by': 'counted_at'}, pre_hook="{{ forget_since('counted_at') }}") }}
 
 -- Feedback with its label, before it is decided which pieces count. A value that the source leaves empty is taken from
--- the text (macros/entities.sql). A complaint with four or five stars whose words are not negative is praise ("payment was
--- easy"): stars and words agree against the topic.
+-- the text (macros/entities.sql). A complaint with four or five stars whose words are not negative is praise ("payment
+-- was easy"): stars and words agree against the topic.
 with feedback as (
 
     select * from {{ ref('stg_feedback') }}
