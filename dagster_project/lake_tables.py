@@ -451,9 +451,9 @@ _TABLES = (
         (),
         dict.fromkeys(
             (
-                *("open_score", "open_score_scoped", "close_score", "min_excess", "min_ratio", "quiet_hours"),
-                "false_alarm_budget",
-                *("min_baseline_days", "regression_confidence", "no_regression_confidence", "min_evidence"),
+                *("open_score", "open_score_scoped", "close_score", "urgent_score", "min_excess", "min_ratio"),
+                *("quiet_hours", "min_baseline_days", "regression_confidence", "no_regression_confidence"),
+                *("min_evidence", "false_alarm_budget"),
                 *("alone_alpha", "weight_verified_purchase", "weight_known_account", "weight_open_web"),
                 *("weight_unknown", "weight_server", "weight_client"),
                 *("rollback_alpha", "canned_people", "canned_days", "urgent_known_people", "urgent_people"),

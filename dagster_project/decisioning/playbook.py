@@ -33,13 +33,14 @@ class _Strict(BaseModel):
 class Detection(_Strict):
     """Thresholds at which an issue opens and closes; scores are standard deviations above expectation.
 
-    ``false_alarm_budget`` is the number of false issues per product and month that complaints and telemetry together may
-    open by chance.
+    ``false_alarm_budget`` is the number of false issues that complaints and telemetry together may open by chance, per
+    product and month.
     """
 
     open_score: float = Field(gt=0)
     open_score_scoped: float = Field(gt=0)
     close_score: float = Field(gt=0)
+    urgent_score: float = Field(gt=0)
     min_excess: float = Field(gt=0)
     min_ratio: float = Field(ge=1)
     quiet_hours: float = Field(ge=24)
@@ -50,6 +51,8 @@ class Detection(_Strict):
     def _opens_above_where_it_closes(self) -> Detection:
         if not self.close_score < self.open_score <= self.open_score_scoped:
             raise ValueError("close_score must be below open_score, and open_score_scoped at or above it")
+        if self.urgent_score < self.open_score:
+            raise ValueError("urgent_score must be at or above open_score")
         return self
 
 

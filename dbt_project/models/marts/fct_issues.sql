@@ -56,6 +56,10 @@ prioritised as (
         rules.ticket_from,
         coalesce(routing.owner, taxonomy.default_owner) as owner,
         coalesce(excess.excess, 0.0) as excess_feedback,
+        -- Text alone is urgent only where it is clearly beyond chance, whatever the floor of its type.
+        coalesce(
+            not (evidence.has_technical or evidence.has_business) and evidence.peak_score < settings.urgent_score, false
+        ) as may_be_chance,
         case
             when evidence.verdict = 'regression' then rules.action_regression
             else rules.action_otherwise
@@ -84,8 +88,14 @@ held as (
 
     select
         *,
-        case when rests_on_strangers then greatest(unheld_priority, 'P3') else unheld_priority end as priority,
-        case when rests_on_strangers and unheld_priority < 'P3' then 'unknown_people' end as priority_held_back_by
+        case
+            when rests_on_strangers or may_be_chance then greatest(unheld_priority, 'P3')
+            else unheld_priority
+        end as priority,
+        case
+            when rests_on_strangers and unheld_priority < 'P3' then 'unknown_people'
+            when may_be_chance and unheld_priority < 'P3' then 'chance'
+        end as priority_held_back_by
     from prioritised
 
 ),

@@ -9,6 +9,7 @@ select
     open_score,
     open_score_scoped,
     close_score,
+    urgent_score,
     min_excess,
     min_ratio,
     quiet_hours,

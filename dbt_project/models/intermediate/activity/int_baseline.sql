@@ -9,7 +9,8 @@ with daily as (
         scope_kind,
         scope_value,
         {{ day_of('tick') }} as day,
-        cast(sum(feedback_count) as double) as feedback_count
+        cast(sum(feedback_count) as double) as feedback_count,
+        cast(sum(calm_count) as double) as calm_count
     from {{ ref('int_complaints') }}
     where tick > {{ rebuild_from() }} - {{ days(2 * var('baseline_last_day')) }}
     group by product, issue_type, scope_kind, scope_value, {{ day_of('tick') }}
@@ -25,7 +26,8 @@ days as (
         daily.scope_kind,
         daily.scope_value,
         daily.day + numbers.n * {{ days(1) }} as day,
-        sum(case when numbers.n = 0 then daily.feedback_count else 0.0 end) as feedback_count
+        sum(case when numbers.n = 0 then daily.feedback_count else 0.0 end) as feedback_count,
+        sum(case when numbers.n = 0 then daily.calm_count else 0.0 end) as calm_count
     from daily
     cross join {{ trailing_days() }}
     group by
@@ -49,6 +51,7 @@ whole_days as (
     select
         days.*,
         case when days.day > history.first_day then days.feedback_count end as whole_count,
+        case when days.day > history.first_day then days.calm_count end as whole_calm,
         least(
             {{ baseline_days() }}.0,
             greatest(
@@ -92,6 +95,16 @@ winsorized as (
 
 ),
 
+-- What is no complaint is tamed with the day that it is part of.
+tamed as (
+
+    select
+        *,
+        whole_calm * least(1.0, winsorized_count / greatest(whole_count, 1.0)) as winsorized_calm
+    from winsorized
+
+),
+
 second_pass as (
 
     select
@@ -102,8 +115,9 @@ second_pass as (
         day,
         baseline_days,
         coalesce(sum(winsorized_count) over baseline, 0.0) as baseline_total,
+        coalesce(sum(winsorized_calm) over baseline, 0.0) as baseline_calm,
         coalesce(sum(winsorized_count * winsorized_count) over baseline, 0.0) as baseline_squares
-    from winsorized
+    from tamed
     window baseline as (
         partition by product, issue_type, scope_kind, scope_value
         order by day
@@ -145,7 +159,8 @@ select
     second_pass.day,
     second_pass.baseline_days - coalesce(excluded.days, 0.0) as baseline_days,
     greatest(0.0, second_pass.baseline_total - coalesce(excluded.total, 0.0)) as baseline_total,
-    greatest(0.0, second_pass.baseline_squares - coalesce(excluded.squares, 0.0)) as baseline_squares
+    greatest(0.0, second_pass.baseline_squares - coalesce(excluded.squares, 0.0)) as baseline_squares,
+    second_pass.baseline_calm
 from second_pass
 left join excluded
     on

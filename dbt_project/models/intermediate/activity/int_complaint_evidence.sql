@@ -114,13 +114,13 @@ looks as (
         activity.expected,
         activity.score,
         activity.score_72h,
-        {{ var('short_window_peak') }} * activity.explained / 24.0 as explained_1h,
-        {{ var('short_window_peak') }} * activity.explained / 6.0 as explained_4h,
+        coalesce(greatest(1.0, hours.factor), {{ var('short_window_peak') }}) * activity.explained / 24.0
+            as explained_1h,
+        coalesce(greatest(1.0, hours.factor), {{ var('short_window_peak') }}) * activity.explained / 6.0
+            as explained_4h,
         activity.explained as explained_24h,
         activity.explained_72h,
-        -- Relative variance of the expectation: of the days beyond chance, and of the baseline, which is an estimate.
-        (activity.dispersion - 1.0) / greatest(activity.expected, 0.05)
-        + 1.0 / greatest(activity.expected * activity.baseline_days, 0.5) as spread
+        (activity.dispersion - 1.0) / greatest(activity.explained, 0.05) as spread
     from running
     inner join activity
         on
@@ -130,6 +130,12 @@ looks as (
             and running.scope_value = activity.scope_value
             and running.activity_tick = activity.tick
             and running.tick < activity.valid_to
+    left join {{ ref('int_hour_of_day') }} as hours
+        on
+            running.product = hours.product
+            and {{ day_of('running.tick') }} = hours.day
+            and cast(floor({{ seconds_between(day_of('running.tick'), "running.tick - interval '1' minute") }} / 3600.0) as int)
+            = hours.hour
     cross join {{ ref('stg_playbook_settings') }} as settings
     where
         running.is_look = 1

@@ -2,7 +2,8 @@
 
 -- Feedback counts per product, issue type, scope and tick. Scopes: the whole product, each platform, each country. The
 -- issue type '(any)' counts all feedback with a clear topic: the background of a single type. (An unclear text is no
--- measure of traffic: in a storm it is as likely to be about the storm.) Who counts is decided in int_feedback_weights.
+-- measure of traffic: in a storm it is as likely to be about the storm.) Of these, `calm_count` is no complaint: praise
+-- and requests, by which a crowd is told from an incident. Who counts is decided in int_feedback_weights.
 with feedback as (
 
     select
@@ -28,6 +29,7 @@ typed as (
         feedback.platform,
         feedback.country,
         feedback.evidence_weight,
+        0 as is_calm,
         feedback.tick
     from feedback
     inner join {{ ref('taxonomy') }} as taxonomy on feedback.issue_type = taxonomy.issue_type
@@ -36,20 +38,22 @@ typed as (
     union all
 
     select
-        product,
+        feedback.product,
         '(any)' as issue_type,
-        platform,
-        country,
-        evidence_weight,
-        tick
+        feedback.platform,
+        feedback.country,
+        feedback.evidence_weight,
+        case when taxonomy.actionable then 0 else 1 end as is_calm,
+        feedback.tick
     from feedback
-    where issue_type <> 'other'
+    inner join {{ ref('taxonomy') }} as taxonomy on feedback.issue_type = taxonomy.issue_type
+    where feedback.issue_type <> 'other'
 
 ),
 
 scoped as (
 
-    {{ by_scope('typed', ['product', 'issue_type', 'tick', 'evidence_weight']) }}
+    {{ by_scope('typed', ['product', 'issue_type', 'tick', 'evidence_weight', 'is_calm']) }}
 
 )
 
@@ -60,6 +64,7 @@ select
     scope_value,
     tick,
     cast(count(*) as bigint) as feedback_count,
+    cast(sum(is_calm) as bigint) as calm_count,
     cast(sum(cast(evidence_weight as decimal(18, 4))) as double) as evidence
 from scoped
 group by product, issue_type, scope_kind, scope_value, tick

@@ -15,7 +15,7 @@ running as (
 
     {{ trailing_sum(
         'counted', ['product', 'issue_type', 'scope_kind', 'scope_value'],
-        {'count': 'feedback_count', 'evidence': 'exact_evidence'}, [24, var('trailing_hours')]
+        {'count': 'feedback_count', 'calm': 'calm_count', 'evidence': 'exact_evidence'}, [24, var('trailing_hours')]
     ) }}
 
 )
@@ -29,6 +29,8 @@ select
     next_tick as valid_to,
     cast(count_24h as bigint) as count_24h,
     cast(count_72h as bigint) as count_72h,
+    cast(calm_24h as bigint) as calm_24h,
+    cast(calm_72h as bigint) as calm_72h,
     cast(evidence_24h as double) as evidence_24h,
     cast(evidence_72h as double) as evidence_72h
 from running

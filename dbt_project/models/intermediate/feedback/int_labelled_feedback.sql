@@ -1,7 +1,8 @@
 {{ config(materialized='incremental', meta={'rebuilt_by': 'counted_at'}, pre_hook="{{ forget_since('counted_at') }}") }}
 
 -- Feedback with its label, before it is decided which pieces count. A value that the source leaves empty is taken from
--- the text (macros/entities.sql).
+-- the text (macros/entities.sql). A complaint with four or five stars whose words are not negative is praise ("payment
+-- was easy"): stars and words agree against the topic.
 with feedback as (
 
     select * from {{ ref('stg_feedback') }}
@@ -17,6 +18,27 @@ labels as (
 channels as (
 
     select * from {{ ref('channels') }}
+
+),
+
+taxonomy as (
+
+    select * from {{ ref('taxonomy') }}
+
+),
+
+judged as (
+
+    select
+        labels.*,
+        coalesce(
+            taxonomy.actionable and labels.sentiment <> 'negative'
+            and (feedback.rating >= 4 or (feedback.rating is null and feedback.nps_score >= 9)),
+            false
+        ) as is_satisfied
+    from labels
+    inner join feedback on labels.feedback_id = feedback.feedback_id
+    left join taxonomy on labels.issue_type = taxonomy.issue_type
 
 ),
 
@@ -41,11 +63,11 @@ joined as (
         feedback.channel,
         feedback.product,
         labels.masked_text,
-        labels.issue_type,
+        case when labels.is_satisfied then 'praise' else labels.issue_type end as issue_type,
         labels.secondary_type,
         labels.best_type,
         labels.runner_up_type,
-        labels.decided_by,
+        case when labels.is_satisfied then 'stars' else labels.decided_by end as decided_by,
         labels.abstain_reason,
         labels.language,
         labels.sentiment,
@@ -81,7 +103,7 @@ joined as (
         feedback.known_at,
         {{ counted_at('feedback.occurred_at', 'feedback.known_at') }} as counted_at
     from feedback
-    left join labels on feedback.feedback_id = labels.feedback_id
+    left join judged as labels on feedback.feedback_id = labels.feedback_id
     left join channels on feedback.channel = channels.channel
 
 )
