@@ -15,6 +15,11 @@
     date_trunc('day', {{ tick }} - interval '1' minute)
 {%- endmacro %}
 
+{# Hour of the day (0 to 23) of what a tick counts: midnight ends hour 23. #}
+{% macro hour_of(tick) -%}
+    cast(floor({{ seconds_between(day_of(tick), tick ~ " - interval '1' minute") }} / 3600.0) as int)
+{%- endmacro %}
+
 {# Instant at which a row enters the counts: known_at, or happened_at for a backfill (more than `backfill_days` late);
    otherwise loading history would look like a storm of complaints today. #}
 {% macro counted_at(happened_at, known_at) -%}

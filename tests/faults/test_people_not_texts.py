@@ -279,6 +279,15 @@ def test_a_setting_that_would_let_one_person_decide_is_refused_by_its_name(
         load_playbook(path)
 
 
+def test_an_urgent_score_below_the_one_that_opens_an_issue_is_refused_by_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "playbook.yml"
+    path.write_text(
+        PLAYBOOK.read_text(encoding="utf-8").replace("urgent_score: 4.5", "urgent_score: 3"), encoding="utf-8"
+    )
+    with pytest.raises(ConfigurationError, match="urgent_score"):
+        load_playbook(path)
+
+
 PEOPLE = (
     {"channel": "support_ticket", "customer_id": "1"},
     {"channel": "support_ticket", "customer_id": "2"},

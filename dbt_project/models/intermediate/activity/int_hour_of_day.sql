@@ -6,17 +6,14 @@ with hourly as (
     select
         product,
         {{ day_of('tick') }} as day,
-        cast(floor({{ seconds_between(day_of('tick'), "tick - interval '1' minute") }} / 3600.0) as int) as hour,
+        {{ hour_of('tick') }} as hour,
         cast(sum(feedback_count) as double) as feedback_count
     from {{ ref('int_complaints') }}
     where
         issue_type = '(any)'
         and scope_kind = 'all'
         and tick > {{ rebuild_from() }} - {{ days(var('baseline_last_day') + 1) }}
-    group by
-        product,
-        {{ day_of('tick') }},
-        cast(floor({{ seconds_between(day_of('tick'), "tick - interval '1' minute") }} / 3600.0) as int)
+    group by product, {{ day_of('tick') }}, {{ hour_of('tick') }}
 
 ),
 

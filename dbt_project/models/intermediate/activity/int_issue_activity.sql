@@ -134,7 +134,7 @@ exposed as (
         on
             compared.product = hours.product
             and compared.day = hours.day
-            and cast(ceil(compared.elapsed * 24.0) as int) - 1 = hours.hour
+            and {{ hour_of('compared.tick') }} = hours.hour
 
 ),
 
