@@ -1,9 +1,12 @@
 -- Shifts of telemetry around each issue: when errors or latency of a service, or the completions of the journey step, left
 -- their usual level, how far, and whether they came back. Services are those that the type touches (seed service_map) and
 -- those that a candidate names. A shift is the run of buckets with the greatest log-likelihood ratio against the usual
--- level (Page's CUSUM, 1954: the maximum of a sum over runs), of the likelier of two sizes, so that a great shift is not
--- dated by the small ones before it. The usual level is that of the days before the week in which a shift is looked for.
-{%- set sizes = [('errors', 2.0), ('errors', 8.0), ('latency', 1.5), ('latency', 3.0), ('completions', 0.8), ('completions', 0.4)] %}
+-- level (Page's CUSUM, 1954: the maximum of a sum over runs), of the likeliest of some sizes, so that a great shift is
+-- not dated by the small ones before it. The usual level is that of the days before the week in which a shift is looked for.
+{%- set sizes = [
+    ('errors', 2.0), ('errors', 8.0), ('errors', 32.0), ('latency', 1.5), ('latency', 3.0), ('completions', 0.8),
+    ('completions', 0.4)
+] %}
 {%- set key = 'issue_id, source_name, measure, times' %}
 with sources as (
 
@@ -158,20 +161,53 @@ expected as (
 
 ),
 
--- Of counts the dispersion (Pearson), of latencies the variance of the logarithm.
-spreads as (
+-- Of counts the dispersion (Pearson) by bucket or by day, whichever is greater: a day has a level of its own. Of latencies
+-- the variance of the logarithm.
+days as (
 
     select
         issue_id,
         source_name,
         measure,
-        case
-            when measure = 'latency' then avg(power(ln(observed / expected), 2))
-            else greatest(1.0, avg({{ pearson_term('observed', 'expected') }}))
-        end as spread
+        {{ pearson_term('sum(observed)', 'sum(expected)') }} as term
     from expected
     where is_reference
+    group by issue_id, source_name, measure, date_trunc('day', bucket_start)
+
+),
+
+day_spreads as (
+
+    select
+        issue_id,
+        source_name,
+        measure,
+        avg(term) as spread
+    from days
     group by issue_id, source_name, measure
+
+),
+
+spreads as (
+
+    select
+        expected.issue_id,
+        expected.source_name,
+        expected.measure,
+        case
+            when expected.measure = 'latency' then avg(power(ln(expected.observed / expected.expected), 2))
+            else greatest(
+                1.0, avg({{ pearson_term('expected.observed', 'expected.expected') }}), max(day_spreads.spread)
+            )
+        end as spread
+    from expected
+    inner join day_spreads
+        on
+            expected.issue_id = day_spreads.issue_id
+            and expected.source_name = day_spreads.source_name
+            and expected.measure = day_spreads.measure
+    where expected.is_reference
+    group by expected.issue_id, expected.source_name, expected.measure
 
 ),
 
@@ -267,6 +303,7 @@ runs as (
         ends.times,
         ends.last_start,
         ends.until,
+        ends.floor_before,
         ends.log_ratio,
         max(floored.bucket_start) as first_start
     from ends
@@ -286,7 +323,30 @@ runs as (
         ends.times,
         ends.last_start,
         ends.until,
+        ends.floor_before,
         ends.log_ratio
+
+),
+
+-- The run may as well have begun wherever the sum stood within three of its lowest (a likelihood interval of 98 %).
+beginnings as (
+
+    select
+        runs.issue_id,
+        runs.source_name,
+        runs.measure,
+        max(floored.next_start) as shifted_before
+    from runs
+    inner join floored
+        on
+            runs.issue_id = floored.issue_id
+            and runs.source_name = floored.source_name
+            and runs.measure = floored.measure
+            and runs.times = floored.times
+            and runs.first_start <= floored.bucket_start
+            and runs.last_start >= floored.bucket_start
+            and runs.floor_before + 3.0 >= floored.sum_before
+    group by runs.issue_id, runs.source_name, runs.measure
 
 ),
 
@@ -298,7 +358,7 @@ described as (
         runs.source_name,
         runs.measure,
         runs.first_start as shifted_at,
-        max(case when scored.bucket_start = runs.first_start then scored.next_start end) as shifted_before,
+        max(beginnings.shifted_before) as shifted_before,
         runs.until,
         runs.log_ratio,
         sum(scored.exposure) as exposure,
@@ -310,6 +370,12 @@ described as (
             as expected_within,
         sum(scored.observed) filter (where scored.bucket_start > runs.last_start) as observed_since,
         sum(scored.expected) filter (where scored.bucket_start > runs.last_start) as expected_since,
+        sum(scored.observed) filter (
+            where scored.bucket_start >= runs.first_start and scored.bucket_start < runs.first_start + {{ hours(2) }}
+        ) as observed_first,
+        sum(scored.expected) filter (
+            where scored.bucket_start >= runs.first_start and scored.bucket_start < runs.first_start + {{ hours(2) }}
+        ) as expected_first,
         max(scored.bucket_start) as last_bucket
     from runs
     inner join scored
@@ -318,6 +384,11 @@ described as (
             and runs.source_name = scored.source_name
             and runs.measure = scored.measure
             and runs.times = scored.times
+    inner join beginnings
+        on
+            runs.issue_id = beginnings.issue_id
+            and runs.source_name = beginnings.source_name
+            and runs.measure = beginnings.measure
     group by
         runs.issue_id,
         scored.source_kind,
@@ -338,6 +409,10 @@ judged as (
             when measure = 'completions' then (expected_within + 0.5) / (observed_within + 0.5)
             else (observed_within + 0.5) / (expected_within + 0.5)
         end as ratio,
+        case
+            when measure = 'completions' then (expected_first + 0.5) / (observed_first + 0.5)
+            else (observed_first + 0.5) / (expected_first + 0.5)
+        end as ratio_at_first,
         -- Below eight (odds of three thousand to one) chance finds such a run in some week of some service, and a single
         -- bucket of minutes is a hiccup of the monitoring.
         case
@@ -363,18 +438,22 @@ select
     {{ rounded('expected_within') }} as expected,
     {{ rounded('log_ratio') }} as log_ratio,
     {{ rounded('ratio') }} as ratio,
-    -- Three times the errors, twice the latency or half the completions count in full.
+    -- It counts from half more errors or a quarter more latency on; three times the errors, twice the latency or two thirds
+    -- of the completions count in full.
     {{ rounded(
-        'weight * case when measure = \'errors\' then ' ~ doublings('ratio', '3.0')
-        ~ ' when measure = \'latency\' then ' ~ doublings('ratio', '2.0')
+        'weight * case when measure = \'errors\' then ' ~ doublings('ratio / 1.5', '2.0')
+        ~ ' when measure = \'latency\' then ' ~ doublings('ratio / 1.25', '1.6')
         ~ ' else ' ~ doublings('ratio', '1.5') ~ ' end'
     ) }} as strength,
-    -- Back at its usual level for six hours or more.
+    -- Not yet half as bad in its first two hours: such a shift began before it could be seen.
+    ratio_at_first - 1.0 < 0.5 * (ratio - 1.0) as is_gradual,
+    -- Back near its usual level (a fifth of the shift at most) for six hours or more.
     coalesce(
         {{ seconds_between('until', 'last_bucket') }} >= 6 * 3600
         and case
-            when measure = 'completions' then observed_since >= 0.9 * expected_since
-            else observed_since <= 1.25 * expected_since
+            when measure = 'completions'
+                then 1.0 - observed_since / expected_since <= 0.2 * (1.0 - observed_within / expected_within)
+            else observed_since / expected_since - 1.0 <= 0.2 * (ratio - 1.0)
         end, false
     ) as is_over
 from judged

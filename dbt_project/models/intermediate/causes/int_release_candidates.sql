@@ -1,5 +1,5 @@
--- Candidates for the cause of each issue: production releases and flag changes of the 14 days before the onset, with a
--- day's grace because the onset is an estimate, and before detection. A flag switched several times within one minute
+-- Candidates for the cause of each issue: production releases and flag changes from 14 days before the onset to a day
+-- after the first elevated tick (the onset is an estimate), and before detection. A flag switched several times within one minute
 -- is one change. What a change serves is read from the service that it names, else from the flag's key and feature.
 with changes as (
 
@@ -67,7 +67,7 @@ candidates as (
         on
             issues.product = changes.product
             and issues.started_at - {{ days(var('candidate_days')) }} < changes.changed_at
-            and issues.started_at + {{ days(var('grace_days')) }} >= changes.changed_at
+            and issues.first_tick + {{ days(var('grace_days')) }} >= changes.changed_at
             and issues.detected_at > changes.changed_at
 
 ),

@@ -70,6 +70,7 @@ scored as (
         technical.error_rate_after,
         technical.error_rate_before,
         technical.error_ratio_elsewhere,
+        technical.is_unmoved,
         strength.text_log_e_value,
         strength.technical_log_e_value,
         strength.business_log_e_value,
@@ -106,6 +107,8 @@ weighed as (
         or coalesce(shared_rise >= 0.25, false)
         or coalesce(greatest(shift_elsewhen, recovered, unmoved) >= 0.5, false)
         or coalesce(error_ratio_elsewhere >= 1.5 and technical < 0.2, false)
+        -- Errors do not show every fault of an app: where its version is complained of more, they clear nothing.
+        or coalesce(is_unmoved and version_rate < 0.2, false)
         or coalesce(
             version_weight >= 10.0 and control_weight >= 10.0
             and complaint_rate_on_version < 1.25 * complaint_rate_elsewhere, false

@@ -37,16 +37,19 @@ touched as (
 
 ),
 
--- What moved among the services of the issue's type.
-moved as (
+-- Falls of a step that a failing service explains: it began to fail when the step fell, or before.
+explained as (
 
-    select
-        shifts.issue_id,
-        max(shifts.strength) as strength
-    from {{ ref('int_issue_shifts') }} as shifts
-    inner join touched on shifts.issue_id = touched.issue_id and shifts.source_name = touched.source_name
-    where shifts.source_kind = 'service'
-    group by shifts.issue_id
+    select distinct steps.issue_id
+    from {{ ref('int_issue_shifts') }} as steps
+    inner join {{ ref('int_issue_shifts') }} as services on steps.issue_id = services.issue_id
+    inner join touched on services.issue_id = touched.issue_id and services.source_name = touched.source_name
+    where
+        steps.source_kind = 'step'
+        and services.source_kind = 'service'
+        and services.strength >= 0.3
+        and steps.shifted_before + {{ hours(1) }} > services.shifted_at
+        and steps.shifted_at - {{ hours(6) }} < services.shifted_at
 
 ),
 
@@ -109,18 +112,18 @@ compared as (
         touched.source_name is not null or shifts.source_kind = 'step' as is_of_issue,
         -- The fall of a step is explained by the service that failed; where none did, by any change that serves it.
         case
-            when shifts.source_kind = 'step' and coalesce(moved.strength, 0.0) >= 0.3 then 0.0
+            when shifts.source_kind = 'step' and explained.issue_id is not null then 0.0
             -- A change cannot cause what began before it; a bucket shows when only to its own length.
             when shifts.shifted_before <= candidates.changed_at then 0.0
             else shifts.strength
                 * exp(-greatest(0.0, {{ seconds_between('candidates.changed_at', 'shifts.shifted_at') }})
-                    / 3600.0 / {{ var('shift_fading_hours') }}.0)
+                    / 3600.0 / case when shifts.is_gradual then 24.0 else {{ var('shift_fading_hours') }}.0 end)
         end as matching,
         shifts.is_over and repaired.source_name is null as has_ended_by_itself
     from candidates
     inner join {{ ref('int_issue_shifts') }} as shifts on candidates.issue_id = shifts.issue_id
     left join touched on shifts.issue_id = touched.issue_id and shifts.source_name = touched.source_name
-    left join moved on candidates.issue_id = moved.issue_id
+    left join explained on candidates.issue_id = explained.issue_id
     left join repaired
         on
             shifts.issue_id = repaired.issue_id

@@ -203,14 +203,9 @@ select
     (rates.errors_before + 0.5) / (rates.requests_before + 1.0) as error_rate_before,
     rates.error_ratio_elsewhere,
     -- Enough requests to show a rise, and none beyond a quarter.
-    case
-        when
-            rates.requests_after >= 1000.0
-            and (rates.errors_after + 0.5) / (rates.requests_after + 1.0)
-            < 1.25 * (rates.errors_before + 0.5) / (rates.requests_before + 1.0)
-            then 1.0
-        else 0.0
-    end as unmoved,
+    rates.requests_after >= 1000.0
+    and (rates.errors_after + 0.5) / (rates.requests_after + 1.0)
+    < 1.25 * (rates.errors_before + 0.5) / (rates.requests_before + 1.0) as is_unmoved,
     rates.successes_after,
     rates.successes_expected,
     combined.provenance,

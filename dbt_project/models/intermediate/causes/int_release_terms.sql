@@ -25,10 +25,9 @@ with measured as (
         technical.error_rate_credible,
         technical.error_rate_before,
         technical.error_ratio_elsewhere,
-        technical.unmoved,
         shifts.shift,
         shifts.shift_elsewhen,
-        shifts.unmoved as service_unmoved,
+        shifts.unmoved,
         shifts.recovered
     from {{ ref('int_issue_explanations') }} as explanations
     inner join {{ ref('int_issue_scope') }} as scope on explanations.issue_id = scope.issue_id
@@ -90,7 +89,7 @@ valued as (
                         else measured.shift_elsewhen
                     end, 0.0
                 )
-            when weights.term = 'unmoved' then coalesce(measured.unmoved, measured.service_unmoved, 0.0)
+            when weights.term = 'unmoved' then coalesce(measured.unmoved, 0.0)
             when weights.term = 'other_service' then case when measured.serves_the_step is false then 1.0 else 0.0 end
             when weights.term = 'shared_rise' then coalesce(measured.shared_rise, 0.0)
             when weights.term = 'scope_contradiction'
