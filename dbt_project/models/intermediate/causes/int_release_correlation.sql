@@ -127,7 +127,7 @@ judged as (
             when not scored.is_change then 'no_regression'
             -- Few complaints are enough where telemetry speaks for the change.
             when
-                scored.issue_feedback < settings.min_evidence and greatest(scored.technical, scored.shift) < 0.5
+                scored.issue_feedback < settings.min_evidence and coalesce(greatest(scored.technical, scored.shift), 0.0) < 0.5
                 then 'insufficient_data'
             when scored.confidence >= settings.regression_confidence then 'regression'
             when
