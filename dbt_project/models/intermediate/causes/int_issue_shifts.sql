@@ -1,8 +1,9 @@
--- Shifts of telemetry around each issue: when errors or latency of a service, or the completions of the journey step, left
--- their usual level, how far, and whether they came back. Services are those that the type touches (seed service_map) and
--- those that a candidate names. A shift is the run of buckets with the greatest log-likelihood ratio against the usual
--- level (Page's CUSUM, 1954: the maximum of a sum over runs), of the likeliest of some sizes, so that a great shift is
--- not dated by the small ones before it. The usual level is that of the days before the week in which a shift is looked for.
+-- Shifts of telemetry around each issue: when errors or latency of a service, or the completions of the journey step,
+-- left their usual level, how far, and whether they came back. Services are those that the type touches (seed
+-- service_map) and those that a candidate names. A shift is the run of buckets with the greatest log-likelihood ratio
+-- against the usual level (Page's CUSUM, 1954: the maximum of a sum over runs), of the likeliest of some sizes, so that
+-- a great shift is not dated by the small ones before it. The usual level is that of the days before the week in which a
+-- shift is looked for.
 {%- set sizes = [
     ('errors', 2.0), ('errors', 8.0), ('errors', 32.0), ('latency', 1.5), ('latency', 3.0), ('completions', 0.8),
     ('completions', 0.4)
@@ -161,8 +162,8 @@ expected as (
 
 ),
 
--- Of counts the dispersion (Pearson) by bucket or by day, whichever is greater: a day has a level of its own. Of latencies
--- the variance of the logarithm.
+-- Of counts the dispersion (Pearson) by bucket or by day, whichever is greater: a day has a level of its own. Of
+-- latencies the variance of the logarithm.
 days as (
 
     select
@@ -213,10 +214,10 @@ spreads as (
 
 sizes as (
     {%- for measure, times in sizes %}
-    select
-        '{{ measure }}' as measure,
-        cast({{ times }} as double) as times
-    {{ 'union all' if not loop.last }}
+        select
+            '{{ measure }}' as measure,
+            cast({{ times }} as double) as times
+        {{ 'union all' if not loop.last }}
     {%- endfor %}
 
 ),
@@ -236,7 +237,8 @@ scored as (
         expected.expected,
         case
             when expected.measure = 'latency'
-                then ln(sizes.times) / greatest(0.01, spreads.spread)
+                then
+                    ln(sizes.times) / greatest(0.01, spreads.spread)
                     * (ln(expected.observed / expected.expected) - ln(sizes.times) / 2.0)
             else (expected.observed * ln(sizes.times) + (1.0 - sizes.times) * expected.expected) / spreads.spread
         end as score
@@ -413,8 +415,8 @@ judged as (
             when measure = 'completions' then (expected_first + 0.5) / (observed_first + 0.5)
             else (observed_first + 0.5) / (expected_first + 0.5)
         end as ratio_at_first,
-        -- Below eight (odds of three thousand to one) chance finds such a run in some week of some service, and a single
-        -- bucket of minutes is a hiccup of the monitoring.
+        -- Below eight (odds of three thousand to one) chance finds such a run in some week of some service, and a
+        -- single bucket of minutes is a hiccup of the monitoring.
         case
             when log_ratio < 8.0 or {{ seconds_between('shifted_at', 'until') }} < 1800 then 0.0
             when measure = 'errors' then least(1.0, (observed_within - expected_within) / 20.0)
@@ -438,8 +440,8 @@ select
     {{ rounded('expected_within') }} as expected,
     {{ rounded('log_ratio') }} as log_ratio,
     {{ rounded('ratio') }} as ratio,
-    -- It counts from half more errors or a quarter more latency on; three times the errors, twice the latency or two thirds
-    -- of the completions count in full.
+    -- It counts from half more errors or a quarter more latency on; three times the errors, twice the latency or two
+    -- thirds of the completions count in full.
     {{ rounded(
         'weight * case when measure = \'errors\' then ' ~ doublings('ratio / 1.5', '2.0')
         ~ ' when measure = \'latency\' then ' ~ doublings('ratio / 1.25', '1.6')

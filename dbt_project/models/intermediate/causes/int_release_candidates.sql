@@ -1,6 +1,7 @@
 -- Candidates for the cause of each issue: production releases and flag changes from 14 days before the onset to a day
--- after the first elevated tick (the onset is an estimate), and before detection. A flag switched several times within one minute
--- is one change. What a change serves is read from the service that it names, else from the flag's key and feature.
+-- after the first elevated tick (the onset is an estimate), and before detection. A flag switched several times within
+-- one minute is one change. What a change serves is read from the service that it names, else from the flag's key and
+-- feature.
 with changes as (
 
     select

@@ -127,7 +127,8 @@ judged as (
             when not scored.is_change then 'no_regression'
             -- Few complaints are enough where telemetry speaks for the change.
             when
-                scored.issue_feedback < settings.min_evidence and coalesce(greatest(scored.technical, scored.shift), 0.0) < 0.5
+                scored.issue_feedback < settings.min_evidence
+                and coalesce(greatest(scored.technical, scored.shift), 0.0) < 0.5
                 then 'insufficient_data'
             when scored.confidence >= settings.regression_confidence then 'regression'
             when
@@ -141,7 +142,7 @@ judged as (
                 (scored.strong_signals > 0 or scored.confidence_here > settings.no_regression_confidence)
                 and coalesce(scored.contrary_log_e_value, 0.0) < -ln(settings.alone_alpha)
                 then 'inconclusive'
-            -- Missing evidence is not innocence. Another explanation that is as likely as a named one speaks against it.
+            -- Missing evidence is not innocence. Another explanation as likely as a named one speaks against it.
             when not scored.speaks_against and scored.confidence_of_others < settings.regression_confidence
                 then 'inconclusive'
             else 'no_regression'

@@ -1,6 +1,6 @@
--- Shifts of telemetry as evidence on each change that no version in telemetry tells apart (a back-end release, an index, a
--- configuration, a flag): it acts at once, on the service that it names or, without one, on any service of the issue's
--- type. For it speaks a shift that begins right after it; against it one that began at another time or on another
+-- Shifts of telemetry as evidence on each change that no version in telemetry tells apart (a back-end release, an
+-- index, a configuration, a flag): it acts at once, on the service that it names or, without one, on any service of the
+-- issue's type. For it speaks a shift that begins right after it; against it one that began at another time or on another
 -- service, a service of its own that stayed as it was, and a shift that ended while the change stayed.
 with told_apart as (
 
@@ -115,9 +115,11 @@ compared as (
             when shifts.source_kind = 'step' and explained.issue_id is not null then 0.0
             -- A change cannot cause what began before it; a bucket shows when only to its own length.
             when shifts.shifted_before <= candidates.changed_at then 0.0
-            else shifts.strength
-                * exp(-greatest(0.0, {{ seconds_between('candidates.changed_at', 'shifts.shifted_at') }})
-                    / 3600.0 / case when shifts.is_gradual then 24.0 else {{ var('shift_fading_hours') }}.0 end)
+            else
+                shifts.strength * exp(
+                    -greatest(0.0, {{ seconds_between('candidates.changed_at', 'shifts.shifted_at') }}) / 3600.0
+                    / case when shifts.is_gradual then 24.0 else {{ var('shift_fading_hours') }}.0 end
+                )
         end as matching,
         shifts.is_over and repaired.source_name is null as has_ended_by_itself
     from candidates

@@ -23,7 +23,7 @@ touched as (
     from {{ ref('stg_service_metrics') }} as metrics
     inner join {{ ref('service_map') }} as service_map on lower(metrics.service) like service_map.service_pattern
     inner join {{ ref('taxonomy') }} as taxonomy
-        on taxonomy.issue_type = service_map.issue_type or service_map.issue_type = 'app_crash'
+        on service_map.issue_type = taxonomy.issue_type or service_map.issue_type = 'app_crash'
 
 ),
 
@@ -118,9 +118,8 @@ daily as (
 select
     *,
 {%- for place in ['after', 'before', 'beside', 'sibling', 'anywhere_before'] %}
-    sum(requests_{{ place }}) over (
-        partition by issue_id, change_id, is_by_version, day
-    ) - requests_{{ place }} as other_{{ place }}
+    sum(requests_{{ place }}) over (partition by issue_id, change_id, is_by_version, day)
+    - requests_{{ place }} as other_{{ place }}
     {{- ',' if not loop.last }}
 {%- endfor %}
 from daily

@@ -53,8 +53,8 @@ valued as (
         cast(case
             when weights.term in ('intercept', 'alternative') then 1.0
             when weights.term = measured.change_kind then measured.alternative_evidence
-            -- Full inside the uncertainty of the onset, from the first complaint to the rise; it fades on both sides, and
-            -- faster for what came after.
+            -- Full inside the uncertainty of the onset, from the first complaint to the rise; it fades on both sides,
+            -- and faster for what came after.
             when weights.term = 'timing'
                 then exp(
                     -greatest(0.0, measured.hours_to_onset) / {{ var('fading_hours') }}.0

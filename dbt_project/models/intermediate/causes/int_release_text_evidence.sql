@@ -32,20 +32,31 @@ successors as (
 
 ),
 
+-- The feature as the source has it: a text names the feature that its issue type is about.
+spoken as (
+
+    select
+        *,
+        case when feature_source = 'source' then lower(feature) end as named_feature
+    from {{ ref('int_feedback') }}
+    where is_counted is not false and counted_at > {{ history_from() }}
+
+),
+
 compared_feedback as (
 
     select
         candidates.issue_id,
         candidates.change_id,
-        -- A flag is named by its feature, and compared with the time before it: a feature always has complaints of its own.
+        -- A flag is named by its feature, and compared with the time before it: a feature has complaints of its own.
         case
             when candidates.feature is null then feedback.app_version = candidates.version
-            else (feedback.feature_source = 'source' and lower(feedback.feature) = lower(candidates.feature)) and feedback.counted_at >= candidates.changed_at
+            else feedback.named_feature = lower(candidates.feature) and feedback.counted_at >= candidates.changed_at
         end as names_version,
         case
             when candidates.feature is null
                 then feedback.app_version <> candidates.version and successors.version is null
-            else (feedback.feature_source = 'source' and lower(feedback.feature) = lower(candidates.feature)) and feedback.counted_at < candidates.changed_at
+            else feedback.named_feature = lower(candidates.feature) and feedback.counted_at < candidates.changed_at
         end as names_another,
         coalesce(candidates.platform = feedback.platform, true) as is_on_platform,
         coalesce(candidates.platform <> feedback.platform, false) as is_off_platform,
@@ -56,7 +67,7 @@ compared_feedback as (
         feedback.evidence_weight * {{ provenance_weight('feedback.provenance') }} as weight
     from candidates
     cross join {{ ref('stg_playbook_settings') }} as settings
-    inner join {{ ref('int_feedback') }} as feedback
+    inner join spoken as feedback
         on
             candidates.product = feedback.product
             and candidates.changed_at - {{ days(var('evidence_days')) }} < feedback.counted_at
@@ -66,7 +77,6 @@ compared_feedback as (
             candidates.issue_id = successors.issue_id
             and candidates.change_id = successors.change_id
             and feedback.app_version = successors.version
-    where feedback.is_counted is not false and feedback.counted_at > {{ history_from() }}
 
 ),
 
@@ -133,8 +143,8 @@ rises as (
         named.*,
         coalesce(counts.version_weight, 0.0) as version_weight,
         coalesce(counts.version_complaint_weight, 0.0) as version_complaint_weight,
-        -- Control: other versions at the same time. Below a weight of a hundred of them, earlier feedback on other versions
-        -- fills up to that, at half its weight at most: what is usual may have changed since.
+        -- Control: other versions at the same time. Below a weight of a hundred of them, earlier feedback on other
+        -- versions fills up to that, at half its weight at most: what is usual may have changed since.
         coalesce(counts.beside_weight, 0.0) as beside_weight,
         coalesce(counts.beside_complaint_weight, 0.0) as beside_complaint_weight,
         coalesce(counts.past_weight, 0.0) as past_weight,

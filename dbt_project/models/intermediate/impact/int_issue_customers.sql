@@ -99,24 +99,23 @@ beside as (
     select
         issues.issue_id,
         {%- for name, condition in {'support': 'feedback.is_support', 'other': 'not feedback.is_support'}.items() %}
-        cast(count(*) filter (
-            where {{ condition }} and feedback.counted_at > issues.first_tick - {{ days(1) }}
-        ) as double) as {{ name }}_during,
-        cast(count(*) filter (
-            where {{ condition }} and feedback.counted_at <= issues.first_tick - {{ days(1) }}
-        ) as double) as {{ name }}_before,
+            cast(count(*) filter (
+                where {{ condition }} and feedback.counted_at > issues.first_tick - {{ days(1) }}
+            ) as double) as {{ name }}_during,
+            cast(count(*) filter (
+                where {{ condition }} and feedback.counted_at <= issues.first_tick - {{ days(1) }}
+            ) as double) as {{ name }}_before,
         {%- endfor %}
-        max({{ seconds_between('issues.first_tick', 'issues.ended_at') }} / 86400.0 + 1.0) / {{ var('evidence_days') }}.0
-            as periods_during
+        max({{ seconds_between('issues.first_tick', 'issues.ended_at') }} / 86400.0 + 1.0)
+        / {{ var('evidence_days') }}.0 as periods_during
     from {{ ref('int_issues') }} as issues
     inner join {{ ref('int_feedback') }} as feedback
         on
             issues.product = feedback.product
             and issues.issue_type <> feedback.issue_type
-            and feedback.is_counted is not false
-            and feedback.counted_at > issues.first_tick - {{ days(var('evidence_days') + 1) }}
-            and feedback.counted_at <= issues.ended_at
-            and feedback.counted_at > {{ history_from() }}
+            and issues.first_tick - {{ days(var('evidence_days') + 1) }} < feedback.counted_at
+            and issues.ended_at >= feedback.counted_at
+    where feedback.is_counted is not false and feedback.counted_at > {{ history_from() }}
     group by issues.issue_id
 
 ),

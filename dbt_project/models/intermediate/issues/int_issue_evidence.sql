@@ -98,7 +98,7 @@ judged as (
         coalesce(error_ratio >= 1.5 and errors_during >= 20, false) as has_errors,
         coalesce(latency_ratio >= 1.5 and requests_during >= 100, false) as is_slow,
         coalesce(conversion_ratio <= 0.9 and fall_z >= 4.0, false) as has_business,
-        -- Tickets and chats among the complaints are the complaints again: support is a signal of its own by the others.
+        -- Tickets and chats among the complaints are the complaints again: support is a signal by the others.
         support_beside_count >= 2.0 * support_beside_expected
         and support_beside_count - support_beside_expected >= 5.0 as has_support,
         coalesce(support_ratio >= 2.0 and support_count >= 5, false) as has_support_load

@@ -245,29 +245,29 @@ items as (
     where scope_contradiction = 1.0
 
     union all
-{% for measure in ['errors', 'latency', 'completions'] %}
-    {{ evidence_item('first_position + 9', 'change', 'shift_of_' ~ measure, "
-        case when shift >= 0.2 then 'for' else 'neutral' end", subject='change_id', subject_title='title',
-        value='shift_ratio', share='shift', happened_at='shifted_at') }}
-    from changes
-    where shift > 0.0 and shift_measure = '{{ measure }}'
+    {% for measure in ['errors', 'latency', 'completions'] %}
+        {{ evidence_item('first_position + 9', 'change', 'shift_of_' ~ measure, "
+            case when shift >= 0.2 then 'for' else 'neutral' end", subject='change_id', subject_title='title',
+            value='shift_ratio', share='shift', happened_at='shifted_at') }}
+        from changes
+        where shift > 0.0 and shift_measure = '{{ measure }}'
 
-    union all
-{% endfor %}
+        union all
+    {% endfor %}
     {{ evidence_item('first_position + 9', 'change', 'shift_elsewhen', "'against'", subject='change_id',
         subject_title='title', value='shift_ratio', share='shift_elsewhen', happened_at='shifted_at') }}
     from changes
     where shift = 0.0 and shift_elsewhen >= 0.2
 
     union all
-{% for measure in ['unmoved', 'recovered', 'other_service'] %}
-    {{ evidence_item('first_position + ' ~ (loop.index0 + 110), 'change', measure, "'against'", subject='change_id',
-        subject_title='title', value=measure) }}
-    from changes
-    where {{ measure }} >= 0.5
+    {% for measure in ['unmoved', 'recovered', 'other_service'] %}
+        {{ evidence_item('first_position + ' ~ (loop.index0 + 110), 'change', measure, "'against'", subject='change_id',
+            subject_title='title', value=measure) }}
+        from changes
+        where {{ measure }} >= 0.5
 
-    union all
-{% endfor %}
+        union all
+    {% endfor %}
     {{ evidence_item('first_position', 'alternative', none, "
         case when confidence >= 0.2 then 'for' else 'neutral' end",
         subject='change_id', subject_title='title', value='alternative_evidence', share='confidence',
