@@ -2,8 +2,8 @@
 -- left their usual level, how far, and whether they came back. Services are those that the type touches (seed
 -- service_map) and those that a candidate names. A shift is the run of buckets with the greatest log-likelihood ratio
 -- against the usual level (Page's CUSUM, 1954: the maximum of a sum over runs), of the likeliest of some sizes, so that
--- a great shift is not dated by the small ones before it. The usual level is that of the days before the week in which a
--- shift is looked for.
+-- a great shift is not dated by the small ones before it. The usual level is that of the days before the week in which
+-- a shift is looked for.
 {%- set sizes = [
     ('errors', 2.0), ('errors', 8.0), ('errors', 32.0), ('latency', 1.5), ('latency', 3.0), ('completions', 0.8),
     ('completions', 0.4)
@@ -260,8 +260,9 @@ summed as (
         *,
         {{ rounded('sum(score) over (partition by ' ~ key ~ ' order by bucket_start rows unbounded preceding)') }}
             as sum_after,
-        {{ rounded('sum(score) over (partition by ' ~ key ~ ' order by bucket_start rows unbounded preceding) - score') }}
-            as sum_before
+        {{ rounded(
+            'sum(score) over (partition by ' ~ key ~ ' order by bucket_start rows unbounded preceding) - score'
+        ) }} as sum_before
     from scored
 
 ),

@@ -1,7 +1,7 @@
 -- Shifts of telemetry as evidence on each change that no version in telemetry tells apart (a back-end release, an
 -- index, a configuration, a flag): it acts at once, on the service that it names or, without one, on any service of the
--- issue's type. For it speaks a shift that begins right after it; against it one that began at another time or on another
--- service, a service of its own that stayed as it was, and a shift that ended while the change stayed.
+-- issue's type. For it speaks a shift that begins right after it; against it one that began at another time or on
+-- another service, a service of its own that stayed as it was, and a shift that ended while the change stayed.
 with told_apart as (
 
     select distinct
