@@ -101,7 +101,7 @@ def explain(home: Home, issue_id: str) -> Explanation:
 
 
 def _candidate_line(row: dict[str, Any]) -> str:
-    sure = f"{wording.sureness(row['confidence']):>9}"
+    sure = f"{wording.sureness(row['confidence']):>10}"
     if not row["is_change"]:
         return f"  {sure}  not a change: {row['change_id']} (seen {row['alternative_evidence']:.2f})"
     shown = (term for term in row["terms"] if term["contribution"])

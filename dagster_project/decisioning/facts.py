@@ -92,6 +92,8 @@ class Facts:
     suspect_rollout_percent: float | None = None
     suspect_changed_at: datetime | None = None
     rollback_supported: bool = False
+    confidence_weighed: int | None = None
+    confidence_to_blame: int | None = None
     platform_title: str | None = None
     direction: Direction = "new"
     latest_day: datetime | None = None

@@ -42,6 +42,9 @@
         when 'support_rate'
             then {{ whole('counted') }} || ' of ' || {{ whole('total') }} || ' complaints are tickets and chats, '
             || {{ decimals('value', 1) }} || ' times the usual rate'
+        when 'support_beside'
+            then {{ whole('counted') }} || ' tickets and chats about other things, ' || {{ whole('total') }}
+            || ' would be usual'
         when 'new_accounts'
             then {{ whole('counted') }} || ' of ' || {{ whole('total') }}
             || ' people are accounts first seen on the day on which they complained'
@@ -62,8 +65,23 @@
         when 'complaint_rate'
             then {{ decimals('value * 100.0', 1) }} || ' % of what is said on ' || subject_title || ' is this complaint, '
             || {{ decimals('baseline * 100.0', 1) }} || ' % on other versions'
+            || case when share >= 0.5 then ', most of it from before it went out' else '' end
         when 'error_rise_elsewhere'
             then 'Errors also rose where ' || subject_title || ' is not, ' || {{ decimals('value', 1) }} || ' times'
+        when 'shift_of_errors'
+            then 'Errors of what ' || subject_title || ' changed rose ' || {{ decimals('value', 1) }} || ' times from '
+            || {{ minute_of('happened_at') }} || ' on, right after it'
+        when 'shift_of_latency'
+            then 'What ' || subject_title || ' changed became ' || {{ decimals('value', 1) }} || ' times as slow from '
+            || {{ minute_of('happened_at') }} || ' on, right after it'
+        when 'shift_of_completions'
+            then 'Completions of the step that ' || subject_title || ' serves fell ' || {{ decimals('value', 1) }}
+            || ' times below the usual from ' || {{ minute_of('happened_at') }} || ' on, right after it'
+        when 'shift_elsewhen'
+            then 'What moved began to move ' || {{ minute_of('happened_at') }} || ', not with ' || subject_title
+        when 'unmoved' then 'Errors where ' || subject_title || ' is stayed as they were'
+        when 'recovered' then 'What moved right after ' || subject_title || ' came back by itself'
+        when 'other_service' then subject_title || ' changed a service that this type of issue does not touch'
         when 'words_alone'
             then {{ whole('counted') }} || ' of ' || {{ whole('total') }}
             || ' complaints of customers on record name ' || subject_title || '; ' || {{ chance_sentence() }}

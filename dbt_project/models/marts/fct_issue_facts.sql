@@ -24,6 +24,8 @@ select
     facts.suspect_rollout_percent,
     facts.suspect_changed_at,
     facts.rollback_supported,
+    facts.confidence_weighed,
+    facts.confidence_to_blame,
     facts.platform_title,
     facts.direction,
     facts.latest_day,

@@ -43,7 +43,7 @@ measured as (
             when 'revenue' then evidence.revenue_at_risk
             when 'journey' then taxonomy.journey_weight
             when 'customer_value' then evidence.segment_weight
-            when 'support' then case when evidence.has_support then evidence.support_ratio else 1.0 end
+            when 'support' then case when evidence.has_support_load then evidence.support_ratio else 1.0 end
         end as double) as measured
     from evidence
     inner join taxonomy on evidence.issue_type = taxonomy.issue_type

@@ -176,7 +176,7 @@ def test_without_a_suspect_the_brief_says_so(verdict: str, says: str) -> None:
     body = render(replace(DELIVERY, verdict=verdict), "local").body  # type: ignore[arg-type]
     assert says in section(body, "Cause")
     assert "**For it**" not in body
-    assert "promo-banner@2026-05-30 16:00, out 2026-05-30 16:00 UTC, 4 % sure." in body
+    assert "promo-banner@2026-05-30 16:00, out 2026-05-30 16:00 UTC, under 5 % sure." in body
 
 
 @pytest.mark.parametrize(
@@ -269,7 +269,7 @@ def test_a_likelier_cause_is_named_unless_it_only_repeats_the_place() -> None:
         for measure, name in (("campaign", "campaign summer; sale"), ("country", "country FR"))
     )
     cause = section(render(replace(DELIVERY, evidence=(*DELIVERY.evidence, sale, place)), "local").body, "Cause")
-    assert "- A likelier cause (60 % sure): `campaign summer; sale` coincides." in cause
+    assert "- A likelier cause (about 60 % sure): `campaign summer; sale` coincides." in cause
     assert "country FR" not in cause
 
 

@@ -1,6 +1,7 @@
--- Candidates for the cause of each issue: production releases and flag changes of the 14 days before the onset, with a
--- day's grace because the onset is an estimate, and before detection. A flag switched several times within one minute
--- is one change.
+-- Candidates for the cause of each issue: production releases and flag changes from 14 days before the onset to a day
+-- after the first elevated tick (the onset is an estimate), and before detection. A flag switched several times within
+-- one minute is one change. What a change serves is read from the service that it names, else from the flag's key and
+-- feature.
 with changes as (
 
     select
@@ -10,6 +11,8 @@ with changes as (
         version,
         platform,
         service,
+        cast(null as {{ dbt.type_string() }}) as feature,
+        lower(service) as names,
         deployed_at as changed_at
     from {{ ref('stg_releases') }}
     where lower(environment) in ('production', 'prod', 'live')
@@ -23,31 +26,86 @@ with changes as (
         cast(null as {{ dbt.type_string() }}) as version,
         cast(null as {{ dbt.type_string() }}) as platform,
         cast(null as {{ dbt.type_string() }}) as service,
+        min(feature) as feature,
+        min(lower(flag_key || ' ' || coalesce(feature, ''))) as names,
         min(changed_at) as changed_at
     from {{ ref('stg_flag_changes') }}
     where lower(environment) in ('production', 'prod', 'live')
     group by product, {{ flag_change_id('flag_key', 'changed_at') }}
 
+),
+
+-- Types that touch certain services; a type that touches every service ('%') says nothing about one of them.
+patterns as (
+
+    select * from {{ ref('service_map') }}
+    where service_pattern <> '%'
+
+),
+
+candidates as (
+
+    select
+        issues.issue_id,
+        issues.product,
+        issues.issue_type,
+        issues.started_at,
+        issues.first_tick,
+        issues.ended_at,
+        changes.change_id,
+        changes.change_kind,
+        changes.version,
+        changes.platform,
+        changes.service,
+        changes.feature,
+        changes.names,
+        changes.changed_at,
+        {{ seconds_between('changes.changed_at', 'issues.started_at') }} / 3600.0 as hours_to_onset,
+        -- The onset is an estimate: the rise lies between the first complaint and the first elevated tick.
+        {{ seconds_between('issues.first_tick', 'changes.changed_at') }} / 3600.0 as hours_after_rise
+    from {{ ref('int_issues') }} as issues
+    inner join changes
+        on
+            issues.product = changes.product
+            and issues.started_at - {{ days(var('candidate_days')) }} < changes.changed_at
+            and issues.first_tick + {{ days(var('grace_days')) }} >= changes.changed_at
+            and issues.detected_at > changes.changed_at
+
+),
+
+served as (
+
+    select
+        candidates.issue_id,
+        candidates.change_id,
+        max(case when candidates.names like patterns.service_pattern then 1 else 0 end) as serves
+    from candidates
+    inner join patterns on candidates.issue_type = patterns.issue_type
+    where candidates.names is not null
+    group by candidates.issue_id, candidates.change_id
+
 )
 
 select
-    issues.issue_id,
-    issues.product,
-    issues.issue_type,
-    issues.started_at,
-    issues.first_tick,
-    issues.ended_at,
-    changes.change_id,
-    changes.change_kind,
-    changes.version,
-    changes.platform,
-    changes.service,
-    changes.changed_at,
-    greatest(0.0, {{ seconds_between('changes.changed_at', 'issues.started_at') }} / 3600.0) as hours_to_onset
-from {{ ref('int_issues') }} as issues
-inner join changes
-    on
-        issues.product = changes.product
-        and issues.started_at - {{ days(var('candidate_days')) }} < changes.changed_at
-        and issues.started_at + {{ days(var('grace_days')) }} >= changes.changed_at
-        and issues.detected_at > changes.changed_at
+    candidates.issue_id,
+    candidates.product,
+    candidates.issue_type,
+    candidates.started_at,
+    candidates.first_tick,
+    candidates.ended_at,
+    candidates.change_id,
+    candidates.change_kind,
+    candidates.version,
+    candidates.platform,
+    candidates.service,
+    candidates.feature,
+    candidates.changed_at,
+    candidates.hours_to_onset,
+    candidates.hours_after_rise,
+    -- Null where the map or the change does not say; the name of a flag can only speak for it.
+    case
+        when served.serves = 1 then true
+        when served.serves = 0 and candidates.service is not null then false
+    end as serves_the_step
+from candidates
+left join served on candidates.issue_id = served.issue_id and candidates.change_id = served.change_id

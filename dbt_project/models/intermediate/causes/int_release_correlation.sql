@@ -2,7 +2,7 @@
 -- sum to log-odds; all explanations of an issue, and something unknown, share one probability.
 {%- set rates = [
     'complaint_rate_on_version', 'complaint_rate_elsewhere', 'error_rate_after', 'error_rate_before',
-    'error_ratio_elsewhere'
+    'error_ratio_elsewhere', 'control_weight', 'control_past_share'
 ] %}
 {%- set counts = {
     'issue_feedback': 'members',
@@ -17,7 +17,10 @@
     'known_complaints', 'known_complaints_naming', 'successes_after', 'successes_expected', 'completed_after',
     'completed_expected'
 ] %}
-{%- set shown = ['timing', 'version_rate', 'version_named', 'technical', 'shared_rise', 'scope_contradiction'] %}
+{%- set shown = [
+    'timing', 'version_rate', 'version_named', 'technical', 'shift', 'shift_elsewhen', 'unmoved', 'recovered',
+    'other_service', 'shared_rise', 'scope_contradiction'
+] %}
 
 with terms as (
 
@@ -57,9 +60,17 @@ scored as (
         text_evidence.weight_members,
         text_evidence.complaint_rate_on_version,
         text_evidence.complaint_rate_elsewhere,
+        text_evidence.version_weight,
+        text_evidence.control_weight,
+        text_evidence.control_past_share,
+        candidates.hours_after_rise,
+        shifts.shift_measure,
+        shifts.shift_ratio,
+        shifts.shifted_at,
         technical.error_rate_after,
         technical.error_rate_before,
         technical.error_ratio_elsewhere,
+        technical.is_unmoved,
         strength.text_log_e_value,
         strength.technical_log_e_value,
         strength.business_log_e_value,
@@ -75,10 +86,36 @@ scored as (
     inner join terms on explanations.issue_id = terms.issue_id and explanations.change_id = terms.change_id
     left join {{ ref('int_release_text_evidence') }} as text_evidence
         on explanations.issue_id = text_evidence.issue_id and explanations.change_id = text_evidence.change_id
+    left join {{ ref('int_release_candidates') }} as candidates
+        on explanations.issue_id = candidates.issue_id and explanations.change_id = candidates.change_id
+    left join {{ ref('int_release_shifts') }} as shifts
+        on explanations.issue_id = shifts.issue_id and explanations.change_id = shifts.change_id
     left join {{ ref('int_release_technical_evidence') }} as technical
         on explanations.issue_id = technical.issue_id and explanations.change_id = technical.change_id
     left join {{ ref('int_release_strength') }} as strength
         on explanations.issue_id = strength.issue_id and explanations.change_id = strength.change_id
+
+),
+
+-- What was measured and speaks against a change being the cause: without any of it nothing clears it.
+weighed as (
+
+    select
+        *,
+        -- The last line: it came after the rise had begun, or a week before.
+        coalesce(scope_contradiction >= 1.0, false)
+        or coalesce(shared_rise >= 0.25, false)
+        or coalesce(greatest(shift_elsewhen, recovered, unmoved) >= 0.5, false)
+        or coalesce(error_ratio_elsewhere >= 1.5 and technical < 0.2, false)
+        -- Errors do not show every fault of an app: where its version is complained of more, they clear nothing.
+        or coalesce(is_unmoved and version_rate < 0.2, false)
+        or coalesce(
+            version_weight >= 10.0 and control_weight >= 10.0
+            and complaint_rate_on_version < 1.25 * complaint_rate_elsewhere, false
+        )
+        or coalesce(hours_after_rise > 6.0 or hours_to_onset > 168.0, false) as speaks_against,
+        sum(confidence) over (partition by issue_id) - confidence as confidence_of_others
+    from scored
 
 ),
 
@@ -88,7 +125,11 @@ judged as (
         scored.*,
         case
             when not scored.is_change then 'no_regression'
-            when scored.issue_feedback < settings.min_evidence then 'insufficient_data'
+            -- Few complaints are enough where telemetry speaks for the change.
+            when
+                scored.issue_feedback < settings.min_evidence
+                and coalesce(greatest(scored.technical, scored.shift), 0.0) < 0.5
+                then 'insufficient_data'
             when scored.confidence >= settings.regression_confidence then 'regression'
             when
                 coalesce(scored.scope_contradiction, 0.0) < 1.0
@@ -101,9 +142,12 @@ judged as (
                 (scored.strong_signals > 0 or scored.confidence_here > settings.no_regression_confidence)
                 and coalesce(scored.contrary_log_e_value, 0.0) < -ln(settings.alone_alpha)
                 then 'inconclusive'
+            -- Missing evidence is not innocence. Another explanation as likely as a named one speaks against it.
+            when not scored.speaks_against and scored.confidence_of_others < settings.regression_confidence
+                then 'inconclusive'
             else 'no_regression'
         end as verdict
-    from scored
+    from weighed as scored
     cross join {{ ref('stg_playbook_settings') }} as settings
 
 )
@@ -131,6 +175,9 @@ select
     {%- for count in seen %}
         cast(round(judged.{{ count }}) as bigint) as {{ count }},
     {%- endfor %}
+    judged.shift_measure,
+    judged.shift_ratio,
+    judged.shifted_at,
     judged.alternative_evidence,
     {{ rounded('judged.log_odds') }} as log_odds,
     judged.confidence,

@@ -20,7 +20,6 @@ services as (
         change_id,
         service,
         is_touched,
-        is_at_once,
         min(provenance) as provenance,
         max(share_of_traffic) as share_of_traffic,
         sum(requests_anywhere_before) / nullif(sum(other_anywhere_before), 0.0) as share_anywhere,
@@ -42,7 +41,7 @@ services as (
         sum({{ pearson_term('requests_before', 'share_of_traffic * other_before') }})
         / nullif(count(*) filter (where requests_before > 0), 0) as traffic_dispersion
     from daily
-    group by issue_id, change_id, service, is_touched, is_at_once
+    group by issue_id, change_id, service, is_touched
 
 ),
 
@@ -96,20 +95,12 @@ candidates as (
         sum(errors_before) filter (where is_touched) as errors_before,
         sum(successes_after) filter (where is_touched and successes_expected is not null) as successes_after,
         sum(successes_expected) filter (where is_touched) as successes_expected,
-        -- Beside a change that acts at once are the services that it does not touch.
-        coalesce(
-            sum(case when is_at_once then requests_after else requests_beside end)
-            filter (where is_touched <> is_at_once), 0.0
-        ) as requests_beside,
-        coalesce(
-            sum(case when is_at_once then errors_after else errors_credible_beside end)
-            filter (where is_touched <> is_at_once), 0.0
-        ) as errors_beside,
+        coalesce(sum(requests_beside) filter (where is_touched), 0.0) as requests_beside,
+        coalesce(sum(errors_credible_beside) filter (where is_touched), 0.0) as errors_beside,
         sum(requests_sibling) filter (where is_touched) as requests_sibling,
         sum(errors_credible_sibling) filter (where is_touched) as errors_sibling,
-        coalesce(sum(requests_anywhere_before) filter (where is_touched <> is_at_once), 0.0)
-            as requests_anywhere_before,
-        coalesce(sum(errors_anywhere_before) filter (where is_touched <> is_at_once), 0.0) as errors_anywhere_before
+        coalesce(sum(requests_anywhere_before) filter (where is_touched), 0.0) as requests_anywhere_before,
+        coalesce(sum(errors_anywhere_before) filter (where is_touched), 0.0) as errors_anywhere_before
     from credible
     group by issue_id, change_id
 
@@ -211,6 +202,10 @@ select
         as error_rate_credible,
     (rates.errors_before + 0.5) / (rates.requests_before + 1.0) as error_rate_before,
     rates.error_ratio_elsewhere,
+    -- Enough requests to show a rise, and none beyond a quarter.
+    rates.requests_after >= 1000.0
+    and (rates.errors_after + 0.5) / (rates.requests_after + 1.0)
+    < 1.25 * (rates.errors_before + 0.5) / (rates.requests_before + 1.0) as is_unmoved,
     rates.successes_after,
     rates.successes_expected,
     combined.provenance,

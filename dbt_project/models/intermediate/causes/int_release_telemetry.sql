@@ -1,13 +1,15 @@
 -- Service metrics around each candidate, by service and day: before it, after it on its own platform and version, and
 -- after it beside it (the controls: other platforms and versions; siblings are the other versions of its platform).
 -- `other_...` are the requests of all other services in the same place and time: how many requests a service would have
--- by the traffic alone. A change that telemetry cannot tell apart (a flag; a release without a platform, of which no
--- request names the version) acts at once or not at all: only the six hours after it count, only the service that it
--- names, and its controls are the other services.
+-- by the traffic alone, among metrics that are split alike (a new version has few requests wherever they are counted by
+-- version). Only metrics that tell the change apart are read: by its version, or by its platform. A change that none
+-- tells apart is judged by its instant (int_release_shifts). The app's own telemetry (what crashes touch, in the seed
+-- service_map) counts for every issue type: an app serves every step.
 with versions as (
 
     select distinct
         product,
+        lower(service) as service,
         app_version
     from {{ ref('stg_service_metrics') }}
 
@@ -16,10 +18,26 @@ with versions as (
 touched as (
 
     select distinct
-        service_map.issue_type,
+        taxonomy.issue_type,
         metrics.service
     from {{ ref('stg_service_metrics') }} as metrics
     inner join {{ ref('service_map') }} as service_map on lower(metrics.service) like service_map.service_pattern
+    inner join {{ ref('taxonomy') }} as taxonomy
+        on service_map.issue_type = taxonomy.issue_type or service_map.issue_type = 'app_crash'
+
+),
+
+with_versions as (
+
+    select distinct
+        candidates.issue_id,
+        candidates.change_id
+    from {{ ref('int_release_candidates') }} as candidates
+    inner join versions
+        on
+            candidates.product = versions.product
+            and candidates.version = versions.app_version
+            and (candidates.platform is not null or coalesce(lower(candidates.service) = versions.service, true))
 
 ),
 
@@ -27,10 +45,12 @@ candidates as (
 
     select
         candidates.*,
-        candidates.version is null or (candidates.platform is null and versions.app_version is null) as is_at_once
+        candidates.platform is null and candidates.service is not null as is_of_service,
+        with_versions.change_id is not null as has_versions
     from {{ ref('int_release_candidates') }} as candidates
-    left join versions
-        on candidates.product = versions.product and candidates.version = versions.app_version
+    left join with_versions
+        on candidates.issue_id = with_versions.issue_id and candidates.change_id = with_versions.change_id
+    where candidates.platform is not null or with_versions.change_id is not null
 
 ),
 
@@ -39,17 +59,15 @@ compared as (
     select
         candidates.issue_id,
         candidates.change_id,
-        candidates.is_at_once,
         lower(metrics.service) as service,
         date_trunc('day', metrics.bucket_start) as day,
         metrics.bucket_start >= candidates.changed_at as is_after,
         coalesce(candidates.platform = metrics.platform, true) as is_on_platform,
         coalesce(candidates.platform = metrics.platform, true)
-        and (candidates.is_at_once or coalesce(metrics.app_version = candidates.version, true)) as is_its_own,
+        and (not candidates.has_versions or coalesce(metrics.app_version = candidates.version, true)) as is_its_own,
+        metrics.app_version is not null as is_by_version,
         touched.service is not null
-        and (
-            not candidates.is_at_once or coalesce(lower(candidates.service) = lower(metrics.service), true)
-        ) as is_touched,
+        and (not candidates.is_of_service or lower(candidates.service) = lower(metrics.service)) as is_touched,
         metrics.provenance,
         cast(metrics.requests as double) as requests,
         cast(metrics.errors as double) as errors
@@ -59,7 +77,10 @@ compared as (
             candidates.product = metrics.product
             and candidates.changed_at - {{ days(var('evidence_days')) }} < metrics.bucket_start
             and candidates.ended_at > metrics.bucket_start
-            and (not candidates.is_at_once or candidates.changed_at + {{ hours(6) }} > metrics.bucket_start)
+            and (
+                (candidates.has_versions and metrics.app_version is not null)
+                or (candidates.platform is not null and metrics.platform is not null)
+            )
     left join touched on candidates.issue_type = touched.issue_type and metrics.service = touched.service
 
 ),
@@ -71,8 +92,8 @@ daily as (
         change_id,
         service,
         day,
+        is_by_version,
         is_touched,
-        is_at_once,
         -- As text client < server: what any client reports is no firmer than a client.
         min(provenance) as provenance,
         coalesce(sum(requests) filter (where is_after and is_its_own), 0.0) as requests_after,
@@ -90,14 +111,15 @@ daily as (
         coalesce(sum(requests) filter (where not is_after), 0.0) as requests_anywhere_before,
         coalesce(sum(errors) filter (where not is_after), 0.0) as errors_anywhere_before
     from compared
-    group by issue_id, change_id, service, day, is_touched, is_at_once
+    group by issue_id, change_id, service, day, is_by_version, is_touched
 
 )
 
 select
     *,
 {%- for place in ['after', 'before', 'beside', 'sibling', 'anywhere_before'] %}
-    sum(requests_{{ place }}) over (partition by issue_id, change_id, day) - requests_{{ place }} as other_{{ place }}
+    sum(requests_{{ place }}) over (partition by issue_id, change_id, is_by_version, day)
+    - requests_{{ place }} as other_{{ place }}
     {{- ',' if not loop.last }}
 {%- endfor %}
 from daily

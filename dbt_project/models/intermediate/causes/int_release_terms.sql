@@ -7,7 +7,9 @@ with measured as (
         explanations.change_id,
         explanations.change_kind,
         explanations.is_change,
-        explanations.hours_to_onset,
+        candidates.hours_to_onset,
+        candidates.hours_after_rise,
+        candidates.serves_the_step,
         explanations.alternative_evidence,
         explanations.platform,
         scope.scope_country,
@@ -22,13 +24,21 @@ with measured as (
         technical.errors_credible,
         technical.error_rate_credible,
         technical.error_rate_before,
-        technical.error_ratio_elsewhere
+        technical.error_ratio_elsewhere,
+        shifts.shift,
+        shifts.shift_elsewhen,
+        shifts.unmoved,
+        shifts.recovered
     from {{ ref('int_issue_explanations') }} as explanations
     inner join {{ ref('int_issue_scope') }} as scope on explanations.issue_id = scope.issue_id
     left join {{ ref('int_release_text_evidence') }} as text_evidence
         on explanations.issue_id = text_evidence.issue_id and explanations.change_id = text_evidence.change_id
+    left join {{ ref('int_release_candidates') }} as candidates
+        on explanations.issue_id = candidates.issue_id and explanations.change_id = candidates.change_id
     left join {{ ref('int_release_technical_evidence') }} as technical
         on explanations.issue_id = technical.issue_id and explanations.change_id = technical.change_id
+    left join {{ ref('int_release_shifts') }} as shifts
+        on explanations.issue_id = shifts.issue_id and explanations.change_id = shifts.change_id
 
 ),
 
@@ -43,7 +53,13 @@ valued as (
         cast(case
             when weights.term in ('intercept', 'alternative') then 1.0
             when weights.term = measured.change_kind then measured.alternative_evidence
-            when weights.term = 'timing' then exp(-measured.hours_to_onset / {{ var('fading_hours') }}.0)
+            -- Full inside the uncertainty of the onset, from the first complaint to the rise; it fades on both sides,
+            -- and faster for what came after.
+            when weights.term = 'timing'
+                then exp(
+                    -greatest(0.0, measured.hours_to_onset) / {{ var('fading_hours') }}.0
+                    - greatest(0.0, measured.hours_after_rise) / 6.0
+                )
             -- The rate counts in full from a weight of ten on that names the version, else in proportion.
             when weights.term = 'version_rate'
                 then coalesce(
@@ -65,6 +81,16 @@ valued as (
                     ) }}
                     * least(1.0, measured.errors_credible / 20.0), 0.0
                 )
+            when weights.term in ('shift', 'shift_elsewhen', 'recovered')
+                then coalesce(
+                    case weights.term
+                        when 'shift' then measured.shift
+                        when 'recovered' then measured.recovered
+                        else measured.shift_elsewhen
+                    end, 0.0
+                )
+            when weights.term = 'unmoved' then coalesce(measured.unmoved, 0.0)
+            when weights.term = 'other_service' then case when measured.serves_the_step is false then 1.0 else 0.0 end
             when weights.term = 'shared_rise' then coalesce(measured.shared_rise, 0.0)
             when weights.term = 'scope_contradiction'
                 then case

@@ -12,13 +12,52 @@ with candidates as (
 
 ),
 
+-- Versions that went out later to the same platform carry a bug on: they are no control.
+successors as (
+
+    select distinct
+        candidates.issue_id,
+        candidates.change_id,
+        releases.version
+    from candidates
+    inner join {{ ref('stg_releases') }} as releases
+        on
+            candidates.product = releases.product
+            and candidates.version <> releases.version
+            and candidates.changed_at < releases.deployed_at
+            and candidates.ended_at >= releases.deployed_at
+            and coalesce(candidates.platform = releases.platform, true)
+            and coalesce(candidates.service = releases.service, true)
+    where lower(releases.environment) in ('production', 'prod', 'live') and releases.version is not null
+
+),
+
+-- The feature as the source has it: a text names the feature that its issue type is about.
+spoken as (
+
+    select
+        *,
+        case when feature_source = 'source' then lower(feature) end as named_feature
+    from {{ ref('int_feedback') }}
+    where is_counted is not false and counted_at > {{ history_from() }}
+
+),
+
 compared_feedback as (
 
     select
         candidates.issue_id,
         candidates.change_id,
-        feedback.app_version = candidates.version as names_version,
-        feedback.app_version <> candidates.version as names_another,
+        -- A flag is named by its feature, and compared with the time before it: a feature has complaints of its own.
+        case
+            when candidates.feature is null then feedback.app_version = candidates.version
+            else feedback.named_feature = lower(candidates.feature) and feedback.counted_at >= candidates.changed_at
+        end as names_version,
+        case
+            when candidates.feature is null
+                then feedback.app_version <> candidates.version and successors.version is null
+            else feedback.named_feature = lower(candidates.feature) and feedback.counted_at < candidates.changed_at
+        end as names_another,
         coalesce(candidates.platform = feedback.platform, true) as is_on_platform,
         coalesce(candidates.platform <> feedback.platform, false) as is_off_platform,
         feedback.counted_at >= candidates.changed_at as is_after,
@@ -28,12 +67,16 @@ compared_feedback as (
         feedback.evidence_weight * {{ provenance_weight('feedback.provenance') }} as weight
     from candidates
     cross join {{ ref('stg_playbook_settings') }} as settings
-    inner join {{ ref('int_feedback') }} as feedback
+    inner join spoken as feedback
         on
             candidates.product = feedback.product
             and candidates.changed_at - {{ days(var('evidence_days')) }} < feedback.counted_at
             and candidates.ended_at >= feedback.counted_at
-    where feedback.is_counted is not false and feedback.counted_at > {{ history_from() }}
+    left join successors
+        on
+            candidates.issue_id = successors.issue_id
+            and candidates.change_id = successors.change_id
+            and feedback.app_version = successors.version
 
 ),
 
@@ -45,7 +88,7 @@ counts as (
         {%- for name, condition in {
             'version': 'is_on_platform and names_version',
             'beside': 'is_on_platform and names_another and is_after',
-            'other': 'is_on_platform and names_another',
+            'past': 'is_on_platform and names_another and not is_after',
         }.items() %}
             coalesce(sum(weight) filter (where {{ condition }}), 0.0) as {{ name }}_weight,
             coalesce(sum(weight) filter (where {{ condition }} and is_complaint), 0.0) as {{ name }}_complaint_weight,
@@ -100,12 +143,15 @@ rises as (
         named.*,
         coalesce(counts.version_weight, 0.0) as version_weight,
         coalesce(counts.version_complaint_weight, 0.0) as version_complaint_weight,
-        -- Control: other versions at the same time; where they have too little feedback, other versions at any time.
-        case when counts.beside_weight >= 10.0 then counts.beside_weight else counts.other_weight end
-            as elsewhere_weight,
-        case
-            when counts.beside_weight >= 10.0 then counts.beside_complaint_weight else counts.other_complaint_weight
-        end as elsewhere_complaint_weight,
+        -- Control: other versions at the same time. Below a weight of a hundred of them, earlier feedback on other
+        -- versions fills up to that, at half its weight at most: what is usual may have changed since.
+        coalesce(counts.beside_weight, 0.0) as beside_weight,
+        coalesce(counts.beside_complaint_weight, 0.0) as beside_complaint_weight,
+        coalesce(counts.past_weight, 0.0) as past_weight,
+        coalesce(counts.past_complaint_weight, 0.0) as past_complaint_weight,
+        coalesce(least(
+            0.5, greatest(0.0, 100.0 - counts.beside_weight) / nullif(counts.past_weight, 0.0)
+        ), 0.0) as share_of_past,
         {{ surprise(
             'named.weight_on_platform', 'coalesce(counts.before_on_platform, 0.0) * named.periods_during', '1.0'
         ) }} as surprise_on_platform,
@@ -116,6 +162,16 @@ rises as (
         1.5 * (coalesce(counts.known_before_off_platform, 0.0) + 0.5) * named.periods_during as known_expected_off
     from named
     left join counts on named.issue_id = counts.issue_id and named.change_id = counts.change_id
+
+),
+
+controlled as (
+
+    select
+        *,
+        beside_weight + share_of_past * past_weight as elsewhere_weight,
+        beside_complaint_weight + share_of_past * past_complaint_weight as elsewhere_complaint_weight
+    from rises
 
 )
 
@@ -135,6 +191,8 @@ select
     case
         when elsewhere_weight > 0 then (elsewhere_complaint_weight + 0.5) / (elsewhere_weight + 1.0)
     end as complaint_rate_elsewhere,
+    elsewhere_weight as control_weight,
+    case when elsewhere_weight > 0 then share_of_past * past_weight / elsewhere_weight end as control_past_share,
     -- A change without a platform went to all platforms; feedback without one is not counted.
     case
         when weight_on_platform + weight_off_platform = 0 then 1.0
@@ -148,4 +206,4 @@ select
         ) }}
     end as shared_rise,
     {{ rounded(log_e_value_of_count('known_off_platform', 'known_expected_off', '1.0')) }} as log_e_value_elsewhere
-from rises
+from controlled

@@ -1,6 +1,7 @@
 -- Affected customers of each issue: distinct people (feedback of an unknown person counts one each), those established
 -- and those new among them, their weight by segment, their lifetime value at risk, all as known when the issue ended;
--- and support load: tickets and chats a day against the 28 days before.
+-- and support load: tickets and chats a day against the 28 days before. Beside the complaints themselves, support shows
+-- pressure by the tickets and chats of other types, against what else is said of them.
 with known as (
 
     select
@@ -90,6 +91,44 @@ support_before as (
             and feedback.counted_at > {{ history_from() }}
     group by issues.issue_id
 
+),
+
+-- What is said of other types, by support and elsewhere, in the days of the issue and in the 28 days before.
+beside as (
+
+    select
+        issues.issue_id,
+        {%- for name, condition in {'support': 'feedback.is_support', 'other': 'not feedback.is_support'}.items() %}
+            cast(count(*) filter (
+                where {{ condition }} and feedback.counted_at > issues.first_tick - {{ days(1) }}
+            ) as double) as {{ name }}_during,
+            cast(count(*) filter (
+                where {{ condition }} and feedback.counted_at <= issues.first_tick - {{ days(1) }}
+            ) as double) as {{ name }}_before,
+        {%- endfor %}
+        max({{ seconds_between('issues.first_tick', 'issues.ended_at') }} / 86400.0 + 1.0)
+        / {{ var('evidence_days') }}.0 as periods_during
+    from {{ ref('int_issues') }} as issues
+    inner join {{ ref('int_feedback') }} as feedback
+        on
+            issues.product = feedback.product
+            and issues.issue_type <> feedback.issue_type
+            and issues.first_tick - {{ days(var('evidence_days') + 1) }} < feedback.counted_at
+            and issues.ended_at >= feedback.counted_at
+    where feedback.is_counted is not false and feedback.counted_at > {{ history_from() }}
+    group by issues.issue_id
+
+),
+
+pressures as (
+
+    select
+        issue_id,
+        support_during,
+        (support_before + 0.5) * periods_during
+        * greatest(1.0, (other_during + 0.5) / ((other_before + 0.5) * periods_during)) as support_expected
+    from beside
+
 )
 
 select
@@ -104,9 +143,12 @@ select
     coalesce(support_during.support_count, 0.0) as support_count,
     (coalesce(support_during.support_count, 0.0) + 0.5)
     / greatest(1.0, {{ seconds_between('issues.first_tick', 'issues.ended_at') }} / 86400.0 + 1.0)
-    / ((support_before.support_count + 0.5) / {{ var('evidence_days') }}.0) as support_ratio
+    / ((support_before.support_count + 0.5) / {{ var('evidence_days') }}.0) as support_ratio,
+    coalesce(pressures.support_during, 0.0) as support_beside_count,
+    coalesce({{ rounded('pressures.support_expected') }}, 0.0) as support_beside_expected
 from {{ ref('int_issues') }} as issues
 inner join {{ ref('taxonomy') }} as taxonomy on issues.issue_type = taxonomy.issue_type
 left join affected on issues.issue_id = affected.issue_id
 left join support_during on issues.issue_id = support_during.issue_id
 left join support_before on issues.issue_id = support_before.issue_id
+left join pressures on issues.issue_id = pressures.issue_id

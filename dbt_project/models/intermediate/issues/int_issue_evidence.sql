@@ -7,6 +7,15 @@ with best_candidate as (
 
 ),
 
+-- Products of which changes are recorded: only there does the absence of a candidate say something.
+recorded as (
+
+    select product from {{ ref('stg_releases') }}
+    union distinct
+    select product from {{ ref('stg_flag_changes') }}
+
+),
+
 joined as (
 
     select
@@ -34,6 +43,8 @@ joined as (
         customers.churn_value,
         customers.support_count,
         customers.support_ratio,
+        customers.support_beside_count,
+        customers.support_beside_expected,
         technical.errors_during,
         technical.error_rate_during,
         technical.error_rate_before,
@@ -55,6 +66,10 @@ joined as (
         candidate.verdict as candidate_verdict,
         candidate.log_e_value as candidate_log_e_value,
         candidate.strong_origins as candidate_strong_origins,
+        recorded.product is not null as has_recorded_changes,
+        greatest(candidate.technical, candidate.shift) as change_telemetry,
+        candidate.complaint_rate_on_version >= 2.0 * candidate.complaint_rate_elsewhere
+        and candidate.control_weight >= 10.0 as has_control,
         settings.min_evidence,
         settings.urgent_known_people,
         settings.urgent_people,
@@ -66,6 +81,7 @@ joined as (
     left join {{ ref('int_issue_business') }} as business on issues.issue_id = business.issue_id
     left join {{ ref('int_issue_refunds') }} as refunds on issues.issue_id = refunds.issue_id
     left join best_candidate as candidate on issues.issue_id = candidate.issue_id
+    left join recorded on issues.product = recorded.product
     cross join {{ ref('stg_playbook_settings') }} as settings
 
 ),
@@ -75,13 +91,17 @@ judged as (
     select
         *,
         case
-            when feedback_count < min_evidence then 'insufficient_data'
-            else coalesce(candidate_verdict, 'no_regression')
+            when candidate_verdict is not null then candidate_verdict
+            when feedback_count < min_evidence or not has_recorded_changes then 'insufficient_data'
+            else 'no_regression'
         end as verdict,
         coalesce(error_ratio >= 1.5 and errors_during >= 20, false) as has_errors,
         coalesce(latency_ratio >= 1.5 and requests_during >= 100, false) as is_slow,
         coalesce(conversion_ratio <= 0.9 and fall_z >= 4.0, false) as has_business,
-        coalesce(support_ratio >= 2.0 and support_count >= 5, false) as has_support
+        -- Tickets and chats among the complaints are the complaints again: support is a signal by the others.
+        support_beside_count >= 2.0 * support_beside_expected
+        and support_beside_count - support_beside_expected >= 5.0 as has_support,
+        coalesce(support_ratio >= 2.0 and support_count >= 5, false) as has_support_load
     from joined
 
 )
@@ -106,7 +126,12 @@ select
     + case when has_errors or is_slow then 1 else 0 end
     + case when has_business then 1 else 0 end
     + case when has_support then 1 else 0 end
-    + case when verdict = 'regression' then 1 else 0 end as signals,
+    -- A change counts by what telemetry or a control says of it, unless that was counted above.
+    + case
+        when verdict = 'regression' and has_control then 1
+        when verdict = 'regression' and change_telemetry >= 0.2 and not (has_errors or is_slow or has_business) then 1
+        else 0
+    end as signals,
     {{ rounded(
         'churn_value + refund_value + case when has_business then lost_conversion_value else 0.0 end', 2
     ) }} as revenue_at_risk

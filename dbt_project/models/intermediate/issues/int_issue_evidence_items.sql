@@ -6,6 +6,20 @@ with evidence as (
 
 ),
 
+older as (
+
+    select
+        correlation.issue_id,
+        correlation.change_id,
+        cast(count(*) as double) as complaints_before
+    from {{ ref('int_release_correlation') }} as correlation
+    inner join {{ ref('int_issue_feedback') }} as members
+        on correlation.issue_id = members.issue_id and correlation.changed_at > members.occurred_at
+    where correlation.is_change and correlation.candidate_rank <= 3
+    group by correlation.issue_id, correlation.change_id
+
+),
+
 -- The three likeliest changes of each issue, with the number of complaints that are older than each.
 changes as (
 
@@ -15,6 +29,8 @@ changes as (
         correlation.platform,
         correlation.version,
         correlation.changed_at,
+        correlation.hours_to_onset,
+        correlation.timing,
         correlation.issue_feedback,
         correlation.issue_feedback_naming_version,
         correlation.issue_feedback_with_version,
@@ -24,6 +40,15 @@ changes as (
         correlation.error_rate_before,
         correlation.error_ratio_elsewhere,
         correlation.technical,
+        correlation.shift,
+        correlation.shift_elsewhen,
+        correlation.unmoved,
+        correlation.recovered,
+        correlation.other_service,
+        correlation.shift_measure,
+        correlation.shift_ratio,
+        correlation.shifted_at,
+        correlation.control_past_share,
         correlation.shared_rise,
         correlation.scope_contradiction,
         correlation.confidence,
@@ -32,35 +57,12 @@ changes as (
             coalesce({{ platform_title('correlation.platform') }} || ' ', '') || correlation.version,
             correlation.change_id
         ) as title,
-        {{ seconds_between('correlation.changed_at', 'evidence.started_at') }} / 3600.0 as hours_to_onset,
-        cast(count(members.feedback_id) filter (
-            where members.occurred_at < correlation.changed_at
-        ) as double) as complaints_before,
-        cast(count(members.feedback_id) as double) as complaints
+        coalesce(older.complaints_before, 0.0) as complaints_before,
+        evidence.feedback_count as complaints
     from {{ ref('int_release_correlation') }} as correlation
     inner join evidence on correlation.issue_id = evidence.issue_id
-    left join {{ ref('int_issue_feedback') }} as members on correlation.issue_id = members.issue_id
+    left join older on correlation.issue_id = older.issue_id and correlation.change_id = older.change_id
     where correlation.is_change and correlation.candidate_rank <= 3
-    group by
-        correlation.issue_id,
-        correlation.change_id,
-        correlation.platform,
-        correlation.version,
-        correlation.changed_at,
-        correlation.issue_feedback,
-        correlation.issue_feedback_naming_version,
-        correlation.issue_feedback_with_version,
-        correlation.complaint_rate_on_version,
-        correlation.complaint_rate_elsewhere,
-        correlation.error_rate_after,
-        correlation.error_rate_before,
-        correlation.error_ratio_elsewhere,
-        correlation.technical,
-        correlation.shared_rise,
-        correlation.scope_contradiction,
-        correlation.confidence,
-        correlation.candidate_rank,
-        evidence.started_at
 
 ),
 
@@ -124,10 +126,18 @@ items as (
 
     union all
 
-    {{ evidence_item(5, 'support', 'support_rate', "case when has_support then 'for' else 'neutral' end",
-        value='support_ratio', counted='support_count', total='feedback_count') }}
+    {{ evidence_item(5, 'support', 'support_rate', "'neutral'", value='support_ratio', counted='support_count',
+        total='feedback_count') }}
     from evidence
     where support_count > 0
+
+    union all
+
+    {{ evidence_item(43, 'support', 'support_beside', "case when has_support then 'for' else 'neutral' end",
+        value='support_beside_count / support_beside_expected', counted='support_beside_count',
+        total='support_beside_expected') }}
+    from evidence
+    where support_beside_count > 0 and support_beside_expected > 0
 
     union all
 
@@ -235,7 +245,29 @@ items as (
     where scope_contradiction = 1.0
 
     union all
+    {% for measure in ['errors', 'latency', 'completions'] %}
+        {{ evidence_item('first_position + 9', 'change', 'shift_of_' ~ measure, "
+            case when shift >= 0.2 then 'for' else 'neutral' end", subject='change_id', subject_title='title',
+            value='shift_ratio', share='shift', happened_at='shifted_at') }}
+        from changes
+        where shift > 0.0 and shift_measure = '{{ measure }}'
 
+        union all
+    {% endfor %}
+    {{ evidence_item('first_position + 9', 'change', 'shift_elsewhen', "'against'", subject='change_id',
+        subject_title='title', value='shift_ratio', share='shift_elsewhen', happened_at='shifted_at') }}
+    from changes
+    where shift = 0.0 and shift_elsewhen >= 0.2
+
+    union all
+    {% for measure in ['unmoved', 'recovered', 'other_service'] %}
+        {{ evidence_item('first_position + ' ~ (loop.index0 + 110), 'change', measure, "'against'", subject='change_id',
+            subject_title='title', value=measure) }}
+        from changes
+        where {{ measure }} >= 0.5
+
+        union all
+    {% endfor %}
     {{ evidence_item('first_position', 'alternative', none, "
         case when confidence >= 0.2 then 'for' else 'neutral' end",
         subject='change_id', subject_title='title', value='alternative_evidence', share='confidence',

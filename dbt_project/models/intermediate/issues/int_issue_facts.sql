@@ -32,6 +32,9 @@ select
     suspects.suspect_rollout_percent,
     suspects.suspect_changed_at,
     evidence.rollback_supported,
+    -- How often the benchmark was right where it gave such a probability.
+    case when evidence.suspect_release_id is not null then record.weighed end as confidence_weighed,
+    case when evidence.suspect_release_id is not null then record.to_blame end as confidence_to_blame,
 
     ---------- the place
     {{ platform_title('evidence.scope_platform') }} as platform_title,
@@ -64,3 +67,7 @@ inner join {{ ref('int_issue_trend') }} as trend on evidence.issue_id = trend.is
 left join {{ ref('int_issue_business') }} as business on evidence.issue_id = business.issue_id
 left join {{ ref('int_issue_suspect') }} as suspects on evidence.issue_id = suspects.issue_id
 left join currencies on evidence.issue_id = currencies.issue_id
+left join {{ ref('confidence_record') }} as record
+    on
+        evidence.candidate_confidence >= record.band_from
+        and (evidence.candidate_confidence < record.band_to or record.band_to >= 1.0)
