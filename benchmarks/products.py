@@ -42,6 +42,8 @@ from dagster_project.simulation.products import catalogue
 from dagster_project.simulation.worlds.runner import decisions
 from models_ml.files import write_json, write_text
 
+BATCH = 16
+"""Worlds in a batch, unless said otherwise."""
 _BEFORE_INCIDENTS, _AFTER_INCIDENTS = timedelta(days=20), timedelta(days=3)
 """Onsets and the nine days after them lie between these, counted back from the end: there decisions are dense."""
 
@@ -186,7 +188,7 @@ def run_all(run: Run, wanted: dict[str, list[Job]], at_once: int) -> None:
 @click.option("--scenarios", default="*", show_default=True, help="Names or patterns, separated by commas.")
 @click.option("--seeds", default="1", show_default=True, help="Separated by commas.")
 @click.option("--jobs", default=1, show_default=True, help="Batches at once.")
-@click.option("--batch", default=16, show_default=True, help="Worlds in a batch.")
+@click.option("--batch", default=BATCH, show_default=True, help="Worlds in a batch.")
 @click.option("--every-hours", default=24, show_default=True, help="Between decisions, while incidents go on.")
 @click.option("--models", type=click.Path(path_type=Path), default=Run.models)
 def main(
