@@ -30,23 +30,31 @@ _WEEK, _DAY = 168, 24
 
 
 def cusum(simulation: Simulation) -> Floats:
-    """Poisson CUSUM (Lucas 1985), the worst of all issue types, designed for a doubling."""
-    counts, expected = _watched(simulation)
+    """Poisson CUSUM of each issue type, the worst of them."""
+    return cusum_of(*_watched(simulation))
+
+
+def cusum_of(counts: Floats, expected: Floats) -> Floats:
+    """Poisson CUSUM (Lucas 1985) designed for a doubling, the worst column, from arrays of shape (hours, types)."""
     steps = counts * np.log(_RATIO) - expected * (_RATIO - 1)
-    total = np.zeros(len(WATCHED))
-    worst = np.zeros(HOURS)
-    for hour in range(HOURS):
-        total = np.maximum(total + steps[hour], 0.0)
+    total = np.zeros(counts.shape[1])
+    worst = np.zeros(len(counts))
+    for hour, step in enumerate(steps):
+        total = np.maximum(total + step, 0.0)
         worst[hour] = total.max()
     return worst
 
 
 def glr(simulation: Simulation) -> Floats:
-    """Window-limited generalized likelihood ratio (Lai 1995): any rise of any type, in the last 1 to 72 hours."""
-    counts, expected = _watched(simulation)
-    worst = np.zeros(HOURS)
+    """Generalized likelihood ratio of each issue type, the worst of them."""
+    return glr_of(*_watched(simulation))
+
+
+def glr_of(counts: Floats, expected: Floats) -> Floats:
+    """Window-limited generalized likelihood ratio (Lai 1995): any rise in the last 1 to 72 hours, the worst column."""
+    worst = np.zeros(len(counts))
     seen, usual = np.cumsum(counts, axis=0), np.cumsum(expected, axis=0)
-    for hours in range(1, _LONGEST + 1):
+    for hours in range(1, min(_LONGEST, len(counts)) + 1):
         inside, explained = (total - _lagged(total, hours) for total in (seen, usual))
         ratio = np.log(np.maximum(inside, 1) / np.maximum(explained, 1e-9))
         rise = np.where(inside > explained, inside * ratio - (inside - explained), 0.0)
