@@ -209,7 +209,7 @@ _SAME_RATE = (
     "Each detector at the threshold at which its alarms without a reason are at most as frequent as our issues of any"
     " priority without one. The tests of `worlds/sequential.py` know the true traffic and count no copies; as with the"
     " rivals above, any alarm after the onset of something real counts. The ideal observer also knows the true rates,"
-    " how the failure acts from its onset on, and the one issue type that will fail: no count of complaints can tell"
+    " how the failure acts from its onset on, and the one issue type that will fail: no count of complaints tells much"
     " sooner. It watches the worlds in which something must be found."
 )
 _TEMPTING = (

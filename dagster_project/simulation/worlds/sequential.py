@@ -20,8 +20,8 @@ WATCHED = tuple(one for one in TYPES if one not in CONTENT)
 _FIRST, _LAST = 28 * 24, 4 * 24
 """The usual rate is that of the days 28 to 4 back, from a week of them on; see ``int_baseline``."""
 _LATE = timedelta(days=3)
-_LAG = np.diff(-np.exp(-np.arange(37) / 2.0))
-"""Share of the complaints of an hour that become known in it, in the next one ..."""
+_LAG = np.concatenate([[0.0], np.diff(-np.exp(-np.arange(37) / 2.0))])
+"""Share of the complaints of an hour that are known at its beginning, at its end, an hour later ..."""
 _RATIO = 2.0
 """Rise that the CUSUM is designed for."""
 _LONGEST = 72
