@@ -91,6 +91,6 @@ def test_each_half_is_summed_by_itself() -> None:
     missed = score(replace(BROKEN, seed=2), [])
     other = score(replace(QUIET, scenario="plain_02"), [seen(6)])
     assert list(sums([score(BROKEN, [seen(6, suspect="guilty")]), missed, score(QUIET, []), other]))[2:] == [
-        "| development | 3 | 1 of 2 | 1 of 1 | 5 / 5 | 6 / 6 | 1 of 2 | 0 of 2 | 0 of 2 | 0 of 3 | 0 | 0.00 |",
-        "| held out | 1 | 0 of 0 | 0 of 0 | – | – | 0 of 0 | 0 of 0 | 0 of 0 | 0 of 1 | 0 | 1.00 |",
+        "| development | 3 | 1 of 2 | 1 of 1 | 5 / 5 | 6 / 6 | 1 of 2 | 0 of 2 | 0 of 2 | 0 of 3 | 0 | 0.00 (0 in 1) |",
+        "| held out | 1 | 0 of 0 | 0 of 0 | – | – | 0 of 0 | 0 of 0 | 0 of 0 | 0 of 1 | 0 | 1.00 (1 in 1) |",
     ]
