@@ -84,7 +84,12 @@ ABLATIONS: dict[str, dict[str, tuple[str, ...]]] = {
 """Ablations: tables or columns to remove."""
 
 
-def measure(worlds: Sequence[World], condition: Condition) -> Results:
+def measure(must_fire: int, must_not: int, seed: int, condition: Condition) -> Results:
+    """Judge the decisions on so many worlds of both kinds."""
+    return judge(build_worlds(must_fire, must_not, seed, condition.scale), condition)
+
+
+def judge(worlds: Sequence[World], condition: Condition) -> Results:
     """Simulate worlds in batches of at most a hundred, decide, and score them."""
     results = Results()
     # Every batch holds all kinds.
@@ -181,7 +186,7 @@ def under_conditions(must_fire: int, must_not: int, seed: int) -> list[str]:
         "",
     ]
     for condition in CONDITIONS:
-        outcomes = measure(build_worlds(must_fire, must_not, seed, condition.scale), condition).outcomes
+        outcomes = measure(must_fire, must_not, seed, condition).outcomes
         lines += ["", f"### {condition.name.capitalize()}", "", *header(COLUMNS)]
         lines += [row(name, own) for name, own in outcomes.items()]
     return lines
@@ -192,7 +197,7 @@ def without_signals(must_fire: int, must_not: int, seed: int) -> list[str]:
     lines = [f"Ours, in {must_fire} and {must_not} of these worlds, when nobody recorded ...", "", *header(COLUMNS)]
     for signal in ("", *ABLATIONS):
         condition = Condition(f"without {signal or 'nothing'}", without=signal)
-        own = measure(build_worlds(must_fire, must_not, seed), condition).outcomes[OURS]
+        own = measure(must_fire, must_not, seed, condition).outcomes[OURS]
         lines.append(row(signal or "(everything recorded)", own))
     return lines
 
@@ -238,10 +243,9 @@ def main(
         run = fictional.Run(kept, (lakes or kept / "lakes").absolute(), every=timedelta(hours=every_hours))
         with products_beside(run, batches) as found:
             as_it_is = Condition("as it is")
-            results = measure(build_worlds(must_fire, must_not, seed), as_it_is)
-            tempted = measure(
-                build_worlds(must_fire, must_not, seed, tempting=tempting)[must_fire + must_not :], as_it_is
-            )
+            results = measure(must_fire, must_not, seed, as_it_is)
+            worlds = build_worlds(must_fire, must_not, seed, tempting=tempting)
+            tempted = judge(worlds[must_fire + must_not :], as_it_is)
             others = {}
             if conditions:
                 fewer = (math.ceil(must_fire / 3), math.ceil(must_not / 3), seed)

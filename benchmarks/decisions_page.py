@@ -174,7 +174,7 @@ def picture(results: Results, path: Path) -> None:
             points.append((false_rate(trials), np.mean(delays)))
         is_ours = name == OURS
         axes.plot(
-            *zip(*points, strict=True), marker=marker, markersize=4, label=name, linewidth=2.5 if is_ours else 1,
+            *zip(*points, strict=True), marker=marker, markersize=4, markevery=1 if is_ours else 3, label=name, linewidth=2.5 if is_ours else 1,
             linestyle="--" if name.startswith("ideal") else "-", zorder=3 if is_ours else 2,
         )  # fmt: skip
     axes.set_xscale("symlog", linthresh=0.01)

@@ -73,12 +73,15 @@ def before_and_after(simulation: Simulation) -> Floats:
     return score
 
 
+def grid(low: float, high: float) -> tuple[float, ...]:
+    """Thresholds from one to another, equal factors apart; many, so that one of them has about a wanted rate."""
+    return tuple(round(float(one), 2) for one in np.geomspace(low, high, 40))
+
+
 RULES_OF_THUMB = (
-    Detector(
-        "z-score of negative feedback", negative_count, (1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 7.0, 10.0, 15.0, 20.0), 3.0
-    ),
-    Detector("error-rate threshold", error_rate, (1.5, 2.0, 3.0, 5.0, 8.0, 15.0), 3.0),
-    Detector("before and after each release", before_and_after, (1.2, 1.5, 2.0, 3.0, 5.0, 8.0, 12.0), 1.5),
+    Detector("z-score of negative feedback", negative_count, grid(1.5, 20.0), 3.0),
+    Detector("error-rate threshold", error_rate, grid(1.5, 15.0), 3.0),
+    Detector("before and after each release", before_and_after, grid(1.2, 12.0), 1.5),
 )
 
 

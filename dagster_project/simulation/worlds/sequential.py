@@ -11,7 +11,7 @@ from datetime import timedelta
 import numpy as np
 import polars as pl
 
-from dagster_project.simulation.worlds.baselines import CONTENT, Detector, before, hour_of, trailing
+from dagster_project.simulation.worlds.baselines import CONTENT, Detector, before, grid, hour_of, trailing
 from dagster_project.simulation.worlds.feedback import TYPES
 from dagster_project.simulation.worlds.simulate import Simulation
 from dagster_project.simulation.worlds.timeline import HOURS, Floats
@@ -169,13 +169,9 @@ def _lagged(totals: Floats, hours: int) -> Floats:
     return np.concatenate([np.zeros((hours, *totals.shape[1:])), totals[:-hours]])
 
 
-def _grid(low: float, high: float) -> tuple[float, ...]:
-    return tuple(round(float(one), 2) for one in np.geomspace(low, high, 16))
-
-
 SEQUENTIAL = (
-    Detector("Poisson CUSUM of complaints", cusum, _grid(5.0, 40.0)),
-    Detector("GLR of complaints", glr, _grid(6.0, 40.0)),
-    Detector("error-rate alarm", error_alarm, _grid(3.0, 20.0)),
-    Detector("ideal observer of complaints", ideal, _grid(2.0, 20.0)),
+    Detector("Poisson CUSUM of complaints", cusum, grid(5.0, 40.0)),
+    Detector("GLR of complaints", glr, grid(6.0, 40.0)),
+    Detector("error-rate alarm", error_alarm, grid(3.0, 20.0)),
+    Detector("ideal observer of complaints", ideal, grid(2.0, 20.0)),
 )
