@@ -174,13 +174,14 @@ def picture(results: Results, path: Path) -> None:
             points.append((false_rate(trials), np.mean(delays)))
         is_ours = name == OURS
         axes.plot(
-            *zip(*points, strict=True), marker=marker, markersize=4, markevery=1 if is_ours else 3, label=name, linewidth=2.5 if is_ours else 1,
-            linestyle="--" if name.startswith("ideal") else "-", zorder=3 if is_ours else 2,
+            *zip(*points, strict=True), marker=marker, markersize=4, markevery=1 if is_ours else 3, label=name,
+            linewidth=2.5 if is_ours else 1, linestyle="--" if name.startswith("ideal") else "-",
+            zorder=3 if is_ours else 2,
         )  # fmt: skip
     axes.set_xscale("symlog", linthresh=0.01)
     axes.set(xlabel="alarms without a reason, a product-month", ylabel="mean hours to detect", ylim=(0, None))
     axes.set_title(f"Each detector at several thresholds (a miss counts {_MISSED_HOURS:.0f} hours)")
-    axes.legend(fontsize=8)
+    axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1.0))
     axes.grid(alpha=0.3)
     figure.savefig(path, metadata={"Date": None}, bbox_inches="tight")
     plt.close(figure)
