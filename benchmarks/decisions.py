@@ -1,51 +1,44 @@
-"""Benchmark of the decisions: many worlds with a known truth, decided by the dbt models and three baselines.
+"""Benchmark of the decisions: worlds and fictional products with a known truth, decided by the models and by rivals.
 
-    python -m benchmarks.decisions                     # writes reports/decisions.md and its picture: under an hour
-    python -m benchmarks.decisions --must-fire 20 --must-not 28 --no-conditions --out FOLDER
+    python -m benchmarks.decisions                     # writes reports/decisions.md and its picture: two hours
+    python -m benchmarks.decisions --must-fire 20 --must-not 28 --tempting 8 --no-conditions --batches 0 --out FOLDER
 
-The worlds are ``dagster_project/simulation/worlds``; every run with the same seed makes the same ones.
+The worlds are ``dagster_project/simulation/worlds``; every run with the same seed makes the same ones. The fictional
+products are run beside them, in a process of their own (``benchmarks.products``); with ``--products`` their results
+are kept, and are not made again where they are there.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
-import statistics
 import tempfile
-import textwrap
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
 import click
-import numpy as np
 import polars as pl
 
+from benchmarks import products as fictional
+from benchmarks.decisions_page import COLUMNS, OURS, Asked, Results, header, picture, report, row
+from benchmarks.measuring import ROOT
+from benchmarks.product_scores import HALVES, Result
 from dagster_project.home import Home
 from dagster_project.simulation.worlds import runner
 from dagster_project.simulation.worlds.baselines import RULES_OF_THUMB, alarms
 from dagster_project.simulation.worlds.catalogue import build_worlds
-from dagster_project.simulation.worlds.must_fire import MUST_FIRE
-from dagster_project.simulation.worlds.must_not_roll_back import MUST_NOT_ROLL_BACK
-from dagster_project.simulation.worlds.scoring import (
-    MONTHS_PER_WORLD,
-    WorldOutcome,
-    each,
-    score_rule_of_thumb,
-    score_worlds,
-)
+from dagster_project.simulation.worlds.scenario import World
+from dagster_project.simulation.worlds.scoring import Trial, each, score_rule_of_thumb, score_worlds, trial
+from dagster_project.simulation.worlds.sequential import SEQUENTIAL
 from dagster_project.simulation.worlds.simulate import Simulation
-from dagster_project.simulation.worlds.timeline import DAYS_AFTER, DAYS_BEFORE
 
-ROOT = Path(__file__).resolve().parents[1]
-OURS = "feedback-control"
-THRESHOLDS = (2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0)
+FACTORS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.15, 1.3, 1.5, 1.75, 2.0)
+"""Factors on our opening thresholds, for our curve."""
 _BATCH = 100
-_MISSED_HOURS = 24.0 * DAYS_AFTER
-_BINS = (0.0, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0)
 
 
 @dataclass(frozen=True)
@@ -91,35 +84,25 @@ ABLATIONS: dict[str, dict[str, tuple[str, ...]]] = {
 """Ablations: tables or columns to remove."""
 
 
-@dataclass
-class Results:
-    """Results of all worlds, by detector."""
-
-    outcomes: dict[str, list[WorldOutcome]] = field(default_factory=lambda: defaultdict(list))
-    curve: dict[tuple[str, float], list[tuple[bool, float | None, int]]] = field(
-        default_factory=lambda: defaultdict(list)
-    )
-    """By detector and threshold, per world: alarm expected, hours until it came, false alarms."""
-    candidates: list[tuple[float, bool]] = field(default_factory=list)
-    """Confidence of each candidate change at each look, and True if it was guilty."""
-
-
 def measure(must_fire: int, must_not: int, seed: int, condition: Condition) -> Results:
-    """Simulate all worlds in batches of a hundred, decide, and score them."""
+    """Judge the decisions on so many worlds of both kinds."""
+    return judge(build_worlds(must_fire, must_not, seed, condition.scale), condition)
+
+
+def judge(worlds: Sequence[World], condition: Condition) -> Results:
+    """Simulate worlds in batches of at most a hundred, decide, and score them."""
     results = Results()
-    worlds = build_worlds(must_fire, must_not, seed, condition.scale)
-    # Every batch holds both kinds.
+    # Every batch holds all kinds.
     count = math.ceil(len(worlds) / _BATCH)
-    batches = [worlds[start::count] for start in range(count)]
-    for place, batch in enumerate(batches, start=1):
-        simulations = [Simulation(world, condition.label_errors) for world in batch]
+    for place in range(count):
+        simulations = [Simulation(world, condition.label_errors) for world in worlds[place::count]]
         for simulation in simulations:
             forget(simulation, condition.without)
         with tempfile.TemporaryDirectory() as folder:
             home = Home(Path(folder))
             runner.set_up(home, simulations)
             issues, weighed = [], []
-            saying = partial(say, f"{condition.name}: batch {place} of {count}")
+            saying = partial(say, f"{condition.name}: batch {place + 1} of {count}")
             for look in runner.decisions(home, condition.looks, progress=saying):
                 issues.append(runner.issues_at(home, look))
                 weighed.append(runner.candidates_at(home, look))
@@ -158,15 +141,20 @@ def calibration_points(simulations: Sequence[Simulation], weighed: pl.DataFrame)
 
 
 def our_curve(results: Results, simulations: Sequence[Simulation], scores: pl.DataFrame) -> None:
-    """Delay and reasonless alarms of our score at several thresholds."""
+    """Delay and reasonless alarms of our scores, with all opening thresholds times a factor."""
     for simulation, rows in each(simulations, scores):
-        plot, onset = simulation.world.plot, simulation.onset_at()
-        after, right = pl.col("tick") >= onset, pl.col("issue_type").is_in(plot.expected)
-        reasoned = pl.col("issue_type").is_in([*plot.expected, *plot.excused]) & after
-        for threshold in THRESHOLDS:
-            raised = rows.filter(pl.col("score") >= threshold)
-            hours = raised.filter(after, right).select((pl.col("tick").min() - onset).dt.total_minutes() / 60).item()
-            results.curve[OURS, threshold].append((bool(plot.expected), hours, episodes(raised.filter(~reasoned))))
+        for factor in FACTORS:
+            results.trials[OURS][factor].append(our_trial(simulation, rows.filter(pl.col("score") >= factor)))
+
+
+def our_trial(simulation: Simulation, raised: pl.DataFrame) -> Trial:
+    """Score ticks of ours at which an issue would open; only the expected types are right."""
+    plot, onset = simulation.world.plot, simulation.onset_at()
+    after, right = pl.col("tick") >= onset, pl.col("issue_type").is_in(plot.expected)
+    reasoned = pl.col("issue_type").is_in([*plot.expected, *plot.excused]) & after
+    hours = raised.filter(after, right).select((pl.col("tick").min() - onset).dt.total_minutes() / 60).item()
+    complaints = None if hours is None else int((simulation.complained <= hours).sum())
+    return Trial(bool(plot.expected), hours, complaints, episodes(raised.filter(~reasoned)))
 
 
 def episodes(raised: pl.DataFrame) -> int:
@@ -177,143 +165,17 @@ def episodes(raised: pl.DataFrame) -> int:
 
 def rival_results(results: Results, simulations: Sequence[Simulation]) -> None:
     """The rivals on the same worlds, at their usual threshold and at others."""
-    for rival in RULES_OF_THUMB:
+    for rival in (*RULES_OF_THUMB, *SEQUENTIAL):
         for simulation in simulations:
             scores = rival.score(simulation)
-            results.outcomes[rival.name].append(
-                score_rule_of_thumb(simulation, alarms(simulation, scores, rival.threshold))
-            )
+            if scores is None:
+                continue
+            if rival.customary is not None:
+                raised = alarms(simulation, scores, rival.customary)
+                results.outcomes[rival.name].append(score_rule_of_thumb(simulation, raised))
             for threshold in rival.thresholds:
-                found = score_rule_of_thumb(simulation, alarms(simulation, scores, threshold))
-                expected = bool(simulation.world.plot.expected)
-                results.curve[rival.name, threshold].append((expected, found.delay_hours, found.false_urgent))
-
-
-def row(name: str, own: Sequence[WorldOutcome]) -> str:
-    """One rule's figures over all worlds."""
-    firing, quiet = [one for one in own if one.must_fire], [one for one in own if not one.must_fire]
-    found = [one for one in firing if one.delay_hours is not None]
-    delays = [one.delay_hours for one in found if one.delay_hours is not None]
-    complaints = [one.complaints_before for one in found if one.complaints_before is not None]
-    guilty = [one for one in firing if one.names_culprit is not None]
-    cells = [
-        f"{sum(one.false_rollbacks > 0 for one in quiet)} of {len(quiet)}",
-        f"{sum(one.false_rollbacks > 0 for one in firing)} of {len(firing)}",
-        f"{sum(one.blames_innocent for one in own)} of {len(own)}",
-        f"{sum(one.false_urgent for one in own) / (len(own) * MONTHS_PER_WORLD):.3f}",
-        f"{len(found)} of {len(firing)}" + (f" ({len(found) / len(firing):.0%})" if firing else ""),
-        f"{statistics.median(delays):.0f} / {np.quantile(delays, 0.9):.0f}" if delays else "–",
-        f"{statistics.median(complaints):.0f} / {np.quantile(complaints, 0.9):.0f}" if complaints else "–",
-        f"{sum(bool(one.names_culprit) for one in guilty)} of {len(guilty)}",
-    ]
-    return f"| {name} | {' | '.join(cells)} |"
-
-
-COLUMNS = (
-    "rule",
-    "worlds with a false rollback, must-not",
-    "the same, must-fire",
-    "an innocent change named, all worlds",
-    "false P1/P2 a product-month",
-    "detected",
-    "hours to detect, median / p90",
-    "complaints until then, median / p90",
-    "right change named",
-)
-HEADER = (f"| {' | '.join(COLUMNS)} |", "| --- |" + " ---: |" * (len(COLUMNS) - 1))
-
-
-def by_scenario(own: Sequence[WorldOutcome]) -> Iterator[str]:
-    """Ours, scenario by scenario."""
-    for scenario in (*MUST_FIRE, *MUST_NOT_ROLL_BACK):
-        outcomes = [one for one in own if one.scenario == scenario.__name__]
-        if outcomes:
-            yield row(scenario.__name__, outcomes)
-
-
-def calibration_lines(points: Sequence[tuple[float, bool]]) -> Iterator[str]:
-    """Calibration table: share of guilty changes by confidence."""
-    said, true = np.array([one for one, _ in points]), np.array([one for _, one in points], dtype=float)
-    yield "| probability given | changes weighed | mean given | to blame |"
-    yield "| --- | ---: | ---: | ---: |"
-    for low, high in itertools.pairwise(_BINS):
-        inside = (said >= low) & ((said < high) | (high == _BINS[-1]))
-        if inside.any():
-            cells = f"{inside.sum():,} | {said[inside].mean():.2f} | {true[inside].mean():.2f}"
-            yield f"| {low:.1f} to {high:.1f} | {cells} |"
-    yield ""
-    always = true.mean() * (1 - true.mean())
-    yield f"Brier score {np.mean((said - true) ** 2):.4f}; of always saying the mean, {always:.4f}."
-
-
-def picture(results: Results, path: Path) -> None:
-    """Detection delay against reasonless alarms, each rule at several thresholds."""
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(7, 4.5))
-    names = list(dict.fromkeys(name for name, _ in results.curve))
-    for name, marker in zip(names, "osD^", strict=True):
-        points = []
-        for (rule, _), worlds in results.curve.items():
-            if rule == name:
-                delays = [_MISSED_HOURS if delay is None else delay for fires, delay, _ in worlds if fires]
-                points.append((sum(one for *_, one in worlds) / (len(worlds) * MONTHS_PER_WORLD), np.mean(delays)))
-        axes.plot(*zip(*points, strict=True), marker=marker, label=name)
-    axes.set(xscale="symlog", xlabel="alarms without a reason, a product-month", ylabel="mean hours to detect")
-    axes.set_title(f"Each rule at several thresholds (a miss counts {_MISSED_HOURS:.0f} hours)")
-    axes.legend()
-    axes.grid(alpha=0.3)
-    figure.savefig(path, metadata={"Date": None}, bbox_inches="tight")
-    plt.close(figure)
-
-
-def method(must_fire: int, must_not: int) -> str:
-    """Method section of the report."""
-    return (
-        f"{must_fire} worlds in which something of ours breaks and {must_not} in which no change is to blame, drawn"
-        " from the scenarios in `dagster_project/simulation/worlds`:"
-        f" {DAYS_BEFORE} days of history, an onset, {DAYS_AFTER} days after it. Every world has weekly harmless"
-        " releases and flags, and most have a tempting release hours before the onset. About a hundred are built side"
-        f" by side, as products of one dbt build, at {len(runner.LOOKS)} instants from the onset on; a rollback that"
-        " any of these looks would have supported counts. Labels are given, so this is about the decisions, not about"
-        " the classifier. A false P1/P2 is an open issue of that priority for which the world has no reason."
-        " The rivals (`worlds/baselines.py`) blame the release that went out last within three"
-        " days; any alarm after the onset of something real counts for them, as they know no issue types."
-    )
-
-
-def report(results: Results, others: dict[str, list[str]], must_fire: int, must_not: int, seed: int) -> str:
-    """The page; ``others`` are further tables by title."""
-    ours = results.outcomes[OURS]
-    lines = [
-        "# How good the decisions are",
-        "",
-        f"Written by `python -m benchmarks.decisions --must-fire {must_fire} --must-not {must_not} --seed {seed}`;"
-        " do not edit.",
-        "",
-        "## Method",
-        "",
-        *textwrap.wrap(method(must_fire, must_not), 118),
-        "",
-        "## All worlds",
-        "",
-        *HEADER,
-        *(row(name, own) for name, own in results.outcomes.items()),
-        "",
-        "![Delay and false alarms](decisions.svg)",
-        "",
-        "## Ours, by scenario",
-        "",
-        *HEADER,
-        *by_scenario(ours),
-        "",
-        "## What the probability of a release is worth",
-        "",
-        *calibration_lines(results.candidates),
-    ]
-    for title, table in others.items():
-        lines += ["", f"## {title}", "", *table]
-    return "\n".join([*lines, ""])
+                raised = alarms(simulation, scores, threshold)
+                results.trials[rival.name][threshold].append(trial(simulation, raised))
 
 
 def under_conditions(must_fire: int, must_not: int, seed: int) -> list[str]:
@@ -325,14 +187,14 @@ def under_conditions(must_fire: int, must_not: int, seed: int) -> list[str]:
     ]
     for condition in CONDITIONS:
         outcomes = measure(must_fire, must_not, seed, condition).outcomes
-        lines += ["", f"### {condition.name.capitalize()}", "", *HEADER]
+        lines += ["", f"### {condition.name.capitalize()}", "", *header(COLUMNS)]
         lines += [row(name, own) for name, own in outcomes.items()]
     return lines
 
 
 def without_signals(must_fire: int, must_not: int, seed: int) -> list[str]:
     """Ours, with one signal after the other taken away."""
-    lines = [f"Ours, in {must_fire} and {must_not} of these worlds, when nobody recorded ...", "", *HEADER]
+    lines = [f"Ours, in {must_fire} and {must_not} of these worlds, when nobody recorded ...", "", *header(COLUMNS)]
     for signal in ("", *ABLATIONS):
         condition = Condition(f"without {signal or 'nothing'}", without=signal)
         own = measure(must_fire, must_not, seed, condition).outcomes[OURS]
@@ -340,22 +202,57 @@ def without_signals(must_fire: int, must_not: int, seed: int) -> list[str]:
     return lines
 
 
+@contextmanager
+def products_beside(run: fictional.Run, batches: int) -> Iterator[list[Result]]:
+    """Run the first batches of both halves of the second set meanwhile; the list is full at the end."""
+    wanted = fictional.batches(HALVES, fictional.BATCH)
+    wanted = {name: jobs for name, jobs in wanted.items() if int(name.rsplit("-", 1)[1]) <= batches}
+    found: list[Result] = []
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(fictional.run_all, run, wanted, 1)
+        yield found
+        running.result()
+    found += fictional.results_in(run.out)
+
+
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--must-fire", type=click.IntRange(min=1), default=300, show_default=True)
 @click.option("--must-not", type=click.IntRange(min=1), default=500, show_default=True)
+@click.option("--tempting", type=click.IntRange(min=0), default=80, show_default=True, help="Worlds that tempt.")
 @click.option("--seed", type=int, default=11, show_default=True)
 @click.option("--conditions/--no-conditions", default=True, help="Whether to judge under other conditions, too.")
+@click.option(
+    "--batches",
+    type=click.IntRange(min=0),
+    default=4,
+    show_default=True,
+    help="Batches of fictional products, of each half; 4 are all.",
+)
+@click.option("--products", type=click.Path(path_type=Path), help="Keeps the results about fictional products.")
+@click.option("--lakes", type=click.Path(path_type=Path), help="Keeps their landed and labelled batches.")
+@click.option("--every-hours", default=24, show_default=True, help="Between decisions about fictional products.")
 @click.option("--out", type=click.Path(path_type=Path), default=ROOT / "reports", help="Where the page goes.")
-def main(must_fire: int, must_not: int, seed: int, conditions: bool, out: Path) -> None:
-    """Judge the decisions, and three rivals, on worlds with a known truth."""
-    results = measure(must_fire, must_not, seed, Condition("as it is"))
-    others = {}
-    if conditions:
-        fewer = (math.ceil(must_fire / 3), math.ceil(must_not / 3), seed)
-        others["Under other conditions"] = under_conditions(*fewer)
-        others["What each signal buys"] = without_signals(*fewer)
+def main(
+    must_fire: int, must_not: int, tempting: int, seed: int, conditions: bool, batches: int, products: Path | None,
+    lakes: Path | None, every_hours: int, out: Path,
+) -> None:  # fmt: skip
+    """Judge the decisions, and their rivals, on worlds and on fictional products with a known truth."""
+    asked = Asked(must_fire, must_not, tempting, seed)
+    with tempfile.TemporaryDirectory() as folder:
+        kept = (products or Path(folder)).absolute()
+        run = fictional.Run(kept, (lakes or kept / "lakes").absolute(), every=timedelta(hours=every_hours))
+        with products_beside(run, batches) as found:
+            as_it_is = Condition("as it is")
+            results = measure(must_fire, must_not, seed, as_it_is)
+            worlds = build_worlds(must_fire, must_not, seed, tempting=tempting)
+            tempted = judge(worlds[must_fire + must_not :], as_it_is)
+            others = {}
+            if conditions:
+                fewer = (math.ceil(must_fire / 3), math.ceil(must_not / 3), seed)
+                others["Under other conditions"] = under_conditions(*fewer)
+                others["What each signal buys"] = without_signals(*fewer)
     out.mkdir(parents=True, exist_ok=True)
-    (out / "decisions.md").write_text(report(results, others, must_fire, must_not, seed), encoding="utf-8")
+    (out / "decisions.md").write_text(report(results, tempted, found, others, asked), encoding="utf-8")
     picture(results, out / "decisions.svg")
     click.echo(f"wrote {out / 'decisions.md'}")
 

@@ -19,7 +19,7 @@ import polars as pl
 import yaml
 from pydantic import TypeAdapter
 
-from dagster_project import lake
+from dagster_project import lake, lake_files
 from dagster_project.enrichment.labeling import label_new
 from dagster_project.home import Home
 from dagster_project.ingestion.landing import land
@@ -30,7 +30,7 @@ from models_ml.files import write_atomically, write_json
 
 UNTIL = datetime(2026, 6, 1, tzinfo=UTC)
 _PRIMED = datetime(1970, 1, 2, tzinfo=UTC)
-"""Shared labels stand in a home under this day while it labels, and are removed after."""
+"""Shared labels stand in a home's lake under this day while it labels, and are taken out after."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def label(home: Home, shared: Path) -> None:
     paths = lake.append(home, "labels", primed.with_columns(missing).select(list(schema)).cast(schema))  # type: ignore[arg-type]
     label_new(home)
     for path in paths:
-        path.unlink()
+        lake_files.retire(home, "labels", path, home.root / "primed" / path.name)
     # A join on both: a change of the model or of the rules makes other labels.
     key = ["text_hash", "label_version"]
     new = lake.scan(home, "labels").select(list(LABELS_OF_TEXT)).unique(key).collect().join(before, on=key, how="anti")

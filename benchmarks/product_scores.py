@@ -192,7 +192,8 @@ def _sums_of(own: Sequence[Result]) -> Iterator[str]:
     yield f"{sum(one.cleared_wrongly for one in caused)} of {len(caused)}"
     yield f"{sum(bool(one.rollbacks_wrong) for one in own)} of {len(own)}"
     yield str(sum(len(one.alarms_beside) for one in incidents))
-    yield f"{sum(len(one.alarms_false) for one in quiet) / sum(one.months for one in quiet):.2f}" if quiet else "–"
+    false, months = sum(len(one.alarms_false) for one in quiet), sum(one.months for one in quiet)
+    yield f"{false / months:.2f} ({false} in {months:.0f})" if quiet else "–"
 
 
 def _median_and_p90(values: Sequence[float | None]) -> str:

@@ -35,13 +35,15 @@ from pydantic import TypeAdapter
 from benchmarks.measuring import ROOT
 from benchmarks.product_lakes import UNTIL, Job, copy_of, jobs_of, prepare, truths_of
 from benchmarks.product_scores import HALVES, Result, Sighting, half_of, score, sums, table
-from dagster_project.decisioning.decide import decide
 from dagster_project.decisioning.explain import queue
 from dagster_project.decisioning.published import read_mart
 from dagster_project.home import Home
 from dagster_project.simulation.products import catalogue
+from dagster_project.simulation.worlds.runner import decisions
 from models_ml.files import write_json, write_text
 
+BATCH = 16
+"""Worlds in a batch, unless said otherwise."""
 _BEFORE_INCIDENTS, _AFTER_INCIDENTS = timedelta(days=20), timedelta(days=3)
 """Onsets and the nine days after them lie between these, counted back from the end: there decisions are dense."""
 
@@ -57,10 +59,12 @@ class Run:
 
 
 def instants(every: timedelta) -> list[datetime]:
-    """As-of instants: daily before and after the time of incidents, dense within."""
+    """As-of instants: dense while incidents go on, at most daily in the week before, and the end."""
     first, last = UNTIL - _BEFORE_INCIDENTS, UNTIL - _AFTER_INCIDENTS
     dense = [first + number * every for number in range(int((last - first) / every) + 1)]
-    return [*(first - timedelta(days=day) for day in range(7, 0, -1)), *dense, UNTIL]
+    seldom = max(every, timedelta(days=1))
+    before = [first - number * seldom for number in range(int(timedelta(days=7) / seldom), 0, -1)]
+    return [*before, *dense, UNTIL]
 
 
 def run_batch(run: Run, name: str, jobs: Sequence[Job]) -> None:
@@ -96,11 +100,7 @@ def _told(message: str) -> None:
 
 def _decided(home: Home, every: timedelta) -> Iterator[tuple[str, Sighting]]:
     """Every issue as of every instant, with its product."""
-    looks = instants(every)
-    for number, as_of in enumerate(looks, start=1):
-        decide(home, as_of=as_of)
-        if number % 10 == 0:
-            _told(f"{number} of {len(looks)} decisions")
+    for as_of in decisions(home, instants(every), progress=_told):
         for row in queue(home, include_resolved=True):
             yield row["product"], _sighting(row, as_of)
 
@@ -188,7 +188,7 @@ def run_all(run: Run, wanted: dict[str, list[Job]], at_once: int) -> None:
 @click.option("--scenarios", default="*", show_default=True, help="Names or patterns, separated by commas.")
 @click.option("--seeds", default="1", show_default=True, help="Separated by commas.")
 @click.option("--jobs", default=1, show_default=True, help="Batches at once.")
-@click.option("--batch", default=16, show_default=True, help="Worlds in a batch.")
+@click.option("--batch", default=BATCH, show_default=True, help="Worlds in a batch.")
 @click.option("--every-hours", default=24, show_default=True, help="Between decisions, while incidents go on.")
 @click.option("--models", type=click.Path(path_type=Path), default=Run.models)
 def main(

@@ -21,6 +21,8 @@ def signed(timeline: Timeline, feedback: pl.DataFrame) -> pl.DataFrame:
     """Feedback with ``customer_id``: set on channels that need an account, null on the open web."""
     rng = np.random.default_rng([timeline.world.seed, 1])
     drawn = pl.Series(rng.integers(0, _size(timeline), feedback.height))
+    if any(trouble.by_one_customer for trouble in timeline.world.plot.troubles):
+        drawn = drawn.set(feedback["is_caused"], 0)
     name = pl.format("{}-c{}", pl.lit(timeline.world.product), drawn)
     has_account = pl.col("channel").is_in(_ACCOUNT_CHANNELS)
     return feedback.with_columns(customer_id=pl.when(has_account).then(name))

@@ -1,7 +1,7 @@
 """Baseline detectors: three rules of thumb that a team would write first, run on the same worlds.
 
-Each gives a score per hour. A score at or above the threshold is an alarm; alarms within two days are one. An alarm
-blames the latest release.
+Each gives a score per hour. A score at or above a threshold is an alarm; alarms within two days are one. An alarm
+blames the latest release. ``sequential`` has more detectors.
 """
 
 from __future__ import annotations
@@ -15,26 +15,28 @@ import polars as pl
 from dagster_project.simulation.worlds.simulate import Simulation
 from dagster_project.simulation.worlds.timeline import HOURS, START, Floats
 
-_CONTENT = ("praise", "other", "feature_request")
+CONTENT = ("praise", "other", "feature_request")
 _QUIET_HOURS = 48
 _BLAMED_HOURS = 72
 
 
 @dataclass(frozen=True)
-class RuleOfThumb:
-    """A baseline detector: name, score by hour (shape (hours,)), and its customary threshold."""
+class Detector:
+    """A rival: name, score by hour (shape (hours,)), thresholds of its curve, and the customary one, if there is.
+
+    Without a score for a world, it does not watch it.
+    """
 
     name: str
-    score: Callable[[Simulation], Floats]
-    threshold: float
+    score: Callable[[Simulation], Floats | None]
     thresholds: tuple[float, ...]
-    """Thresholds of the trade-off curve."""
+    customary: float | None = None
 
 
 def negative_count(simulation: Simulation) -> Floats:
     """Z-score: negative feedback of the last 24 hours against the same weekday of up to four weeks before."""
-    daily = _trailing(_negative(simulation), 24)
-    weeks = np.stack([_before(daily, 168 * week) for week in range(1, 5)])
+    daily = trailing(_negative(simulation), 24)
+    weeks = np.stack([before(daily, 168 * week) for week in range(1, 5)])
     seen = np.isfinite(weeks)
     known = seen.sum(axis=0)
     mean = np.where(seen, weeks, 0).sum(axis=0) / np.maximum(known, 1)
@@ -49,16 +51,14 @@ def error_rate(simulation: Simulation) -> Floats:
     worst = np.zeros(HOURS)
     if "service_metrics" not in simulation.rows:
         return worst
-    metrics = simulation.rows["service_metrics"].with_columns(hour=_hour("known_at"))
+    metrics = simulation.rows["service_metrics"].with_columns(hour=hour_of("known_at"))
     for _, rows in metrics.filter(pl.col("hour") < HOURS).group_by("service"):
         sums = rows.group_by("hour").agg(pl.col("requests", "errors").sum())
         requests, errors = np.zeros(HOURS), np.zeros(HOURS)
         requests[sums["hour"].to_numpy()], errors[sums["hour"].to_numpy()] = sums["requests"], sums["errors"]
-        before = np.nan_to_num(
-            _before(_trailing(errors, 168), 24) / np.maximum(_before(_trailing(requests, 168), 24), 1)
-        )
+        usual = np.nan_to_num(before(trailing(errors, 168), 24) / np.maximum(before(trailing(requests, 168), 24), 1))
         rate = errors / np.maximum(requests, 1)
-        worst = np.maximum(worst, np.where((errors >= 20) & (before > 0), rate / np.maximum(before, 1e-9), 0.0))
+        worst = np.maximum(worst, np.where((errors >= 20) & (usual > 0), rate / np.maximum(usual, 1e-9), 0.0))
     return worst
 
 
@@ -73,39 +73,40 @@ def before_and_after(simulation: Simulation) -> Floats:
     return score
 
 
+def grid(low: float, high: float) -> tuple[float, ...]:
+    """Thresholds from one to another, equal factors apart; many, so that one of them has about a wanted rate."""
+    return tuple(round(float(one), 2) for one in np.geomspace(low, high, 40))
+
+
 RULES_OF_THUMB = (
-    RuleOfThumb("z-score of negative feedback", negative_count, 3.0, (1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 7.0)),
-    RuleOfThumb("error-rate threshold", error_rate, 3.0, (1.5, 2.0, 3.0, 5.0, 8.0, 15.0)),
-    RuleOfThumb("before and after each release", before_and_after, 1.5, (1.2, 1.5, 2.0, 3.0, 5.0)),
+    Detector("z-score of negative feedback", negative_count, grid(1.5, 20.0), 3.0),
+    Detector("error-rate threshold", error_rate, grid(1.5, 15.0), 3.0),
+    Detector("before and after each release", before_and_after, grid(1.2, 12.0), 1.5),
 )
 
 
 @dataclass(frozen=True)
 class Alarms:
-    """Alarms of one detector: hours from the onset, and the change blamed by each (or None).
+    """Alarms of one detector, in hours from the onset.
 
     ``first_after`` is the first hour after the onset with a score above the threshold, even if the alarm began before.
     """
 
     first_after: float | None
     hours: tuple[float, ...]
-    blamed: tuple[str | None, ...]
 
 
 def alarms(simulation: Simulation, scores: Floats, threshold: float) -> Alarms:
-    """Turn scores by hour into alarms; each blames the latest release of the three days before."""
-    raised: list[float] = []
-    last = -np.inf
-    for hour in np.flatnonzero(scores >= threshold).tolist():
-        if hour - last > _QUIET_HOURS:
-            raised.append(float(hour) - simulation.onset)
-        last = hour
-    high = np.flatnonzero(scores >= threshold) - simulation.onset
-    first = float(high[high >= 0][0]) if (high >= 0).any() else None
-    return Alarms(first, tuple(raised), tuple(_latest(simulation, hour) for hour in raised))
+    """Turn scores by hour into alarms."""
+    high = np.flatnonzero(scores >= threshold)
+    begins = np.diff(high, prepend=-HOURS) > _QUIET_HOURS
+    since = high - simulation.onset
+    after = since[since >= 0]
+    return Alarms(float(after[0]) if len(after) else None, tuple(since[begins].tolist()))
 
 
-def _latest(simulation: Simulation, hour: float) -> str | None:
+def blamed(simulation: Simulation, hour: float) -> str | None:
+    """Change that an alarm at this hour blames: the latest release of the three days before."""
     out = [
         (one.hour, simulation.change_id(one)) for _, one in simulation.releases if 0 <= hour - one.hour <= _BLAMED_HOURS
     ]
@@ -114,8 +115,8 @@ def _latest(simulation: Simulation, hour: float) -> str | None:
 
 def _negative(simulation: Simulation) -> Floats:
     """Negative feedback by the hour at which it became known: by rating if there is one, else by topic."""
-    feedback = simulation.rows["feedback"].with_columns(hour=_hour("known_at"))
-    rated, complains = pl.col("rating").is_not_null(), ~pl.col("issue_type").is_in(_CONTENT)
+    feedback = simulation.rows["feedback"].with_columns(hour=hour_of("known_at"))
+    rated, complains = pl.col("rating").is_not_null(), ~pl.col("issue_type").is_in(CONTENT)
     is_negative = pl.when(rated).then(pl.col("rating") <= 2).otherwise(complains)
     counted = feedback.filter(is_negative, pl.col("hour").is_between(0, HOURS - 1)).group_by("hour").len()
     counts = np.zeros(HOURS)
@@ -123,17 +124,18 @@ def _negative(simulation: Simulation) -> Floats:
     return counts
 
 
-def _hour(column: str) -> pl.Expr:
+def hour_of(column: str) -> pl.Expr:
     """First full hour of the timeline at or after an instant."""
     return ((pl.col(column) - START).dt.total_seconds() / 3600).ceil().cast(pl.Int64)
 
 
-def _trailing(values: Floats, hours: int) -> Floats:
+def trailing(values: Floats, hours: int) -> Floats:
+    """Sum of the last ``hours`` hours."""
     total = np.cumsum(values)
-    trailing: Floats = total - np.concatenate([np.zeros(hours), total[:-hours]])
-    return trailing
+    summed: Floats = total - np.concatenate([np.zeros(hours), total[:-hours]])
+    return summed
 
 
-def _before(values: Floats, hours: int) -> Floats:
+def before(values: Floats, hours: int) -> Floats:
     """Lag by ``hours``; NaN before the start."""
     return np.concatenate([np.full(hours, np.nan), values[:-hours]])

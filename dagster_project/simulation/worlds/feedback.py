@@ -85,6 +85,9 @@ def _drawn(timeline: Timeline, counts: Ints, trouble: Trouble | None) -> pl.Data
     channel = rng.choice(list(_CHANNELS), size, p=list(_CHANNELS.values()))
     if trouble and trouble.channel:
         channel[:] = trouble.channel
+    if trouble and trouble.by_one_customer and size:
+        channel = np.array(list(_CHANNELS))[np.arange(size) % len(_CHANNELS)]
+        platform[:], country[:], version[:] = platform[0], country[0], version[0]
     silent = rng.random(size) < np.where(channel == "app_review", 0.15, 0.5)
     brigade = bool(trouble and trouble.copies)
     occurred = (hour * 3600 + rng.integers(0, 3600, size)) * 1_000_000

@@ -10,7 +10,7 @@ import polars as pl
 
 from dagster_project import lake
 from dagster_project.decisioning.dbt_build import BUILD, build
-from dagster_project.decisioning.playbook import load_playbook
+from dagster_project.decisioning.playbook import Detection, load_playbook
 from dagster_project.decisioning.published import publish, read_mart
 from dagster_project.home import Home
 from dagster_project.lake_tables import LAKE_TABLES, schema_of
@@ -92,8 +92,12 @@ def candidates_at(home: Home, look: datetime) -> pl.DataFrame:
 
 
 def scores_at(home: Home) -> pl.DataFrame:
-    """Largest score of each product-wide series, per tick with enough feedback for an alarm."""
-    detection = load_playbook(home.playbook).detection
+    """How far each product-wide series is, per tick: 1.0 opens an issue, 2.0 would at twice the threshold."""
+    return _of_complaints(home, load_playbook(home.playbook).detection)
+
+
+def _of_complaints(home: Home, detection: Detection) -> pl.DataFrame:
+    """What the counts of complaints alone say, in multiples of ``open_score``."""
     rows = read_mart(home, "fct_issue_activity", where={"scope_kind": "all"})
     day, three_days = (pl.col(name) >= detection.min_excess for name in ("excess", "excess_72h"))
     day_stands = day & (pl.col("feedback_count") >= detection.min_ratio * pl.col("explained"))
@@ -102,13 +106,11 @@ def scores_at(home: Home) -> pl.DataFrame:
         & (pl.col("score") >= detection.close_score)
         & (pl.col("feedback_count_72h") >= detection.min_ratio * pl.col("explained_72h"))
     )
+    score = pl.max_horizontal(
+        pl.when(day_stands).then("score").otherwise(0.0), pl.when(three_days_stand).then("score_72h").otherwise(0.0)
+    )
     return rows.filter((pl.col("baseline_days") >= detection.min_baseline_days) & (day | three_days)).select(
-        "product",
-        "issue_type",
-        pl.col("tick").dt.replace_time_zone("UTC"),
-        score=pl.max_horizontal(
-            pl.when(day_stands).then("score").otherwise(0.0), pl.when(three_days_stand).then("score_72h").otherwise(0.0)
-        ),
+        "product", "issue_type", pl.col("tick").dt.replace_time_zone("UTC"), score=score / detection.open_score
     )
 
 

@@ -32,11 +32,15 @@ BREAKABLE = {
 
 @dataclass(frozen=True)
 class Rollout:
-    """A release on one platform; ``reach`` is the rollout share, 0-1."""
+    """A release on one platform.
+
+    ``reach`` is the rollout share, 0-1; with ``forced_within`` everybody has it after so many hours.
+    """
 
     platform: str
     hour: float
     reach: float = 1.0
+    forced_within: float | None = None
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,9 @@ class Trouble:
     ``lift`` is the number of complaints a day at full effect, relative to all feedback of a normal day. The trouble
     acts where its release runs, or everywhere without one, and ramps up over ``grows`` hours. ``error_rate`` is added
     to its service's error rate, and ``left`` is the factor on its funnel step's completion; without them telemetry
-    shows nothing. ``copies`` is the share of complaints that are copies of others, 0-1.
+    shows nothing. ``copies`` is the share of complaints that are copies of others, 0-1. ``counted_as`` is the issue
+    type whose service the errors are counted under, its own if empty. With ``by_one_customer`` all complaints are those
+    of one customer, on every channel in turn.
     """
 
     issue_type: str
@@ -67,6 +73,8 @@ class Trouble:
     left: float = 1.0
     copies: float = 0.0
     channel: str | None = None
+    counted_as: str = ""
+    by_one_customer: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,6 +104,7 @@ class Plot:
     expected: tuple[str, ...] = ()
     excused: tuple[str, ...] = ()
     per_day: float | None = None
+    noisy_after_release: str = ""
 
 
 @dataclass(frozen=True)
@@ -132,14 +141,14 @@ class Dice:
         """A harmless release 1 to 20 hours before the onset: the obvious wrong suspect."""
         return Rollout(self.app(), -self.between(1, 20))
 
-    def breakage(self, release: Rollout | None, **details: float | None) -> Trouble:
+    def breakage(self, release: Rollout | None, **details: float | str | None) -> Trouble:
         """A random function fails, where a release runs or everywhere; visible in complaints and telemetry."""
         issue_type = self.one_of(*BREAKABLE)
         return self.failure(issue_type, release, **details)
 
-    def failure(self, issue_type: str, release: Rollout | None, **details: float | None) -> Trouble:
+    def failure(self, issue_type: str, release: Rollout | None, **details: float | str | None) -> Trouble:
         """One function fails; by default strongly enough to be detectable within a day or two."""
-        usual: dict[str, float | None] = {
+        usual: dict[str, float | str | None] = {
             "lift": self.between(0.25, 0.8),
             "error_rate": self.between(0.05, 0.25),
             "left": self.between(0.5, 0.85),

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import numpy as np
 import polars as pl
 
-from dagster_project.simulation.worlds.baselines import Alarms
+from dagster_project.simulation.worlds.baselines import Alarms, blamed
 from dagster_project.simulation.worlds.simulate import Simulation
-from dagster_project.simulation.worlds.timeline import DAYS_AFTER, DAYS_BEFORE
+from dagster_project.simulation.worlds.timeline import DAYS_AFTER, DAYS_BEFORE, START
 
 _WARM_UP_DAYS = 7
 MONTHS_PER_WORLD = (DAYS_BEFORE + DAYS_AFTER - _WARM_UP_DAYS) / 30
@@ -24,7 +25,7 @@ class WorldOutcome:
     ``delay_hours`` and ``complaints_before`` run from the onset to the first alarm of an expected type; None if missed.
     ``names_culprit`` is True if the last look named the guilty change (None: there is none). ``blames_innocent`` is
     True if any look named another change; ``false_rollbacks`` counts those with ``rollback_supported``.
-    ``false_urgent`` counts issues of P1 or P2 without a reason in the plot.
+    ``false_urgent`` counts issues of P1 or P2 without a reason in the plot, ``false_alarms`` those of any priority.
     """
 
     scenario: str
@@ -35,6 +36,17 @@ class WorldOutcome:
     blames_innocent: bool
     false_rollbacks: int
     false_urgent: int
+    false_alarms: int
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One world, one detector and one threshold: delay and complaints as in ``WorldOutcome``, and reasonless alarms."""
+
+    must_fire: bool
+    delay_hours: float | None
+    complaints_before: int | None
+    false_alarms: int
 
 
 def score_world(simulation: Simulation, own: pl.DataFrame) -> WorldOutcome:
@@ -50,18 +62,25 @@ def score_world(simulation: Simulation, own: pl.DataFrame) -> WorldOutcome:
     reasons = [*plot.expected, *plot.excused]
     reasonless = ~(pl.col("issue_type").is_in(reasons) & (pl.col("detected_at") >= onset - timedelta(hours=24)))
     urgent = own.filter(pl.col("status") == "open", pl.col("priority").is_in(["P1", "P2"]), reasonless)
+    judged = pl.col("detected_at") > START + timedelta(days=_WARM_UP_DAYS)
     last = true.filter(pl.col("look") == pl.col("look").max(), pl.col("detected_at") == first) if true.height else true
-    caused = simulation.rows["feedback"].filter(pl.col("is_caused"), right_type)
+    delay = None if first is None else (first - onset) / timedelta(hours=1)
     return WorldOutcome(
         scenario=world.scenario,
         must_fire=world.must_fire,
-        delay_hours=None if first is None else (first - onset) / timedelta(hours=1),
-        complaints_before=None if first is None else caused.filter(pl.col("known_at") <= first).height,
+        delay_hours=delay,
+        complaints_before=_complaints_by(simulation, delay),
         names_culprit=(last["suspect_release_id"] == culprit).any() if culprit and world.must_fire else None,
         blames_innocent=own.filter(innocent).height > 0,
         false_rollbacks=own.filter(innocent, pl.col("rollback_supported"))["suspect_release_id"].n_unique(),
         false_urgent=urgent["issue_id"].n_unique(),
+        false_alarms=own.filter(reasonless, judged)["issue_id"].n_unique(),
     )
+
+
+def _complaints_by(simulation: Simulation, hour: float | None) -> int | None:
+    """Complaints of the expected failure that were known at an hour from the onset."""
+    return None if hour is None else int(np.searchsorted(simulation.complained, hour, side="right"))
 
 
 def score_worlds(simulations: Sequence[Simulation], issues: pl.DataFrame) -> list[WorldOutcome]:
@@ -76,25 +95,31 @@ def each(simulations: Sequence[Simulation], rows: pl.DataFrame) -> Iterator[tupl
         yield simulation, parts.get(simulation.world.product, rows.clear())
 
 
+def trial(simulation: Simulation, raised: Alarms) -> Trial:
+    """Score the alarms of a rival. It knows no issue types, so any alarm after a real onset counts as right."""
+    plot = simulation.world.plot
+    real = bool(plot.expected or plot.excused)
+    watched_from = _WARM_UP_DAYS * 24 - simulation.onset
+    reasonless = [hour for hour in raised.hours if hour > watched_from and (hour < 0 or not real)]
+    first = raised.first_after if plot.expected else None
+    return Trial(simulation.world.must_fire, first, _complaints_by(simulation, first), len(reasonless))
+
+
 def score_rule_of_thumb(simulation: Simulation, raised: Alarms) -> WorldOutcome:
-    """Score a baseline detector. It knows no issue types, so any alarm after a real onset counts as right."""
+    """Score a rival and the releases that it blames."""
     world, plot = simulation.world, simulation.world.plot
     culprit = simulation.change_id(plot.culprit) if plot.culprit else None
-    real = bool(plot.expected or plot.excused)
-    after = [(hour, blamed) for hour, blamed in zip(raised.hours, raised.blamed, strict=True) if hour >= 0]
-    reasonless = [
-        hour for hour in raised.hours if hour > _WARM_UP_DAYS * 24 - simulation.onset and (hour < 0 or not real)
-    ]
-    first = raised.first_after if plot.expected else None
-    caused = simulation.rows["feedback"].filter(pl.col("is_caused"), pl.col("issue_type").is_in(plot.expected))
-    known = caused.filter(pl.col("known_at") <= simulation.instant(first or 0.0))
+    tried = trial(simulation, raised)
+    named = [(hour, blamed(simulation, hour)) for hour in raised.hours]
+    innocent = {name for _, name in named if name not in (None, culprit)}
     return WorldOutcome(
         scenario=world.scenario,
         must_fire=world.must_fire,
-        delay_hours=first,
-        complaints_before=None if first is None else known.height,
-        names_culprit=any(blamed == culprit for _, blamed in after) if culprit and world.must_fire else None,
-        blames_innocent=any(blamed not in (None, culprit) for blamed in raised.blamed),
-        false_rollbacks=len({blamed for blamed in raised.blamed if blamed not in (None, culprit)}),
-        false_urgent=len(reasonless),
+        delay_hours=tried.delay_hours,
+        complaints_before=tried.complaints_before,
+        names_culprit=(culprit in [name for hour, name in named if hour >= 0]) if culprit and world.must_fire else None,
+        blames_innocent=bool(innocent),
+        false_rollbacks=len(innocent),
+        false_urgent=tried.false_alarms,
+        false_alarms=tried.false_alarms,
     )

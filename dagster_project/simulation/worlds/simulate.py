@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import polars as pl
 
 from dagster_project.simulation.worlds import accounts, changes, feedback, telemetry
-from dagster_project.simulation.worlds.timeline import Timeline
+from dagster_project.simulation.worlds.timeline import Floats, Timeline
 
 
 @dataclass
@@ -32,3 +33,11 @@ class Simulation(Timeline):
             drawn |= {"service_metrics": telemetry.service_metrics(self), "funnel_metrics": funnel}
             drawn["orders"] = telemetry.orders(self, funnel)
         return drawn
+
+    @cached_property
+    def complained(self) -> Floats:
+        """Hours from the onset at which complaints that the expected failure caused became known, in order."""
+        caused = pl.col("is_caused") & pl.col("issue_type").is_in(self.world.plot.expected)
+        known = self.rows["feedback"].filter(caused)["known_at"] - self.onset_at()
+        hours: Floats = np.sort(known.dt.total_microseconds().to_numpy() / 3.6e9)
+        return hours

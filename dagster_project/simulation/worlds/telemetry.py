@@ -11,6 +11,8 @@ from dagster_project.simulation.worlds.scenario import BREAKABLE, Trouble
 from dagster_project.simulation.worlds.timeline import DAYS_BEFORE, HOURS, Floats, Ints, Timeline, instants
 
 _VISITS_PER_FEEDBACK = 250
+_NOISE, _NOISY_HOURS = 0.2, 8.0
+"""Error rate that ``noisy_after_release`` adds, and how long."""
 _FINE_FROM = (DAYS_BEFORE - 2) * 24
 _BUCKETS = np.concatenate([np.arange(0, _FINE_FROM, 6), np.arange(_FINE_FROM, HOURS)])
 """First hour of each bucket: six-hour buckets, then hourly from two days before the day of the onset."""
@@ -49,8 +51,11 @@ def service_metrics(timeline: Timeline) -> pl.DataFrame:
                 rate = np.full(HOURS, error_rate)
                 for trouble in timeline.world.plot.troubles:
                     here = trouble.release is None or timeline.version_of(trouble.release) == version
-                    if here and _breaks(trouble, step, platform):
+                    if here and _breaks(trouble, trouble.counted_as or trouble.issue_type, step, platform):
                         rate = rate + (trouble.error_rate or 0.0) * timeline.strength(trouble)
+                if service == timeline.world.plot.noisy_after_release:
+                    since = timeline.hours - next(one.hour for own, one in timeline.releases if own == version)
+                    rate = rate + _NOISE * ((since > 0) & (since < _NOISY_HOURS))
                 requests = timeline.rng.poisson(expected)
                 errors = timeline.rng.binomial(requests, np.minimum(rate, 1.0))
                 names = {"service": service, "platform": platform, "app_version": version}
@@ -58,9 +63,9 @@ def service_metrics(timeline: Timeline) -> pl.DataFrame:
     return pl.concat(pieces).filter(pl.col("requests") > 0)
 
 
-def _breaks(trouble: Trouble, step: str, platform: str) -> bool:
-    """True if a trouble acts on this funnel step (and its service) on this platform."""
-    service, release = BREAKABLE.get(trouble.issue_type), trouble.release
+def _breaks(trouble: Trouble, issue_type: str, step: str, platform: str) -> bool:
+    """True if a trouble, taken for this issue type, acts on this funnel step (and its service) on this platform."""
+    service, release = BREAKABLE.get(issue_type), trouble.release
     return service is not None and SERVICES[service][0] == step and (release is None or release.platform == platform)
 
 
@@ -72,7 +77,7 @@ def funnel_metrics(timeline: Timeline) -> pl.DataFrame:
             entered = timeline.rng.poisson(people[step] * weight)
             left = np.ones(HOURS)
             for trouble in timeline.world.plot.troubles:
-                if _breaks(trouble, step, platform):
+                if _breaks(trouble, trouble.issue_type, step, platform):
                     left = left * (1 - (1 - trouble.left) * timeline.strength(trouble) * timeline.share(trouble))
             completed = timeline.rng.binomial(entered, completes * left)
             names = {"step": step, "platform": platform}

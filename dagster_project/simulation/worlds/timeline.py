@@ -84,12 +84,20 @@ class Timeline:
             left = np.ones(HOURS)
             for place in range(len(own) - 1, -1, -1):
                 release = own[place][1]
-                reached = release.reach * updated((self.hours - release.hour) / 24, platform)
+                reached = release.reach * self._updated(release)
                 shares[:, place] = left * (reached if place else 1.0)
                 left = left - shares[:, place]
             shares[shares < 0.015] = 0.0
             adoption[platform] = tuple(version for version, _ in own), shares / shares.sum(axis=1, keepdims=True)
         return adoption
+
+    def _updated(self, release: Rollout) -> Floats:
+        """Share of the people who may have a release that have installed it, by hour."""
+        since = self.hours - release.hour
+        if release.forced_within is None:
+            return updated(since / 24, release.platform)
+        forced: Floats = np.clip(since / release.forced_within, 0, 1)
+        return forced
 
     def strength(self, trouble: Trouble) -> Floats:
         """Strength of a trouble by hour, 0 to 1, where it acts."""

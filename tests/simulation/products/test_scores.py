@@ -3,8 +3,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from benchmarks.product_scores import Sighting, score, table
-from dagster_project.simulation.products import Truth
+from benchmarks.product_scores import Sighting, half_of, score, sums, table
+from dagster_project.simulation.products import Truth, catalogue
 
 ONSET = datetime(2026, 5, 15, 12, tzinfo=UTC)
 QUIET = Truth("plain_01", 1, "shop", ONSET - timedelta(days=10), ONSET + timedelta(days=20), 900, ("a", "b"))
@@ -80,3 +80,17 @@ def test_urgent_issues_of_a_quiet_world_are_false_unless_tolerated() -> None:
 def test_a_table_sums_up() -> None:
     results = [score(BROKEN, [seen(6)]), score(QUIET, [])]
     assert "| **all incidents** | 1 | 1/1 | 5 | 3 |" in table(results)
+
+
+def test_every_second_scenario_of_the_sorted_catalogue_is_held_out() -> None:
+    halves = [half_of(name) for name in sorted(catalogue())]
+    assert halves == ["dev", "held-out"] * (len(halves) // 2)
+
+
+def test_each_half_is_summed_by_itself() -> None:
+    missed = score(replace(BROKEN, seed=2), [])
+    other = score(replace(QUIET, scenario="plain_02"), [seen(6)])
+    assert list(sums([score(BROKEN, [seen(6, suspect="guilty")]), missed, score(QUIET, []), other]))[2:] == [
+        "| development | 3 | 1 of 2 | 1 of 1 | 5 / 5 | 6 / 6 | 1 of 2 | 0 of 2 | 0 of 2 | 0 of 3 | 0 | 0.00 (0 in 1) |",
+        "| held out | 1 | 0 of 0 | 0 of 0 | – | – | 0 of 0 | 0 of 0 | 0 of 0 | 0 of 1 | 0 | 1.00 (1 in 1) |",
+    ]

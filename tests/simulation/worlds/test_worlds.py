@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from dagster_project.simulation.worlds.baselines import RULES_OF_THUMB, alarms
+from dagster_project.simulation.worlds.baselines import RULES_OF_THUMB, alarms, blamed
 from dagster_project.simulation.worlds.catalogue import build_worlds
 from dagster_project.simulation.worlds.must_fire import MUST_FIRE, bad_release_on_one_platform
 from dagster_project.simulation.worlds.must_not_roll_back import MUST_NOT_ROLL_BACK
@@ -84,7 +84,9 @@ def test_a_backfill_is_known_in_one_night_and_happened_long_before() -> None:
 def test_the_rivals_see_a_strong_failure_and_blame_what_went_out_last() -> None:
     simulation = Simulation(world())
     for rival in RULES_OF_THUMB[:2]:
-        raised = alarms(simulation, rival.score(simulation), 2.0)
+        scores = rival.score(simulation)
+        assert scores is not None
+        raised = alarms(simulation, scores, 2.0)
         assert raised.first_after is not None and raised.first_after >= 0, rival.name
         known = {simulation.change_id(one) for _, one in simulation.releases}
-        assert {blamed for blamed in raised.blamed if blamed} <= known
+        assert {blamed(simulation, hour) for hour in raised.hours} - {None} <= known
