@@ -114,9 +114,9 @@ looks as (
         activity.expected,
         activity.score,
         activity.score_72h,
-        coalesce(greatest(1.0, hours.factor), {{ var('short_window_peak') }}) * activity.explained / 24.0
+        greatest(1.0, coalesce(hours.factor, {{ var('short_window_peak') }})) * activity.explained / 24.0
             as explained_1h,
-        coalesce(greatest(1.0, hours.factor), {{ var('short_window_peak') }}) * activity.explained / 6.0
+        greatest(1.0, coalesce(hours.factor, {{ var('short_window_peak') }})) * activity.explained / 6.0
             as explained_4h,
         activity.explained as explained_24h,
         activity.explained_72h,
@@ -134,8 +134,7 @@ looks as (
         on
             running.product = hours.product
             and {{ day_of('running.tick') }} = hours.day
-            and cast(floor({{ seconds_between(day_of('running.tick'), "running.tick - interval '1' minute") }} / 3600.0) as int)
-            = hours.hour
+            and {{ hour_of('running.tick') }} = hours.hour
     cross join {{ ref('stg_playbook_settings') }} as settings
     where
         running.is_look = 1
