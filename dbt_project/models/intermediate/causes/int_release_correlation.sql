@@ -31,7 +31,7 @@ with terms as (
             max(case when term = '{{ term }}' then value end) as {{ term }},
         {%- endfor %}
         sum(contribution) as log_odds,
-        -- Without what is said elsewhere: anybody can complain there, too.
+        -- Without what is said elsewhere: anybody can complain there, too. Nor does a country compete, which is the same.
         sum(case when term in ('shared_rise', 'scope_contradiction') then 0.0 else contribution end) as log_odds_here
     from {{ ref('int_release_terms') }}
     group by issue_id, change_id
@@ -51,8 +51,9 @@ scored as (
             'exp(terms.log_odds) / (1.0 + sum(exp(terms.log_odds)) over (partition by explanations.issue_id))'
         ) }} as confidence,
         {{ rounded(
-            'exp(terms.log_odds_here) / (1.0 + sum(exp(terms.log_odds)) over (partition by explanations.issue_id)'
-            ~ ' - exp(terms.log_odds) + exp(terms.log_odds_here))'
+            'exp(terms.log_odds_here) / (1.0'
+            ~ ' + sum(case when explanations.change_kind = \'country\' then 0.0 else exp(terms.log_odds) end)'
+            ~ ' over (partition by explanations.issue_id) - exp(terms.log_odds) + exp(terms.log_odds_here))'
         ) }} as confidence_here,
         {%- for count, members in counts.items() %}
             case when explanations.is_change then coalesce(text_evidence.{{ members }}, 0) end as {{ count }},

@@ -115,10 +115,17 @@ compared as (
             when shifts.source_kind = 'step' and explained.issue_id is not null then 0.0
             -- A change cannot cause what began before it; a bucket shows when only to its own length.
             when shifts.shifted_before <= candidates.changed_at then 0.0
+            -- When a gradual one began cannot be told: half at most.
+            when shifts.is_gradual
+                then
+                    least(0.5, shifts.strength * exp(
+                        -greatest(0.0, {{ seconds_between('candidates.changed_at', 'shifts.shifted_at') }})
+                        / 3600.0 / 24.0
+                    ))
             else
                 shifts.strength * exp(
-                    -greatest(0.0, {{ seconds_between('candidates.changed_at', 'shifts.shifted_at') }}) / 3600.0
-                    / case when shifts.is_gradual then 24.0 else {{ var('shift_fading_hours') }}.0 end
+                    -greatest(0.0, {{ seconds_between('candidates.changed_at', 'shifts.shifted_at') }})
+                    / 3600.0 / {{ var('shift_fading_hours') }}.0
                 )
         end as matching,
         shifts.is_over and repaired.source_name is null as has_ended_by_itself
