@@ -34,7 +34,8 @@ touched as (
     select distinct
         service_map.issue_type,
         measures.kind,
-        measures.measure
+        measures.measure,
+        service_map.service_pattern <> '%' as is_specific
     from measures
     inner join {{ ref('service_map') }} as service_map on measures.measure like service_map.service_pattern
     where
@@ -47,7 +48,8 @@ touched as (
     select
         issue_type,
         'completions' as kind,
-        funnel_step as measure
+        funnel_step as measure,
+        true as is_specific
     from {{ ref('taxonomy') }}
     where funnel_step <> 'none'
 
@@ -73,7 +75,9 @@ wanted as (
             and touched.kind = measures.kind
             and touched.measure = measures.measure
             and (
-                measures.scope_kind in ('all', 'app_version')
+                measures.scope_kind = 'all'
+                -- Whatever is slow somewhere on one version corroborates no complaint of slowness on others.
+                or (measures.scope_kind = 'app_version' and touched.is_specific)
                 or (looks.scope_kind = measures.scope_kind and looks.scope_value = measures.scope_value)
             )
 
