@@ -203,13 +203,13 @@ def without_signals(must_fire: int, must_not: int, seed: int) -> list[str]:
 
 
 @contextmanager
-def products_beside(run: fictional.Run, batches: int) -> Iterator[list[Result]]:
+def products_beside(run: fictional.Run, batches: int, at_once: int) -> Iterator[list[Result]]:
     """Run the first batches of both halves of the second set meanwhile; the list is full at the end."""
     wanted = fictional.batches(HALVES, fictional.BATCH)
     wanted = {name: jobs for name, jobs in wanted.items() if int(name.rsplit("-", 1)[1]) <= batches}
     found: list[Result] = []
     with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(fictional.run_all, run, wanted, 1)
+        running = pool.submit(fictional.run_all, run, wanted, at_once)
         yield found
         running.result()
     found += fictional.results_in(run.out)
@@ -231,17 +231,18 @@ def products_beside(run: fictional.Run, batches: int) -> Iterator[list[Result]]:
 @click.option("--products", type=click.Path(path_type=Path), help="Keeps the results about fictional products.")
 @click.option("--lakes", type=click.Path(path_type=Path), help="Keeps their landed and labelled batches.")
 @click.option("--every-hours", default=24, show_default=True, help="Between decisions about fictional products.")
+@click.option("--jobs", default=1, show_default=True, help="Batches of fictional products at once.")
 @click.option("--out", type=click.Path(path_type=Path), default=ROOT / "reports", help="Where the page goes.")
 def main(
     must_fire: int, must_not: int, tempting: int, seed: int, conditions: bool, batches: int, products: Path | None,
-    lakes: Path | None, every_hours: int, out: Path,
+    lakes: Path | None, every_hours: int, jobs: int, out: Path,
 ) -> None:  # fmt: skip
     """Judge the decisions, and their rivals, on worlds and on fictional products with a known truth."""
     asked = Asked(must_fire, must_not, tempting, seed)
     with tempfile.TemporaryDirectory() as folder:
         kept = (products or Path(folder)).absolute()
         run = fictional.Run(kept, (lakes or kept / "lakes").absolute(), every=timedelta(hours=every_hours))
-        with products_beside(run, batches) as found:
+        with products_beside(run, batches, jobs) as found:
             as_it_is = Condition("as it is")
             results = measure(must_fire, must_not, seed, as_it_is)
             worlds = build_worlds(must_fire, must_not, seed, tempting=tempting)
