@@ -92,8 +92,16 @@ def candidates_at(home: Home, look: datetime) -> pl.DataFrame:
 
 
 def scores_at(home: Home) -> pl.DataFrame:
-    """How far each product-wide series is, per tick: 1.0 opens an issue, 2.0 would at twice the threshold."""
-    return _of_complaints(home, load_playbook(home.playbook).detection)
+    """How far each series is, per tick: 1.0 opens an issue, 2.0 would at twice the threshold."""
+    return pl.concat([_of_complaints(home, load_playbook(home.playbook).detection), _of_all_signals(home)])
+
+
+def _of_all_signals(home: Home) -> pl.DataFrame:
+    """What complaints and telemetry say together, in multiples of what the false-alarm budget asks for."""
+    rows = read_mart(home, "int_joint_evidence", where={"can_open": True})
+    return rows.select(
+        "product", "issue_type", pl.col("tick").dt.replace_time_zone("UTC"), score=pl.col("times_needed")
+    )
 
 
 def _of_complaints(home: Home, detection: Detection) -> pl.DataFrame:

@@ -45,42 +45,22 @@ counted as (
 
 ),
 
-joint as (
-
-    select
-        evidence.*,
-        {{ log_e_value_of_budget('settings.false_alarm_budget') }} as open_at
-    from {{ ref('int_joint_evidence') }} as evidence
-    cross join {{ ref('stg_playbook_settings') }} as settings
-    where evidence.tick > {{ rebuild_from() }}
-
-),
-
--- Without telemetry to corroborate them, complaints need the excess and the ratio.
 corroborated as (
 
     select
-        joint.product,
-        joint.issue_type,
-        joint.scope_kind,
-        joint.tick,
-        joint.tick + {{ hours(1) }} as valid_to,
-        joint.score,
-        joint.evidence_24h as evidence,
-        joint.expected,
-        joint.log_e_value >= joint.open_at and (
-            joint.technical_log_e_value + joint.business_log_e_value >= {{ var('corroborating_log_e_value') }}
-            {%- for days in ['24h', '72h'] %}
-            or (
-                joint.evidence_{{ days }} - joint.explained_{{ days }} >= settings.min_excess
-                and joint.evidence_{{ days }} >= settings.min_ratio * joint.explained_{{ days }}
-            )
-            {%- endfor %}
-        ) as is_alarm,
-        joint.log_e_value >= 0.75 * joint.open_at as is_elevated,
-        joint.log_e_value >= 0.75 * joint.open_at as is_halfway
-    from joint
-    cross join {{ ref('stg_playbook_settings') }} as settings
+        product,
+        issue_type,
+        scope_kind,
+        tick,
+        tick + {{ hours(1) }} as valid_to,
+        score,
+        evidence_24h as evidence,
+        expected,
+        times_needed >= 1.0 and can_open as is_alarm,
+        times_needed >= 0.75 as is_elevated,
+        times_needed >= 0.75 as is_halfway
+    from {{ ref('int_joint_evidence') }}
+    where tick > {{ rebuild_from() }}
 
 ),
 

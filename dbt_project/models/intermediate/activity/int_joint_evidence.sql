@@ -103,29 +103,45 @@ joined as (
             and complaints.scope_value = changed.scope_value
             and complaints.tick = changed.tick
 
+),
+
+summed as (
+
+    select
+        *,
+        {{ rounded(
+            'log_e_value + ' ~ half_of('technical_log_e_value') ~ ' + ' ~ half_of('business_log_e_value')
+            ~ ' + ' ~ half_of('change_log_e_value')
+            ~ " - case when scope_kind = 'all' then 0.0 else ln(" ~ var('scopes_watched') ~ ') end'
+        ) }} as joint_log_e_value
+    from joined
+
 )
 
 select
-    product,
-    issue_type,
-    scope_kind,
-    scope_value,
-    tick,
-    feedback_count_72h,
-    evidence_24h,
-    evidence_72h,
-    expected,
-    explained_24h,
-    explained_72h,
-    score,
-    log_e_value as complaints_log_e_value,
-    {{ rounded('technical_log_e_value') }} as technical_log_e_value,
-    {{ rounded('business_log_e_value') }} as business_log_e_value,
-    {{ rounded('change_log_e_value') }} as change_log_e_value,
-    hours_since_change,
-    {{ rounded(
-        'log_e_value + ' ~ half_of('technical_log_e_value') ~ ' + ' ~ half_of('business_log_e_value')
-        ~ ' + ' ~ half_of('change_log_e_value')
-        ~ " - case when scope_kind = 'all' then 0.0 else ln(" ~ var('scopes_watched') ~ ') end'
-    ) }} as log_e_value
-from joined
+    summed.product,
+    summed.issue_type,
+    summed.scope_kind,
+    summed.scope_value,
+    summed.tick,
+    summed.feedback_count_72h,
+    summed.evidence_24h,
+    summed.expected,
+    summed.score,
+    summed.log_e_value as complaints_log_e_value,
+    {{ rounded('summed.technical_log_e_value') }} as technical_log_e_value,
+    {{ rounded('summed.business_log_e_value') }} as business_log_e_value,
+    {{ rounded('summed.change_log_e_value') }} as change_log_e_value,
+    summed.hours_since_change,
+    summed.joint_log_e_value as log_e_value,
+    {{ rounded('summed.joint_log_e_value / ' ~ log_e_value_of_budget('settings.false_alarm_budget')) }} as times_needed,
+    -- Without telemetry to corroborate them, complaints need the excess and the ratio.
+    summed.technical_log_e_value + summed.business_log_e_value >= {{ var('corroborating_log_e_value') }}
+    {%- for days in ['24h', '72h'] %}
+    or (
+        summed.evidence_{{ days }} - summed.explained_{{ days }} >= settings.min_excess
+        and summed.evidence_{{ days }} >= settings.min_ratio * summed.explained_{{ days }}
+    )
+    {%- endfor %} as can_open
+from summed
+cross join {{ ref('stg_playbook_settings') }} as settings
