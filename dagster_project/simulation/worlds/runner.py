@@ -98,7 +98,7 @@ def scores_at(home: Home) -> pl.DataFrame:
 
 def _of_all_signals(home: Home) -> pl.DataFrame:
     """What complaints and telemetry say together, in multiples of what the false-alarm budget asks for."""
-    rows = read_mart(home, "int_joint_evidence", where={"can_open": True})
+    rows = read_mart(home, "fct_joint_evidence", where={"can_open": True})
     return rows.select(
         "product", "issue_type", pl.col("tick").dt.replace_time_zone("UTC"), score=pl.col("times_needed")
     )

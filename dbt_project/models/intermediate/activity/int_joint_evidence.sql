@@ -136,7 +136,7 @@ select
     summed.joint_log_e_value as log_e_value,
     {{ rounded('summed.joint_log_e_value / ' ~ log_e_value_of_budget('settings.false_alarm_budget')) }} as times_needed,
     -- Without telemetry to corroborate them, complaints need the excess and the ratio.
-    summed.technical_log_e_value + summed.business_log_e_value >= {{ var('corroborating_log_e_value') }}
+    greatest(summed.technical_log_e_value, summed.business_log_e_value) >= {{ var('corroborating_log_e_value') }}
     {%- for days in ['24h', '72h'] %}
     or (
         summed.evidence_{{ days }} - summed.explained_{{ days }} >= settings.min_excess
