@@ -14,6 +14,21 @@
    are quarters of an hour. #}
 {% macro in_last_hours(n) -%} range between interval '{{ n * 60 - 15 }}' minute preceding and current row {%- endmacro %}
 
+{# Columns <name>_<n>h: running sums over the last n hours of a relation with a row for each tick, per key. `columns` maps a
+   name to what is summed. #}
+{% macro running_sums(columns, keys, lengths) -%}
+    {%- set sums = [] -%}
+    {%- for length in lengths -%}
+        {%- for name, column in columns.items() -%}
+            {%- set _ = sums.append(
+                'sum(' ~ column ~ ') over (partition by ' ~ keys | join(', ') ~ ' order by tick ' ~ in_last_hours(length)
+                ~ ') as ' ~ name ~ '_' ~ length ~ 'h'
+            ) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{ sums | join(',\n        ') }}
+{%- endmacro %}
+
 {# The whole numbers from one to another, as a relation `numbers (n)` for a FROM clause. #}
 {% macro numbers(first, last) -%}
     (values {% for n in range(first, last + 1) %}({{ n }}){{ ', ' if not loop.last }}{% endfor %}) as numbers (n)

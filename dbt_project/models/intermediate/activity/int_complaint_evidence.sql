@@ -1,8 +1,8 @@
 {{ config(materialized='incremental', meta={'rebuilt_by': 'tick'}, pre_hook="{{ forget_since('tick') }}") }}
 
 -- Text evidence of each series at each look: how much its complaints of the last 1, 4, 24 and 72 hours speak against
--- chance. Looks are the ticks at which complaints are counted, and the same 1, 2, 4 and 8 hours later, when telemetry of
--- that time has come in. Versions (int_version_evidence) are scopes as well.
+-- chance. Looks are the ticks at which complaints are counted, and the same 1, 2, 4 and 8 hours later, when telemetry
+-- of that time has come in. Versions (int_version_evidence) are scopes as well.
 with complaints as (
 
     select
@@ -79,16 +79,9 @@ running as (
         scope_value,
         tick,
         is_look,
-        sum(evidence) over (
-            partition by product, issue_type, scope_kind, scope_value
-            order by tick
-            {{ in_last_hours(1) }}
-        ) as evidence_1h,
-        sum(evidence) over (
-            partition by product, issue_type, scope_kind, scope_value
-            order by tick
-            {{ in_last_hours(4) }}
-        ) as evidence_4h,
+        {{ running_sums(
+            {'evidence': 'evidence'}, ['product', 'issue_type', 'scope_kind', 'scope_value'], [1, 4]
+        ) }},
         max(activity_tick) over (
             partition by product, issue_type, scope_kind, scope_value
             order by tick

@@ -1,8 +1,8 @@
 {{ config(materialized='incremental', meta={'rebuilt_by': 'tick'}, pre_hook="{{ forget_since('tick') }}") }}
 
--- Joint evidence that something is wrong, per product, issue type, scope and look: the e-values of the complaints, of the
--- telemetry that the type touches, and of a change shortly before, multiplied. Several measures of one kind are averaged
--- (an e-value whatever their dependence), and what telemetry says against it costs at most a half.
+-- Joint evidence that something is wrong, per product, issue type, scope and look: the e-values of the complaints, of
+-- the telemetry that the type touches, and of a change shortly before, multiplied. Several measures of one kind are
+-- averaged (an e-value whatever their dependence), and what telemetry says against it costs at most a half.
 with complaints as (
 
     select *
@@ -21,12 +21,9 @@ telemetry as (
         issue_type,
         scope_kind,
         scope_value,
-        tick
-        {%- for name, kinds in {'technical': ['errors', 'latency'], 'business': ['completions']}.items() %},
-        coalesce(
-            ln(avg(case when kind in ('{{ kinds | join("', '") }}') then {{ bounded_exp('log_e_value') }} end)), 0.0
-        ) as {{ name }}_log_e_value
-        {%- endfor %}
+        tick,
+        ln(avg(case when kind <> 'completions' then {{ bounded_exp('log_e_value') }} end)) as technical_log_e_value,
+        ln(avg(case when kind = 'completions' then {{ bounded_exp('log_e_value') }} end)) as business_log_e_value
     from {{ ref('int_telemetry_evidence') }}
     group by product, issue_type, scope_kind, scope_value, tick
 
@@ -71,7 +68,7 @@ changed as (
             and complaints.tick > changes.changed_at
             and (
                 complaints.scope_kind <> 'platform'
-                or coalesce(changes.platform = complaints.scope_value, true)
+                or coalesce(complaints.scope_value = changes.platform, true)
             )
     group by
         complaints.product, complaints.issue_type, complaints.scope_kind, complaints.scope_value, complaints.tick
@@ -138,10 +135,10 @@ select
     -- Without telemetry to corroborate them, complaints need the excess and the ratio.
     greatest(summed.technical_log_e_value, summed.business_log_e_value) >= {{ var('corroborating_log_e_value') }}
     {%- for days in ['24h', '72h'] %}
-    or (
-        summed.evidence_{{ days }} - summed.explained_{{ days }} >= settings.min_excess
-        and summed.evidence_{{ days }} >= settings.min_ratio * summed.explained_{{ days }}
-    )
+        or (
+            summed.evidence_{{ days }} - summed.explained_{{ days }} >= settings.min_excess
+            and summed.evidence_{{ days }} >= settings.min_ratio * summed.explained_{{ days }}
+        )
     {%- endfor %} as can_open
 from summed
 cross join {{ ref('stg_playbook_settings') }} as settings

@@ -1,6 +1,6 @@
--- Telemetry counts per product, measure, scope and tick. Kinds of measure: errors of the requests of a service, completions
--- of those who entered a step of the journey, and the latency (95th percentile) of a service, as the sum of its logarithm
--- over the requests. Counted at the tick at which they became known.
+-- Telemetry counts per product, measure, scope and tick. Kinds of measure: errors of the requests of a service,
+-- completions of those who entered a step of the journey, and the latency (95th percentile) of a service, as the sum
+-- of its logarithm over the requests. Counted at the tick at which they became known.
 with measured as (
 
     select

@@ -1,6 +1,6 @@
--- Telemetry evidence at each look at which complaints begin to stand out: per measure that the issue type touches (seeds
--- service_map and taxonomy), how much its last 1, 4 and 24 hours speak against chance, in the scope of the complaints
--- and for the whole product.
+-- Telemetry evidence at each look at which complaints begin to stand out: per measure that the issue type touches
+-- (seeds service_map and taxonomy), how much its last 1, 4 and 24 hours speak against chance, in the scope of the
+-- complaints and for the whole product.
 with looks as (
 
     select
@@ -41,7 +41,9 @@ touched as (
     where
         measures.kind <> 'completions'
         -- A type that any service may touch is corroborated by none of them, but slowness by that of any.
-        and (service_map.service_pattern <> '%' or (measures.kind = 'latency' and service_map.issue_type = 'performance'))
+        and (
+            service_map.service_pattern <> '%' or (measures.kind = 'latency' and service_map.issue_type = 'performance')
+        )
 
     union all
 
@@ -137,16 +139,11 @@ running as (
         measure,
         scope_kind,
         scope_value,
-        tick
-        {%- for length in [1, 4, 24] %}
-        {%- for name in ['trials', 'amount'] %},
-        sum({{ name }}) over (
-            partition by product, kind, measure, scope_kind, scope_value
-            order by tick
-            {{ in_last_hours(length) }}
-        ) as {{ name }}_{{ length }}h
-        {%- endfor %}
-        {%- endfor %}
+        tick,
+        {{ running_sums(
+            {'trials': 'trials', 'amount': 'amount'},
+            ['product', 'kind', 'measure', 'scope_kind', 'scope_value'], [1, 4, 24]
+        ) }}
     from timeline
 
 ),
@@ -170,12 +167,16 @@ judged as (
             when wanted.kind = 'errors' then {{ var('least_error_spread') }}
             when wanted.kind = 'completions' then {{ var('least_completion_spread') }}
             else {{ var('least_latency_spread') }}
-        end) as spread
-        {%- for length in [1, 4, 24] %},
-        running.trials_{{ length }}h as trials_in_{{ length }}h,
-        running.amount_{{ length }}h as amount_in_{{ length }}h,
-        running.trials_{{ length }}h * baseline.rate as expected_in_{{ length }}h
-        {%- endfor %}
+        end) as spread,
+        running.trials_1h as trials_in_1h,
+        running.amount_1h as amount_in_1h,
+        running.trials_1h * baseline.rate as expected_in_1h,
+        running.trials_4h as trials_in_4h,
+        running.amount_4h as amount_in_4h,
+        running.trials_4h * baseline.rate as expected_in_4h,
+        running.trials_24h as trials_in_24h,
+        running.amount_24h as amount_in_24h,
+        running.trials_24h * baseline.rate as expected_in_24h
     from wanted
     inner join running
         on

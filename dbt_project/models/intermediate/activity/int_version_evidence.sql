@@ -1,7 +1,7 @@
--- Text evidence of a version: the share that complaints of a type have in what is said on that version over 1, 3 and 7
--- days, against the type's share in all feedback of the baseline, or in all other feedback of the same time where that is
--- higher. A count alone says little of a version: on its first day
--- nobody uses it, and one day everybody does.
+-- Text evidence of a version: the share that complaints of a type have in what is said on that version over 1, 3 and
+-- 7 days, against the type's share in all feedback of the baseline, or in all other feedback of the same time where
+-- that is higher. A count alone says little of a version: on its first day nobody uses it, and one day everybody
+-- does.
 with named as (
 
     select
@@ -80,14 +80,8 @@ said_lately as (
     select
         product,
         app_version,
-        tick
-        {%- for length in [24, 72, 168] %},
-        sum(evidence) over (
-            partition by product, app_version
-            order by tick
-            {{ in_last_hours(length) }}
-        ) as said_{{ length }}h
-        {%- endfor %}
+        tick,
+        {{ running_sums({'said': 'evidence'}, ['product', 'app_version'], [24, 72, 168]) }}
     from said
 
 ),
@@ -98,19 +92,9 @@ typed_lately as (
         product,
         issue_type,
         app_version,
-        tick
-        {%- for length in [24, 72, 168] %},
-        sum(evidence) over (
-            partition by product, issue_type, app_version
-            order by tick
-            {{ in_last_hours(length) }}
-        ) as evidence_{{ length }}h
-        {%- endfor %},
-        sum(feedback_count) over (
-            partition by product, issue_type, app_version
-            order by tick
-            {{ in_last_hours(72) }}
-        ) as feedback_count_72h
+        tick,
+        {{ running_sums({'evidence': 'evidence'}, ['product', 'issue_type', 'app_version'], [24, 72, 168]) }},
+        {{ running_sums({'feedback_count': 'feedback_count'}, ['product', 'issue_type', 'app_version'], [72]) }}
     from typed
 
 ),
@@ -122,11 +106,13 @@ shares as (
         own.issue_type,
         own.app_version,
         own.tick,
-        own.feedback_count_72h
-        {%- for length in [24, 72, 168] %},
-        own.evidence_{{ length }}h,
-        said.said_{{ length }}h
-        {%- endfor %},
+        own.feedback_count_72h,
+        own.evidence_24h,
+        said.said_24h,
+        own.evidence_72h,
+        said.said_72h,
+        own.evidence_168h,
+        said.said_168h,
         greatest(
             baseline.share,
             -- Other versions and no version in the last three days, shrunk towards the usual share by ten pieces.

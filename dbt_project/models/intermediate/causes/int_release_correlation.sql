@@ -31,7 +31,8 @@ with terms as (
             max(case when term = '{{ term }}' then value end) as {{ term }},
         {%- endfor %}
         sum(contribution) as log_odds,
-        -- Without what is said elsewhere: anybody can complain there, too. Nor does a country compete, which is the same.
+        -- Without what is said elsewhere: anybody can complain there, too. Nor does a country compete, which is the
+        -- same.
         sum(case when term in ('shared_rise', 'scope_contradiction') then 0.0 else contribution end) as log_odds_here
     from {{ ref('int_release_terms') }}
     group by issue_id, change_id

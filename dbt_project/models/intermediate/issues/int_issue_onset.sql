@@ -1,8 +1,10 @@
-{{ config(materialized='incremental', meta={'rebuilt_by': 'detected_at'}, pre_hook="{{ forget_since('detected_at') }}") }}
+{{ config(
+    materialized='incremental', meta={'rebuilt_by': 'detected_at'}, pre_hook="{{ forget_since('detected_at') }}"
+) }}
 
--- Onset of each issue, as far as it could be told when it was detected: the change point that makes the complaints, or the
--- telemetry that corroborated them, most likely (profile likelihood of a Poisson change point; Hinkley 1970). Telemetry is
--- preferred: it fails at once, and customers complain later.
+-- Onset of each issue, as far as it could be told when it was detected: the change point that makes the complaints,
+-- or the telemetry that corroborated them, most likely (profile likelihood of a Poisson change point; Hinkley 1970).
+-- Telemetry is preferred: it fails at once, and customers complain later.
 with episodes as (
 
     select
@@ -96,7 +98,12 @@ strongest as (
         evidence.rate,
         row_number() over (
             partition by episodes.issue_id
-            order by evidence.log_e_value desc, evidence.kind, evidence.measure, evidence.measured_kind, evidence.measured_value
+            order by
+                evidence.log_e_value desc,
+                evidence.kind asc,
+                evidence.measure asc,
+                evidence.measured_kind asc,
+                evidence.measured_value asc
         ) as place
     from episodes
     inner join {{ ref('int_telemetry_evidence') }} as evidence

@@ -1,8 +1,10 @@
-{{ config(materialized='incremental', meta={'rebuilt_by': 'detected_at'}, pre_hook="{{ forget_since('detected_at') }}") }}
+{{ config(
+    materialized='incremental', meta={'rebuilt_by': 'detected_at'}, pre_hook="{{ forget_since('detected_at') }}"
+) }}
 
--- Signals of each issue when it was detected, in the scope that spoke most clearly: its complaints, the strongest measure
--- of each kind of telemetry, and the last change. An issue that a day's complaints opened before two of them stood out in a
--- few hours has none.
+-- Signals of each issue when it was detected, in the scope that spoke most clearly: its complaints, the strongest
+-- measure of each kind of telemetry, and the last change. An issue that a day's complaints opened before two of them
+-- stood out in a few hours has none.
 with joint as (
 
     select
@@ -11,7 +13,7 @@ with joint as (
         joint.*,
         row_number() over (
             partition by episodes.issue_id
-            order by joint.log_e_value desc, joint.scope_kind, joint.scope_value
+            order by joint.log_e_value desc, joint.scope_kind asc, joint.scope_value asc
         ) as place
     from {{ ref('int_episodes') }} as episodes
     inner join {{ ref('int_joint_evidence') }} as joint
@@ -40,7 +42,8 @@ telemetry as (
         evidence.log_e_value,
         row_number() over (
             partition by joint.issue_id, evidence.kind
-            order by evidence.log_e_value desc, evidence.measure, evidence.measured_kind, evidence.measured_value
+            order by
+                evidence.log_e_value desc, evidence.measure asc, evidence.measured_kind asc, evidence.measured_value asc
         ) as place
     from joint
     inner join {{ ref('int_telemetry_evidence') }} as evidence
