@@ -452,6 +452,7 @@ _TABLES = (
         dict.fromkeys(
             (
                 *("open_score", "open_score_scoped", "close_score", "urgent_score", "min_excess", "min_ratio"),
+                "urgent_score_confirmed",
                 *("quiet_hours", "min_baseline_days", "regression_confidence", "no_regression_confidence"),
                 *("min_evidence", "false_alarm_budget"),
                 *("alone_alpha", "weight_verified_purchase", "weight_known_account", "weight_open_web"),

@@ -41,6 +41,7 @@ class Detection(_Strict):
     open_score_scoped: float = Field(gt=0)
     close_score: float = Field(gt=0)
     urgent_score: float = Field(gt=0)
+    urgent_score_confirmed: float = Field(gt=0)
     min_excess: float = Field(gt=0)
     min_ratio: float = Field(ge=1)
     quiet_hours: float = Field(ge=24)

@@ -28,3 +28,8 @@
         else {{ happened_at }}
     end
 {%- endmacro %}
+
+{# Evidence weight of feedback that was counted within so many hours of being written, else 0. #}
+{% macro fresh(n) -%}
+    case when {{ seconds_between('occurred_at', 'counted_at') }} <= {{ n }} * 3600 then evidence_weight else 0.0 end
+{%- endmacro %}

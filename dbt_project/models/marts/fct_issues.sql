@@ -58,7 +58,11 @@ prioritised as (
         coalesce(excess.excess, 0.0) as excess_feedback,
         -- Text alone is urgent only where it is clearly beyond chance, whatever the floor of its type.
         coalesce(
-            not (evidence.has_technical or evidence.has_business) and evidence.peak_score < settings.urgent_score, false
+            evidence.peak_score < case
+                when evidence.has_technical or evidence.has_business then settings.urgent_score_confirmed
+                else settings.urgent_score
+            end,
+            false
         ) as may_be_chance,
         case
             when evidence.verdict = 'regression' then rules.action_regression

@@ -10,6 +10,7 @@ select
     open_score_scoped,
     close_score,
     urgent_score,
+    urgent_score_confirmed,
     min_excess,
     min_ratio,
     quiet_hours,

@@ -115,7 +115,7 @@ def test_twice_the_traffic_with_twice_the_feedback_changes_no_verdict(
     names = {simulation.world.product for simulation in few}
     told = ~pl.col("verdict").is_in(["insufficient_data", "inconclusive"])  # which twice as much may well decide
     before = decided.filter(pl.col("look") == look, pl.col("product").is_in(names), told)
-    assert before["verdict"].n_unique() > 1
+    assert before.height >= 5
     said = ("product", "issue_type", "verdict", "suspect_release_id")
     assert set(before.select(said).rows()) <= set(again.select(said).rows())
     both = before.join(again, on=said, suffix="_doubled").select("feedback_count", "feedback_count_doubled").sum()

@@ -11,7 +11,8 @@ with complaints as (
         scope_kind,
         scope_value,
         tick,
-        evidence
+        fresh_1h,
+        fresh_4h
     from {{ ref('int_complaints') }}
     where issue_type <> '(any)' and tick > {{ rebuild_from() }} - {{ hours(var('trailing_hours')) }}
 
@@ -32,7 +33,8 @@ steps as (
         complaints.scope_kind,
         complaints.scope_value,
         complaints.tick + looks.n * {{ hours(1) }} as tick,
-        case when looks.n = 0 then complaints.evidence else 0.0 end as evidence,
+        case when looks.n = 0 then complaints.fresh_1h else 0.0 end as fresh_1h,
+        case when looks.n = 0 then complaints.fresh_4h else 0.0 end as fresh_4h,
         1 as is_look,
         cast(null as timestamp) as activity_tick
     from complaints
@@ -46,7 +48,8 @@ steps as (
         scope_kind,
         scope_value,
         tick,
-        0.0 as evidence,
+        0.0 as fresh_1h,
+        0.0 as fresh_4h,
         0 as is_look,
         tick as activity_tick
     from activity
@@ -61,7 +64,8 @@ timeline as (
         scope_kind,
         scope_value,
         tick,
-        sum(evidence) as evidence,
+        sum(fresh_1h) as fresh_1h,
+        sum(fresh_4h) as fresh_4h,
         max(is_look) as is_look,
         max(activity_tick) as activity_tick
     from steps
@@ -79,9 +83,8 @@ running as (
         scope_value,
         tick,
         is_look,
-        {{ running_sums(
-            {'evidence': 'evidence'}, ['product', 'issue_type', 'scope_kind', 'scope_value'], [1, 4]
-        ) }},
+        {{ running_sums({'evidence': 'fresh_1h'}, ['product', 'issue_type', 'scope_kind', 'scope_value'], [1]) }},
+        {{ running_sums({'evidence': 'fresh_4h'}, ['product', 'issue_type', 'scope_kind', 'scope_value'], [4]) }},
         max(activity_tick) over (
             partition by product, issue_type, scope_kind, scope_value
             order by tick

@@ -3,7 +3,8 @@
 -- Feedback counts per product, issue type, scope and tick. Scopes: the whole product, each platform, each country. The
 -- issue type '(any)' counts all feedback with a clear topic: the background of a single type. (An unclear text is no
 -- measure of traffic: in a storm it is as likely to be about the storm.) Of these, `calm_count` is no complaint: praise
--- and requests, by which a crowd is told from an incident. Who counts is decided in int_feedback_weights.
+-- and requests, by which a crowd is told from an incident. `fresh_...` is the evidence that became known within so many
+-- hours of being written: what a load brings at once was not said at once. Who counts is decided in int_feedback_weights.
 with feedback as (
 
     select
@@ -12,6 +13,8 @@ with feedback as (
         platform,
         country,
         evidence_weight,
+        {{ fresh('1') }} as fresh_1h,
+        {{ fresh('4') }} as fresh_4h,
         {{ tick_of('counted_at') }} as tick
     from {{ ref('int_feedback') }}
     where
@@ -29,6 +32,8 @@ typed as (
         feedback.platform,
         feedback.country,
         feedback.evidence_weight,
+        feedback.fresh_1h,
+        feedback.fresh_4h,
         0 as is_calm,
         feedback.tick
     from feedback
@@ -43,6 +48,8 @@ typed as (
         feedback.platform,
         feedback.country,
         feedback.evidence_weight,
+        feedback.fresh_1h,
+        feedback.fresh_4h,
         case when taxonomy.actionable then 0 else 1 end as is_calm,
         feedback.tick
     from feedback
@@ -53,7 +60,7 @@ typed as (
 
 scoped as (
 
-    {{ by_scope('typed', ['product', 'issue_type', 'tick', 'evidence_weight', 'is_calm']) }}
+    {{ by_scope('typed', ['product', 'issue_type', 'tick', 'evidence_weight', 'fresh_1h', 'fresh_4h', 'is_calm']) }}
 
 )
 
@@ -65,6 +72,8 @@ select
     tick,
     cast(count(*) as bigint) as feedback_count,
     cast(sum(is_calm) as bigint) as calm_count,
-    cast(sum(cast(evidence_weight as decimal(18, 4))) as double) as evidence
+    cast(sum(cast(evidence_weight as decimal(18, 4))) as double) as evidence,
+    cast(sum(cast(fresh_1h as decimal(18, 4))) as double) as fresh_1h,
+    cast(sum(cast(fresh_4h as decimal(18, 4))) as double) as fresh_4h
 from scoped
 group by product, issue_type, scope_kind, scope_value, tick
