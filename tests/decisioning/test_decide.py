@@ -171,7 +171,15 @@ def test_every_measure_of_the_evidence_has_words(decided: Home) -> None:
     crash = read_facts(decided, by_type(decided)["app_crash"]["issue_id"]).popitem()[1]
     for measure in written | kinds:
         item = Evidence(
-            kind="change", measure=measure, stance="for", subject="x", value=1, baseline=1, counted=1, total=1
+            kind="change",
+            measure=measure,
+            stance="for",
+            subject="x",
+            value=1,
+            baseline=1,
+            counted=1,
+            total=1,
+            happened_at=AS_OF,
         )
         words = wording.text("evidence.j2", crash, item=item)
         assert not words.startswith(measure.replace("_", " ")) or measure in ("campaign", "country"), words
