@@ -132,7 +132,14 @@ judged as (
                 scored.issue_feedback < settings.min_evidence
                 and coalesce(greatest(scored.technical, scored.shift), 0.0) < 0.5
                 then 'insufficient_data'
-            when scored.confidence >= settings.regression_confidence then 'regression'
+            -- A handful of strangers names no change: by words alone complaints must weigh half of what is asked for.
+            when
+                scored.confidence >= settings.regression_confidence
+                and (
+                    coalesce(greatest(scored.technical, scored.shift), 0.0) >= 0.2
+                    or coalesce(scored.weight_members >= 0.5 * settings.min_evidence, true)
+                )
+                then 'regression'
             when
                 coalesce(scored.scope_contradiction, 0.0) < 1.0
                 and scored.confidence > settings.no_regression_confidence
