@@ -60,6 +60,7 @@ scored as (
             case when explanations.is_change then coalesce(text_evidence.{{ members }}, 0) end as {{ count }},
         {%- endfor %}
         text_evidence.weight_members,
+        text_evidence.weight_naming,
         text_evidence.complaint_rate_on_version,
         text_evidence.complaint_rate_elsewhere,
         text_evidence.version_weight,
@@ -132,12 +133,13 @@ judged as (
                 scored.issue_feedback < settings.min_evidence
                 and coalesce(greatest(scored.technical, scored.shift), 0.0) < 0.5
                 then 'insufficient_data'
-            -- A handful of strangers names no change: by words alone complaints must weigh half of what is asked for.
+            -- A handful of strangers names no change: by words alone, those with its version must weigh half of what is
+            -- asked for.
             when
                 scored.confidence >= settings.regression_confidence
                 and (
                     coalesce(greatest(scored.technical, scored.shift), 0.0) >= 0.2
-                    or coalesce(scored.weight_members >= 0.5 * settings.min_evidence, true)
+                    or coalesce(scored.weight_naming >= 0.5 * settings.min_evidence, true)
                 )
                 then 'regression'
             when
