@@ -1,10 +1,11 @@
 {{ config(materialized='incremental', meta={'rebuilt_by': 'tick'}, pre_hook="{{ forget_since('tick') }}") }}
 
--- Feedback counts per product, issue type, scope and tick. Scopes: the whole product, each platform, each country. The
--- issue type '(any)' counts all feedback with a clear topic: the background of a single type. (An unclear text is no
--- measure of traffic: in a storm it is as likely to be about the storm.) Of these, `calm_count` is no complaint: praise
--- and requests, by which a crowd is told from an incident. `fresh_...` is the evidence that became known within so many
--- hours of being written: what a load brings at once was not said at once. Who counts is decided in int_feedback_weights.
+-- Feedback counts per product, issue type, scope and tick. Scopes: the whole product, each platform, each country.
+-- The issue type '(any)' counts all feedback with a clear topic: the background of a single type. (An unclear text is
+-- no measure of traffic: in a storm it is as likely to be about the storm.) Of these, `calm_count` is no complaint:
+-- praise and requests, by which a crowd is told from an incident. `fresh_...` is the evidence that became known
+-- within so many hours of being written: what a load brings at once was not said at once. Who counts is decided in
+-- int_feedback_weights.
 with feedback as (
 
     select
