@@ -103,7 +103,7 @@ exposed as (
         coalesce(season.factor_3, 1.0) as factor_3,
         -- The share of the day's feedback that has usually come by this time of day.
         coalesce(
-            hours.share_before + hours.factor * (compared.elapsed - hours.hour / 24.0), compared.elapsed
+            hours.share_before + hours.factor * (compared.elapsed - cast(hours.hour as double) / 24.0), compared.elapsed
         ) as share_so_far
     from compared
     inner join whole

@@ -290,9 +290,10 @@ select
     measure,
     {{ rounded('value') }} as value,
     {{ rounded('baseline') }} as baseline,
-    {{ rounded('share') }} as share,
-    cast(counted as bigint) as counted,
-    cast(total as bigint) as total,
+    -- The engines write smaller numbers differently.
+    {{ rounded('case when share < 0.001 then 0.0 else share end') }} as share,
+    cast(round(counted) as bigint) as counted,
+    cast(round(total) as bigint) as total,
     happened_at,
     {{ evidence_sentence() }} as sentence
 from items
