@@ -94,13 +94,18 @@
 
 {# E-value of a Poisson count, over alternatives that are multiples of what is expected. #}
 {% macro poisson_e_value(count, expected, dispersion, multiples) -%}
+    {{ log_mean_exp(poisson_exponents(count, expected, dispersion, multiples)) }}
+{%- endmacro %}
+
+{# Log-likelihood ratios of a Poisson count for such multiples, over its dispersion; exponents for log_mean_exp. #}
+{% macro poisson_exponents(count, expected, dispersion, multiples) -%}
     {%- set exponents = [] -%}
     {%- for times in multiples -%}
         {%- set _ = exponents.append(
             '((' ~ count ~ ') * ln(' ~ times ~ ') + (1.0 - ' ~ times ~ ') * (' ~ expected ~ ')) / (' ~ dispersion ~ ')'
         ) -%}
     {%- endfor -%}
-    {{ log_mean_exp(exponents) }}
+    {{ return(exponents) }}
 {%- endmacro %}
 
 {# Dispersion of a count against `share` times its control: that of the days before (at least of both Poisson counts), that
@@ -131,50 +136,29 @@
 {# Logarithm of an e-value that is half a bet: the mean of the e-value and 1. What speaks against it costs at most ln 2. #}
 {% macro half_of(x) -%} ln((1.0 + {{ bounded_exp(x) }}) / 2.0) {%- endmacro %}
 
-{# E-value of the complaints of several windows (columns evidence_<n>h and explained_<n>h): the mean over windows and
-   multiples. The dispersion of a window is 1 + `spread` x expectation (negative binomial, quasi-likelihood). #}
-{% macro log_e_value_of_windows(lengths) -%}
+{# E-value of a count over several windows (columns <count>_<n>h and <expected>_<n>h): the mean over windows and multiples. The
+   dispersion of a window is 1 + `spread` x expectation (negative binomial, quasi-likelihood). #}
+{% macro log_e_value_of_windows(count, expected, lengths, multiples) -%}
     {%- set exponents = [] -%}
     {%- for length in lengths -%}
-        {%- for times in [2.0, 4.0, 8.0, 16.0] -%}
-            {%- set expected = 'explained_' ~ length ~ 'h' -%}
-            {%- set _ = exponents.append(
-                '(evidence_' ~ length ~ 'h * ln(' ~ times ~ ') + (1.0 - ' ~ times ~ ') * ' ~ expected ~ ')'
-                ~ ' / (1.0 + spread * ' ~ expected ~ ')'
-            ) -%}
-        {%- endfor -%}
-    {%- endfor -%}
-    {{ log_mean_exp(exponents) }}
-{%- endmacro %}
-
-{# E-value of a rise of errors over several windows (columns amount_in_<w> and expected_in_<w>). #}
-{% macro log_e_value_of_rise(windows) -%} {{ _of_rates(windows, [1.5, 2.0, 4.0, 8.0, 16.0]) }} {%- endmacro %}
-
-{# E-value of missing completions over several windows: 90, 75, 50 or 25 % of what is expected. #}
-{% macro log_e_value_of_loss(windows) -%} {{ _of_rates(windows, [0.9, 0.75, 0.5, 0.25]) }} {%- endmacro %}
-
-{% macro _of_rates(windows, multiples) -%}
-    {%- set exponents = [] -%}
-    {%- for window in windows -%}
-        {%- for times in multiples -%}
-            {%- set _ = exponents.append(
-                '(amount_in_' ~ window ~ ' * ln(' ~ times ~ ') + (1.0 - ' ~ times ~ ') * expected_in_' ~ window ~ ')'
-                ~ ' / (1.0 + spread * expected_in_' ~ window ~ ')'
-            ) -%}
-        {%- endfor -%}
+        {%- set usual = expected ~ '_' ~ length ~ 'h' -%}
+        {%- set _ = exponents.extend(
+            poisson_exponents(count ~ '_' ~ length ~ 'h', usual, '1.0 + spread * ' ~ usual, multiples)
+        ) -%}
     {%- endfor -%}
     {{ log_mean_exp(exponents) }}
 {%- endmacro %}
 
 {# E-value of a slower service over several windows: the mean of ln(latency) is higher by ln 1.25, 1.5, 2 or 4; a normal
    likelihood ratio with the variance `spread`. #}
-{% macro log_e_value_of_slowness(windows) -%}
+{% macro log_e_value_of_slowness(lengths) -%}
     {%- set exponents = [] -%}
-    {%- for window in windows -%}
+    {%- for length in lengths -%}
+        {%- set trials = 'trials_' ~ length ~ 'h' -%}
+        {%- set above = 'coalesce(amount_' ~ length ~ 'h / nullif(' ~ trials ~ ', 0.0) - rate, 0.0)' -%}
         {%- for times in [1.25, 1.5, 2.0, 4.0] -%}
-            {%- set above = 'coalesce(amount_in_' ~ window ~ ' / nullif(trials_in_' ~ window ~ ', 0.0) - rate, 0.0)' -%}
             {%- set _ = exponents.append(
-                'case when trials_in_' ~ window ~ ' > 0 then (ln(' ~ times ~ ') * ' ~ above
+                'case when ' ~ trials ~ ' > 0 then (ln(' ~ times ~ ') * ' ~ above
                 ~ ' - 0.5 * ln(' ~ times ~ ') * ln(' ~ times ~ ')) / spread else 0.0 end'
             ) -%}
         {%- endfor -%}

@@ -41,3 +41,6 @@
 {% macro flag_change_id(flag_key, changed_at) -%}
     {{ flag_key }} || '@' || {{ minute_of(changed_at) }}
 {%- endmacro %}
+
+{# True for the environments that customers see, whatever a tool calls them. #}
+{% macro is_production(environment) -%} lower({{ environment }}) in ('production', 'prod', 'live') {%- endmacro %}

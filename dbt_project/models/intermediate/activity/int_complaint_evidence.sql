@@ -153,7 +153,7 @@ select
     {{ rounded('explained_24h') }} as explained_24h,
     {{ rounded('explained_72h') }} as explained_72h,
     greatest(score, score_72h) as score,
-    {{ rounded(log_e_value_of_windows([1, 4, 24, 72])) }} as log_e_value
+    {{ rounded(log_e_value_of_windows('evidence', 'explained', [1, 4, 24, 72], [2.0, 4.0, 8.0, 16.0])) }} as log_e_value
 from looks
 
 union all

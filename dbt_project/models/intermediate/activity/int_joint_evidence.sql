@@ -29,26 +29,6 @@ telemetry as (
 
 ),
 
-changes as (
-
-    select
-        product,
-        platform,
-        deployed_at as changed_at
-    from {{ ref('stg_releases') }}
-    where lower(environment) in ('production', 'prod', 'live')
-
-    union all
-
-    select
-        product,
-        cast(null as {{ dbt.type_string() }}) as platform,
-        changed_at
-    from {{ ref('stg_flag_changes') }}
-    where lower(environment) in ('production', 'prod', 'live')
-
-),
-
 -- The last change before each look, and how many there were in the four weeks before it.
 changed as (
 
@@ -61,7 +41,7 @@ changed as (
         min({{ seconds_between('changes.changed_at', 'complaints.tick') }}) / 3600.0 as hours_since_change,
         cast(count(*) as double) / ({{ var('evidence_days') }}.0 * 24.0) as changes_per_hour
     from complaints
-    inner join changes
+    inner join {{ ref('int_changes') }} as changes
         on
             complaints.product = changes.product
             and complaints.tick - {{ days(var('evidence_days')) }} < changes.changed_at

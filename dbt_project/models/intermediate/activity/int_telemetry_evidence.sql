@@ -32,18 +32,16 @@ measures as (
 touched as (
 
     select distinct
-        service_map.issue_type,
+        services.issue_type,
         measures.kind,
         measures.measure,
-        service_map.service_pattern <> '%' as is_specific
+        services.is_specific
     from measures
-    inner join {{ ref('service_map') }} as service_map on measures.measure like service_map.service_pattern
+    inner join {{ ref('int_touched_services') }} as services on measures.measure = services.service
     where
         measures.kind <> 'completions'
         -- A type that any service may touch is corroborated by none of them, but slowness by that of any.
-        and (
-            service_map.service_pattern <> '%' or (measures.kind = 'latency' and service_map.issue_type = 'performance')
-        )
+        and (services.is_specific or (measures.kind = 'latency' and services.issue_type = 'performance'))
 
     union all
 
@@ -168,15 +166,13 @@ judged as (
             when wanted.kind = 'completions' then {{ var('least_completion_spread') }}
             else {{ var('least_latency_spread') }}
         end) as spread,
-        running.trials_1h as trials_in_1h,
-        running.amount_1h as amount_in_1h,
-        running.trials_1h * baseline.rate as expected_in_1h,
-        running.trials_4h as trials_in_4h,
-        running.amount_4h as amount_in_4h,
-        running.trials_4h * baseline.rate as expected_in_4h,
-        running.trials_24h as trials_in_24h,
-        running.amount_24h as amount_in_24h,
-        running.trials_24h * baseline.rate as expected_in_24h
+        running.trials_1h,
+        running.amount_1h,
+        running.trials_1h * baseline.rate as expected_1h,
+        running.trials_4h,
+        running.amount_4h,
+        running.trials_4h * baseline.rate as expected_4h,
+        running.trials_24h * baseline.rate as expected_24h
     from wanted
     inner join running
         on
@@ -215,8 +211,10 @@ select
     amount_24h as amount,
     rate,
     {{ rounded(
-        "case kind when 'errors' then " ~ log_e_value_of_rise(['1h', '4h', '24h'])
-        ~ " when 'completions' then " ~ log_e_value_of_loss(['1h', '4h', '24h'])
-        ~ " else " ~ log_e_value_of_slowness(['1h', '4h', '24h']) ~ " end"
+        "case kind when 'errors' then "
+        ~ log_e_value_of_windows('amount', 'expected', [1, 4, 24], [1.5, 2.0, 4.0, 8.0, 16.0])
+        ~ " when 'completions' then "
+        ~ log_e_value_of_windows('amount', 'expected', [1, 4, 24], [0.9, 0.75, 0.5, 0.25])
+        ~ " else " ~ log_e_value_of_slowness([1, 4, 24]) ~ " end"
     ) }} as log_e_value
 from judged

@@ -97,15 +97,9 @@ errors as (
             issues.product = metrics.product
             and issues.started_at - {{ days(var('evidence_days')) }} < metrics.bucket_start
             and issues.detected_at > metrics.bucket_start
-    where
-        metrics.platform is not null
-        and exists (
-            select 1
-            from {{ ref('service_map') }} as service_map
-            where
-                service_map.issue_type = issues.issue_type
-                and lower(metrics.service) like service_map.service_pattern
-        )
+    inner join {{ ref('int_touched_services') }} as touched
+        on issues.issue_type = touched.issue_type and touched.service = lower(metrics.service)
+    where metrics.platform is not null
     group by issues.issue_id, metrics.platform
 
 ),

@@ -42,7 +42,7 @@ flags as (
             order by changed_at desc, environment asc
         ) as last_first
     from {{ ref('stg_flag_changes') }}
-    where lower(environment) in ('production', 'prod', 'live')
+    where {{ is_production('environment') }}
 
 )
 

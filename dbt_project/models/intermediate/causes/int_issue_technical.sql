@@ -17,11 +17,8 @@ with metrics as (
             and issues.started_at - {{ days(var('evidence_days')) }} < metrics.bucket_start
             and issues.ended_at > metrics.bucket_start
             and coalesce(scope.scope_platform = metrics.platform, true)
-    where exists (
-        select 1
-        from {{ ref('service_map') }} as service_map
-        where service_map.issue_type = issues.issue_type and lower(metrics.service) like service_map.service_pattern
-    )
+    inner join {{ ref('int_touched_services') }} as touched
+        on issues.issue_type = touched.issue_type and touched.service = lower(metrics.service)
 
 ),
 

@@ -1,43 +1,9 @@
--- Candidates for the cause of each issue: production releases and flag changes from 14 days before the onset to a day
--- after the first elevated tick (the onset is an estimate), and before detection. A flag switched several times within
--- one minute is one change. What a change serves is read from the service that it names, else from the flag's key and
--- feature.
-with changes as (
+-- Candidates for the cause of each issue: changes in production from 14 days before the onset to a day after the first
+-- elevated tick (the onset is an estimate), and before detection. What a change serves is read from the service that it
+-- names, else from the flag's key and feature.
+with patterns as (
 
-    select
-        release_id as change_id,
-        'release' as change_kind,
-        product,
-        version,
-        platform,
-        service,
-        cast(null as {{ dbt.type_string() }}) as feature,
-        lower(service) as names,
-        deployed_at as changed_at
-    from {{ ref('stg_releases') }}
-    where lower(environment) in ('production', 'prod', 'live')
-
-    union all
-
-    select
-        {{ flag_change_id('flag_key', 'changed_at') }} as change_id,
-        'flag' as change_kind,
-        product,
-        cast(null as {{ dbt.type_string() }}) as version,
-        cast(null as {{ dbt.type_string() }}) as platform,
-        cast(null as {{ dbt.type_string() }}) as service,
-        min(feature) as feature,
-        min(lower(flag_key || ' ' || coalesce(feature, ''))) as names,
-        min(changed_at) as changed_at
-    from {{ ref('stg_flag_changes') }}
-    where lower(environment) in ('production', 'prod', 'live')
-    group by product, {{ flag_change_id('flag_key', 'changed_at') }}
-
-),
-
--- Types that touch certain services; a type that touches every service ('%') says nothing about one of them.
-patterns as (
-
+    -- A type that touches every service says nothing of one of them.
     select * from {{ ref('service_map') }}
     where service_pattern <> '%'
 
@@ -64,7 +30,7 @@ candidates as (
         -- The onset is an estimate: the rise lies between the first complaint and the first elevated tick.
         {{ seconds_between('issues.first_tick', 'changes.changed_at') }} / 3600.0 as hours_after_rise
     from {{ ref('int_issues') }} as issues
-    inner join changes
+    inner join {{ ref('int_changes') }} as changes
         on
             issues.product = changes.product
             and issues.started_at - {{ days(var('candidate_days')) }} < changes.changed_at

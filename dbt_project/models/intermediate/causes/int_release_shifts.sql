@@ -26,14 +26,11 @@ candidates as (
 
 touched as (
 
-    select distinct
+    select
         issues.issue_id,
-        shifts.source_name
+        touched.service as source_name
     from {{ ref('int_issues') }} as issues
-    inner join {{ ref('int_issue_shifts') }} as shifts on issues.issue_id = shifts.issue_id
-    inner join {{ ref('service_map') }} as service_map
-        on issues.issue_type = service_map.issue_type and shifts.source_name like service_map.service_pattern
-    where shifts.source_kind = 'service'
+    inner join {{ ref('int_touched_services') }} as touched on issues.issue_type = touched.issue_type
 
 ),
 
@@ -53,26 +50,7 @@ explained as (
 
 ),
 
--- Shifts that a later change ended: one of the same service or of none, in the six hours before the end.
-repairs as (
-
-    select
-        product,
-        lower(service) as service,
-        deployed_at as changed_at
-    from {{ ref('stg_releases') }}
-    where platform is null
-
-    union all
-
-    select
-        product,
-        cast(null as {{ dbt.type_string() }}) as service,
-        changed_at
-    from {{ ref('stg_flag_changes') }}
-
-),
-
+-- Shifts that a later change ended: one of the same service or of none (a flag), in the six hours before the end.
 repaired as (
 
     select distinct
@@ -81,14 +59,14 @@ repaired as (
         shifts.measure
     from {{ ref('int_issue_shifts') }} as shifts
     inner join {{ ref('int_issues') }} as issues on shifts.issue_id = issues.issue_id
-    inner join repairs
+    inner join {{ ref('int_changes') }} as repairs
         on
             issues.product = repairs.product
             and shifts.until - {{ hours(6) }} < repairs.changed_at
             and shifts.until >= repairs.changed_at
             and shifts.shifted_before < repairs.changed_at
-            and (shifts.source_name = repairs.service or repairs.service is null or shifts.source_kind = 'step')
-    where shifts.is_over
+            and (shifts.source_name = lower(repairs.service) or repairs.service is null or shifts.source_kind = 'step')
+    where shifts.is_over and repairs.platform is null
 
 ),
 

@@ -19,11 +19,10 @@ touched as (
 
     select distinct
         taxonomy.issue_type,
-        metrics.service
-    from {{ ref('stg_service_metrics') }} as metrics
-    inner join {{ ref('service_map') }} as service_map on lower(metrics.service) like service_map.service_pattern
+        services.service
+    from {{ ref('int_touched_services') }} as services
     inner join {{ ref('taxonomy') }} as taxonomy
-        on service_map.issue_type = taxonomy.issue_type or service_map.issue_type = 'app_crash'
+        on services.issue_type = taxonomy.issue_type or services.issue_type = 'app_crash'
 
 ),
 
@@ -81,7 +80,7 @@ compared as (
                 (candidates.has_versions and metrics.app_version is not null)
                 or (candidates.platform is not null and metrics.platform is not null)
             )
-    left join touched on candidates.issue_type = touched.issue_type and metrics.service = touched.service
+    left join touched on candidates.issue_type = touched.issue_type and touched.service = lower(metrics.service)
 
 ),
 

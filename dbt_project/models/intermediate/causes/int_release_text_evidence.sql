@@ -18,17 +18,16 @@ successors as (
     select distinct
         candidates.issue_id,
         candidates.change_id,
-        releases.version
+        later.version
     from candidates
-    inner join {{ ref('stg_releases') }} as releases
+    inner join {{ ref('int_changes') }} as later
         on
-            candidates.product = releases.product
-            and candidates.version <> releases.version
-            and candidates.changed_at < releases.deployed_at
-            and candidates.ended_at >= releases.deployed_at
-            and coalesce(candidates.platform = releases.platform, true)
-            and coalesce(candidates.service = releases.service, true)
-    where lower(releases.environment) in ('production', 'prod', 'live') and releases.version is not null
+            candidates.product = later.product
+            and candidates.version <> later.version
+            and candidates.changed_at < later.changed_at
+            and candidates.ended_at >= later.changed_at
+            and coalesce(candidates.platform = later.platform, true)
+            and coalesce(candidates.service = later.service, true)
 
 ),
 
