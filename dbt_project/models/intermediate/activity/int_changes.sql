@@ -1,5 +1,5 @@
--- Changes in production: releases, and changes of feature flags; one list for all that look for a cause. A flag switched
--- several times within one minute is one change.
+-- Changes in production: releases, and changes of feature flags; one list for all that look for a cause. A flag
+-- switched several times within one minute is one change.
 select
     release_id as change_id,
     'release' as change_kind,

@@ -1,5 +1,5 @@
--- Services that an issue type touches, by the patterns of the seed service_map, among those that telemetry names. A type
--- that touches every service ('%') says nothing of one of them: is_specific is false.
+-- Services that an issue type touches, by the patterns of the seed service_map, among those that telemetry names. A
+-- type that touches every service ('%') says nothing of one of them: is_specific is false.
 with services as (
 
     select distinct lower(service) as service
