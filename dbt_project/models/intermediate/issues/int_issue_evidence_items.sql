@@ -290,8 +290,7 @@ select
     measure,
     {{ rounded('value') }} as value,
     {{ rounded('baseline') }} as baseline,
-    -- The engines write smaller numbers differently.
-    {{ rounded('case when share < 0.001 then 0.0 else share end') }} as share,
+    {{ rounded('share') }} as share,
     cast(round(counted) as bigint) as counted,
     cast(round(total) as bigint) as total,
     happened_at,
