@@ -276,7 +276,7 @@ def test_a_likelier_cause_is_named_unless_it_only_repeats_the_place() -> None:
 def test_a_measure_that_is_new_is_told_by_name_and_number() -> None:
     new = about("shop-app@5.2.0", "x", Evidence(kind="change", measure="battery_drain", stance="against", value=3.41))
     body = render(replace(CHECKOUT, evidence=CHECKOUT.evidence + new), "local").body
-    assert "- battery drain: 3." in against(body)
+    assert "- battery drain: 3.4." in against(body)
 
 
 def test_links_open_and_are_left_out_where_a_value_is_missing() -> None:
