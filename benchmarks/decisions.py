@@ -24,9 +24,9 @@ import click
 import polars as pl
 
 from benchmarks import products as fictional
-from benchmarks.decisions_page import ALL_BATCHES, COLUMNS, OURS, Asked, Results, header, picture, report, row
+from benchmarks.decisions_page import ALL_BATCHES, COLUMNS, OURS, Asked, Results, picture, report, row
 from benchmarks.measuring import ROOT
-from benchmarks.product_scores import HALVES, Result
+from benchmarks.product_scores import HALVES, Result, header
 from dagster_project.home import Home
 from dagster_project.simulation.worlds import runner
 from dagster_project.simulation.worlds.baselines import RULES_OF_THUMB, alarms

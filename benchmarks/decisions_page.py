@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.product_scores import HALVES, Result, half_of, sums, table
+from benchmarks.product_scores import HALVES, Result, half_of, header, sums, table
 from benchmarks.products import BATCH, batches
 from dagster_project.simulation.worlds import runner
 from dagster_project.simulation.worlds.must_fire import MUST_FIRE
@@ -92,11 +92,6 @@ COLUMNS = (
     "complaints until then, median / p90",
     "right change named",
 )
-
-
-def header(columns: Sequence[str]) -> tuple[str, str]:
-    """The two lines that begin a table."""
-    return f"| {' | '.join(columns)} |", "| --- |" + " ---: |" * (len(columns) - 1)
 
 
 def _delays(firing: Sequence[WorldOutcome | Trial]) -> Iterator[str]:
