@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 
 from benchmarks.decisions import Condition, measure
+from benchmarks.decisions_page import Asked
 from dagster_project.home import DBT_PROJECT
 from models_ml.files import write_text
 
@@ -41,9 +42,9 @@ def bands_of(seed: Path) -> list[tuple[float, float]]:
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--must-fire", default=300, show_default=True)
-@click.option("--must-not", default=500, show_default=True)
-@click.option("--seed", default=11, show_default=True, help="The worlds; other than those of the fit.")
+@click.option("--must-fire", default=Asked.must_fire, show_default=True)
+@click.option("--must-not", default=Asked.must_not, show_default=True)
+@click.option("--seed", default=Asked.seed, show_default=True, help="The worlds; other than those of the fit.")
 def main(must_fire: int, must_not: int, seed: int) -> None:
     """Measure, and write the seed."""
     points = measure(must_fire, must_not, seed, Condition("as it is")).candidates

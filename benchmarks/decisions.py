@@ -24,9 +24,9 @@ import click
 import polars as pl
 
 from benchmarks import products as fictional
-from benchmarks.decisions_page import COLUMNS, OURS, Asked, Results, header, picture, report, row
+from benchmarks.decisions_page import ALL_BATCHES, COLUMNS, OURS, Asked, Results, picture, report, row
 from benchmarks.measuring import ROOT
-from benchmarks.product_scores import HALVES, Result
+from benchmarks.product_scores import HALVES, Result, header
 from dagster_project.home import Home
 from dagster_project.simulation.worlds import runner
 from dagster_project.simulation.worlds.baselines import RULES_OF_THUMB, alarms
@@ -207,30 +207,41 @@ def products_beside(run: fictional.Run, batches: int, at_once: int) -> Iterator[
     """Run the first batches of both halves of the second set meanwhile; the list is full at the end."""
     wanted = fictional.batches(HALVES, fictional.BATCH)
     wanted = {name: jobs for name, jobs in wanted.items() if int(name.rsplit("-", 1)[1]) <= batches}
+    asked = {(job.scenario, job.seed) for jobs in wanted.values() for job in jobs}
     found: list[Result] = []
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(fictional.run_all, run, wanted, at_once)
         yield found
         running.result()
-    found += fictional.results_in(run.out)
+    found += [one for one in fictional.results_in(run.out) if (one.scenario, one.seed) in asked]
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--must-fire", type=click.IntRange(min=1), default=300, show_default=True)
-@click.option("--must-not", type=click.IntRange(min=1), default=500, show_default=True)
-@click.option("--tempting", type=click.IntRange(min=0), default=80, show_default=True, help="Worlds that tempt.")
-@click.option("--seed", type=int, default=11, show_default=True)
-@click.option("--conditions/--no-conditions", default=True, help="Whether to judge under other conditions, too.")
+@click.option("--must-fire", type=click.IntRange(min=1), default=Asked.must_fire, show_default=True)
+@click.option("--must-not", type=click.IntRange(min=1), default=Asked.must_not, show_default=True)
+@click.option(
+    "--tempting", type=click.IntRange(min=0), default=Asked.tempting, show_default=True, help="Worlds that tempt."
+)
+@click.option("--seed", type=int, default=Asked.seed, show_default=True)
+@click.option(
+    "--conditions/--no-conditions", default=Asked.conditions, help="Whether to judge under other conditions, too."
+)
 @click.option(
     "--batches",
-    type=click.IntRange(min=0),
-    default=4,
+    type=click.IntRange(0, ALL_BATCHES),
+    default=Asked.batches,
     show_default=True,
-    help="Batches of fictional products, of each half; 4 are all.",
+    help="Batches of fictional products, of each half; the default is all.",
 )
 @click.option("--products", type=click.Path(path_type=Path), help="Keeps the results about fictional products.")
 @click.option("--lakes", type=click.Path(path_type=Path), help="Keeps their landed and labelled batches.")
-@click.option("--every-hours", default=24, show_default=True, help="Between decisions about fictional products.")
+@click.option(
+    "--every-hours",
+    type=click.IntRange(min=1),
+    default=Asked.every_hours,
+    show_default=True,
+    help="Between decisions about fictional products.",
+)
 @click.option("--jobs", default=1, show_default=True, help="Batches of fictional products at once.")
 @click.option("--out", type=click.Path(path_type=Path), default=ROOT / "reports", help="Where the page goes.")
 def main(
@@ -238,7 +249,7 @@ def main(
     lakes: Path | None, every_hours: int, jobs: int, out: Path,
 ) -> None:  # fmt: skip
     """Judge the decisions, and their rivals, on worlds and on fictional products with a known truth."""
-    asked = Asked(must_fire, must_not, tempting, seed)
+    asked = Asked(must_fire, must_not, tempting, seed, batches, every_hours, conditions)
     with tempfile.TemporaryDirectory() as folder:
         kept = (products or Path(folder)).absolute()
         run = fictional.Run(kept, (lakes or kept / "lakes").absolute(), every=timedelta(hours=every_hours))

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.product_scores import HALVES, Result, half_of, sums, table
+from benchmarks.product_scores import HALVES, Result, half_of, header, sums, table
+from benchmarks.products import BATCH, batches
 from dagster_project.simulation.worlds import runner
 from dagster_project.simulation.worlds.must_fire import MUST_FIRE
 from dagster_project.simulation.worlds.must_not_roll_back import MUST_NOT_ROLL_BACK
@@ -36,14 +37,33 @@ class Results:
     """Confidence of each candidate change at each look, and True if it was guilty."""
 
 
+ALL_BATCHES = len(batches(HALVES, BATCH)) // len(HALVES)
+"""Batches of fictional products in each half."""
+
+
 @dataclass(frozen=True)
 class Asked:
-    """What a run was asked for: numbers of worlds, and the seed."""
+    """Everything asked of a run that shapes its page: the defaults are those of the command."""
 
-    must_fire: int
-    must_not: int
-    tempting: int
-    seed: int
+    must_fire: int = 300
+    must_not: int = 500
+    tempting: int = 80
+    seed: int = 11
+    batches: int = ALL_BATCHES
+    """The first so many of each half of the fictional products."""
+    every_hours: int = 24
+    """Between decisions about fictional products, while incidents go on."""
+    conditions: bool = True
+    """Whether to judge under other conditions, too."""
+
+    @property
+    def command(self) -> str:
+        """The command that writes the page."""
+        return (
+            f"python -m benchmarks.decisions --must-fire {self.must_fire} --must-not {self.must_not}"
+            f" --tempting {self.tempting} --seed {self.seed} --batches {self.batches} --every-hours {self.every_hours}"
+            f" --{'' if self.conditions else 'no-'}conditions"
+        )
 
 
 def row(name: str, own: Sequence[WorldOutcome]) -> str:
@@ -72,11 +92,6 @@ COLUMNS = (
     "complaints until then, median / p90",
     "right change named",
 )
-
-
-def header(columns: Sequence[str]) -> tuple[str, str]:
-    """The two lines that begin a table."""
-    return f"| {' | '.join(columns)} |", "| --- |" + " ---: |" * (len(columns) - 1)
 
 
 def _delays(firing: Sequence[WorldOutcome | Trial]) -> Iterator[str]:
@@ -226,9 +241,13 @@ _SECOND = (
 )
 
 
-def second_set(results: Sequence[Result]) -> Iterator[str]:
+def second_set(results: Sequence[Result], asked: Asked) -> Iterator[str]:
     """Section of the second set."""
-    yield from _wrapped(_SECOND)
+    run = "All" if asked.batches == ALL_BATCHES else f"{asked.batches} of the"
+    yield from _wrapped(
+        f"{_SECOND} {run} {ALL_BATCHES} batches of each half were run, each a mixture of all kinds of scenarios, with a"
+        f" decision every {asked.every_hours} hours while incidents go on."
+    )
     yield ""
     yield from sums(results)
     if shown := [one for one in results if half_of(one.scenario) == HALVES[0]]:
@@ -239,14 +258,10 @@ def report(
     results: Results, tempting: Results, products: Sequence[Result], others: dict[str, list[str]], asked: Asked
 ) -> str:
     """The page; ``others`` are further tables by title."""
-    command = (
-        f"python -m benchmarks.decisions --must-fire {asked.must_fire} --must-not {asked.must_not}"
-        f" --tempting {asked.tempting} --seed {asked.seed}"
-    )
     lines = [
         "# How good the decisions are",
         "",
-        *_wrapped(f"Written by `{command}`; do not edit."),
+        f"Written by `{asked.command}`; do not edit.",
         *("", "## Method", "", *_wrapped(method(asked))),
         *("", "## All worlds", "", *all_worlds(results)),
         *(
@@ -264,7 +279,7 @@ def report(
     if asked.tempting:
         lines += ["", "## Worlds that tempt", "", *_wrapped(_TEMPTING), "", *by_scenario(tempting.outcomes[OURS])]
     if products:
-        lines += ["", "## Fictional products, end to end", "", *second_set(products)]
+        lines += ["", "## Fictional products, end to end", "", *second_set(products, asked)]
     for title, lines_of_it in others.items():
         lines += ["", f"## {title}", "", *lines_of_it]
     return "\n".join([*lines, ""])

@@ -169,10 +169,14 @@ SUMS = (
 _HALF_NAMES = {"dev": "development", "held-out": "held out"}
 
 
+def header(columns: Sequence[str]) -> tuple[str, str]:
+    """The two lines that begin a Markdown table; all columns but the first are of numbers."""
+    return f"| {' | '.join(columns)} |", "| --- |" + " ---: |" * (len(columns) - 1)
+
+
 def sums(results: Sequence[Result]) -> Iterator[str]:
     """Lines of a Markdown table: one row for each half."""
-    yield f"| {' | '.join(SUMS)} |"
-    yield "| --- |" + " ---: |" * (len(SUMS) - 1)
+    yield from header(SUMS)
     for half in HALVES:
         if own := [one for one in results if half_of(one.scenario) == half]:
             yield f"| {' | '.join([_HALF_NAMES[half], *_sums_of(own)])} |"

@@ -7,7 +7,8 @@ model is an asset with its own tests, and they push to each destination on its o
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,8 +21,10 @@ from dagster_project.clock import check_clock, is_past
 from dagster_project.clock_repair import repair_future
 from dagster_project.decisioning.decide import decide
 from dagster_project.decisioning.published import DecisionReport
+from dagster_project.disk import disk_error
 from dagster_project.enrichment.labeling import LabelReport, label_new
 from dagster_project.enrichment.takeover import take_over_model
+from dagster_project.errors import said_of
 from dagster_project.files import telling_repairs
 from dagster_project.home import Home
 from dagster_project.ingestion.landing import LandingReport, land
@@ -35,11 +38,12 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class TurnReport:
-    """Report of each stage in one turn; ``pushed`` is None when nothing was to leave.
+    """Report of each stage in one turn; ``pushed`` is None when nothing was to leave, ``report`` if none was written.
 
     ``repairs`` has a line for each cache, mark or lake file that was broken and healed. ``view`` is the home that holds
     the decision where that was as of a past instant. ``notes`` are instants that were re-stamped, and, in a rehearsal,
-    the destinations that it does not write to; elsewhere those are ``refused``: the configuration is wrong.
+    the destinations that it does not write to; elsewhere those are ``refused``: the configuration is wrong. ``failed``
+    are the stages around the decision that raised, which stopped no other.
     """
 
     landed: LandingReport
@@ -47,17 +51,18 @@ class TurnReport:
     pulled: PullReport
     decided: DecisionReport
     pushed: PushReport | None
-    report: Path
+    report: Path | None
     repairs: list[str] = field(default_factory=list)
     view: Home | None = None
     notes: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
 
     @property
     def failures(self) -> list[str]:
-        """Work that could not be done: sources and trackers that were not read, and tickets that did not leave."""
+        """Work that could not be done: sources and trackers not read, tickets that did not leave, and what raised."""
         unsent = self.pushed.failures if self.pushed else []
-        return [*self.landed.failures, *self.pulled.problems, *self.refused, *unsent]
+        return [*self.landed.failures, *self.pulled.problems, *self.refused, *unsent, *self.failed]
 
 
 def turn(
@@ -72,7 +77,8 @@ def turn(
     """Run every stage once, as of an instant (default: now).
 
     What people did to tickets is read before the decision, which needs to know it, also where nothing is to be sent. An
-    as-of in the past is decided in a view of its own: nothing is published, pulled or sent.
+    as-of in the past is decided in a view of its own: nothing is published, pulled or sent. A ledger that cannot be
+    used, or a report that cannot be written, keeps no decision from being made and published.
 
     Args:
         home: the installation.
@@ -101,20 +107,49 @@ def _turn(home: Home, sources: Path, as_of: datetime | None, send: bool, force: 
     landed.note_wrong(wrong)
     take_over_model(home, progress)
     labeled = label_new(home, progress=progress)
+    failed: list[str] = []
     if past and as_of:
         view = open_view(home, as_of)
         decided = decide(view, as_of=as_of, progress=progress)
-        return TurnReport(landed, labeled, PullReport(), decided, None, write_report(view), view=view, notes=notes)
-    ledger = Ledger.of(home, now=now)
-    ledger.ownership.check(home.marker)
-    notes += ledger.repair_future(now)
+        page = _page(view, failed, progress)
+        return TurnReport(landed, labeled, PullReport(), decided, None, page, view=view, notes=notes, failed=failed)
     refused = refused_destinations(home)
     if home.is_rehearsal:
         notes, refused = notes + refused, []
     destinations = load_destinations(home)
-    pulled = pull(home, now=now, destinations=destinations, progress=progress)
+    pulled, pushed = PullReport(), None
+    with _going_on(home, "nothing is pulled or sent", failed, progress):
+        notes += _repaired_ledger(home, now)
+        pulled = pull(home, now=now, destinations=destinations, progress=progress)
     decided = decide(home, as_of=as_of or now, progress=progress)
-    # Leases count from the push's own present: the stages before it may have taken longer than a lease.
-    pushed = push(home, now=datetime.now(UTC), destinations=destinations, progress=progress) if send else None
-    report = write_report(home)
-    return TurnReport(landed, labeled, pulled, decided, pushed, report, notes=notes, refused=refused)
+    if send and not failed:
+        with _going_on(home, "nothing more is sent", failed, progress):
+            # Leases count from the push's own present: the stages before it may have taken longer than a lease.
+            pushed = push(home, now=datetime.now(UTC), destinations=destinations, progress=progress)
+    page = _page(home, failed, progress)
+    return TurnReport(landed, labeled, pulled, decided, pushed, page, notes=notes, refused=refused, failed=failed)
+
+
+def _repaired_ledger(home: Home, now: datetime) -> list[str]:
+    """Make sure that the ledger is there and this home's, without instants of the future; returns what was done."""
+    ledger = Ledger.of(home, now=now)
+    ledger.ownership.check(home.marker)
+    return ledger.repair_future(now)
+
+
+def _page(home: Home, failed: list[str], progress: Progress) -> Path | None:
+    """The report, if it can be written."""
+    page: Path | None = None
+    with _going_on(home, "no report was written", failed, progress):
+        page = write_report(home)
+    return page
+
+
+@contextmanager
+def _going_on(home: Home, without: str, failed: list[str], progress: Progress) -> Iterator[None]:
+    """A block that the decision does not need: whatever it raises is told, with what the turn goes without."""
+    try:
+        yield
+    except Exception as error:
+        failed.append(f"{without}: {said_of(disk_error(error, home) or error)}")
+        progress(failed[-1])

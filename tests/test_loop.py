@@ -150,6 +150,7 @@ def test_a_person_who_says_not_a_bug_is_heard_by_the_next_decision(
 
 def test_the_report_shows_every_issue(first: tuple[Home, TurnReport]) -> None:
     home, report = first
+    assert report.report
     page = report.report.read_text(encoding="utf-8")
     for row in queue(home, include_resolved=True):
         assert row["issue_id"] in page

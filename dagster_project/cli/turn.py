@@ -28,7 +28,8 @@ def run(home: Home, sources: Path | None, as_of: datetime | None, send: bool, fo
     Rerunning is safe: files already landed are skipped, text already labelled is not labelled again, and an unchanged
     queue sends nothing. An --as-of in the past is decided in a view of its own (HOME/views), prints its queue, and
     neither publishes nor sends. Exits with 1 if a source, or a file of it, could not be read, what people did at a
-    destination could not be read, or tickets could not leave for one; all other work is done all the same.
+    destination could not be read, tickets could not leave for one, the ledger could not be used, or the report could
+    not be written; all other work is done all the same.
     """
     from dagster_project.loop import turn
 
@@ -46,10 +47,9 @@ def run(home: Home, sources: Path | None, as_of: datetime | None, send: bool, fo
     else:
         for problem in (*report.notes, *report.landed.problems, *silent):
             click.echo(f"problem: {problem}", err=True)
-        for repair in report.repairs:
-            click.echo(f"repaired: {repair}", err=True)
         show_queue(report.view or home, include_resolved=False)
-        click.echo(f"report: {report.report}")
+        if report.report:
+            click.echo(f"report: {report.report}")
     if report.view and as_of:
         click.echo(
             f"as of {as_of:%Y-%m-%d %H:%M} UTC: a view of its own in {report.view.root}; nothing was published or sent",

@@ -54,6 +54,8 @@ class Detection(_Strict):
             raise ValueError("close_score must be below open_score, and open_score_scoped at or above it")
         if self.urgent_score < self.open_score:
             raise ValueError("urgent_score must be at or above open_score")
+        if self.urgent_score_confirmed > self.urgent_score:
+            raise ValueError("urgent_score_confirmed must be at or below urgent_score")
         return self
 
 

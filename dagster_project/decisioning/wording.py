@@ -126,7 +126,9 @@ def two_figures(value: float) -> str:
     """A number to two significant figures, with thousands separated."""
     if value == 0:
         return "0"
-    return f"{round(value, 1 - math.floor(math.log10(abs(value)))):,.0f}" if abs(value) >= 1 else f"{value:.2g}"
+    if abs(value) < 1:
+        return f"{value:.2g}"
+    return f"{round(value, 1 - math.floor(math.log10(abs(value)))):,.1f}".removesuffix(".0")
 
 
 def usual(value: float) -> str:
@@ -220,20 +222,30 @@ def _plain() -> ImmutableSandboxedEnvironment:
     return environment
 
 
-_OPENED_BY = {
-    "complaints": "{amount:.3g} complaints in 24 hours, usually {expected:.2g}",
-    "errors": "errors of {measure}: {amount:,.0f} of {trials:,.0f} requests, usually {expected:,.0f}",
-    "latency": "latency of {measure}",
-    "completions": "{measure}: {amount:,.0f} of {trials:,.0f} completed, usually {expected:,.0f}",
-    "change": "a change {amount:.0f} hours before",
-}
-
-
 def signal(row: dict[str, Any]) -> str:
     """A signal that opened an issue, a row of ``fct_issue_signals``, with its odds against chance."""
-    said = _OPENED_BY[row["signal"]].format(**row)
     scope = "" if row["measured_kind"] == "all" else f" ({row['measured_value']})"
-    return f"{said}{scope}: {_odds(row['log_e_value'])}"
+    return f"{_seen(row)}{scope}: {_odds(row['log_e_value'])}"
+
+
+def _seen(row: dict[str, Any]) -> str:
+    """What a signal saw, beside the usual."""
+    amount, trials, expected = row["amount"], row["trials"], row["expected"]
+    match row["signal"]:
+        case "complaints":
+            return f"{usual(amount)} complaints in 24 hours, usually {two_figures(expected)}"
+        case "errors":
+            return (
+                f"errors of {row['measure']}: {amount:,.0f} of {trials:,.0f} requests, usually {two_figures(expected)}"
+            )
+        case "latency":
+            # Sums of ln(latency) over the requests.
+            times = math.exp((amount - expected) / trials)
+            return f"latency of {row['measure']}: {two_figures(times)} times the usual"
+        case "completions":
+            return f"{row['measure']}: {amount:,.0f} of {trials:,.0f} completed, usually {expected:,.0f}"
+        case _:
+            return f"a change {duration(amount)} before"
 
 
 def _odds(log_e_value: float) -> str:
@@ -242,4 +254,4 @@ def _odds(log_e_value: float) -> str:
         return "speaks against it"
     if log_e_value > math.log(1000):
         return "more than 1,000 to 1"
-    return f"{float(f'{math.exp(log_e_value):.1g}'):.0f} to 1"
+    return f"{float(f'{math.exp(log_e_value):.1g}'):,.0f} to 1"

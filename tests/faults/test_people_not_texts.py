@@ -279,13 +279,23 @@ def test_a_setting_that_would_let_one_person_decide_is_refused_by_its_name(
         load_playbook(path)
 
 
-def test_an_urgent_score_below_the_one_that_opens_an_issue_is_refused_by_its_name(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("setting", "value", "problem"),
+    [
+        ("urgent_score", "3", "urgent_score must be at or above open_score"),
+        ("urgent_score_confirmed", "4.6", "urgent_score_confirmed must be at or below urgent_score"),
+    ],
+)
+def test_an_urgent_score_out_of_order_is_refused_by_its_name(
+    tmp_path: Path, setting: str, value: str, problem: str
+) -> None:
+    playbook = PLAYBOOK.read_text(encoding="utf-8")
     path = tmp_path / "playbook.yml"
-    path.write_text(
-        PLAYBOOK.read_text(encoding="utf-8").replace("urgent_score: 4.5", "urgent_score: 3"), encoding="utf-8"
-    )
-    with pytest.raises(ConfigurationError, match="urgent_score"):
+    path.write_text(re.sub(rf"{setting}: [\d.]+", f"{setting}: {value}", playbook), encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=problem):
         load_playbook(path)
+    path.write_text(re.sub(rf"{setting}: [\d.]+", f"{setting}: 4.5", playbook), encoding="utf-8")
+    assert getattr(load_playbook(path).detection, setting) == 4.5
 
 
 PEOPLE = (

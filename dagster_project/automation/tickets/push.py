@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from time import monotonic
 
@@ -70,49 +71,80 @@ def push(
     ledger, report, queue = ledger or Ledger.of(home, now=now), PushReport(), queue_digest(home)
     as_of = as_of_of_queue(home)
     if not dry_run:
-        lake.refuse_borrowed(home)
-        ledger.ownership.claim(home.marker)
-        if found := check_memory(home, ledger, now):
-            progress(report.problem("ledger", found))
+        _claim(home, ledger, now, report, progress)
     if outdated := _outdated(home, ledger, as_of, now):
         return _all_stopped(destinations, report, outdated, progress)
     issues = _issues(home, ledger, destinations, report, progress)
-    started = monotonic()
-
-    def clock() -> datetime:
-        return now + timedelta(seconds=monotonic() - started)
-
-    runs, complete = [], []
+    sending = _Sending(ledger, report, progress, now, plan, dry_run)
     for configured in destinations:
-        began, before, failures = clock(), report.tally, len(report.failures)
-        with _alone(configured, report, progress):
-            _refuse_what_is_wrong(ledger, configured, now, dry_run=dry_run)
-            delivery = Delivery(ledger, configured, clock, progress, report, plan)
-            if dry_run:
-                delivery.preview(issues)
-            else:
-                delivery.run(issues)
-        counts = {name: count - before[name] for name, count in report.tally.items()}
-        runs.append(SyncRun(configured.name, began, clock(), counts))
-        if len(report.failures) == failures and plan is None:
-            complete.append((configured.name, counts["deferred"]))
+        sending.tickets(configured, issues)
     if dry_run:
         return report
     sinks = sinks_of(destinations) if sinks is None else sinks
-    exported = _exported(home, ledger, clock(), sinks, runs, report, progress)
+    exported = _exported(home, ledger, sending.clock(), sinks, sending.runs, report, progress)
     for configured in destinations:
-        with _alone(configured, report, progress):
-            if not configured.broken:
-                deliver_events(ledger, configured.destination, clock, report, progress)
-                if missing := missing_tickets(ledger, configured.destination):
-                    progress(report.problem(configured.name, missing))
+        sending.events(configured)
     if exported:
         with _lost_ledger(report, progress):
             if as_of and destinations and not home.is_rehearsal:
                 ledger.pushes.note_sent(as_of)
-            for name, waiting in complete:
+            for name, waiting in sending.complete:
                 ledger.pushes.complete(name, CompletePush(queue, now, waiting))
     return report
+
+
+@dataclass
+class _Sending:
+    """Sending to one destination after the other.
+
+    ``complete`` are the names of those that got all there was, each with the number of tickets that wait there.
+    """
+
+    ledger: Ledger
+    report: PushReport
+    progress: Progress
+    now: datetime
+    plan: Collection[PlanKey] | None
+    dry_run: bool
+    started: float = field(default_factory=monotonic)
+    runs: list[SyncRun] = field(default_factory=list)
+    complete: list[tuple[str, int]] = field(default_factory=list)
+
+    def clock(self) -> datetime:
+        """The present."""
+        return self.now + timedelta(seconds=monotonic() - self.started)
+
+    def tickets(self, configured: ConfiguredDestination, issues: Sequence[Issue]) -> None:
+        """Deliver the queue, or preview it."""
+        began, before, failures = self.clock(), self.report.tally, len(self.report.failures)
+        with _alone(configured, self.report, self.progress):
+            _refuse_what_is_wrong(self.ledger, configured, self.now, dry_run=self.dry_run)
+            delivery = Delivery(self.ledger, configured, self.clock, self.progress, self.report, self.plan)
+            if self.dry_run:
+                delivery.preview(issues)
+            else:
+                delivery.run(issues)
+        counts = {name: count - before[name] for name, count in self.report.tally.items()}
+        self.runs.append(SyncRun(configured.name, began, self.clock(), counts))
+        if len(self.report.failures) == failures and self.plan is None:
+            self.complete.append((configured.name, counts["deferred"]))
+
+    def events(self, configured: ConfiguredDestination) -> None:
+        """Deliver the events that wait, and tell of tickets that are gone."""
+        with _alone(configured, self.report, self.progress):
+            if configured.broken:
+                return
+            deliver_events(self.ledger, configured.destination, self.clock, self.report, self.progress)
+            if missing := missing_tickets(self.ledger, configured.destination):
+                self.progress(self.report.problem(configured.name, missing))
+
+
+def _claim(home: Home, ledger: Ledger, now: datetime, report: PushReport, progress: Progress) -> None:
+    """Make sure that the ledger is this home's, and check it against what others remember."""
+    lake.refuse_borrowed(home)
+    ledger.ownership.claim(home.marker)
+    if found := check_memory(home, ledger, now):
+        progress(report.problem("ledger", found))
 
 
 def _outdated(home: Home, ledger: Ledger, as_of: datetime | None, now: datetime) -> str:

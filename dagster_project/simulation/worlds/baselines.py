@@ -18,6 +18,7 @@ from dagster_project.simulation.worlds.timeline import HOURS, START, Floats
 CONTENT = ("praise", "other", "feature_request")
 _QUIET_HOURS = 48
 _BLAMED_HOURS = 72
+_WEEK, _DAY = 168, 24
 
 
 @dataclass(frozen=True)
@@ -53,13 +54,26 @@ def error_rate(simulation: Simulation) -> Floats:
         return worst
     metrics = simulation.rows["service_metrics"].with_columns(hour=hour_of("known_at"))
     for _, rows in metrics.filter(pl.col("hour") < HOURS).group_by("service"):
-        sums = rows.group_by("hour").agg(pl.col("requests", "errors").sum())
-        requests, errors = np.zeros(HOURS), np.zeros(HOURS)
-        requests[sums["hour"].to_numpy()], errors[sums["hour"].to_numpy()] = sums["requests"], sums["errors"]
-        usual = np.nan_to_num(before(trailing(errors, 168), 24) / np.maximum(before(trailing(requests, 168), 24), 1))
+        requests, errors = requests_and_errors(rows)
+        usual = usual_rate(requests, errors)
         rate = errors / np.maximum(requests, 1)
         worst = np.maximum(worst, np.where((errors >= 20) & (usual > 0), rate / np.maximum(usual, 1e-9), 0.0))
     return worst
+
+
+def requests_and_errors(rows: pl.DataFrame) -> tuple[Floats, Floats]:
+    """Requests and errors by hour."""
+    sums = rows.group_by("hour").agg(pl.col("requests", "errors").sum())
+    requests, errors = np.zeros(HOURS), np.zeros(HOURS)
+    requests[sums["hour"].to_numpy()], errors[sums["hour"].to_numpy()] = sums["requests"], sums["errors"]
+    return requests, errors
+
+
+def usual_rate(requests: Floats, errors: Floats) -> Floats:
+    """Error rate of the week up to a day before each hour; zero where nothing is known."""
+    seen, failed = (before(trailing(counts, _WEEK), _DAY) for counts in (requests, errors))
+    usual: Floats = np.nan_to_num(failed / np.maximum(seen, 1))
+    return usual
 
 
 def before_and_after(simulation: Simulation) -> Floats:

@@ -11,7 +11,14 @@ from datetime import timedelta
 import numpy as np
 import polars as pl
 
-from dagster_project.simulation.worlds.baselines import CONTENT, Detector, before, grid, hour_of, trailing
+from dagster_project.simulation.worlds.baselines import (
+    CONTENT,
+    Detector,
+    grid,
+    hour_of,
+    requests_and_errors,
+    usual_rate,
+)
 from dagster_project.simulation.worlds.feedback import TYPES
 from dagster_project.simulation.worlds.simulate import Simulation
 from dagster_project.simulation.worlds.timeline import HOURS, Floats
@@ -26,7 +33,7 @@ _RATIO = 2.0
 """Rise that the CUSUM is designed for."""
 _LONGEST = 72
 """Hours of the longest window of the GLR."""
-_WEEK, _DAY = 168, 24
+_WEEK = 168
 
 
 def cusum(simulation: Simulation) -> Floats:
@@ -72,7 +79,7 @@ def error_alarm(simulation: Simulation) -> Floats:
         return worst
     metrics = simulation.rows["service_metrics"].with_columns(hour=hour_of("known_at")).filter(pl.col("hour") < HOURS)
     for _, rows in metrics.group_by("service", "platform"):
-        usual = _usual_error_rate(rows)
+        usual = usual_rate(*requests_and_errors(rows))
         hour, errors = rows["hour"].to_numpy(), rows["errors"].to_numpy().astype(np.float64)
         expected = usual[hour] * rows["requests"].to_numpy()
         high = (errors > expected) & (expected > 0)
@@ -81,15 +88,6 @@ def error_alarm(simulation: Simulation) -> Floats:
         deviance = np.where(high, 2 * (errors * ratio - (errors - safe)), 0.0)
         np.maximum.at(worst, hour, np.sqrt(np.maximum(deviance, 0.0)))
     return worst
-
-
-def _usual_error_rate(rows: pl.DataFrame) -> Floats:
-    sums = rows.group_by("hour").agg(pl.col("requests", "errors").sum())
-    requests, errors = np.zeros(HOURS), np.zeros(HOURS)
-    requests[sums["hour"].to_numpy()], errors[sums["hour"].to_numpy()] = sums["requests"], sums["errors"]
-    known = np.nan_to_num(before(trailing(requests, _WEEK), _DAY))
-    usual: Floats = np.nan_to_num(before(trailing(errors, _WEEK), _DAY)) / np.maximum(known, 1)
-    return usual
 
 
 def ideal(simulation: Simulation) -> Floats | None:

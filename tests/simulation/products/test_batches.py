@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.decisions import products_beside
 from benchmarks.product_lakes import UNTIL, Job, jobs_of, prepare, truths_of
-from benchmarks.product_scores import HALVES, half_of
-from benchmarks.products import batches, instants, summarise
+from benchmarks.product_scores import HALVES, Result, half_of
+from benchmarks.products import BATCH, Run, batches, instants, summarise
 from dagster_project.simulation.products import Truth, catalogue
 
 AT = datetime(2026, 5, 15, 12, tzinfo=UTC)
@@ -59,3 +60,15 @@ def test_of_the_held_out_half_only_sums_are_written(tmp_path: Path) -> None:
         path.write_text(json.dumps({"result": {**result, "months": 1.0}}), encoding="utf-8")
     assert "| held out | 1 |" in summarise(tmp_path)
     assert [one["scenario"] for one in json.loads((tmp_path / "results.json").read_bytes())] == ["plain_01"]
+
+
+def test_beside_the_worlds_only_the_batches_asked_for_are_run_and_shown(tmp_path: Path) -> None:
+    wanted = batches(HALVES, BATCH)
+    for job in (*wanted["dev-1"], *wanted["held-out-1"], *wanted["dev-2"]):
+        path = job.result(tmp_path)
+        path.parent.mkdir(exist_ok=True)
+        result = Result(job.scenario, job.seed, "shop", True, "", "", 1.0)
+        path.write_text(json.dumps({"result": asdict(result)}), encoding="utf-8")
+    with products_beside(Run(tmp_path, tmp_path / "lakes"), 1, 1) as found:
+        pass
+    assert {one.scenario for one in found} == {job.scenario for job in (*wanted["dev-1"], *wanted["held-out-1"])}

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import shlex
+from dataclasses import asdict, replace
 
+import pytest
+
+from benchmarks.decisions import main
 from benchmarks.decisions_page import (
     OURS,
     Asked,
@@ -60,9 +64,36 @@ def test_late_telemetry_is_left_out_where_telemetry_must_be_in_time() -> None:
     assert "| 5 / 5 |" in in_time
 
 
+PRODUCT = Result("plain_01", 1, "shop", True, "", "", 1.0)
+
+
+def page_of(asked: Asked) -> str:
+    return report(results(), Results(), [PRODUCT], {}, asked)
+
+
+@pytest.mark.parametrize("asked", [Asked(), Asked(2, 1, 0, 12, batches=0, every_hours=96, conditions=False)])
+def test_the_command_on_the_page_asks_for_that_very_page(asked: Asked) -> None:
+    (line,) = (line for line in page_of(asked).splitlines() if line.startswith("Written by"))
+    words = shlex.split(line.split("`")[1])
+    assert words[:3] == ["python", "-m", "benchmarks.decisions"]
+    parsed = main.make_context("decisions", words[3:]).params
+    assert {name: parsed[name] for name in asdict(asked)} == asdict(asked)
+
+
+def test_a_command_without_options_asks_for_the_defaults() -> None:
+    parsed = main.make_context("decisions", []).params
+    assert {name: parsed[name] for name in asdict(Asked())} == asdict(Asked())
+
+
+@pytest.mark.parametrize(("batches", "said"), [(2, "2 of the 4"), (4, "All 4")])
+def test_the_page_says_how_much_of_the_second_set_was_run(batches: int, said: str) -> None:
+    page = " ".join(page_of(Asked(batches=batches, every_hours=96)).split())
+    assert f"{said} batches of each half were run" in page
+    assert "a decision every 96 hours" in page
+
+
 def test_the_page_shows_both_sets() -> None:
-    product = Result("plain_01", 1, "shop", True, "", "", 1.0)
-    page = report(results(), Results(), [product], {"More": ["a table"]}, Asked(2, 1, 0, 11))
+    page = report(results(), Results(), [PRODUCT], {"More": ["a table"]}, Asked(2, 1, 0, 11))
     assert "## Fictional products, end to end" in page
     assert "| development | 1 |" in page
     assert page.endswith("## More\n\na table\n")

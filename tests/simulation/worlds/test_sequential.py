@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dagster_project.simulation.worlds.baselines import alarms
+from dagster_project.simulation.worlds.baselines import Detector, alarms
 from dagster_project.simulation.worlds.catalogue import build_world
 from dagster_project.simulation.worlds.scoring import trial
 from dagster_project.simulation.worlds.sequential import SEQUENTIAL, cusum_of, error_alarm, glr, glr_of, ideal
@@ -26,9 +26,10 @@ def test_glr_takes_the_window_in_which_the_rise_is_clearest() -> None:
 
 
 @pytest.mark.parametrize("test", SEQUENTIAL, ids=lambda one: one.name)
-def test_all_see_a_strong_failure_after_its_onset(test: object) -> None:
+def test_all_see_a_strong_failure_after_its_onset(test: Detector) -> None:
     simulation = Simulation(build_world("bad_flag", 5))
-    scores = test.score(simulation)  # type: ignore[attr-defined]
+    scores = test.score(simulation)
+    assert scores is not None
     found = trial(simulation, alarms(simulation, scores, 8.0))
     assert found.delay_hours is not None
     assert 0 <= found.delay_hours < 48
