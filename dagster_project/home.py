@@ -130,6 +130,11 @@ class Home:
         return self.root / "tickets"
 
     @property
+    def control(self) -> Path:
+        """The embedded control system: flags, traffic weights and releases, which an application obeys."""
+        return self.root / "control.json"
+
+    @property
     def reports(self) -> Path:
         """Pages for people."""
         return self.root / "reports"

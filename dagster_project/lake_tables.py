@@ -124,6 +124,8 @@ class Releases(dy.Schema):
     owner = _text()
     commit_sha = _text()
     url = _text()
+    rollback_floor = _text()
+    schema_revision = _text()
 
 
 class FlagChanges(dy.Schema):
@@ -442,6 +444,63 @@ _TABLES = (
             "created_at": INSTANT,
             "confirmed_at": INSTANT,
             "known_at": INSTANT,
+        },
+    ),
+    LakeTable(
+        "plan_events",
+        "What became of each plan of a mitigation: proposed, approved, in force, undone. One row per plan and event.",
+        "automation",
+        ("event_id",),
+        {
+            "event_id": pl.String(),
+            "plan_id": pl.String(),
+            "issue_id": pl.String(),
+            "mitigation": pl.String(),
+            "tier": pl.Int64(),
+            "target": pl.String(),
+            "item": pl.String(),
+            "mode": pl.String(),
+            "event": pl.String(),
+            "state": pl.String(),
+            "actor": pl.String(),
+            "channel": pl.String(),
+            "reason": pl.String(),
+            "occurred_at": INSTANT,
+            "known_at": INSTANT,
+        },
+    ),
+    LakeTable(
+        "playbook_targets",
+        "Targets of playbook.yml: control systems where a state can be set. One row per target.",
+        "decisioning",
+        ("target",),
+        {
+            "target": pl.String(),
+            "kind": pl.String(),
+            "environment": pl.String(),
+            "product": pl.String(),
+            "service": pl.String(),
+            "critical": pl.Boolean(),
+        },
+    ),
+    LakeTable(
+        "playbook_mitigations",
+        "Mitigations of playbook.yml. One row per mitigation and issue type that it is for.",
+        "decisioning",
+        ("mitigation", "issue_type"),
+        {
+            **dict.fromkeys(("mitigation", "issue_type", "target", "item", "desired", "product"), pl.String()),
+            **dict.fromkeys(("feature", "platform", "country", "suspect_kind", "service"), pl.String()),
+            "tier": pl.Int64(),
+            "least_priority": pl.String(),
+            "least_signals": pl.Int64(),
+            "least_confidence": pl.Float64(),
+            "mode": pl.String(),
+            "verify_metric": pl.String(),
+            "verify_minutes": pl.Int64(),
+            "cooldown_hours": pl.Float64(),
+            "max_per_day": pl.Int64(),
+            "undo": pl.String(),
         },
     ),
     LakeTable(

@@ -17,9 +17,10 @@ from typing import Any, ClassVar, Literal
 import httpx
 from pydantic import BaseModel, Field, field_validator
 
-from dagster_project.automation.destinations.http import HttpDestination, Secret, missing, wait_of
+from dagster_project.automation.destinations.http import HttpDestination, missing
 from dagster_project.automation.destinations.resolutions import may_be_ours, resolution_of
 from dagster_project.automation.destinations.settings import NAME, VARIABLE, HttpSettings
+from dagster_project.automation.http import Secret, wait_of
 from dagster_project.automation.outcomes import Deferred, DeliveryError, Failure, NotSent, Rejected
 from dagster_project.automation.ticket import (
     ChangeKind,

@@ -20,7 +20,7 @@ from typing import Any, ClassVar, Literal
 import httpx
 from pydantic import BaseModel, Field, field_validator
 
-from dagster_project.automation.destinations.http import HttpDestination, Secret, missing
+from dagster_project.automation.destinations.http import HttpDestination, missing
 from dagster_project.automation.destinations.jira_changes import (
     REFERENCE,
     Changed,
@@ -32,6 +32,7 @@ from dagster_project.automation.destinations.jira_changes import (
     comment,
 )
 from dagster_project.automation.destinations.settings import NAME, VARIABLE, HttpSettings, Priority
+from dagster_project.automation.http import Secret
 from dagster_project.automation.outcomes import DeliveryError, Failure, NotSent, Rejected
 from dagster_project.automation.text import markup
 from dagster_project.automation.ticket import ExternalTicket, Ticket, TicketChange

@@ -17,8 +17,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from dagster_project.automation.destinations.http import DEFAULT_WAIT, Secret
 from dagster_project.automation.destinations.settings import NAME, VARIABLE, DestinationSettings
+from dagster_project.automation.http import DEFAULT_WAIT, Secret
 from dagster_project.automation.outcomes import Deferred, DeliveryError, Failure, NotSent, Rejected, Unknown
 from dagster_project.automation.text import markup
 from dagster_project.automation.ticket import ExternalTicket, Ticket

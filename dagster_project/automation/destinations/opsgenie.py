@@ -15,8 +15,9 @@ from typing import Any, ClassVar, Literal
 import httpx
 from pydantic import BaseModel, Field
 
-from dagster_project.automation.destinations.http import HttpDestination, Secret, missing
+from dagster_project.automation.destinations.http import HttpDestination, missing
 from dagster_project.automation.destinations.settings import NAME, VARIABLE, HttpSettings
+from dagster_project.automation.http import Secret
 from dagster_project.automation.outcomes import DeliveryError, Failure, Rejected
 from dagster_project.automation.text import markup
 from dagster_project.automation.ticket import ExternalTicket, Ticket

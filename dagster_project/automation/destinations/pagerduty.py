@@ -13,8 +13,9 @@ from typing import Any, ClassVar, Literal
 import httpx
 from pydantic import BaseModel, Field
 
-from dagster_project.automation.destinations.http import HttpDestination, Secret
+from dagster_project.automation.destinations.http import HttpDestination
 from dagster_project.automation.destinations.settings import NAME, VARIABLE, HttpSettings, Priority
+from dagster_project.automation.http import Secret
 from dagster_project.automation.outcomes import Failure, Rejected
 from dagster_project.automation.text import markup
 from dagster_project.automation.ticket import ExternalTicket, Ticket

@@ -18,9 +18,10 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel, Field
 
-from dagster_project.automation.destinations.http import HttpDestination, Secret, missing
+from dagster_project.automation.destinations.http import HttpDestination, missing
 from dagster_project.automation.destinations.resolutions import may_be_ours, resolution_of
 from dagster_project.automation.destinations.settings import NAME, VARIABLE, HttpSettings
+from dagster_project.automation.http import Secret
 from dagster_project.automation.outcomes import DeliveryError, Failure, NotSent, Rejected
 from dagster_project.automation.text import markup
 from dagster_project.automation.ticket import ChangeKind, ExternalTicket, Resolution, Ticket, TicketChange

@@ -21,8 +21,9 @@ import httpx
 from pydantic import Field
 
 from dagster_project.automation.destinations.event_sink import EventSink
-from dagster_project.automation.destinations.http import HttpDestination, Secret
+from dagster_project.automation.destinations.http import HttpDestination
 from dagster_project.automation.destinations.settings import NAME, VARIABLE, HttpSettings
+from dagster_project.automation.http import Secret
 from dagster_project.automation.outcomes import DeliveryError, Failure, Rejected
 from dagster_project.home import Home
 

@@ -304,7 +304,7 @@ def test_a_used_up_limit_is_respected_before_the_next_request(github: FakeGitHub
 
 def test_writes_are_paced(github: FakeGitHub, monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
-    monkeypatch.setattr("dagster_project.automation.destinations.http.time.sleep", slept.append)
+    monkeypatch.setattr("dagster_project.automation.http.time.sleep", slept.append)
     destination = issues(github, pace_seconds=1)
     destination.create(TICKET)
     destination.update("1", TICKET)

@@ -1,0 +1,44 @@
+"""Base of actuators with an HTTP API: connection and secret."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import httpx
+
+from dagster_project.automation.actuators.settings import HttpTargetSettings
+from dagster_project.automation.http import HttpTarget, Secret
+from dagster_project.automation.outcomes import Failure, Rejected
+
+
+class HttpActuator:
+    """Connection to one control system with an HTTP API; a reading is made by GET, a change by one write."""
+
+    def __init__(
+        self, settings: HttpTargetSettings, secret: Secret | None, *, transport: httpx.BaseTransport | None = None
+    ) -> None:
+        self.name, self.settle_seconds = settings.name, settings.settle_seconds
+        self._secret = secret
+        self._base_url = settings.base_url.rstrip("/")
+        self._http = HttpTarget(
+            base_url=settings.base_url,
+            headers=lambda body: {"User-Agent": "feedback-control", **self._headers(body)},
+            refusal=self._refusal,
+            timeout_seconds=settings.timeout_seconds,
+            transport=transport,
+        )
+
+    def close(self) -> None:
+        """Let the connections go."""
+        self._http.close()
+
+    def _headers(self, body: bytes) -> Mapping[str, str]:
+        """Headers of each request; by default the secret as a bearer token."""
+        return {"Authorization": f"Bearer {self._secret.value()}"} if self._secret else {}
+
+    def _refusal(self, response: httpx.Response) -> Failure | None:
+        """The outcome for a 4xx; the setting to fix is the useful half of its message."""
+        if response.status_code == 401 and self._secret:
+            said = f"answered 401 ({self._http.message(response)})"
+            return Rejected(f"{said}; the secret in {self._secret.variable} is wrong or has expired", True)
+        return None
