@@ -1,8 +1,8 @@
 """Approvals: votes of people on plans, from the command line and from comments in tickets.
 
-A vote names a plan by the beginning of its hash. It counts if the hash is unambiguous, the plan waits for it, the person
-is an approver of the playbook, and neither proposed the plan nor voted before (four eyes). Every attempt is in the
-audit log with its actor, channel and reason, also one that does not count.
+A vote names a plan by the beginning of its hash. It counts if the hash is unambiguous, the plan waits for it, the
+person is an approver of the playbook, and neither proposed the plan nor voted before (four eyes). Every attempt is in
+the audit log with its actor, channel and reason, also one that does not count.
 """
 
 from __future__ import annotations

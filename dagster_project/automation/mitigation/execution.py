@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from dagster_project.automation.actuators.base import (
     Actuator,
     AwaitingApproval,
+    Conflict,
     Reading,
     VerifiesEffect,
     canonical,
