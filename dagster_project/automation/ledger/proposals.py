@@ -259,4 +259,5 @@ def _proposal(row: RowMapping) -> Proposal:
 
 def approvals_of(events: Sequence[ProposalEvent]) -> list[str]:
     """The people who approved, each once, in order."""
-    return list(dict.fromkeys(event.actor for event in events if event.event == "approved"))
+    people = (event.actor for event in events if event.event == "approved" and event.actor != US)
+    return list(dict.fromkeys(people))
