@@ -131,6 +131,7 @@ class Turn:
             for channel, account in approver.accounts.items()
         }
         kinds = self._destination_kinds()
+        lake.ensure_table(self._home, "ticket_events")
         commands = pl.col("value").str.contains(r"(?m)^\s*/(approve|refuse)\s")
         comments = lake.scan(self._home, "ticket_events").filter(pl.col("event") == "comment", commands).collect()
         for row in comments.sort("occurred_at", "event_id").iter_rows(named=True):
