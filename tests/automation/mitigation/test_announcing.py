@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -106,6 +107,7 @@ def test_an_event_about_a_plan_is_delivered_like_any_other(sinks: Stage) -> None
     sinks.run()
     (sink,) = [one for one in load_destinations(sinks.home) if one.name == "events"]
     report = PushReport()
+    sinks.now += timedelta(minutes=1)
     deliver_events(sinks.ledger, sink.destination, lambda: sinks.now, report, sinks.said.append)
     assert (report.failures, types(sinks)) == ([], [])
     (line,) = (sinks.home.outbound / "events.jsonl").read_text(encoding="utf-8").splitlines()
