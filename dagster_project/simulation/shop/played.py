@@ -8,8 +8,8 @@ state of a platform  what its people do
 ==================== ==================================================================================
 as it was            they update as before
 halted               nobody gets the newest version any more; who has it goes back to the one before, half
-                     of them within an hour and a half
-an older version     rolled back: the same, but the apps are told at once: half of them within half an hour
+                     of them within 40 minutes
+an older version     rolled back: the same, but the apps are told at once: half of them within 20 minutes
 resumed              people update again, half of those who were brought back within eight hours
 ==================== ==================================================================================
 
@@ -37,7 +37,7 @@ CONTROL_SYSTEM = "control-system"
 Control = Mapping[str, Mapping[str, Mapping[str, Any]]]
 """State of the control system: ``flags`` and ``releases`` (by platform), as ``control.json`` has them."""
 
-_HALTED_HOURS, _ROLLED_BACK_HOURS, _RESUMED_HOURS = 2.0, 0.7, 12.0
+_HALTED_HOURS, _ROLLED_BACK_HOURS, _RESUMED_HOURS = 1.0, 0.5, 12.0
 """Hours in which all but a share of 1/e have followed."""
 _FIRST_DEPLOYMENT = 70_000_000
 

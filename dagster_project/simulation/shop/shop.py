@@ -41,6 +41,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from dagster_project.errors import ConfigurationError
 from dagster_project.simulation.shop.encoding import Files
 from dagster_project.simulation.shop.export_files import export_files, feedback_truth, sources_file
 from dagster_project.simulation.shop.feedback import Feedback, write_feedback
@@ -120,15 +121,30 @@ def play_on(folder: Path, hours: int, control: Mapping[str, Any]) -> ShopTruth:
 
     Whatever was exported before is exported again, word for word; new rows come after it.
     """
-    truth = json.loads((folder / _TRUTH).read_text(encoding="utf-8"))
-    since, until = (datetime.fromisoformat(truth[name]) for name in ("since", "until"))
-    before = [Stretch(one["hours"], one["control"]) for one in truth.get("played", ())]
-    until -= timedelta(hours=sum(one.hours for one in before))
-    days = (until - since).days
-    new = Stretch(hours, obeyed(Story.ending(until, days), control))
+    played, seed = read_shop(folder)
+    story, before = played.story, list(played.stretches)
+    new = Stretch(hours, obeyed(story, control))
     if before and before[-1].control == new.control:
         new = Stretch(before.pop().hours + hours, new.control)
-    return write_shop(folder, until=until, days=days, seed=truth["seed"], stretches=[*before, new])
+    return write_shop(folder, until=story.until, days=story.days, seed=seed, stretches=[*before, new])
+
+
+def read_shop(folder: Path) -> tuple[Played, int]:
+    """The story in a folder with what was played after it, and the seed.
+
+    Raises:
+        ConfigurationError: the folder holds no shop, or its truth is damaged.
+    """
+    try:
+        truth = json.loads((folder / _TRUTH).read_text(encoding="utf-8"))
+        since, present = (datetime.fromisoformat(truth[name]) for name in ("since", "until"))
+        stretches = tuple(Stretch(one["hours"], one["control"]) for one in truth.get("played", ()))
+        until = present - timedelta(hours=sum(one.hours for one in stretches))
+        return Played(Story.ending(until, (until - since).days), stretches), truth["seed"]
+    except FileNotFoundError:
+        raise ConfigurationError(f"{folder} holds no simulated shop; `feedback-control demo` makes one") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigurationError(f"{folder / _TRUTH} is damaged ({error}); start the demo over") from None
 
 
 def _rows(played: Played, traffic: Traffic, feedback: list[Feedback]) -> dict[str, int]:

@@ -115,7 +115,7 @@ def test_without_an_act_failures_and_complaints_go_on(days: dict[str, Day]) -> N
     assert days["nothing"].complaints(12, 23) > 10
 
 
-@pytest.mark.parametrize(("state", "within"), [("halted", 8), ("rolled back", 3)])
+@pytest.mark.parametrize(("state", "within"), [("halted", 5), ("rolled back", 3)])
 def test_a_withdrawn_version_is_gone_within_hours_and_so_are_failures_and_complaints(
     days: dict[str, Day], state: str, within: int
 ) -> None:
