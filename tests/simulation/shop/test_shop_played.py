@@ -122,8 +122,8 @@ def test_a_withdrawn_version_is_gone_within_hours_and_so_are_failures_and_compla
     day = days[state]
     assert day.error_rate(within, 22) < 0.01
     assert day.complaints(within, 23) <= 2
-    on_bad = day.android_checkout().filter(pl.col("bad"), pl.col("hour") > within)["requests"].sum()
-    everything = day.android_checkout().filter(pl.col("hour") > within)["requests"].sum()
+    on_bad = int(day.android_checkout().filter(pl.col("bad"), pl.col("hour") > within)["requests"].sum())
+    everything = int(day.android_checkout().filter(pl.col("hour") > within)["requests"].sum())
     assert everything > 100
     assert on_bad < 0.01 * everything
     orders = {
