@@ -198,11 +198,10 @@ class Proposals:
         with self._store.reading() as connection:
             return [ProposalEvent(**row) for row in connection.execute(query.limit(limit)).mappings()]
 
-    def count_since(self, event: str, since: datetime, actor: str = US) -> int:
-        """The number of events of a kind by an actor since an instant."""
-        chosen = (
-            (proposal_events.c.event == event) & (proposal_events.c.at > since) & (proposal_events.c.actor == actor)
-        )
+    def count_since(self, event: str, since: datetime, channel: str) -> int:
+        """The number of events of a kind through a channel since an instant."""
+        of_channel = (proposal_events.c.event == event) & (proposal_events.c.channel == channel)
+        chosen = of_channel & (proposal_events.c.at > since)
         with self._store.reading() as connection:
             return int(connection.execute(select(func.count()).select_from(proposal_events).where(chosen)).scalar_one())
 
@@ -259,4 +258,5 @@ def _proposal(row: RowMapping) -> Proposal:
 
 def approvals_of(events: Sequence[ProposalEvent]) -> list[str]:
     """The people who approved, each once, in order."""
-    return list(dict.fromkeys(event.actor for event in events if event.event == "approved"))
+    people = (event.actor for event in events if event.event == "approved" and event.actor != US)
+    return list(dict.fromkeys(people))

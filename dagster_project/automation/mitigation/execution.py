@@ -220,12 +220,8 @@ class Execution:
         seen: bool | None = None
         with suppress(DeliveryError):
             seen = self._actuator.effect(plan.item, plan.desired)
-        said = {
-            True: "seen by a second path",
-            False: "a second path does not see it",
-            None: "a second path cannot tell",
-        }
-        return f"read back; {said[seen]}"
+        said = {True: "sees it", False: "does not see it", None: "cannot tell"}
+        return f"read back; a second path {said[seen]}"
 
     def _held_back(self, proposal: Proposal, act: Act, head: Intent | None, reason: str) -> Proposal:
         """An act that may not be sent: it is over if its ground moved, and waits if it is only stopped."""
