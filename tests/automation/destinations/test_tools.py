@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from dagster_project.automation import cloudevents
-from dagster_project.automation.destinations.webhook import signature
+from dagster_project.automation.standard_webhooks import signature
 from dagster_project.automation.http import wait_of
 from dagster_project.automation.outcomes import DeliveryError, Rejected, outcome_of
 from dagster_project.automation.tickets.brief import render
