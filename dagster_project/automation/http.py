@@ -135,7 +135,7 @@ class HttpTarget:
             return specific
         if response.is_redirect:
             return Rejected(f"{said}: it has moved; set base_url to where it is now", whole_destination=True)
-        return Rejected(f"{said}: {self.message(response)}")
+        return Rejected(f"{said}: {self.message(response)}", status=status)
 
     def message(self, response: httpx.Response) -> str:
         """The target's error message, short and fit to leave."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import quote
 
 import httpx
@@ -45,23 +44,13 @@ class HttpActuator:
             return Rejected(f"{said}; the secret in {self._secret.variable} is wrong or has expired", True)
         if response.status_code == 403 and self._secret:
             said = f"answered 403 ({self._http.message(response)})"
-            return Refusal(f"{said}; give the secret in {self._secret.variable} the right to do this", status=403)
-        if response.is_client_error:
-            said = f"answered {response.status_code} to {response.request.method} {response.request.url.path}"
-            return Refusal(f"{said}: {self._http.message(response)}", status=response.status_code)
+            return Rejected(f"{said}; give the secret in {self._secret.variable} the right to do this", status=403)
         return None
-
-
-@dataclass(frozen=True)
-class Refusal(Rejected):
-    """A 4xx that may mean more than a refusal: a conflict, or an approval that is asked for."""
-
-    status: int = 0
 
 
 def status_of(error: DeliveryError) -> int:
     """The status of a refused request; 0 if it failed in another way."""
-    return error.outcome.status if isinstance(error.outcome, Refusal) else 0
+    return error.outcome.status if isinstance(error.outcome, Rejected) else 0
 
 
 def segment(name: str) -> str:
