@@ -72,7 +72,9 @@ class ArgoRollouts(ReadBack, HttpActuator):
     READS = 5
 
     def __init__(self, settings: ArgoRolloutsSettings, *, transport: httpx.BaseTransport | None = None) -> None:
-        secret = Secret(settings.token_env, "the token of the proxy before Argo Rollouts") if settings.token_env else None
+        secret = (
+            Secret(settings.token_env, "the token of the proxy before Argo Rollouts") if settings.token_env else None
+        )
         super().__init__(settings, secret, transport=transport)
         self._namespace = settings.namespace
 

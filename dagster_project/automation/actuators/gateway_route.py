@@ -79,7 +79,10 @@ class GatewayRoute(KubernetesActuator):
 
     def shows(self, reading: Reading, desired: State) -> bool:
         """True if each named backend has its weight in every rule."""
-        return _with(reading, desired) == reading.state
+        there = list(_backends(reading.state["rules"]))
+        named = desired["weights"]
+        fits = all(_weight(one) == named[one["name"]] for one in there if one["name"] in named)
+        return fits and {*named} <= {one["name"] for one in there}
 
     def preflights(self, item: str, desired: State, reading: Reading) -> Sequence[Preflight]:
         """That each rule leaves traffic to somebody, and that those who get it are ready."""

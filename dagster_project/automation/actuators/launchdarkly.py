@@ -1,7 +1,7 @@
 """LaunchDarkly: a flag of one environment on or off, by semantic patch.
 
-An item is a flag's key. Off serves the flag's off variation to everybody and leaves targeting as it is, so that on gives
-the very state before. LaunchDarkly has no conditional write: the flag is read just before and after. Where the
+An item is a flag's key. Off serves the flag's off variation to everybody and leaves targeting as it is, so that on
+gives the very state before. LaunchDarkly has no conditional write: the flag is read just before and after. Where the
 environment wants approvals it answers 405, and the plan waits there.
 """
 

@@ -1,7 +1,7 @@
 """The conditional write where a system offers none: read, compare, write, read again.
 
-What a write left is known only by reading, so a failed read after it leaves the outcome unknown, and a later read settles
-it.
+What a write left is known only by reading, so a failed read after it leaves the outcome unknown, and a later read
+settles it.
 """
 
 from __future__ import annotations
