@@ -1,9 +1,9 @@
-"""Argo Rollouts: a rollout aborted, or set back to a version, through the server of ``kubectl argo rollouts dashboard``.
+"""Argo Rollouts: a rollout aborted, or set back to a version, through the server of its dashboard.
 
-An item is a rollout's name. **Abort** halts: all traffic goes to the stable version, and ``spec.template`` stays at the
-bad one, so that a retry, or any change that starts it again, brings it back: ``retry_would_start`` in a reading says so.
-**Going back** to a version also sets the template. Undoing an abort is a retry, on purpose. The server offers no
-conditional write: the rollout is read just before and after.
+An item is a rollout's name. **Abort** halts: all traffic goes to the stable version, and ``spec.template`` stays at
+the bad one, so that a retry, or any change that starts it again, brings it back: ``retry_would_start`` in a reading
+says so. **Going back** to a version also sets the template. Undoing an abort is a retry, on purpose. The server
+offers no conditional write: the rollout is read just before and after.
 """
 
 from __future__ import annotations

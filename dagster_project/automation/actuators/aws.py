@@ -16,14 +16,20 @@ from urllib.parse import urlsplit
 import httpx
 from pydantic import Field, model_validator
 
-from dagster_project.automation.actuators.http import HttpActuator
+from dagster_project.automation.actuators.http import HttpActuator, changing_nothing
 from dagster_project.automation.actuators.read_back import ReadBack
 from dagster_project.automation.actuators.settings import VARIABLE, HttpTargetSettings
 from dagster_project.automation.http import DEFAULT_WAIT, Secret
-from dagster_project.automation.outcomes import Deferred, DeliveryError, Failure, NotSent, Rejected, Unknown
+from dagster_project.automation.outcomes import Deferred, Failure, Rejected
 
 _THROTTLED = ("Throttl", "TooManyRequests", "RequestLimitExceeded")
-_CREDENTIALS = ("InvalidClientTokenId", "UnrecognizedClient", "SignatureDoesNotMatch", "ExpiredToken", "InvalidSignature")
+_CREDENTIALS = (
+    "InvalidClientTokenId",
+    "UnrecognizedClient",
+    "SignatureDoesNotMatch",
+    "ExpiredToken",
+    "InvalidSignature",
+)
 
 
 class AwsSettings(HttpTargetSettings):
@@ -60,12 +66,8 @@ class AwsActuator(ReadBack, HttpActuator):
 
     def _ask(self, content: bytes, headers: Mapping[str, str]) -> bytes:
         """A request that changes nothing: if it fails, nothing is unknown."""
-        try:
+        with changing_nothing():
             return self._tell(content, headers)
-        except DeliveryError as error:
-            if isinstance(error.outcome, Unknown):
-                raise DeliveryError(NotSent(error.outcome.reason)) from None
-            raise
 
     def _tell(self, content: bytes, headers: Mapping[str, str]) -> bytes:
         """A request that changes something."""
@@ -104,7 +106,15 @@ def sign(
     lowered = sorted((name.lower(), " ".join(value.split())) for name, value in full.items())
     names = ";".join(name for name, _ in lowered)
     canonical = "\n".join(
-        ["POST", "/", "", *(f"{name}:{value}" for name, value in lowered), "", names, hashlib.sha256(content).hexdigest()]
+        [
+            "POST",
+            "/",
+            "",
+            *(f"{name}:{value}" for name, value in lowered),
+            "",
+            names,
+            hashlib.sha256(content).hexdigest(),
+        ]
     )
     scope = f"{stamp[:8]}/{region}/{service}/aws4_request"
     signed = "\n".join(["AWS4-HMAC-SHA256", stamp, scope, hashlib.sha256(canonical.encode()).hexdigest()])

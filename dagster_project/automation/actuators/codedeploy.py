@@ -1,9 +1,9 @@
 """AWS CodeDeploy: a running deployment stopped, with CodeDeploy's own rollback to what was there before.
 
-An item is ``APPLICATION/DEPLOYMENT-GROUP``. Stopping makes CodeDeploy deploy the last good revision again; that runs for
-minutes and is read again later. Undoing it deploys the revision of the state before, which is the bad one, on purpose. A
-deployment that has ended cannot be stopped. There is no conditional write: the group is read just before and after, and a
-stop names the deployment that was read.
+An item is ``APPLICATION/DEPLOYMENT-GROUP``. Stopping makes CodeDeploy deploy the last good revision again; that runs
+for minutes and is read again later. Undoing it deploys the revision of the state before, which is the bad one, on
+purpose. A deployment that has ended cannot be stopped. There is no conditional write: the group is read just before
+and after, and a stop names the deployment that was read.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Kubernetes Gateway API: weights of the backends of an HTTPRoute.
 
-An item is an HTTPRoute's name. Weights are proportional, 0 to 1,000,000, and count 1 where none is written; a backend that
-several rules name is set in each. The rules are set by a JSON patch that tests the resourceVersion. The backends that get
-traffic must have a ready endpoint.
+An item is an HTTPRoute's name. Weights are proportional, 0 to 1,000,000, and count 1 where none is written; a backend
+that several rules name is set in each. The rules are set by a JSON patch that tests the resourceVersion. The backends
+that get traffic must have a ready endpoint.
 """
 
 from __future__ import annotations
@@ -37,19 +37,19 @@ class GatewayRouteSettings(KubernetesSettings):
 
 
 class _Rule(Camel):
-    backend_refs: list[dict[str, Any]] = []
+    backend_refs: list[dict[str, Any]] = Field([])
 
 
 class _Spec(Camel):
-    rules: list[_Rule] = []
+    rules: list[_Rule] = Field([])
 
 
 class _Parent(Camel):
-    conditions: list[dict[str, Any]] = []
+    conditions: list[dict[str, Any]] = Field([])
 
 
 class _Status(Camel):
-    parents: list[_Parent] = []
+    parents: list[_Parent] = Field([])
 
 
 class _Route(Camel):

@@ -1,10 +1,10 @@
 """GitHub Actions: a version deployed by a workflow of the team's own, by dispatch.
 
-An item is a deployment environment of the repository; its state is what GitHub's latest successful deployment there says.
-The workflow takes the inputs ``environment``, ``version`` and ``plan``, deploys, and records a deployment whose ``ref``, or
-``version`` in whose payload, is the version (docs/control_systems.md has one). ``plan`` is a hash of what is to be done, and
-stands in the run's name: by it a run is found again whose dispatch gave no id or lost its answer, so that none is started
-twice. A run that an environment's protection rules hold is waited for, with its link.
+An item is a deployment environment of the repository; its state is what GitHub's latest successful deployment there
+says. The workflow takes the inputs ``environment``, ``version`` and ``plan``, deploys, and records a deployment whose
+``ref``, or ``version`` in whose payload, is the version (docs/control_systems.md has one). ``plan`` is a hash of what
+is to be done, and stands in the run's name: by it a run is found again whose dispatch gave no id or lost its answer,
+so that none is started twice. A run that an environment's protection rules hold is waited for, with its link.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import httpx
 from pydantic import BaseModel, Field
 
 from dagster_project.automation.actuators.base import AwaitingApproval, Desired, Preflight, Reading, State, canonical
-from dagster_project.automation.actuators.http import HttpActuator, segment
+from dagster_project.automation.actuators.http import HttpActuator
 from dagster_project.automation.actuators.read_back import ReadBack
 from dagster_project.automation.actuators.settings import VARIABLE, HttpTargetSettings
 from dagster_project.automation.http import Secret

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from urllib.parse import quote
 
 import httpx
 
 from dagster_project.automation.actuators.settings import HttpTargetSettings
 from dagster_project.automation.http import HttpTarget, Secret
-from dagster_project.automation.outcomes import DeliveryError, Failure, Rejected
+from dagster_project.automation.outcomes import DeliveryError, Failure, NotSent, Rejected, Unknown
 
 
 class HttpActuator:
@@ -62,3 +63,14 @@ def segment(name: str) -> str:
     if name.strip(".") == "":
         raise DeliveryError(Rejected(f"'{name}' is no item of a control system"))
     return quote(name, safe="")
+
+
+@contextmanager
+def changing_nothing() -> Iterator[None]:
+    """Requests that change nothing although they are no GET: if one fails, nothing is unknown."""
+    try:
+        yield
+    except DeliveryError as error:
+        if isinstance(error.outcome, Unknown):
+            raise DeliveryError(NotSent(error.outcome.reason)) from None
+        raise

@@ -1,8 +1,8 @@
 """Kubernetes: a Deployment set back to the template of an earlier revision, or its rollout paused.
 
-An item is a Deployment's name. There is no rollback verb in apps/v1: earlier templates are in the ReplicaSets that the
-Deployment owns, by their annotation ``deployment.kubernetes.io/revision``. The template is set by a JSON patch that tests
-the resourceVersion. Pausing halts a rollout where it is; pods of both versions stay up.
+An item is a Deployment's name. There is no rollback verb in apps/v1: earlier templates are in the ReplicaSets that
+the Deployment owns, by their annotation ``deployment.kubernetes.io/revision``. The template is set by a JSON patch
+that tests the resourceVersion. Pausing halts a rollout where it is; pods of both versions stay up.
 """
 
 from __future__ import annotations

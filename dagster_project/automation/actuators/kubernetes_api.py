@@ -1,8 +1,8 @@
 """Base of actuators that speak to a Kubernetes API server: connection, and the conditional patch.
 
-A write is a JSON patch whose first operation tests ``metadata.resourceVersion``: the server refuses it if the object has
-changed since it was read, if only its status. The object is then read again, and patched again if what counts is still
-the same.
+A write is a JSON patch whose first operation tests ``metadata.resourceVersion``: the server refuses it if the object
+has changed since it was read, if only its status. The object is then read again, and patched again if what counts is
+still the same.
 """
 
 from __future__ import annotations

@@ -12,8 +12,9 @@ from typing import Any
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from dagster_project.automation.actuators.http import changing_nothing
 from dagster_project.automation.http import HttpTarget, Secret
-from dagster_project.automation.outcomes import DeliveryError, NotSent, Rejected, Unknown
+from dagster_project.automation.outcomes import DeliveryError, Rejected
 
 _EARLY = 60.0
 """Seconds before its end at which a token is made anew."""
@@ -83,11 +84,8 @@ class GoogleTokens:
             base_url=account.token_uri, headers=lambda _: {}, refusal=self._refusal, transport=self._transport
         )
         try:
-            return http.write_content("POST", "", str(form).encode(), _Granted, headers)
-        except DeliveryError as error:
-            if isinstance(error.outcome, Unknown):  # nothing was changed; a lost token is asked for again
-                raise DeliveryError(NotSent(error.outcome.reason)) from None
-            raise
+            with changing_nothing():
+                return http.write_content("POST", "", str(form).encode(), _Granted, headers)
         finally:
             http.close()
 
