@@ -187,7 +187,7 @@ class ArgoCd(ReadBack, HttpActuator):
         if not application.status.history:
             raise DeliveryError(Rejected(f"{item} was never deployed by Argo CD"))
         last = application.status.history[-1]
-        state = {"deployed": last.names, "sync_policy": application.spec.sync_policy}
+        state = {"deployed": last.names, "sync_policy": application.spec.sync_policy or None}
         return Reading(item, state, str(last.id), f"{self._base_url}/applications/{segment(item)}")
 
     def _path(self, item: str) -> str:

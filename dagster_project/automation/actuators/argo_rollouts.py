@@ -79,11 +79,11 @@ class ArgoRollouts(ReadBack, HttpActuator):
         self._namespace = settings.namespace
 
     def read(self, item: str) -> Reading:
-        """The images of the template and of the stable version, and whether it was aborted."""
+        """The images of the template, whether it was aborted, and then what a retry would start."""
         rollout = self._rollout(item)
         template, aborted = sorted(rollout.template.images), rollout.message.startswith("RolloutAborted")
-        state: dict[str, Any] = {"template": template, "stable": rollout.stable, "aborted": aborted}
-        if aborted and template != rollout.stable:
+        state: dict[str, Any] = {"template": template, "aborted": aborted}
+        if aborted:
             state["retry_would_start"] = template
         page = f"{self._base_url}/rollouts/rollout/{segment(self._namespace)}/{segment(item)}"
         return Reading(item, state, str(rollout.template.revision), page)
@@ -96,9 +96,10 @@ class ArgoRollouts(ReadBack, HttpActuator):
 
     def preflights(self, item: str, desired: State, reading: Reading) -> Sequence[Preflight]:
         """That there is something to halt, or to go back to, and what would bring the bad version back."""
-        template, stable = reading.state["template"], reading.state["stable"]
+        rollout = self._rollout(item)
+        template, stable = reading.state["template"], rollout.stable
         if version := desired.get("version"):
-            known = [one for one in self._rollout(item).replica_sets if has_version(one.images, version)]
+            known = [one for one in rollout.replica_sets if has_version(one.images, version)]
             has = f"revision {known[0].revision} has {version}" if known else f"no revision of {item} has {version}"
             return (Preflight("previous_version", bool(known), has),)
         if not desired.get("halted"):
@@ -121,8 +122,10 @@ class ArgoRollouts(ReadBack, HttpActuator):
     def _make(self, now: Reading, desired: State, note: str) -> None:
         if version := desired.get("version"):
             self._undo(now.item, lambda images: has_version(images, version), f"version {version}")
-        else:
-            self._act(now.item, "abort" if desired.get("halted") else "retry")
+            return
+        if desired.get("halted") and self._rollout(now.item).stable == now.state["template"]:
+            raise DeliveryError(Rejected(f"nothing to halt: {spelled(now.state['template'])} of {now.item} is out"))
+        self._act(now.item, "abort" if desired.get("halted") else "retry")
 
     def _write(self, now: Reading, wanted: State, note: str) -> None:
         """Set template and abort as they were; only a state that was can be wanted."""

@@ -73,8 +73,9 @@ class _Deployment(_Camel):
         return self.status in _RUNNING
 
     @property
-    def is_rollback(self) -> bool:
-        return bool(self.rollback_info.get("rollbackTriggeringDeploymentId"))
+    def rolls_back(self) -> str:
+        """The deployment that this one rolls back; empty if it is none of that kind."""
+        return str(self.rollback_info.get("rollbackTriggeringDeploymentId", ""))
 
 
 class _DeploymentAnswer(_Camel):
@@ -91,16 +92,16 @@ class CodeDeploy(AwsActuator):
     READS = 5
 
     def read(self, item: str) -> Reading:
-        """The revision that was deployed last, and whether that was halted or is a rollback."""
-        _, deployment = self._latest(item)
-        halted = deployment.status in _ENDED_BADLY
-        state = {"revision": deployment.revision, "halted": halted, "rolled_back": deployment.is_rollback}
-        url = f"https://console.aws.amazon.com/codesuite/codedeploy/deployments/{deployment.deployment_id}"
-        return Reading(item, state, deployment.deployment_id, url)
+        """The revision that was to be deployed last, and whether that was halted; a rollback is no such will."""
+        _, latest = self._latest(item)
+        meant = self._deployment(latest.rolls_back) if latest.rolls_back else latest
+        state = {"revision": meant.revision, "halted": bool(latest.rolls_back) or meant.status in _ENDED_BADLY}
+        url = f"https://console.aws.amazon.com/codesuite/codedeploy/deployments/{latest.deployment_id}"
+        return Reading(item, state, latest.deployment_id, url)
 
     def shows(self, reading: Reading, desired: State) -> bool:
-        """True if the latest deployment was stopped, or is the rollback that followed."""
-        return bool(reading.state["halted"] or reading.state["rolled_back"])
+        """True if the deployment was stopped, or rolled back since."""
+        return bool(reading.state["halted"])
 
     def preflights(self, item: str, desired: State, reading: Reading) -> Sequence[Preflight]:
         """That something runs and can go back, and that no alarm would block the way back."""
@@ -122,13 +123,13 @@ class CodeDeploy(AwsActuator):
         _, deployment = self._latest(item)
         if deployment.is_running:
             return None
-        return deployment.is_rollback and deployment.status == "Succeeded"
+        return bool(deployment.rolls_back) and deployment.status == "Succeeded"
 
     def _make(self, now: Reading, desired: State, note: str) -> None:
         self._call("StopDeployment", {"deploymentId": now.version, "autoRollbackEnabled": True})
 
     def _write(self, now: Reading, wanted: State, note: str) -> None:
-        if wanted["halted"] or wanted["rolled_back"]:
+        if wanted["halted"]:
             raise DeliveryError(Rejected(f"{now.item} was halted before as well; deploy what you want there"))
         application, group = _parts(now.item)
         body = {"applicationName": application, "deploymentGroupName": group, "revision": wanted["revision"]}
@@ -140,8 +141,10 @@ class CodeDeploy(AwsActuator):
         group = self._get("GetDeploymentGroup", asked, _GroupAnswer).deployment_group_info
         if group.last_attempted_deployment is None:
             raise DeliveryError(Rejected(f"nothing was ever deployed to {item}"))
-        asked = {"deploymentId": group.last_attempted_deployment.deployment_id}
-        return group, self._get("GetDeployment", asked, _DeploymentAnswer).deployment_info
+        return group, self._deployment(group.last_attempted_deployment.deployment_id)
+
+    def _deployment(self, deployment_id: str) -> _Deployment:
+        return self._get("GetDeployment", {"deploymentId": deployment_id}, _DeploymentAnswer).deployment_info
 
     def _get(self, action: str, body: Mapping[str, Any], expected: type[_Answer]) -> _Answer:
         try:

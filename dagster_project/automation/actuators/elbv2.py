@@ -50,6 +50,8 @@ class ElbV2(AwsActuator):
 
     def read(self, item: str) -> Reading:
         """The whole list of actions."""
+        if not item.startswith("arn:"):
+            raise DeliveryError(Rejected(f"'{item}' is no ARN of a listener or a rule"))
         if _is_rule(item):
             answer = self._described("DescribeRules", {"RuleArns": [item]})
             found, actions = answer.get("Rules") or [], "Actions"

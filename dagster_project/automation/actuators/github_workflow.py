@@ -10,13 +10,12 @@ so that none is started twice. A run that an environment's protection rules hold
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import httpx
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 
 from dagster_project.automation.actuators.base import AwaitingApproval, Desired, Preflight, Reading, State, canonical
 from dagster_project.automation.actuators.http import HttpActuator
@@ -83,6 +82,10 @@ class _Run(BaseModel):
     conclusion: str | None = None
 
 
+class _Started(BaseModel):
+    workflow_run_id: int
+
+
 class _Runs(BaseModel):
     workflow_runs: list[_Run]
 
@@ -101,6 +104,7 @@ class GitHubWorkflow(ReadBack, HttpActuator):
 
     def read(self, item: str) -> Reading:
         """The version and the commit of the latest successful deployment."""
+        segment(item)  # an empty name would ask for every environment
         for one in self._deployments(item):
             if self._state_of(one) in ("success", "inactive"):
                 url = f"{self._base_url}{self._repository}/deployments/{one.id}"
@@ -156,7 +160,10 @@ class GitHubWorkflow(ReadBack, HttpActuator):
         inputs = {**self._settings.inputs, "environment": item, "version": version, "plan": plan}
         body = {"ref": self._settings.ref, "inputs": inputs, "return_run_details": True}
         answer = self._http.write("POST", f"{self._workflow}/dispatches", body, bytes)
-        return int(json.loads(answer)["workflow_run_id"]) if answer else 0
+        try:
+            return _Started.model_validate_json(answer).workflow_run_id if answer else 0
+        except ValidationError:
+            raise DeliveryError(Unknown("answered to the dispatch, but not as GitHub does; check base_url")) from None
 
     def _find(self, plan: str, started: int = 0) -> _Run | None:
         """The run that was started, or the latest with the plan's hash in its name."""

@@ -1,7 +1,7 @@
 """Webhook: any control system, behind one address of the team's own that tells a state and sets it.
 
     GET  base_url?item=ITEM     {"state": {...}, "version": "...", "url": "..."}; 404 if there is no such item
-    POST base_url               {"item", "state", "expected", "version", "note"}: set ``state`` if it still is ``expected``
+    POST base_url               {"item", "state", "expected", "version", "note"}: set ``state`` if it is ``expected``
         200 the same as GET     it is set, or was already
         202 {"url": "..."}      it waits for an approval there
         409                     it is no longer ``expected``
