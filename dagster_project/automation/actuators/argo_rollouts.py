@@ -18,7 +18,7 @@ from pydantic.alias_generators import to_camel
 from dagster_project.automation.actuators.base import Desired, Preflight, Reading, ReleaseState, State
 from dagster_project.automation.actuators.http import HttpActuator, segment
 from dagster_project.automation.actuators.images import has_version, spelled
-from dagster_project.automation.actuators.read_back import ReadBack
+from dagster_project.automation.actuators.read_back import ReadBack, after_writing
 from dagster_project.automation.actuators.settings import VARIABLE, HttpTargetSettings
 from dagster_project.automation.http import Secret
 from dagster_project.automation.outcomes import DeliveryError, Rejected
@@ -130,10 +130,12 @@ class ArgoRollouts(ReadBack, HttpActuator):
     def _write(self, now: Reading, wanted: State, note: str) -> None:
         """Set template and abort as they were; only a state that was can be wanted."""
         template = wanted["template"]
-        if now.state["template"] != template:
-            self._undo(now.item, lambda images: sorted(images) == template, spelled(template))
-        if bool(now.state["aborted"]) is not bool(wanted["aborted"]):
+        if now.state["template"] == template:
             self._act(now.item, "abort" if wanted["aborted"] else "retry")
+            return
+        self._undo(now.item, lambda images: sorted(images) == template, spelled(template))
+        if wanted["aborted"]:  # a template that is set starts
+            after_writing(lambda: self._act(now.item, "abort"))
 
     def _undo(self, item: str, fits: Any, name: str) -> None:
         known = [one.revision for one in self._rollout(item).replica_sets if fits(one.images)]
@@ -142,7 +144,7 @@ class ArgoRollouts(ReadBack, HttpActuator):
         body = {"rollout": item, "namespace": self._namespace, "revision": str(max(known))}
         self._http.send("PUT", f"{self._path(item)}/undo/{max(known)}", body)
 
-    def _act(self, item: str, verb: Literal["abort", "retry"]) -> None:
+    def _act(self, item: str, verb: str) -> None:
         self._http.send("PUT", f"{self._path(item)}/{verb}", {"name": item, "namespace": self._namespace})
 
     def _rollout(self, item: str) -> _Rollout:

@@ -37,19 +37,19 @@ class GatewayRouteSettings(KubernetesSettings):
 
 
 class _Rule(Camel):
-    backend_refs: list[dict[str, Any]] = Field([])
+    backend_refs: list[dict[str, Any]] = Field(default=[])
 
 
 class _Spec(Camel):
-    rules: list[_Rule] = Field([])
+    rules: list[_Rule] = Field(default=[])
 
 
 class _Parent(Camel):
-    conditions: list[dict[str, Any]] = Field([])
+    conditions: list[dict[str, Any]] = Field(default=[])
 
 
 class _Status(Camel):
-    parents: list[_Parent] = Field([])
+    parents: list[_Parent] = Field(default=[])
 
 
 class _Route(Camel):

@@ -18,8 +18,8 @@ import httpx
 from pydantic import BaseModel, Field, ValidationError
 
 from dagster_project.automation.actuators.base import AwaitingApproval, Desired, Preflight, Reading, State, canonical
-from dagster_project.automation.actuators.http import HttpActuator
-from dagster_project.automation.actuators.read_back import ReadBack
+from dagster_project.automation.actuators.http import HttpActuator, segment
+from dagster_project.automation.actuators.read_back import ReadBack, after_writing
 from dagster_project.automation.actuators.settings import VARIABLE, HttpTargetSettings
 from dagster_project.automation.http import Secret
 from dagster_project.automation.outcomes import DeliveryError, Rejected, Unknown
@@ -139,7 +139,7 @@ class GitHubWorkflow(ReadBack, HttpActuator):
         name = f"the run of {self._settings.workflow} for {item}"
         started = 0 if (run := self._find(plan)) else self._dispatch(item, version, plan)
         for _ in range(self.READS):
-            run = self._find(plan, started)
+            run = after_writing(lambda: self._find(plan, started))
             if run and run.status in (*_HELD, "completed"):
                 break
             time.sleep(self.PAUSE)
@@ -151,7 +151,7 @@ class GitHubWorkflow(ReadBack, HttpActuator):
             raise DeliveryError(Unknown(f"{name} goes on: {run.html_url}"))
         if run.conclusion != "success":
             raise DeliveryError(Rejected(f"{name} ended as {run.conclusion}; run it again there: {run.html_url}"))
-        if not self.shows(self.read(item), {"version": version}):
+        if not self.shows(after_writing(lambda: self.read(item)), {"version": version}):
             told = f"GitHub has no successful deployment of {version} to it; let the workflow record one"
             raise DeliveryError(Rejected(f"{name} ended well, but {told}: {run.html_url}"))
 

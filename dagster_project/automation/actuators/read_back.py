@@ -9,11 +9,13 @@ from __future__ import annotations
 import time
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from dagster_project.automation.actuators.base import Conflict, Reading, State, canonical
 from dagster_project.automation.outcomes import DeliveryError, Unknown
 from dagster_project.outgoing import excerpt
+
+T = TypeVar("T")
 
 
 class ReadBack:
@@ -74,18 +76,20 @@ class ReadBack:
         Raises:
             DeliveryError: unknown, if the state is not there yet, or cannot be read.
         """
-        after = self._read_after(item)
+        after = after_writing(lambda: self.read(item))
         for _ in range(self.READS - 1):
             if there(after):
                 break
             time.sleep(self.PAUSE)
-            after = self._read_after(item)
+            after = after_writing(lambda: self.read(item))
         if there(after):
             return after
         raise DeliveryError(Unknown(f"written, but {item} still is {excerpt(canonical(after.state), 300)}"))
 
-    def _read_after(self, item: str) -> Reading:
-        try:
-            return self.read(item)
-        except DeliveryError as error:
-            raise DeliveryError(Unknown(f"written, and not read back: {error}")) from None
+
+def after_writing(call: Callable[[], T]) -> T:
+    """The result of a call after something was written: whatever fails now, the outcome of the write is unknown."""
+    try:
+        return call()
+    except DeliveryError as error:
+        raise DeliveryError(Unknown(f"written, and then: {error}")) from None

@@ -29,7 +29,10 @@ def is_signed(request: httpx.Request, service: str) -> bool:
     names = re.search("SignedHeaders=([^,]+)", given)
     stamp = datetime.strptime(request.headers["x-amz-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     headers = {name: request.headers[name] for name in names[1].split(";") if name != "x-amz-date"} if names else {}
-    return given == sign(headers, request.content, ACCESS, SECRET, "eu-central-1", service, stamp)["Authorization"]
+    return (
+        bool(given)
+        and given == sign(headers, request.content, ACCESS, SECRET, "eu-central-1", service, stamp)["Authorization"]
+    )
 
 
 @dataclass

@@ -209,8 +209,9 @@ def test_a_deployment_of_argo_cd_is_known_by_tag_or_commit(version: str, known: 
 
 
 def test_argo_cd_takes_one_of_both() -> None:
-    settings = ArgoCdSettings(name="argo", base_url="https://argocd.example")
-    for wrong in ({}, {"version": "5.1.0", "auto_sync": False}):
+    settings = ArgoCdSettings.model_validate({"name": "argo", "base_url": "https://argocd.example"})
+    wrongs: list[dict[str, Any]] = [{}, {"version": "5.1.0", "auto_sync": False}]
+    for wrong in wrongs:
         assert "set either version or auto_sync" in desired_problem(settings, wrong)
 
 
@@ -247,7 +248,7 @@ def test_a_deployment_goes_back_to_the_template_of_its_own_replica_set() -> None
     before = there.read("shop")
     assert row(there.preflights("shop", BACK, before), "previous_version").answer == "revision 3 of shop"
     there.apply("shop", BACK, before, NOTE)
-    (patch,) = target.sent("PATCH")
+    patch: Any = target.sent("PATCH")[0]
     assert patch[0] == {"op": "test", "path": "/metadata/resourceVersion", "value": "100"}
     assert "pod-template-hash" not in str(patch) and "5.1.0" in str(patch[1]["value"])
 

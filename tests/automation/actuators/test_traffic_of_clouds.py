@@ -15,6 +15,7 @@ from dagster_project.automation.actuators.base import AwaitingApproval, Conflict
 from dagster_project.automation.actuators.config import desired_problem
 from dagster_project.automation.actuators.elbv2 import ElbV2Settings
 from dagster_project.automation.actuators.gateway_route import GatewayRouteSettings
+from dagster_project.automation.actuators.settings import TargetSettings
 from dagster_project.automation.actuators.webhook import merged
 from dagster_project.automation.outcomes import Deferred, NotSent, Rejected, Unknown, outcome_of
 from tests.automation.actuators.fake_aws import CANARY, LISTENER, STABLE, FakeElbV2
@@ -104,10 +105,12 @@ def test_a_backend_that_is_not_there_is_refused_with_those_that_are(kind: str, i
 
 def test_weights_stay_in_the_range_of_the_system() -> None:
     aws = ElbV2Settings.model_validate({"name": "lb", "region": "eu-central-1"})
-    kubernetes = GatewayRouteSettings(name="gw", base_url="https://kube.example")
-    for settings, most in ((aws, 999), (kubernetes, 1_000_000)):
+    kubernetes = GatewayRouteSettings.model_validate({"name": "gw", "base_url": "https://kube.example"})
+    cases: list[tuple[TargetSettings, int]] = [(aws, 999), (kubernetes, 1_000_000)]
+    for settings, most in cases:
         assert desired_problem(settings, {"weights": {"a": most}}) == ""
-        for wrong in ({"a": most + 1}, {"a": -1}, {}):
+        wrongs: list[dict[str, int]] = [{"a": most + 1}, {"a": -1}, {}]
+        for wrong in wrongs:
             assert "weights" in desired_problem(settings, {"weights": wrong})
 
 
@@ -142,7 +145,7 @@ def test_stickiness_is_said_before() -> None:
         ("AccessDenied", Rejected, "AccessDenied"),
     ],
 )
-def test_what_aws_refuses_is_in_the_body(code: str, kind: type, says: str) -> None:
+def test_what_aws_refuses_is_in_the_body(code: str, kind: type[Any], says: str) -> None:
     answer = httpx.Response(400, text=f"<ErrorResponse><Error><Code>{code}</Code></Error></ErrorResponse>")
     outcome: Any = outcome_of(lambda: built("elbv2", lambda _: answer).read(LISTENER))
     assert isinstance(outcome, kind) and says in outcome.reason
