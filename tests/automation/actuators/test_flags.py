@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -39,10 +40,11 @@ def test_405_of_launchdarkly_the_plan_waits_there_with_the_link() -> None:
     target = FakeLaunchDarkly(approval_required=True)
     there = launchdarkly(target)
     before = there.read("new-checkout")
-    for act in (
+    acts: list[Callable[[], Any]] = [
         lambda: there.apply("new-checkout", OFF, before, "n"),
         lambda: there.dry_run("new-checkout", OFF, before),
-    ):
+    ]
+    for act in acts:
         with pytest.raises(AwaitingApproval) as caught:
             act()
         assert caught.value.url == f"{SERVER}/shop/production/features/new-checkout"
@@ -85,8 +87,9 @@ def test_409_of_launchdarkly_is_a_conflict() -> None:
 def test_the_dry_run_of_launchdarkly_changes_nothing() -> None:
     target = FakeLaunchDarkly()
     there = launchdarkly(target)
+    before = there.read("new-checkout")
     assert isinstance(there, Previews)
-    there.dry_run("new-checkout", OFF, there.read("new-checkout"))
+    there.dry_run("new-checkout", OFF, before)
     assert target.flag["on"] and target.writes == 0
     assert dict(target.requests[-1].url.params) == {"dryRun": "true"}
 
