@@ -12,14 +12,41 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from dagster_project.automation.actuators.app_store import AppStoreSettings
+from dagster_project.automation.actuators.argo_cd import ArgoCdSettings
+from dagster_project.automation.actuators.argo_rollouts import ArgoRolloutsSettings
 from dagster_project.automation.actuators.base import Actuator, Desired
+from dagster_project.automation.actuators.codedeploy import CodeDeploySettings
+from dagster_project.automation.actuators.elbv2 import ElbV2Settings
+from dagster_project.automation.actuators.gateway_route import GatewayRouteSettings
+from dagster_project.automation.actuators.github_workflow import GitHubWorkflowSettings
+from dagster_project.automation.actuators.google_play import GooglePlaySettings
+from dagster_project.automation.actuators.growthbook import GrowthBookSettings
+from dagster_project.automation.actuators.kubernetes import DeploymentSettings
+from dagster_project.automation.actuators.launchdarkly import LaunchDarklySettings
 from dagster_project.automation.actuators.local import LocalControlSettings
 from dagster_project.automation.actuators.settings import TargetSettings
+from dagster_project.automation.actuators.webhook import WebhookTargetSettings
 from dagster_project.automation.borders import refusal_of
 from dagster_project.home import Home
 
 KINDS: Mapping[str, type[TargetSettings]] = {
-    settings.model_fields["kind"].default: settings for settings in (LocalControlSettings,)
+    settings.model_fields["kind"].default: settings
+    for settings in (
+        AppStoreSettings,
+        ArgoCdSettings,
+        ArgoRolloutsSettings,
+        CodeDeploySettings,
+        ElbV2Settings,
+        GatewayRouteSettings,
+        GitHubWorkflowSettings,
+        GooglePlaySettings,
+        GrowthBookSettings,
+        DeploymentSettings,
+        LaunchDarklySettings,
+        LocalControlSettings,
+        WebhookTargetSettings,
+    )
 }
 """Settings by kind; a new actuator is added to this tuple."""
 
