@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dagster_project.home import REPOSITORY
 
-TOOLS = REPOSITORY / ".venv" / "servers"
+TOOLS = Path(os.environ.get("FEEDBACK_CONTROL_SERVERS") or REPOSITORY / ".venv" / "servers")
 """Folder into which `make test-servers` installs tools that neither the project nor the system has."""
 
 
@@ -26,8 +26,8 @@ def free_port() -> int:
 @contextmanager
 def running(
     command: Sequence[str | Path], port: int, log: Path, environment: Mapping[str, str] | None = None
-) -> Iterator[None]:
-    """The command, once it listens on the port, until the end of the block.
+) -> Iterator[int]:
+    """The command, once it listens on the port, until the end of the block; its process id.
 
     Raises:
         AssertionError: it ended, or did not listen within a minute; the end of its log is quoted.
@@ -40,7 +40,7 @@ def running(
     try:
         eventually(lambda: process.poll() is not None or _listens(port), 60)
         assert process.poll() is None and _listens(port), f"{command[0]} does not run:\n{log.read_text()[-2000:]}"
-        yield
+        yield process.pid
     finally:
         if process.poll() is None:
             os.killpg(process.pid, 15)

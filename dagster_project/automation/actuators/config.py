@@ -13,13 +13,26 @@ from typing import Any
 from pydantic import ValidationError
 
 from dagster_project.automation.actuators.base import Actuator, Desired
+from dagster_project.automation.actuators.envoy import EnvoySettings
+from dagster_project.automation.actuators.flagd_file import FlagdFileSettings
+from dagster_project.automation.actuators.haproxy import HAProxySettings
 from dagster_project.automation.actuators.local import LocalControlSettings
 from dagster_project.automation.actuators.settings import TargetSettings
+from dagster_project.automation.actuators.traefik_file import TraefikFileSettings
+from dagster_project.automation.actuators.unleash import UnleashSettings
 from dagster_project.automation.borders import refusal_of
 from dagster_project.home import Home
 
 KINDS: Mapping[str, type[TargetSettings]] = {
-    settings.model_fields["kind"].default: settings for settings in (LocalControlSettings,)
+    settings.model_fields["kind"].default: settings
+    for settings in (
+        EnvoySettings,
+        FlagdFileSettings,
+        HAProxySettings,
+        LocalControlSettings,
+        TraefikFileSettings,
+        UnleashSettings,
+    )
 }
 """Settings by kind; a new actuator is added to this tuple."""
 
