@@ -177,6 +177,7 @@ def haproxy(folder: Path, of: Shop) -> Iterator[Balancer]:
         yield Balancer(entry, reload, sets)
 
 
+_MANAGER = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 _ENVOY = """
 admin: {{address: {{socket_address: {{address: 127.0.0.1, port_value: {admin}}}}}}}
 layered_runtime:
@@ -188,7 +189,7 @@ static_resources:
         - filters:
             - name: envoy.filters.network.http_connection_manager
               typed_config:
-                "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+                "@type": type.googleapis.com/{manager}
                 stat_prefix: shop
                 http_filters:
                   - name: envoy.filters.http.router
@@ -218,7 +219,7 @@ def envoy(folder: Path, of: Shop) -> Iterator[Balancer]:
     """Envoy, which forgets its runtime when it starts again."""
     admin = free_port()
     clusters = ",".join(_CLUSTER.format(one=one) for one in (of.stable, of.canary))
-    (folder / "envoy.yaml").write_text(_ENVOY.format(admin=admin, shop=of, clusters=clusters))
+    (folder / "envoy.yaml").write_text(_ENVOY.format(admin=admin, shop=of, clusters=clusters, manager=_MANAGER))
     command: list[str | Path] = [str(ENVOY), "-c", folder / "envoy.yaml", "--concurrency", "1", "--disable-hot-restart"]
     url = f"http://127.0.0.1:{admin}"
 

@@ -13,9 +13,7 @@ from openfeature.evaluation_context import EvaluationContext
 
 def main(file: str) -> None:
     """Answer each `[flag, default, context]` with the value that an application gets."""
-    api.set_provider(
-        FlagdProvider(resolver_type=ResolverType.FILE, offline_flag_source_path=file, offline_poll_interval_ms=50)
-    )
+    api.set_provider(FlagdProvider(resolver_type=ResolverType.FILE, offline_flag_source_path=file, deadline_ms=50))
     client = api.get_client()
     for line in sys.stdin:
         flag, default, context = json.loads(line)

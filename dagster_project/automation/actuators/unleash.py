@@ -97,14 +97,15 @@ class Unleash(HttpActuator):
         return (Preflight("no_other_approval", None, answer),)
 
     def effect(self, item: str, desired: State) -> bool | None:
-        """What Unleash tells its clients; None without a client's token."""
+        """What Unleash tells its clients, up to a second behind; None without a client's token."""
         if self._client is None:
             return None
         try:
-            seen, _ = self._client.read(f"/api/client/features/{quote(item, safe='')}", dict[str, Any])
+            seen, _ = self._client.read("/api/client/features", dict[str, Any], namePrefix=item)
         except DeliveryError:
             return None
-        return bool(seen.get("enabled") == desired["enabled"])
+        enabled = {one["name"]: one["enabled"] for one in seen["features"]}
+        return enabled[item] == desired["enabled"] if item in enabled else None
 
     def close(self) -> None:
         """Let the connections go."""
