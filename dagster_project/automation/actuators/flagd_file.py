@@ -25,6 +25,8 @@ from dagster_project.automation.outcomes import DeliveryError, Rejected
 from dagster_project.files import locked, write_text
 from dagster_project.home import Home
 
+_NOBODY = {"context": {"targetingKey": "feedback-control"}}
+"""OFREP's context of an evaluation: the key is required, and no targeting names it."""
 _INDENT = re.compile(r"\n([ \t]+)\S")
 
 
@@ -146,7 +148,7 @@ class FlagdFile:
         assert self._ofrep
         try:
             path = f"/ofrep/v1/evaluate/flags/{quote(item, safe='')}"
-            return str(self._ofrep.write("POST", path, {"context": {}}, dict[str, Any]).get("variant"))
+            return str(self._ofrep.write("POST", path, _NOBODY, dict[str, Any]).get("variant"))
         except DeliveryError:
             return None
 

@@ -68,7 +68,7 @@ class TraefikFile(HttpActuator):
 
     def read(self, item: str) -> Reading:
         """The service in the file, word for word."""
-        service = yaml.safe_load(self._text())["http"]["services"].get(item) or {}
+        service = _service_in(self._text(), item) or {}
         if not _parts(service):
             raise DeliveryError(Rejected(f"{self._file} has no weighted service {item}"))
         return Reading(item, service, url=str(self._file))
@@ -112,7 +112,7 @@ class TraefikFile(HttpActuator):
         text, weights = self._text(), _weights(wanted)
         for name, number in reversed(_weight_nodes(text, item)):
             text = text[: number.start_mark.index] + str(weights[name]) + text[number.end_mark.index :]
-        if yaml.safe_load(text)["http"]["services"].get(item) != wanted:
+        if _service_in(text, item) != wanted:
             raise DeliveryError(Rejected(f"the weights of {item} in {self._file} are not plain numbers: write them so"))
         write_text(self._file.resolve(), text)
 
@@ -137,6 +137,14 @@ class TraefikFile(HttpActuator):
         except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
             reason = f"{self._file} cannot be read as Traefik's dynamic configuration ({error})"
         raise DeliveryError(Rejected(reason, whole_destination=True))
+
+
+def _service_in(text: str, item: str) -> Any:
+    """A service in a text; None if the text is no configuration."""
+    try:
+        return yaml.safe_load(text)["http"]["services"].get(item)
+    except (yaml.YAMLError, KeyError, TypeError):
+        return None
 
 
 def _parts(service: State) -> list[dict[str, Any]]:
