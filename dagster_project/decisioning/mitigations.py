@@ -42,11 +42,11 @@ class Approvals(Strict):
     After ``breaker_after`` ineffective acts in a day nothing acts automatically until a day has passed.
     """
 
-    valid_hours: float = Field(8, gt=0, le=168)
-    remind_minutes: float = Field(30, gt=0)
-    escalate_minutes: float = Field(60, gt=0)
-    max_automatic_per_day: int = Field(5, ge=0)
-    breaker_after: int = Field(2, ge=1)
+    valid_hours: float = Field(default=8, gt=0, le=168)
+    remind_minutes: float = Field(default=30, gt=0)
+    escalate_minutes: float = Field(default=60, gt=0)
+    max_automatic_per_day: int = Field(default=5, ge=0)
+    breaker_after: int = Field(default=2, ge=1)
 
     @model_validator(mode="after")
     def _reminds_before_it_escalates(self) -> Approvals:
@@ -84,7 +84,7 @@ class When(Strict):
     ``suspect`` is the kind of suspect that must be named (``any`` of them), or ``none``: nobody is to blame.
     """
 
-    issue_types: list[str] | None = Field(None, min_length=1)
+    issue_types: list[str] | None = Field(default=None, min_length=1)
     product: str | None = None
     feature: str | None = None
     platform: str | None = None
@@ -108,15 +108,15 @@ class Needs(Strict):
     """
 
     priority: Priority = "P2"
-    signals: int = Field(2, ge=2, le=5)
-    confidence: float = Field(0.6, ge=0, le=1)
+    signals: int = Field(default=2, ge=2, le=5)
+    confidence: float = Field(default=0.6, ge=0, le=1)
 
 
 class Verify(Strict):
     """Metric that must come back to its usual level, and within which time."""
 
     metric: Literal["complaints", "errors", "conversion"] = "complaints"
-    within_minutes: int = Field(120, ge=15, le=10080)
+    within_minutes: int = Field(default=120, ge=15, le=10080)
 
 
 class Mitigation(Strict):
@@ -128,8 +128,8 @@ class Mitigation(Strict):
     needs: Needs = Field(default_factory=Needs)
     mode: Literal["shadow", "approve", "auto"] = "shadow"
     verify: Verify = Field(default_factory=Verify)
-    cooldown_hours: float = Field(24, ge=0)
-    max_per_day: int = Field(3, ge=1)
+    cooldown_hours: float = Field(default=24, ge=0)
+    max_per_day: int = Field(default=3, ge=1)
     undo: Literal["person", "auto"] = "person"
 
     def matches(self, issue_type: str) -> bool:
