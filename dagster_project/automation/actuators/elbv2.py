@@ -89,6 +89,13 @@ class ElbV2(AwsActuator):
             raise DeliveryError(Rejected(f"it forwards to no target group {missing[0]}; to: {has}"))
         return {"actions": [_weighted(action, weights) for action in state["actions"]]}
 
+    def _make(self, now: Reading, desired: State, note: str) -> None:
+        wanted = self._with(now.state, desired)
+        for row in self.preflights(now.item, desired, now):  # what was up when it was planned may be down now
+            if row.passed is False:
+                raise DeliveryError(Rejected(f"{now.item}: {row.answer}"))
+        self._write(now, wanted, note)
+
     def _write(self, now: Reading, wanted: State, note: str) -> None:
         actions = [_sendable(action) for action in wanted["actions"]]
         if _is_rule(now.item):

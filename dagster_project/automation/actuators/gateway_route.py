@@ -103,7 +103,11 @@ class GatewayRoute(KubernetesActuator):
         return all(one["status"] == "True" for one in accepted) and self.shows(self.read(item), desired)
 
     def _make(self, now: Reading, desired: State, note: str) -> None:
-        self._write(now, _with(now, desired), note)
+        wanted = _with(now, desired)
+        for row in self.preflights(now.item, desired, now):  # what was up when it was planned may be down now
+            if row.passed is False:
+                raise DeliveryError(Rejected(f"{now.item}: {row.answer}"))
+        self._write(now, wanted, note)
 
     def _write(self, now: Reading, wanted: State, note: str) -> None:
         rules = enumerate(zip(now.state["rules"], wanted["rules"], strict=True))
