@@ -28,6 +28,7 @@ from dagster_project.automation.actuators.local import LocalControlSettings
 from dagster_project.automation.actuators.settings import TargetSettings
 from dagster_project.automation.actuators.webhook import WebhookTargetSettings
 from dagster_project.automation.borders import refusal_of
+from dagster_project.errors import ConfigurationError
 from dagster_project.home import Home
 
 KINDS: Mapping[str, type[TargetSettings]] = {
@@ -74,7 +75,10 @@ def load_target(home: Home, name: str, entry: Mapping[str, Any]) -> Target:
         return Target(name, None, None, f"{setting}: {first['msg']}")
     if refused := refusal_of(home, f"target {name}", settings.environment, settings.where(home)):
         return Target(name, settings, None, refused)
-    return Target(name, settings, settings.build(home))
+    try:
+        return Target(name, settings, settings.build(home))
+    except ConfigurationError as error:
+        return Target(name, settings, None, f"targets.{name}.{error}")
 
 
 def desired_problem(settings: TargetSettings, desired: Mapping[str, Any]) -> str:
