@@ -25,6 +25,7 @@ _FAMILIES = {
     "homes": ("init",),
     "turn": ("run", "replay", "doctor"),
     "issues": ("issues", "explain", "tickets"),
+    "mitigation": ("approve", "approvers", "mitigate", "plans", "refuse", "resume", "stop", "undo"),
     "outbound": ("audit", "dead-letters", "ledger", "outbox", "preview", "pull", "push"),
     "models": ("drift", "label-queue", "add-labelled"),
     "demo": ("demo",),

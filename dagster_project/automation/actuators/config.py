@@ -18,14 +18,19 @@ from dagster_project.automation.actuators.argo_rollouts import ArgoRolloutsSetti
 from dagster_project.automation.actuators.base import Actuator, Desired
 from dagster_project.automation.actuators.codedeploy import CodeDeploySettings
 from dagster_project.automation.actuators.elbv2 import ElbV2Settings
+from dagster_project.automation.actuators.envoy import EnvoySettings
+from dagster_project.automation.actuators.flagd_file import FlagdFileSettings
 from dagster_project.automation.actuators.gateway_route import GatewayRouteSettings
 from dagster_project.automation.actuators.github_workflow import GitHubWorkflowSettings
 from dagster_project.automation.actuators.google_play import GooglePlaySettings
 from dagster_project.automation.actuators.growthbook import GrowthBookSettings
+from dagster_project.automation.actuators.haproxy import HAProxySettings
 from dagster_project.automation.actuators.kubernetes import DeploymentSettings
 from dagster_project.automation.actuators.launchdarkly import LaunchDarklySettings
 from dagster_project.automation.actuators.local import LocalControlSettings
 from dagster_project.automation.actuators.settings import TargetSettings
+from dagster_project.automation.actuators.traefik_file import TraefikFileSettings
+from dagster_project.automation.actuators.unleash import UnleashSettings
 from dagster_project.automation.actuators.webhook import WebhookTargetSettings
 from dagster_project.automation.borders import refusal_of
 from dagster_project.errors import ConfigurationError
@@ -47,6 +52,11 @@ KINDS: Mapping[str, type[TargetSettings]] = {
         LaunchDarklySettings,
         LocalControlSettings,
         WebhookTargetSettings,
+        EnvoySettings,
+        FlagdFileSettings,
+        HAProxySettings,
+        TraefikFileSettings,
+        UnleashSettings,
     )
 }
 """Settings by kind; a new actuator is added to this tuple."""
