@@ -17,6 +17,7 @@ from pydantic import Field
 
 from dagster_project.automation.actuators.aws import AwsActuator, AwsSettings
 from dagster_project.automation.actuators.base import Desired, Preflight, Reading, State
+from dagster_project.automation.actuators.traffic import insist
 from dagster_project.automation.outcomes import DeliveryError, NotSent, Rejected
 from dagster_project.home import Home
 
@@ -91,9 +92,8 @@ class ElbV2(AwsActuator):
 
     def _make(self, now: Reading, desired: State, note: str) -> None:
         wanted = self._with(now.state, desired)
-        for row in self.preflights(now.item, desired, now):  # what was up when it was planned may be down now
-            if row.passed is False:
-                raise DeliveryError(Rejected(f"{now.item}: {row.answer}"))
+        for row in self.preflights(now.item, desired, now):
+            insist(row)
         self._write(now, wanted, note)
 
     def _write(self, now: Reading, wanted: State, note: str) -> None:

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from dagster_project.automation.actuators.base import Desired, Preflight, Reading, State
 from dagster_project.automation.actuators.kubernetes_api import Camel, KubernetesActuator, KubernetesSettings, Meta
+from dagster_project.automation.actuators.traffic import insist
 from dagster_project.automation.outcomes import DeliveryError, Rejected
 from dagster_project.home import Home
 
@@ -104,9 +105,8 @@ class GatewayRoute(KubernetesActuator):
 
     def _make(self, now: Reading, desired: State, note: str) -> None:
         wanted = _with(now, desired)
-        for row in self.preflights(now.item, desired, now):  # what was up when it was planned may be down now
-            if row.passed is False:
-                raise DeliveryError(Rejected(f"{now.item}: {row.answer}"))
+        for row in self.preflights(now.item, desired, now):
+            insist(row)
         self._write(now, wanted, note)
 
     def _write(self, now: Reading, wanted: State, note: str) -> None:

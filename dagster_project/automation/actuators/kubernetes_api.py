@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from dagster_project.automation.actuators.base import Reading
+from dagster_project.automation.actuators.conditional import expect
 from dagster_project.automation.actuators.http import HttpActuator, segment, status_of
 from dagster_project.automation.actuators.read_back import ReadBack
 from dagster_project.automation.actuators.settings import VARIABLE, HttpTargetSettings
@@ -102,7 +103,7 @@ class KubernetesActuator(ReadBack, HttpActuator):
                     raise
                 error_said, tested = str(error), now.version
             now = self.read(now.item)
-            self._expect(now, expected)
+            expect(now, expected)
             if now.version == tested:
                 raise DeliveryError(Rejected(f"the patch of {now.item} is refused: {error_said}"))
         raise DeliveryError(Deferred(f"{now.item} changes all the time", _A_WHILE))
