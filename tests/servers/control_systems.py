@@ -135,6 +135,7 @@ class Balancer:
 _HAPROXY = """
 global
   stats socket {folder}/s mode 600 level admin expose-fd listeners
+  stats socket {folder}/o mode 600 level operator
 defaults
   mode http
   timeout connect 1s
@@ -143,6 +144,10 @@ defaults
 frontend web
   bind 127.0.0.1:{shop.front}
   default_backend shop
+backend fixed
+  balance static-rr
+  server stable 127.0.0.1:{shop.stable.port} weight 90
+  server canary 127.0.0.1:{shop.canary.port} weight 10
 backend shop
   server stable 127.0.0.1:{shop.stable.port} weight 90 check inter 100 fall 1 rise 1
   server canary 127.0.0.1:{shop.canary.port} weight 10 check inter 100 fall 1 rise 1

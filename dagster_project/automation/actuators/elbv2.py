@@ -17,6 +17,7 @@ from pydantic import Field
 
 from dagster_project.automation.actuators.aws import AwsActuator, AwsSettings
 from dagster_project.automation.actuators.base import Desired, Preflight, Reading, State
+from dagster_project.automation.actuators.traffic import insist
 from dagster_project.automation.outcomes import DeliveryError, NotSent, Rejected
 from dagster_project.home import Home
 
@@ -88,6 +89,12 @@ class ElbV2(AwsActuator):
             has = ", ".join(_name(one["TargetGroupArn"]) for one in there) or "none"
             raise DeliveryError(Rejected(f"it forwards to no target group {missing[0]}; to: {has}"))
         return {"actions": [_weighted(action, weights) for action in state["actions"]]}
+
+    def _make(self, now: Reading, desired: State, note: str) -> None:
+        wanted = self._with(now.state, desired)
+        for row in self.preflights(now.item, desired, now):
+            insist(row)
+        self._write(now, wanted, note)
 
     def _write(self, now: Reading, wanted: State, note: str) -> None:
         actions = [_sendable(action) for action in wanted["actions"]]

@@ -16,6 +16,7 @@ import httpx
 from pydantic import BaseModel, Field
 
 from dagster_project.automation.actuators.base import Conflict, Desired, Preflight, Reading, State
+from dagster_project.automation.actuators.conditional import expect
 from dagster_project.automation.actuators.http import HttpActuator, changing_nothing, segment, status_of
 from dagster_project.automation.actuators.read_back import ReadBack
 from dagster_project.automation.actuators.settings import VARIABLE, HttpTargetSettings
@@ -98,7 +99,7 @@ class GooglePlay(ReadBack, HttpActuator):
 
     def _write(self, now: Reading, wanted: State, note: str) -> None:
         with self._edit() as edit:
-            self._expect(self._reading(now.item, edit), now)
+            expect(self._reading(now.item, edit), now)
             with changing_nothing():
                 self._http.write("PUT", self._track(now.item, edit), {"track": now.item, **wanted}, _Track)
             try:

@@ -47,10 +47,14 @@ def test_weight_to_0_refused_while_the_receiver_is_down(desired: dict[str, int])
     there = built("gateway_route", target)
     (row,) = there.preflights("checkout", {"weights": desired}, there.read("checkout"))
     assert (row.name, row.passed) == ("receiver_healthy", False) and "stable" in row.answer
+    outcome = outcome_of(lambda: there.apply("checkout", {"weights": desired}, there.read("checkout"), NOTE))
+    assert isinstance(outcome, Rejected) and "stable" in outcome.reason and target.writes == 0
     load_balancer = FakeElbV2(healthy={STABLE: False, CANARY: True})
     other = built("elbv2", load_balancer)
     row = other.preflights(LISTENER, {"weights": desired}, other.read(LISTENER))[0]
     assert (row.name, row.passed) == ("receiver_healthy", False) and "stable" in row.answer
+    outcome = outcome_of(lambda: other.apply(LISTENER, {"weights": desired}, other.read(LISTENER), NOTE))
+    assert isinstance(outcome, Rejected) and "stable" in outcome.reason and load_balancer.writes == 0
 
 
 def test_a_service_without_endpoints_is_down() -> None:
