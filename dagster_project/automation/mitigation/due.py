@@ -24,6 +24,9 @@ from dagster_project.home import Home
 REREAD = timedelta(minutes=5)
 """Wait before what is held is read again, and before an approved plan that something keeps waiting is tried again."""
 
+_AT_LEAST = timedelta(days=1)
+"""Longest time between two turns, so that an outage shows."""
+
 _LONGEST = timedelta(hours=1)
 """Longest time that an approved plan, or an act that is under way, should wait."""
 
@@ -46,7 +49,9 @@ def turn_due(home: Home, ledger: Ledger, playbook: Playbook, at: datetime) -> st
     for proposal in ledger.proposals.live():
         if reason := _reason(ledger, proposal, playbook, last, at):
             return f"plan {Plan.of(proposal).short_id}: {reason}"
-    return "a vote has arrived" if _has_votes(home, last.at) else ""
+    if _has_votes(home, last.at):
+        return "a vote has arrived"
+    return "a day has passed" if at - last.at >= _AT_LEAST else ""
 
 
 def _reason(ledger: Ledger, proposal: Proposal, playbook: Playbook, last: CompleteTurn, at: datetime) -> str:
