@@ -95,8 +95,8 @@ def test_an_act_and_its_undo_are_observed_at_the_control_system(loaded: ModuleTy
         assert stage.control()["flags"]["new-checkout"]["enabled"] is False
         assert made(run(loaded, stage.home, instance)) == {"mitigations/control"}  # nothing happened
         assert len(instance.fetch_observations(key, 9).records) == 1
-    (said,) = observed.asset_observation.metadata if observed.asset_observation else ()
-    assert said == f"applied {stage.plans()[0].short_id}"
+    assert observed.asset_observation
+    assert list(observed.asset_observation.metadata) == [f"applied {stage.plans()[0].short_id}"]
 
 
 def test_what_fails_makes_the_step_red_and_says_why(loaded: ModuleType, stage: Stage) -> None:
@@ -230,10 +230,11 @@ def test_the_sensor_asks_for_a_turn_until_one_is_complete(stage: Stage, monkeypa
 def test_a_push_waits_for_a_turn_under_way_and_not_for_ever(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     (stage.home.outbound / "out_tickets.jsonl").write_text("{}\n", encoding="utf-8")
     with DagsterInstance.ephemeral() as instance:
-        busy = {"mitigate": "1234"}
-        monkeypatch.setattr(sensors, "unfinished", lambda _, job, since: busy.get(job, ""))
+        monkeypatch.setattr(sensors, "now", lambda: stage.now)
+        busy: dict[str, datetime] = {"mitigate": stage.now}  # when the run of this job began
+        monkeypatch.setattr(sensors, "unfinished", lambda _, job, since: "1234" if busy.get(job, since) > since else "")
         waits, _ = tick(stage, sensors.queue_changed, instance, None)
         assert isinstance(waits, SkipReason)
         assert "1234" in str(waits.skip_message)
-        busy.clear()
+        busy["mitigate"] -= timedelta(minutes=5)
         assert isinstance(tick(stage, sensors.queue_changed, instance, None)[0], Asked)
