@@ -39,18 +39,24 @@ def issues(home: Home, include_resolved: bool, as_of: datetime | None, as_json: 
 
 
 @click.command()
-@click.argument("issue_id")
+@click.argument("subject")
 @view_option
 @json_option
 @click.pass_obj
-def explain(home: Home, issue_id: str, as_of: datetime | None, as_json: bool) -> None:
-    """Explain an issue: evidence, severity term by term, every candidate release, quotes.
+def explain(home: Home, subject: str, as_of: datetime | None, as_json: bool) -> None:
+    """Explain an issue: evidence, severity term by term, every candidate release, what may be done, quotes.
 
-    The beginning of the id is enough while it is unambiguous.
+    SUBJECT is an issue's id, of which the beginning is enough while it is unambiguous. An issue type, or `playbook`,
+    shows what the playbook holds ready for it, and what each act needs.
     """
     from dagster_project.decisioning.explain import explain as explain_issue
+    from dagster_project.decisioning.explain_playbook import explain_playbook, is_about_playbook
 
-    explanation = explain_issue(chosen_view(home, as_of), issue_id)
+    explanation = (
+        explain_playbook(home, subject)
+        if is_about_playbook(subject)
+        else explain_issue(chosen_view(home, as_of), subject)
+    )
     click.echo(explanation.as_json() if as_json else explanation.as_text())
 
 
