@@ -40,6 +40,20 @@ def test_an_edit_that_another_has_overtaken_is_a_conflict() -> None:
     assert target.state() == untouched
 
 
+def test_a_change_between_the_read_and_the_edit_is_a_conflict() -> None:
+    target = FakeGooglePlay()
+    before = built("google_play", target).read("production")
+
+    def late(request: httpx.Request) -> httpx.Response:
+        if request.method == "POST" and request.url.path.endswith("/edits") and target.made == 2:
+            target.tamper()  # the first edit is the reading above, the second that of `apply`
+        return target(request)
+
+    with pytest.raises(Conflict):
+        built("google_play", late).apply("production", HALT, before, NOTE)
+    assert target.releases[0]["status"] == "inProgress" and target.writes == 0
+
+
 @pytest.mark.parametrize(("version", "halts"), [("5.2.0", True), ("520", True), ("5.1.0", False), ("9.9", False)])
 def test_only_a_release_in_stages_can_be_halted(version: str, halts: bool) -> None:
     target = FakeGooglePlay()
