@@ -517,7 +517,7 @@ _TABLES = (
                 *("alone_alpha", "weight_verified_purchase", "weight_known_account", "weight_open_web"),
                 *("weight_unknown", "weight_server", "weight_client"),
                 *("rollback_alpha", "canned_people", "canned_days", "urgent_known_people", "urgent_people"),
-                *("p1_from", "p2_from", "p3_from"),
+                *("p1_from", "p2_from", "p3_from", "max_automatic_per_day", "breaker_after"),
             ),
             pl.Float64(),
         ),

@@ -6,65 +6,138 @@ import logging
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from contextlib import redirect_stdout
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from dagster_project.automation.destinations import refused_destinations
+from dagster_project.automation.ledger.ledger import Ledger
+from dagster_project.automation.ledger.proposals import ProposalState
+from dagster_project.automation.mitigation.plans import KIND, Plan
 from dagster_project.cli.options import Instant, command_line, progress_since, show_queue
 from dagster_project.clock import refuse_future
 from dagster_project.environment import environment
 from dagster_project.errors import ConfigurationError, FeedbackControlError
 from dagster_project.home import DEMO_HOME, REPOSITORY, Home
+from dagster_project.home_kind import SHOP
 
 if TYPE_CHECKING:
     from dagster import ExecuteInProcessResult
 
+Progress = Callable[[str], None]
+
+_DAYS = 56
+
 
 @click.command()
-@click.option("--until", type=Instant(), help="The demo's present  [default: today, 00:00 UTC].")
+@click.option("--until", type=Instant(), help="The demo's present  [default: yesterday, 00:00 UTC].")
 @click.option("--yes", is_flag=True, help="Start over without asking, also where people may have written something.")
+@click.option("--continue", "goes_on", is_flag=True, help="Go on with the demo that is there, from its present.")
+@click.option(
+    "--hours", type=click.IntRange(1, 240), default=24, show_default=True, help="With --continue: for so many hours."
+)
 @click.pass_context
-def demo(context: click.Context, until: datetime | None, yes: bool) -> None:
+def demo(context: click.Context, until: datetime | None, yes: bool, goes_on: bool, hours: int) -> None:
     """A simulated shop with a bad release, a campaign and a shipping delay: eight inputs in, tickets out.
 
     Works in a home of its own  [default: .feedback-control-demo; --home or $FEEDBACK_HOME must name an empty folder or
     a demo's]. Writes the shop's exports into HOME/demo, runs the loop over them as Dagster runs (so that the UI shows
     it all), and prints the queue. Nothing leaves the home. A demo of another day starts over: the one before is moved
     to a backup beside the home. The shop's story is in dagster_project/simulation/shop.
-    """
-    from dagster_project.enrichment.takeover import take_over_model
-    from dagster_project.simulation.shop.shop import write_shop
-    from dagster_project.simulation.start_over import check_demo_home
 
+    The shop obeys HOME/control.json, which a plan changes once it is approved. --continue plays the hours after the
+    demo's present with the flags and releases that are found there, and runs the loop again.
+    """
     started, home = datetime.now(UTC), _own_home(context)
     show = progress_since(started)
-    present = until or started.replace(hour=0, minute=0, second=0, microsecond=0)
+    if goes_on and until:
+        raise click.UsageError("--until begins a demo, --continue goes on with the one that is there")
+    present = _go_on(home, hours, started, show) if goes_on else _begin(home, until, started, show, yes=yes)
+    for refused in refused_destinations(home):
+        show(refused)
+    show("running the loop in Dagster (the first time trains the classifier: some minutes)")
+    _run_in_dagster(home, _shop(home) / "sources.yml", present)
+    show_queue(home, include_resolved=True)
+    _say_what_next(home, present)
+    click.echo(f"done in {(datetime.now(UTC) - started).total_seconds():.0f} s")
+
+
+def _begin(home: Home, until: datetime | None, started: datetime, show: Progress, *, yes: bool) -> datetime:
+    """Write the shop until its present, and its control system; returns the present."""
+    from dagster_project.enrichment.takeover import take_over_model
+    from dagster_project.simulation import controls
+    from dagster_project.simulation.shop.shop import write_shop
+    from dagster_project.simulation.shop.story import Story
+    from dagster_project.simulation.start_over import check_demo_home
+
+    # A day before today is left to go on with.
+    present = until or started.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
     refuse_future(present, started)
     check_demo_home(home)
     _start_over(home, present, yes=yes)
     home.marked("demo")
-    show("simulating 56 days of a shop")
-    folder = home.root / "demo"
-    write_shop(folder, until=present)
+    show(f"simulating {_DAYS} days of a shop")
+    write_shop(_shop(home), until=present, days=_DAYS)
+    controls.set_up(home, Story.ending(present, _DAYS))
     take_over_model(home, show)
-    for refused in refused_destinations(home):
-        show(refused)
-    show("running the loop in Dagster (the first time trains the classifier: some minutes)")
-    _run_in_dagster(home, folder / "sources.yml", present)
-    show_queue(home, include_resolved=True)
+    return present
+
+
+def _go_on(home: Home, hours: int, started: datetime, show: Progress) -> datetime:
+    """Play the shop on under its control system; returns the new present.
+
+    Raises:
+        ConfigurationError: there is no demo, or so many hours would lead into the future.
+    """
+    from dagster_project.simulation import controls
+    from dagster_project.simulation.shop.shop import play_on, read_shop
+    from dagster_project.simulation.start_over import check_demo_home
+
+    check_demo_home(home)
+    played, _ = read_shop(_shop(home))
+    left = int((started - played.present) / timedelta(hours=1))
+    if hours > left:
+        remedy = f"give --hours {left} or fewer" if left > 0 else "begin anew with an earlier --until"
+        raise ConfigurationError(
+            f"{hours} hours after {played.present:%Y-%m-%d %H:%M} UTC, the demo's present, lie in the future; {remedy}"
+        )
+    control = controls.state_of(home, played.story)
+    for line in controls.changes(played.story, control):
+        show(line)
+    show(f"playing {hours} hours of the shop")
+    return play_on(_shop(home), hours, control).until
+
+
+def _shop(home: Home) -> Path:
+    return home.root / SHOP.parent
+
+
+def _say_what_next(home: Home, present: datetime) -> None:
+    """Where to look, and the commands that approve what waits and that go on."""
     command = command_line(home)
     click.echo(f"home      {home.root} (a demo: nothing in it is real)")
+    click.echo(f"present   {present:%Y-%m-%d %H:%M} UTC")
     click.echo(f"tickets   {home.tickets}")
+    click.echo(f"control   {home.control} (the shop obeys it)")
     click.echo(f"report    {home.reports / 'closed_loop.html'}")
     click.echo(f"look      {command} issues")
     click.echo(f"          {command} explain ISSUE_ID")
     click.echo(f"          {command} tickets")
+    for plan in _waiting(home):
+        click.echo(f"waits     {plan.title}")
+        click.echo(f"approve   {command} approve {plan.short_id}")
+    click.echo(f"go on     {command} demo --continue")
     click.echo("UI        make demo-ui, then open http://127.0.0.1:3000 (assets, runs, checks, sensors)")
-    click.echo(f"done in {(datetime.now(UTC) - started).total_seconds():.0f} s")
+
+
+def _waiting(home: Home) -> list[Plan]:
+    """The plans that wait for an approval."""
+    live = Ledger.of(home).proposals.live()
+    return [Plan.of(one) for one in live if (one.kind, one.state) == (KIND, ProposalState.PROPOSED)]
 
 
 def _own_home(context: click.Context) -> Home:

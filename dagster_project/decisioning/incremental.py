@@ -61,7 +61,9 @@ _COUNTED_IN = {"feedback": "int_feedback", "labels": "int_feedback"}
 _MOVABLE = ("releases", "campaigns")
 """Lake tables whose rows may change their instant: the earlier versions of a changed row count as well."""
 
-_READ_WHOLE = frozenset(("ticket_events", "sync_runs", "sync_attempts", "sync_snapshot", *PLAYBOOK_TABLES))
+_READ_WHOLE = frozenset(
+    ("ticket_events", "plan_events", "sync_runs", "sync_attempts", "sync_snapshot", *PLAYBOOK_TABLES)
+)
 """Lake tables whose models are rebuilt whole by every build (the playbook itself is part of the recipe)."""
 
 _KNOWN = frozenset({*_EARLIEST, *_COUNTED_IN})

@@ -1,6 +1,6 @@
-"""Playbook: the reviewed configuration of detection thresholds, priorities, actions and ticket links.
+"""Playbook: the reviewed configuration of detection thresholds, priorities, actions, ticket links and mitigations.
 
-``playbook.yml`` is validated on load and landed in the lake as two small tables. So dbt decides by the same file that
+``playbook.yml`` is validated on load and landed in the lake as small tables. So dbt decides by the same file that
 people review: one fact, one place. The taxonomy it refers to is the dbt seed ``taxonomy.csv``.
 """
 
@@ -8,29 +8,37 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import polars as pl
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from dagster_project import lake
 from dagster_project.decisioning.links import check_template
+from dagster_project.decisioning.mitigations import (
+    Approvals,
+    Approver,
+    Mitigation,
+    Name,
+    Priority,
+    Strict,
+    Target,
+    mitigation_rows,
+    problems,
+    target_rows,
+)
+from dagster_project.decisioning.setting_lines import Place, line_of, repeated_key
 from dagster_project.decisioning.windows import BASELINE_DAYS
 from dagster_project.errors import ConfigurationError, yaml_problem
 from dagster_project.home import DBT_PROJECT, PLAYBOOK, Home
 from dagster_project.lake_tables import schema_of
 
-Priority = Literal["P1", "P2", "P3", "P4"]
 
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Detection(_Strict):
+class Detection(Strict):
     """Thresholds at which an issue opens and closes; scores are standard deviations above expectation.
 
     ``false_alarm_budget`` is the number of false issues that complaints and telemetry together may open by chance, per
@@ -59,7 +67,7 @@ class Detection(_Strict):
         return self
 
 
-class Release(_Strict):
+class Release(Strict):
     """From which confidence (0-1) a release is named or cleared, and how many complaints a verdict needs.
 
     ``rollback_alpha`` is the probability (0-1) with which chance alone may ever, at any of many looks, seem to be
@@ -81,7 +89,7 @@ class Release(_Strict):
 Weight = Annotated[float, Field(ge=0, le=1)]
 
 
-class Provenance(_Strict):
+class Provenance(Strict):
     """Weight of a signal by its origin, 0-1: the harder to forge, the nearer to 1."""
 
     verified_purchase: Weight
@@ -98,7 +106,7 @@ class Provenance(_Strict):
         return self
 
 
-class Signals(_Strict):
+class Signals(Strict):
     """Strength of one signal on its own, and weights by provenance.
 
     ``alone_alpha`` is the probability (0-1) with which chance alone may ever make one signal of a release strong; a
@@ -109,7 +117,7 @@ class Signals(_Strict):
     provenance: Provenance
 
 
-class People(_Strict):
+class People(Strict):
     """Counting of people: canned sentences, and how many people an urgent priority (P1, P2) needs.
 
     A text is canned once ``canned_people`` distinct known people have said it on ``canned_days`` days. An issue without
@@ -129,7 +137,7 @@ class People(_Strict):
         return self
 
 
-class Thresholds(_Strict):
+class Thresholds(Strict):
     """The severity (0-100) at which each priority starts; anything below P3 is P4."""
 
     P1: float = Field(ge=0, le=100)
@@ -146,7 +154,7 @@ class Thresholds(_Strict):
 UrlTemplate = Annotated[str, AfterValidator(check_template)]
 
 
-class Rule(_Strict):
+class Rule(Strict):
     """The rule of one issue type; what is left out comes from ``defaults``.
 
     ``dashboards`` (name: URL) and ``complaints`` (the page with all complaints of an issue) are optional links in
@@ -161,7 +169,7 @@ class Rule(_Strict):
     complaints: UrlTemplate | None = None
 
 
-class Defaults(_Strict):
+class Defaults(Strict):
     """The rule of every issue type that has none of its own; its dashboards are added to those of each rule."""
 
     ticket_from: Priority
@@ -172,7 +180,7 @@ class Defaults(_Strict):
     complaints: UrlTemplate | None = None
 
 
-class Playbook(_Strict):
+class Playbook(Strict):
     """The whole file."""
 
     version: int
@@ -184,6 +192,10 @@ class Playbook(_Strict):
     priority: Thresholds
     defaults: Defaults
     rules: dict[str, Rule]
+    approvals: Approvals = Field(default_factory=Approvals)
+    approvers: dict[Name, Approver] = Field(default_factory=dict)
+    targets: dict[Name, Target] = Field(default_factory=dict)
+    mitigations: dict[Name, Mitigation] = Field(default_factory=dict)
 
     def is_stale(self, today: date) -> bool:
         """True once the date has passed by which people were to review it."""
@@ -200,28 +212,41 @@ def load_playbook(path: Path = PLAYBOOK) -> Playbook:
     """Read and validate the playbook.
 
     Raises:
-        ConfigurationError: the file is missing, is not YAML, or a setting is wrong; the message names it.
+        ConfigurationError: the file is missing, is not YAML, or a setting is wrong; the message names it and its line.
     """
     try:
-        playbook = Playbook.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        text = path.read_text(encoding="utf-8")
+        content, repeated = yaml.safe_load(text), repeated_key(text)
+        if repeated:
+            raise ConfigurationError(f"playbook {path}, line {repeated[1]}: '{repeated[0]}' is there twice")
+        playbook = Playbook.model_validate(content)
     except FileNotFoundError:
         raise ConfigurationError(f"playbook {path} is missing; restore playbook.yml from the repository") from None
     except yaml.YAMLError as error:
         raise ConfigurationError(f"playbook {path} is not YAML: {yaml_problem(error)}") from None
     except ValidationError as error:
         first = error.errors()[0]
-        setting = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise ConfigurationError(f"playbook {path}: {setting}: {first['msg']}") from None
-    unknown = sorted(set(playbook.rules) - set(issue_types()))
-    if unknown:
-        raise ConfigurationError(
-            f"playbook {path}: rules.{unknown[0]} is not an issue type; the taxonomy has {', '.join(issue_types())}"
-        )
+        raise _wrong(path, text, first["loc"], first["msg"]) from None
+    for place, problem in _problems(playbook):
+        raise _wrong(path, text, place, problem)
     return playbook
 
 
+def _problems(playbook: Playbook) -> Iterator[tuple[Place, str]]:
+    known = issue_types()
+    for name in playbook.rules:
+        if name not in known:
+            yield ("rules", name), f"not an issue type; the taxonomy has {', '.join(known)}"
+    yield from problems(playbook.targets, playbook.mitigations, playbook.approvers, known)
+
+
+def _wrong(path: Path, text: str, place: Place, problem: str) -> ConfigurationError:
+    setting = ".".join(str(part) for part in place if part != "[key]") or "the file"
+    return ConfigurationError(f"playbook {path}, line {line_of(text, place)}: {setting}: {problem}")
+
+
 def land_playbook(home: Home, playbook: Playbook) -> None:
-    """Write the playbook where dbt reads it: ``lake/playbook_settings`` (one row) and ``lake/playbook_rules``."""
+    """Write the playbook where dbt reads it: the tables ``playbook_...`` of the lake."""
     settings = {
         **playbook.detection.model_dump(),
         **playbook.release.model_dump(),
@@ -229,6 +254,8 @@ def land_playbook(home: Home, playbook: Playbook) -> None:
         **{f"weight_{name}": value for name, value in playbook.signals.provenance.model_dump().items()},
         **playbook.people.model_dump(),
         **{f"{name.lower()}_from": value for name, value in playbook.priority.model_dump().items()},
+        "max_automatic_per_day": playbook.approvals.max_automatic_per_day,
+        "breaker_after": playbook.approvals.breaker_after,
     }
     rules: list[dict[str, Any]] = []
     for issue_type in issue_types():
@@ -237,8 +264,14 @@ def land_playbook(home: Home, playbook: Playbook) -> None:
         links = json.dumps(_links(playbook.defaults, rule), ensure_ascii=False)
         rules.append({"issue_type": issue_type, **playbook.defaults.model_dump(), **own, "links": links})
     floats = {name: float(value) for name, value in settings.items()}
-    for table, rows in {"playbook_settings": [floats], "playbook_rules": rules}.items():
-        lake.replace(home, table, pl.DataFrame(rows).select(list(schema_of(table))))
+    landed: dict[str, list[dict[str, Any]]] = {
+        "playbook_settings": [floats],
+        "playbook_rules": [{name: rule[name] for name in schema_of("playbook_rules")} for rule in rules],
+        "playbook_targets": target_rows(playbook.targets),
+        "playbook_mitigations": mitigation_rows(playbook.mitigations, issue_types()),
+    }
+    for table, rows_of_table in landed.items():
+        lake.replace(home, table, pl.DataFrame(rows_of_table, schema=schema_of(table)))
 
 
 def _links(defaults: Defaults, rule: Rule) -> list[dict[str, str]]:

@@ -33,7 +33,7 @@ class BrokenWarehouseError(DecisionError):
     """A database file is damaged, or of a DuckDB that this one cannot read; a build of everything replaces it."""
 
 
-OUTBOUND = ("out_tickets",)
+OUTBOUND = ("out_tickets", "out_mitigations")
 """The outbound marts, exported after every build under their own names."""
 
 

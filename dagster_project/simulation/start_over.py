@@ -19,11 +19,12 @@ from dagster_project.errors import ConfigurationError
 from dagster_project.files import relocate
 from dagster_project.home import Home, parse_instant
 from dagster_project.home_kind import SHOP, read_marker
+from dagster_project.simulation.controls import playbook_is_edited
 from dagster_project.simulation.shop.export_files import sources_file
 
 _STATE = (
     *("lake", "tickets", "outbound", "published", "reports", "views", "demo"),
-    *("built.json", "clock.json"),
+    *("built.json", "clock.json", "control.json", "playbook.yml"),
     *("ledger.sqlite*", "ledger.head", "warehouse.duckdb*"),
 )
 """State that a demo of another day makes anew."""
@@ -51,12 +52,13 @@ def check_demo_home(home: Home) -> None:
 
 
 def is_outdated(home: Home, present: datetime) -> bool:
-    """True if the home holds the demo of another present, or one whose sources.yml somebody has edited."""
-    truth = home.root / SHOP
-    if "sources.yml" in _edited_shop(truth.parent):
+    """True if the home holds the demo of another present, one that was played on, or one with an edited sources.yml."""
+    path = home.root / SHOP
+    if "sources.yml" in _edited_shop(path.parent):
         return True
     try:
-        return parse_instant(json.loads(truth.read_text(encoding="utf-8"))["until"]) != present
+        truth = json.loads(path.read_text(encoding="utf-8"))
+        return "played" in truth or parse_instant(truth["until"]) != present
     except FileNotFoundError:
         return any((home.root / name).exists() for name in ("lake", "tickets", "ledger.sqlite"))
     except (ValueError, KeyError, TypeError):  # damaged
@@ -85,6 +87,8 @@ def _words(home: Home) -> Iterator[str]:
         yield f"acts of {', '.join(people)} in the ledger"
     if queues := sorted(home.reports.rglob("*.csv")):
         yield f"label queues, which people fill in: {', '.join(path.name for path in queues)}"
+    if playbook_is_edited(home):
+        yield "a playbook.yml that was edited"
     if edited := _edited_shop(home.root / SHOP.parent):
         yield f"files in demo/ that are not the shop's: {', '.join(edited)}"
 

@@ -196,3 +196,13 @@
     {%- endfor -%}
     {{ log_mean_exp(exponents) }}
 {%- endmacro %}
+
+{# Log-likelihood ratio of "back at the usual level" to "unchanged", of a Poisson count over its dispersion (sequential
+   probability ratio test; Wald 1945). Its exp is an e-value against "unchanged", that of its negative one against "back";
+   null where the two do not differ upwards. #}
+{% macro log_ratio_of_return(count, unchanged, usual, dispersion) -%}
+    case
+        when {{ unchanged }} > {{ usual }} and {{ usual }} > 0.0
+            then (({{ count }}) * ln({{ usual }} / {{ unchanged }}) + {{ unchanged }} - {{ usual }}) / ({{ dispersion }})
+    end
+{%- endmacro %}

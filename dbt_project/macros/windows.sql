@@ -3,6 +3,9 @@
 {# An interval in hours: a RANGE bound of one unit is all that Spark takes. #}
 {% macro hours(n) -%} interval '{{ n }}' hour {%- endmacro %}
 
+{# An interval of so many minutes, for sums. #}
+{% macro minutes(n) -%} {{ n }} * interval '1' minute {%- endmacro %}
+
 {% macro days(n) -%} {{ hours(n * 24) }} {%- endmacro %}
 
 {# The rows of a window over days that lie in the baseline of the current one: days 4 to 31 back. #}

@@ -16,7 +16,6 @@ from tests.faults.homes import (
     LAST_WEEK,
     REAL,
     SIMULATED,
-    YESTERDAY,
     Receiver,
     cli,
     ids,
@@ -85,7 +84,7 @@ def test_a_demo_sends_nothing_to_a_configured_webhook(
 def test_a_demo_that_starts_over_remembers_nothing_of_the_one_before(two: SimpleNamespace) -> None:
     cli("demo", "--yes")
     before = Ledger.of(two.demo)
-    done = cli("demo", "--yes", "--until", YESTERDAY)
+    done = cli("demo", "--yes", "--until", LAST_WEEK)
     now = Ledger.of(two.demo)
     assert done.exit_code == 0
     assert now.continuity.epoch() is None

@@ -21,7 +21,7 @@ from sqlalchemy.pool import NullPool
 from dagster_project.errors import ConfigurationError
 from dagster_project.redaction import know_url
 
-REVISION = "0007"
+REVISION = "0008"
 """The newest migration, which this code is written for."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"

@@ -29,6 +29,7 @@ from typing import Any
 from sqlalchemy import Connection, Update, bindparam, func, insert, select, update
 
 from dagster_project.automation.ledger import transitions
+from dagster_project.automation.ledger.access_tokens import AccessTokens
 from dagster_project.automation.ledger.clock_repair import repair_future
 from dagster_project.automation.ledger.continuity import Continuity
 from dagster_project.automation.ledger.dead_letters import DeadLetters
@@ -37,10 +38,12 @@ from dagster_project.automation.ledger.event_outbox import Announcement, EventOu
 from dagster_project.automation.ledger.head import HeadFile
 from dagster_project.automation.ledger.intents import NOT_THERE, Grounds, Intent, Payload, State
 from dagster_project.automation.ledger.ownership import Ownership
+from dagster_project.automation.ledger.proposals import Proposals
 from dagster_project.automation.ledger.pull_cursors import PullCursors
 from dagster_project.automation.ledger.pushes import Pushes
 from dagster_project.automation.ledger.queries import LOOK_UP, Queries
 from dagster_project.automation.ledger.store import AT_ONCE, INTENT, NO_GROUNDS, Store, among, intent_of, take_turns
+from dagster_project.automation.ledger.switch import Switch
 from dagster_project.automation.ledger.tables import attempts, intents
 from dagster_project.automation.ledger.umbrellas import Member, Umbrellas, members_of, under_umbrella
 from dagster_project.automation.outcomes import Confirmed, Deferred, NotSent, Outcome, Unknown, Written
@@ -80,13 +83,16 @@ class Ledger(Queries):
     def __init__(self, url: str, *, now: datetime | None = None, actor: str = "push", head: Path | None = None) -> None:
         store = Store(url, now=now, actor=actor, head=HeadFile(head) if head else None)
         super().__init__(store)
+        self.access_tokens = AccessTokens(store)
         self.continuity = Continuity(store)
         self.dead_letters = DeadLetters(store)
         self.duplicate_checks = DuplicateChecks(store)
         self.event_outbox = EventOutbox(store)
         self.pull_cursors = PullCursors(store)
         self.ownership = Ownership(store)
+        self.proposals = Proposals(store)
         self.pushes = Pushes(store)
+        self.switch = Switch(store)
         self.umbrellas = Umbrellas(store)
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Tables of the ledger: intents, attempts, audit log, umbrellas, event outbox, pull cursors, meta, epochs.
+"""Tables of the ledger: intents, attempts, audit log, proposals, umbrellas, event outbox, pull cursors, meta, epochs.
 
 ``intents`` holds one row per outbound write. The intents of one subject at one destination are numbered: 0 opens, each
 later one changes it or is final, and a number is only given once the one before it is confirmed. So the plain unique
@@ -173,6 +173,47 @@ meta = Table(
     metadata,
     Column("name", String(200), primary_key=True),  # ledger_id, place:DESTINATION, pushed:DESTINATION, ...
     Column("value", Text, nullable=False),
+)
+
+proposals = Table(
+    "proposals",
+    metadata,
+    Column("proposal_id", String(64), primary_key=True),  # SHA-256 of the content
+    Column("kind", String(20), nullable=False),
+    Column("subject_id", String(200), nullable=False, index=True),  # what it is about: an issue
+    Column("place", String(300), nullable=False, index=True),  # what it changes; one proposal at a time holds it
+    Column("state", String(10), nullable=False, index=True),
+    Column("content", Text, nullable=False),  # JSON as the caller wrote it
+    Column("proposer", String(100), nullable=False),
+    Column("applied", Text),  # JSON: the place as the act left it
+    Column("reason", Text, nullable=False, default=""),  # of the last move, for people
+    Column("moves", Integer, nullable=False, default=0),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+)
+
+proposal_events = Table(
+    "proposal_events",
+    metadata,
+    Column("event_id", Integer, primary_key=True),
+    Column("proposal_id", String(64), ForeignKey("proposals.proposal_id"), nullable=False, index=True),
+    Column("event", String(40), nullable=False),
+    Column("state", String(10), nullable=False),  # after the event
+    Column("actor", String(100), nullable=False),
+    Column("channel", String(100), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("key", String(64)),  # idempotency key of what came from outside: a comment
+    Column("at", Instant, nullable=False),
+    UniqueConstraint("key", name="one_event_per_key"),
+)
+
+access_tokens = Table(
+    "access_tokens",
+    metadata,
+    Column("name", String(100), primary_key=True),
+    Column("token_hash", String(64), nullable=False),  # SHA-256; the token itself is kept nowhere
+    Column("issued_at", Instant, nullable=False),
 )
 
 epochs = Table(

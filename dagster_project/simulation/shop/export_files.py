@@ -26,8 +26,9 @@ from dagster_project.simulation.shop.feedback_files import (
     ZENDESK_FIELDS,
     feedback_files,
 )
-from dagster_project.simulation.shop.planted import ShopRelease
-from dagster_project.simulation.shop.story import COUNTRIES, PLATFORMS, PRODUCT, Story
+from dagster_project.simulation.shop.planted import Deployment, ShopRelease
+from dagster_project.simulation.shop.played import CONTROL_SYSTEM, Played
+from dagster_project.simulation.shop.story import COUNTRIES, PLATFORMS, PRODUCT
 from dagster_project.simulation.shop.traffic import Traffic
 
 
@@ -38,9 +39,10 @@ class _Plain(yaml.SafeDumper):
         return True
 
 
-def export_files(story: Story, traffic: Traffic, feedback: Sequence[Feedback]) -> Files:
+def export_files(played: Played, traffic: Traffic, feedback: Sequence[Feedback]) -> Files:
     """All exports, by path below the folder."""
-    return {**feedback_files(feedback, story), **_releases(story), **_changes(story), **_telemetry(traffic)}
+    exported = feedback_files(feedback, played.present)
+    return {**exported, **_releases(played), **_changes(played), **_telemetry(traffic)}
 
 
 def sources_file() -> bytes:
@@ -139,18 +141,34 @@ def feedback_truth(feedback: Sequence[Feedback]) -> bytes:
     )
 
 
-def _releases(story: Story) -> Files:
-    """The answers of GET /repos/…/releases, one repository per app, newest first."""
+def _releases(played: Played) -> Files:
+    """The answers of GET /repos/…/releases, one repository per app, newest first; deployments before them."""
     delay = timedelta(minutes=2)
     return {
         f"github/shop-{platform}.releases.json": json_bytes(
             [
-                _github_release(release)
-                for release in reversed(story.releases)
-                if release.platform == platform and release.deployed_at + delay <= story.until
+                *(_github_deployment(one) for one in reversed(played.deployments) if one.platform == platform),
+                *(
+                    _github_release(release)
+                    for release in reversed(played.story.releases)
+                    if release.platform == platform and release.deployed_at + delay <= played.present
+                ),
             ]
         )
         for platform in PLATFORMS
+    }
+
+
+def _github_deployment(deployment: Deployment) -> dict[str, Any]:
+    return {
+        "id": deployment.number,
+        "ref": f"v{deployment.version}",
+        "sha": f"{deployment.number * 2_654_435_761 % 2**64:016x}",
+        "task": deployment.task,
+        "environment": "production",
+        "created_at": iso(deployment.deployed_at),
+        "creator": {"login": CONTROL_SYSTEM},
+        "url": f"https://api.github.example.com/repos/shop/shop-{deployment.platform}/deployments/{deployment.number}",
     }
 
 
@@ -170,7 +188,8 @@ def _github_release(release: ShopRelease) -> dict[str, Any]:
     }
 
 
-def _changes(story: Story) -> Files:
+def _changes(played: Played) -> Files:
+    story = played.story
     flags = [
         {
             "flag_key": flag.flag_key,
@@ -178,12 +197,12 @@ def _changes(story: Story) -> Files:
             "changed_at": iso(flag.changed_at),
             "enabled": flag.enabled,
             "variant": flag.variant,
-            "actor": "release-manager",
+            "actor": flag.actor,
             "feature": flag.feature,
             "known_at": iso(flag.changed_at + timedelta(minutes=1)),
         }
-        for flag in story.flags
-        if flag.changed_at + timedelta(minutes=1) <= story.until
+        for flag in (*story.flags, *played.flag_changes)
+        if flag.changed_at + timedelta(minutes=1) <= played.present
     ]
     campaigns = [
         {

@@ -8,7 +8,7 @@ post has neither.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
@@ -76,7 +76,6 @@ class _People:
     """Customers by country and platform, with their orders: the pool of authors."""
 
     def __init__(self, traffic: Traffic, story: Story) -> None:
-        self.story = story
         self.segments = traffic.customers["segment"].to_list()
         homes = traffic.customers.select("home_country", "home_platform").rows()
         joined = traffic.customers["known_at"].to_list()
@@ -99,10 +98,31 @@ class _People:
         return self.orders[country][rng.randrange(first, last)] if first < last else None
 
 
-def write_feedback(story: Story, traffic: Traffic, seed: int) -> list[Feedback]:
-    """All feedback known at the end of the story, oldest first; deterministic for story and seed."""
-    rng, counts = Random(f"shop-{seed}-feedback"), np.random.default_rng([seed, 6])
+def write_feedback(
+    story: Story, hours: Sequence[Story], traffic: Traffic, present: datetime, seed: int
+) -> list[Feedback]:
+    """All feedback of a story and of the hours after it that is known at the present; deterministic.
+
+    What was known at the end of the story comes oldest first, then the rest in the order in which it became known, so
+    that a piece keeps its number however often the shop is played on.
+    """
     people = _People(traffic, story)
+    found = _found(story, people, Random(f"shop-{seed}-feedback"), np.random.default_rng([seed, 6]))
+    for hour in hours:
+        streams = Random(f"shop-{seed}-feedback-{hour.first_hour}"), np.random.default_rng([seed, 6, hour.first_hour])
+        found += _found(hour, people, *streams)
+    recorded = sorted((piece for piece in found if piece.known_at <= story.until), key=_by_occurrence)
+    later = (piece for piece in found if story.until < piece.known_at <= present)
+    played = sorted(later, key=lambda piece: (piece.known_at, *_by_occurrence(piece)))
+    return [_numbered(piece, number) for number, piece in enumerate([*recorded, *played], start=1)]
+
+
+def _by_occurrence(piece: Feedback) -> tuple[datetime, str, str]:
+    return piece.occurred_at, piece.source, piece.text
+
+
+def _found(story: Story, people: _People, rng: Random, counts: np.random.Generator) -> list[Feedback]:
+    """All feedback that a grid's hours bring, whenever it becomes known; not numbered yet."""
     found = []
     for hour, pieces in enumerate(counts.poisson(habits.PER_DAY / 24 * story.total_demand)):
         for _ in range(pieces):
@@ -115,10 +135,7 @@ def write_feedback(story: Story, traffic: Traffic, seed: int) -> list[Feedback]:
                 for _ in range(pieces):
                     source = _draw(habits.SOURCES_OF_EVENT[event.name], rng)
                     found.append(_piece(story, people, hour, source, event.issue_type, event, rng))
-    known = sorted(
-        (piece for piece in found if piece.known_at <= story.until), key=lambda p: (p.occurred_at, p.source, p.text)
-    )
-    return [_numbered(piece, number) for number, piece in enumerate(known, start=1)]
+    return found
 
 
 def _complaints(story: Story, event: Planted) -> Floats:
@@ -135,7 +152,7 @@ def _piece(
     occurred_at = story.instant_of(hour + _moment(source, rng))
     if event and occurred_at < event.started_at:
         occurred_at = event.started_at + timedelta(seconds=rng.randrange(60, 1800))
-    author = _author(people, hour, source, issue_type, event, rng)
+    author = _author(story, people, hour, source, issue_type, event, rng)
     order = author.order
     situation = Situation(
         issue_type=issue_type,
@@ -181,9 +198,10 @@ def _piece(
     return _as_channel_knows(complete, rng)
 
 
-def _author(people: _People, hour: int, source: str, issue_type: str, event: Planted | None, rng: Random) -> _Author:
+def _author(
+    story: Story, people: _People, hour: int, source: str, issue_type: str, event: Planted | None, rng: Random
+) -> _Author:
     """Random author that fits: right country and platform, with an order if the type is about one."""
-    story = people.story
     country = (event and event.country) or _draw({c: s * story.demand[c][hour] for c, s in COUNTRIES.items()}, rng)
     platform = _platform(source, event, rng)
     order = None
@@ -252,7 +270,7 @@ def _moment(source: str, rng: Random) -> float:
 
 def _working_hour(story: Story, hour: int) -> int:
     """Move to working hours: the warehouse opens parcels by day."""
-    hour_of_day = (hour + story.since.hour) % 24
+    hour_of_day = (hour + story.begin.hour) % 24
     return min(max(hour - hour_of_day + 8 + hour_of_day % 10, 0), story.hours - 1)
 
 

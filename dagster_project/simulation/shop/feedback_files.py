@@ -19,7 +19,7 @@ from dagster_project.simulation.shop.encoding import (
     parquet_bytes,
 )
 from dagster_project.simulation.shop.feedback import Feedback
-from dagster_project.simulation.shop.story import COUNTRIES, Story
+from dagster_project.simulation.shop.story import COUNTRIES
 
 WAREHOUSE_ZONE = "Europe/Berlin"
 WAREHOUSE_DATES = "%d.%m.%Y %H:%M"
@@ -34,14 +34,14 @@ ZENDESK_FIELDS = {
 _TICKETS_PER_PAGE = 500
 
 
-def feedback_files(feedback: Sequence[Feedback], story: Story) -> Files:
+def feedback_files(feedback: Sequence[Feedback], present: datetime) -> Files:
     """Every feedback export."""
     by_source: dict[str, list[Feedback]] = {}
     for piece in feedback:
         by_source.setdefault(piece.source, []).append(piece)
     return {
         **_google_play(by_source.get("google_play", [])),
-        **_app_store(by_source.get("app_store", []), story),
+        **_app_store(by_source.get("app_store", []), present),
         **_zendesk(by_source.get("zendesk", [])),
         **_survey(by_source.get("survey", [])),
         **_chat(by_source.get("chat", [])),
@@ -76,7 +76,7 @@ def _google_play(pieces: Sequence[Feedback]) -> Files:
     }
 
 
-def _app_store(pieces: Sequence[Feedback], story: Story) -> Files:
+def _app_store(pieces: Sequence[Feedback], present: datetime) -> Files:
     """The customer-reviews feed of each country's store."""
     files = {}
     for country in COUNTRIES:
@@ -96,7 +96,7 @@ def _app_store(pieces: Sequence[Feedback], story: Story) -> Files:
             for p in reversed(pieces)
             if p.country == country
         ]
-        feed = {"author": {"name": {"label": "App Store"}}, "entry": entries, "updated": {"label": iso(story.until)}}
+        feed = {"author": {"name": {"label": "App Store"}}, "entry": entries, "updated": {"label": iso(present)}}
         files[f"app_store/{country.lower()}.json"] = json_bytes({"feed": feed})
     return files
 

@@ -83,3 +83,15 @@ class FlagChange:
     enabled: bool
     variant: str
     feature: str
+    actor: str = "release-manager"
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A version that the control system has put in force on one platform: a rollback, or the undo of one."""
+
+    number: int
+    version: str
+    platform: str
+    deployed_at: datetime
+    task: str

@@ -27,23 +27,28 @@ days          event and expected result       traces in the data
 Beside the exports stand ``sources.yml``, ``truth.json`` (all of the above with ids and instants) and
 ``truth_feedback.csv`` (true issue type of each piece of feedback). Every row carries the instant at which it became
 known, none after ``until``, so any past day can be replayed. The same arguments give the same bytes.
+
+``play_on`` plays the hours after that, under a control system that the shop obeys (``played``).
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from dagster_project.errors import ConfigurationError
 from dagster_project.simulation.shop.encoding import Files
 from dagster_project.simulation.shop.export_files import export_files, feedback_truth, sources_file
 from dagster_project.simulation.shop.feedback import Feedback, write_feedback
 from dagster_project.simulation.shop.planted import Planted
+from dagster_project.simulation.shop.played import Played, Stretch, obeyed
 from dagster_project.simulation.shop.story import PRODUCT, Story
-from dagster_project.simulation.shop.traffic import Traffic, simulate
+from dagster_project.simulation.shop.traffic import Traffic, simulate, simulate_on
 
 _TRUTH = "truth.json"
 
@@ -57,6 +62,8 @@ class ShopTruth:
     since: datetime
     until: datetime
     seed: int
+    stretches: tuple[Stretch, ...]
+    """What was played after the end of the story."""
     planted: tuple[Planted, ...]
     releases: tuple[str, ...]
     """Ids of all releases, oldest first; only those named by ``planted`` are bad."""
@@ -70,19 +77,24 @@ class ShopTruth:
         return next(event for event in self.planted if event.name == name)
 
 
-def write_shop(folder: Path, *, until: datetime, days: int = 56, seed: int = 7) -> ShopTruth:
+def write_shop(
+    folder: Path, *, until: datetime, days: int = 56, seed: int = 7, stretches: Sequence[Stretch] = ()
+) -> ShopTruth:
     """Write the shop's exports, ``sources.yml`` and the truth into a folder; replaces an earlier shop there.
 
     Args:
         folder: where to write; made if missing. Files that are not this generator's own are left alone.
-        until: the shop's present, usually midnight UTC; the story ends at the last full hour before it.
+        until: the story's end, usually midnight UTC; the story ends at the last full hour before it.
         days: length of the recording; earlier events are left out.
         seed: another seed gives another shop with the same story.
+        stretches: what was played after the end.
     """
     story = Story.ending(until, days)
-    traffic = simulate(story, seed)
-    feedback = write_feedback(story, traffic, seed)
-    files = export_files(story, traffic, feedback)
+    played = Played(story, tuple(stretches))
+    drawn = simulate_on(simulate(story, seed), played.hours, seed)
+    feedback = write_feedback(story, played.hours, drawn, played.present, seed)
+    traffic = drawn.known_by(played.present)
+    files = export_files(played, traffic, feedback)
     files["sources.yml"] = sources_file()
     files["truth_feedback.csv"] = feedback_truth(feedback)
     releases = tuple(release.release_id for release in story.releases)
@@ -90,11 +102,12 @@ def write_shop(folder: Path, *, until: datetime, days: int = 56, seed: int = 7) 
         folder=folder,
         sources=folder / "sources.yml",
         since=story.since,
-        until=story.until,
+        until=played.present,
         seed=seed,
         planted=story.planted,
         releases=releases,
-        rows=_rows(story, traffic, feedback),
+        stretches=played.stretches,
+        rows=_rows(played, traffic, feedback),
         complaints={
             name: count for name, count in sorted(Counter(piece.planted for piece in feedback).items()) if name
         },
@@ -103,11 +116,43 @@ def write_shop(folder: Path, *, until: datetime, days: int = 56, seed: int = 7) 
     return truth
 
 
-def _rows(story: Story, traffic: Traffic, feedback: list[Feedback]) -> dict[str, int]:
+def play_on(folder: Path, hours: int, control: Mapping[str, Any]) -> ShopTruth:
+    """Play the shop in a folder on for some hours, under a state of the control system; rewrites its exports.
+
+    Whatever was exported before is exported again, word for word; new rows come after it.
+    """
+    played, seed = read_shop(folder)
+    story, before = played.story, list(played.stretches)
+    new = Stretch(hours, obeyed(story, control))
+    if before and before[-1].control == new.control:
+        new = Stretch(before.pop().hours + hours, new.control)
+    return write_shop(folder, until=story.until, days=story.days, seed=seed, stretches=[*before, new])
+
+
+def read_shop(folder: Path) -> tuple[Played, int]:
+    """The story in a folder with what was played after it, and the seed.
+
+    Raises:
+        ConfigurationError: the folder holds no shop, or its truth is damaged.
+    """
+    try:
+        truth = json.loads((folder / _TRUTH).read_text(encoding="utf-8"))
+        since, present = (datetime.fromisoformat(truth[name]) for name in ("since", "until"))
+        stretches = tuple(Stretch(one["hours"], one["control"]) for one in truth.get("played", ()))
+        until = present - timedelta(hours=sum(one.hours for one in stretches))
+        return Played(Story.ending(until, (until - since).days), stretches), truth["seed"]
+    except FileNotFoundError:
+        raise ConfigurationError(f"{folder} holds no simulated shop; `feedback-control demo` makes one") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigurationError(f"{folder / _TRUTH} is damaged ({error}); start the demo over") from None
+
+
+def _rows(played: Played, traffic: Traffic, feedback: list[Feedback]) -> dict[str, int]:
+    story = played.story
     return {
         "feedback": len(feedback),
-        "releases": len(story.releases),
-        "flag_changes": len(story.flags),
+        "releases": len(story.releases) + len(played.deployments),
+        "flag_changes": len(story.flags) + len(played.flag_changes),
         "service_metrics": traffic.services.height,
         "funnel_metrics": traffic.funnel.height,
         "orders": traffic.orders.height + traffic.refunds.height,
@@ -139,6 +184,7 @@ def _as_json(truth: ShopTruth, files: Files) -> dict[str, Any]:
         "innocent_releases": [
             release for release in truth.releases if release not in {event.release_id for event in truth.planted}
         ],
+        **({"played": [asdict(stretch) for stretch in truth.stretches]} if truth.stretches else {}),
         "rows": truth.rows,
         "files": sorted(files),
     }

@@ -1,7 +1,8 @@
 """Story of the simulated shop: traffic profile, releases and their adoption, campaigns, flags, planted events.
 
 All of it is deterministic and relative to ``until``; ``traffic.py`` and ``feedback.py`` draw random rows from it. Time
-is a grid of whole hours; arrays with one entry per hour are indexed by ``Story.hour_of``.
+is a grid of whole hours; arrays with one entry per hour are indexed by ``Story.hour_of``. The grid ends at ``until``;
+each hour after it has a grid of its own (``played.Hour``).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from dagster_project.errors import ConfigurationError
 from dagster_project.simulation.shop.planted import Campaign, FlagChange, Planted, ShopRelease
 
 Floats = npt.NDArray[np.float64]
+Adoption = dict[str, tuple[tuple[str, ...], Floats]]
 
 PRODUCT = "shop-app"
 PLATFORMS = {"android": 0.45, "ios": 0.33, "web": 0.22}
@@ -60,26 +62,36 @@ class Story:
         return self.until - timedelta(days=self.days)
 
     @property
+    def first_hour(self) -> int:
+        """Hours from the beginning of the story to that of the grid."""
+        return 0
+
+    @property
     def hours(self) -> int:
-        """Length in hours."""
+        """Length of the grid in hours."""
         return self.days * 24
+
+    @property
+    def begin(self) -> datetime:
+        """The first instant of the grid."""
+        return self.since + timedelta(hours=self.first_hour)
 
     def before_end(self, *, days: float) -> datetime:
         """The instant so many days before the end, to the minute."""
         return self.until - timedelta(minutes=round(days * 1440))
 
     def hour_of(self, instant: datetime) -> float:
-        """Hours from the beginning of the story."""
-        return (instant - self.since) / timedelta(hours=1)
+        """Hours from the beginning of the grid."""
+        return (instant - self.begin) / timedelta(hours=1)
 
     def instant_of(self, hour: float) -> datetime:
-        """The instant so many hours into the story, to the second."""
-        return self.since + timedelta(seconds=round(hour * 3600))
+        """The instant so many hours into the grid, to the second."""
+        return self.begin + timedelta(seconds=round(hour * 3600))
 
     @cached_property
     def hour_starts(self) -> npt.NDArray[np.datetime64]:
         """The start of every hour."""
-        first = np.datetime64(self.since.replace(tzinfo=None), "us")
+        first = np.datetime64(self.begin.replace(tzinfo=None), "us")
         return first + np.arange(self.hours) * np.timedelta64(1, "h")
 
     def between(self, started_at: datetime, ended_at: datetime | None) -> Floats:
@@ -93,7 +105,7 @@ class Story:
     @cached_property
     def demand(self) -> dict[str, Floats]:
         """Traffic per country and hour, 1.0 on average when quiet: day and night, weekdays, growth, campaigns."""
-        hours = np.arange(self.hours)
+        hours = self.first_hour + np.arange(self.hours)
         trend = 1 + _GROWTH_PER_DAY * (hours / 24 - self.days / 2)
         push = np.ones(self.hours)
         for campaign in self.campaigns:
@@ -151,8 +163,12 @@ class Story:
         return next(r for r in self.releases if (r.platform, r.version) == (platform, version))
 
     @cached_property
-    def adoption(self) -> dict[str, tuple[tuple[str, ...], Floats]]:
-        """Versions in use per platform, and their share of its traffic, shape (hours, versions).
+    def adoption(self) -> Adoption:
+        """Versions in use per platform, and their share of its traffic, shape (hours, versions)."""
+        return self._adoption()
+
+    def _adoption(self) -> Adoption:
+        """The adoption that follows from the releases alone.
 
         Users update some days after a release: most soon, a few slowly. With F(t) the share of users that have updated
         t days after a release, version i has F(t since i) - F(t since i+1). Shares below 1.5 % are dropped.

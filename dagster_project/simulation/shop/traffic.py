@@ -1,12 +1,13 @@
 """Telemetry of the simulated shop: funnel, services, orders and customers, as polars frames in lake columns.
 
-Orders are exactly the completed orders of the funnel, so revenue agrees in both. Each frame carries ``known_at``; rows
-not yet known at ``until`` are left out.
+Orders are exactly the completed orders of the funnel, so revenue agrees in both. Each frame carries ``known_at``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -77,16 +78,45 @@ class Traffic:
     refunds: pl.DataFrame
     customers: pl.DataFrame
 
+    def known_by(self, instant: datetime) -> Traffic:
+        """The rows that were known by an instant."""
+        return Traffic(*(frame.filter(pl.col("known_at") <= instant) for frame in self._frames()))
+
+    def then(self, later: Sequence[Traffic]) -> Traffic:
+        """These rows, followed by those of later stretches; customers stay as they are."""
+        funnel, services, orders, refunds = (
+            pl.concat(frames) for frames in zip(*(part._frames()[:4] for part in (self, *later)), strict=True)
+        )
+        return Traffic(funnel, services, orders, refunds, self.customers)
+
+    def _frames(self) -> tuple[pl.DataFrame, ...]:
+        return self.funnel, self.services, self.orders, self.refunds, self.customers
+
 
 def simulate(story: Story, seed: int) -> Traffic:
     """Draw the whole traffic of a story; the same story and seed give the same frames."""
-    customers = _customers(story, np.random.default_rng([seed, 1]))
-    entered, completed = _funnel(story, np.random.default_rng([seed, 2]))
-    orders = _orders(story, completed["order"], customers, np.random.default_rng([seed, 3]))
+    return _drawn(story, _customers(story, np.random.default_rng([seed, 1])), 0, seed)
+
+
+def simulate_on(recorded: Traffic, hours: Sequence[Story], seed: int) -> Traffic:
+    """Traffic with that of the hours after a story, each drawn from streams of its own."""
+    later, orders = [], recorded.orders["order_id"].n_unique()
+    for hour in hours:
+        later.append(_drawn(hour, recorded.customers, orders, seed))
+        orders += later[-1].orders["order_id"].n_unique()
+    return recorded.then(later)
+
+
+def _drawn(story: Story, customers: pl.DataFrame, first_order: int, seed: int) -> Traffic:
+    """Draw the traffic of a grid; its orders are numbered from ``first_order``."""
+    of_funnel, of_orders, of_services, of_refunds = (
+        np.random.default_rng([seed, stream, story.first_hour]) for stream in (2, 3, 4, 5)
+    )
+    entered, completed = _funnel(story, of_funnel)
+    orders = _orders(story, completed["order"], customers, first_order, of_orders)
     funnel = _funnel_frame(story, entered, completed, orders)
-    services = _services(story, entered, np.random.default_rng([seed, 4]))
-    refunds = _refunds(story, orders, np.random.default_rng([seed, 5]))
-    return Traffic(funnel, services, _known(orders, story), _known(refunds, story), _known(customers, story))
+    services = _services(story, entered, of_services)
+    return Traffic(funnel, services, orders, _refunds(orders, of_refunds), customers)
 
 
 def _funnel(story: Story, rng: np.random.Generator) -> tuple[dict[str, Counts], dict[str, Counts]]:
@@ -144,7 +174,7 @@ def _funnel_frame(
     frame = pl.concat(steps).with_columns(pl.lit(PRODUCT).alias("product")).sort("bucket_start", maintain_order=True)
     frame = frame.with_columns((pl.col("bucket_start") + pl.duration(minutes=66)).alias("known_at"))
     columns = "product bucket_start step entered completed revenue platform country known_at".split()
-    return _known(frame.select(columns), story)
+    return frame.select(columns)
 
 
 def _services(story: Story, entered: dict[str, Counts], rng: np.random.Generator) -> pl.DataFrame:
@@ -181,7 +211,7 @@ def _services(story: Story, entered: dict[str, Counts], rng: np.random.Generator
     columns = (
         "product service bucket_start requests errors latency_p50_ms latency_p95_ms platform app_version known_at"
     ).split()
-    return _known(pl.concat(pieces).select(columns).sort("bucket_start", maintain_order=True), story)
+    return pl.concat(pieces).select(columns).sort("bucket_start", maintain_order=True)
 
 
 def _harm(story: Story, service: str, platform: str, version: str, error_rate: float) -> tuple[Floats, Floats]:
@@ -217,7 +247,9 @@ def _customers(story: Story, rng: np.random.Generator) -> pl.DataFrame:
     )
 
 
-def _orders(story: Story, completed: Counts, customers: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
+def _orders(
+    story: Story, completed: Counts, customers: pl.DataFrame, first_order: int, rng: np.random.Generator
+) -> pl.DataFrame:
     """One row per order line, oldest first; the customer lives where the order came from."""
     hour, platform, country = (np.repeat(axis.ravel(), completed.ravel()) for axis in np.indices(completed.shape))
     second = rng.integers(0, 3600, len(hour))
@@ -237,7 +269,7 @@ def _orders(story: Story, completed: Counts, customers: pl.DataFrame, rng: np.ra
     amount = np.round(price * np.where(on_sale[hour[row]], _SALE_DISCOUNT, 1.0), 2)
     frame = pl.DataFrame(
         {
-            "order_id": [f"SO-{100_000 + n}" for n in number[row]],
+            "order_id": [f"SO-{100_000 + first_order + n}" for n in number[row]],
             "customer_id": _buyers(story, hour, platform, country, customers, rng)[row],
             "product": np.full(len(row), PRODUCT),
             "ordered_at": _instants(ordered_at[row]),
@@ -248,7 +280,8 @@ def _orders(story: Story, completed: Counts, customers: pl.DataFrame, rng: np.ra
             "platform": np.array(list(PLATFORMS))[platform[row]],
             "country": np.array(list(COUNTRIES))[country[row]],
             "app_version": _versions(story, hour, platform, rng)[row],
-        }
+        },
+        schema_overrides=dict.fromkeys(("order_id", "customer_id", "app_version"), pl.String),
     )
     lag = rng.integers(30, 240, len(number))[row]
     return frame.with_columns(_later("ordered_at", lag).alias("known_at"))
@@ -288,7 +321,7 @@ def _versions(story: Story, hour: Counts, platform: Counts, rng: np.random.Gener
     return chosen
 
 
-def _refunds(story: Story, orders: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
+def _refunds(orders: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
     """Refunded order lines, as later versions of their rows."""
     refunded = orders.filter(pl.Series(rng.random(orders.height) < 0.035))
     wait = rng.integers(4 * 86_400, 14 * 86_400, refunded.height)
@@ -301,10 +334,6 @@ def _refunds(story: Story, orders: pl.DataFrame, rng: np.random.Generator) -> pl
 
 def _later(column: str, seconds: Counts) -> pl.Expr:
     return pl.col(column) + pl.lit(pl.Series(seconds * 1_000_000).cast(pl.Duration("us")))
-
-
-def _known(frame: pl.DataFrame, story: Story) -> pl.DataFrame:
-    return frame.filter(pl.col("known_at") <= story.until)
 
 
 def _instants(values: npt.NDArray[np.datetime64]) -> pl.Series:

@@ -20,7 +20,11 @@ class Simulation(Timeline):
 
     @cached_property
     def rows(self) -> dict[str, pl.DataFrame]:
-        """Rows by lake table (relevant columns; feedback carries its label), drawn from one stream in this order."""
+        """Rows by lake table (relevant columns; feedback carries its label)."""
+        return self._drawn()
+
+    def _drawn(self) -> dict[str, pl.DataFrame]:
+        """Rows drawn from one stream in this order."""
         drawn = {
             "feedback": accounts.signed(self, feedback.feedback(self, self.label_errors)),
             "customers": accounts.customers(self),

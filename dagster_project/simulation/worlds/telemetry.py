@@ -29,7 +29,7 @@ def _bucket_rows(timeline: Timeline, names: dict[str, str], **hourly: Ints) -> p
     return frame.with_columns(known_at=instants((last * 3600 + delay) * 1_000_000), **constants)
 
 
-def _people(timeline: Timeline) -> dict[str, Floats]:
+def people_by_step(timeline: Timeline) -> dict[str, Floats]:
     """People entering each funnel step by hour, without troubles."""
     visits = timeline.world.per_day * _VISITS_PER_FEEDBACK / 24 * timeline.crowd
     people: dict[str, Floats] = {}
@@ -40,7 +40,7 @@ def _people(timeline: Timeline) -> dict[str, Floats]:
 
 def service_metrics(timeline: Timeline) -> pl.DataFrame:
     """Rows of ``service_metrics`` by service, platform and version."""
-    pieces, people = [], _people(timeline)
+    pieces, people = [], people_by_step(timeline)
     for service, (step, calls, error_rate, *_) in SERVICES.items():
         for platform, weight in PLATFORMS.items():
             versions, shares = timeline.adoption[platform]
@@ -71,7 +71,7 @@ def _breaks(trouble: Trouble, issue_type: str, step: str, platform: str) -> bool
 
 def funnel_metrics(timeline: Timeline) -> pl.DataFrame:
     """Rows of ``funnel_metrics`` by step and platform."""
-    pieces, people = [], _people(timeline)
+    pieces, people = [], people_by_step(timeline)
     for step, (_, _, completes) in STEPS.items():
         for platform, weight in PLATFORMS.items():
             entered = timeline.rng.poisson(people[step] * weight)

@@ -33,5 +33,7 @@ select
     urgent_people,
     p1_from,
     p2_from,
-    p3_from
+    p3_from,
+    max_automatic_per_day,
+    breaker_after
 from source

@@ -28,6 +28,8 @@ renamed as (
         owner,
         commit_sha,
         url,
+        rollback_floor,
+        schema_revision,
         rollout_percent,
         cast(deployed_at as timestamp) as deployed_at,
         cast(known_at as timestamp) as known_at

@@ -19,6 +19,7 @@ releases as (
         url,
         service,
         rollout_percent,
+        rollback_floor,
         coalesce(
             previous_version,
             lag(version) over (
@@ -50,8 +51,10 @@ select
     evidence.issue_id,
     evidence.candidate_kind as suspect_kind,
     {{ platform_title('candidates.platform') }} as suspect_platform,
+    lower(candidates.platform) as suspect_platform_id,
     releases.service as suspect_service,
     releases.previous_version as suspect_previous_version,
+    releases.rollback_floor as suspect_rollback_floor,
     releases.url as suspect_url,
     flags.flag_key as suspect_flag,
     flags.enabled as suspect_flag_enabled,

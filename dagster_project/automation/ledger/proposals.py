@@ -1,0 +1,263 @@
+"""Proposals of one ledger: changes that wait for an approval or for their turn, and what became of each.
+
+    shadow                               recorded only: what would have been done
+    proposed ──> approved ──> applying ──> in force ──> undoing ──> undone
+       │            │            │            │            └─────> failed
+       └────────────┴──> refused, expired, void            └──────> failed (somebody changed the place)
+
+A move names the state and the number of moves that its caller saw; if another run has moved it meanwhile, it does
+nothing (compare-and-swap). What a proposal asks for, and who may approve it, is the caller's business. ``begin`` is the
+one door to an act: within one transaction it sees that nothing is stopped and that no other proposal holds the place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, func, insert, select, update
+
+from dagster_project.automation.ledger.intents import Grounds
+from dagster_project.automation.ledger.store import AT_ONCE, NO_GROUNDS, Store, take_turns
+from dagster_project.automation.ledger.switch import stopped_in
+from dagster_project.automation.ledger.tables import proposal_events, proposals
+
+US = "feedback-control"
+"""Name of this system as an actor."""
+
+
+class ProposalState(StrEnum):
+    """State of a proposal."""
+
+    SHADOW = "shadow"
+    PROPOSED = "proposed"
+    APPROVED = "approved"
+    APPLYING = "applying"
+    IN_FORCE = "in_force"
+    UNDOING = "undoing"
+    UNDONE = "undone"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+    VOID = "void"
+    FAILED = "failed"
+
+
+WAITING = (ProposalState.PROPOSED, ProposalState.APPROVED)
+"""Not acted upon yet."""
+
+HOLDING = (ProposalState.APPLYING, ProposalState.IN_FORCE, ProposalState.UNDOING)
+"""The place is, or may be, as the proposal wants it: no other one may begin there."""
+
+LIVE = (*WAITING, *HOLDING)
+"""Not over."""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """One proposal. ``content`` is JSON whose SHA-256 is ``proposal_id``; ``applied`` is what the act left, JSON."""
+
+    proposal_id: str
+    kind: str
+    subject_id: str
+    place: str
+    state: ProposalState
+    content: str
+    proposer: str
+    applied: str | None
+    reason: str
+    moves: int
+    created_at: datetime
+    expires_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True)
+class ProposalEvent:
+    """One thing that happened to a proposal: a move, a vote, a reminder."""
+
+    event_id: int
+    proposal_id: str
+    event: str
+    state: str
+    actor: str
+    channel: str
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Happening:
+    """Description of an event that is to be recorded.
+
+    ``key`` is an idempotency key: an event with a key that is there already is not recorded again, nor is its move
+    made.
+    """
+
+    event: str
+    at: datetime
+    actor: str = US
+    channel: str = "loop"
+    reason: str = ""
+    key: str | None = None
+    grounds: Grounds = NO_GROUNDS
+
+
+_COLUMNS = [proposals.c[name] for name in Proposal.__dataclass_fields__]
+_EVENT = [proposal_events.c[name] for name in ProposalEvent.__dataclass_fields__]
+
+
+class Proposals:
+    """Proposals of one ledger."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def add(self, proposal: Proposal, happening: Happening) -> bool:
+        """Make a proposal durable; False if it is there already."""
+        row = {name: getattr(proposal, name) for name in Proposal.__dataclass_fields__}
+        with self._store.transaction() as connection:
+            take_turns(connection)
+            here = proposals.c.proposal_id == proposal.proposal_id
+            if connection.execute(select(proposals.c.proposal_id).where(here)).first():
+                return False
+            connection.execute(insert(proposals), row)
+            self._note(connection, proposal, happening)
+        return True
+
+    def move(
+        self, seen: Proposal, state: ProposalState, happening: Happening, *, applied: str | None = None
+    ) -> Proposal | None:
+        """Move a proposal that is still as it was seen; None if another run was faster."""
+        with self._store.transaction() as connection:
+            take_turns(connection)
+            return self._move(connection, seen, state, happening, applied)
+
+    def begin(self, seen: Proposal, happening: Happening) -> Proposal | str | None:
+        """Begin the act of an approved proposal: the place is its own from here on.
+
+        Returns:
+            The proposal; a reason in words if acts are stopped or the place is held; None if another run was faster.
+        """
+        there = proposals.c.place == seen.place
+        others = there & proposals.c.state.in_(HOLDING) & (proposals.c.proposal_id != seen.proposal_id)
+        with self._store.transaction() as connection:
+            take_turns(connection)
+            if halt := stopped_in(self._store, connection):
+                return f"stopped by {halt.actor}: {halt.reason}"
+            if held := connection.execute(select(proposals.c.proposal_id).where(others)).scalar():
+                return f"plan {held[:12]} holds it"
+            return self._move(connection, seen, ProposalState.APPLYING, happening, None)
+
+    def happen(self, seen: Proposal, happening: Happening) -> bool:
+        """Record an event that moves nothing: a vote, a reminder, drift. False if its key is there already."""
+        with self._store.transaction() as connection:
+            take_turns(connection)
+            if self._is_known(connection, happening):
+                return False
+            self._note(connection, seen, happening)
+        return True
+
+    # ---------- reading
+
+    def named(self, prefix: str) -> list[Proposal]:
+        """The proposals whose id begins like this."""
+        return self._read(proposals.c.proposal_id.startswith(prefix.lower(), autoescape=True))
+
+    def live(self) -> list[Proposal]:
+        """The proposals that are not over, oldest first."""
+        return self._read(proposals.c.state.in_(LIVE))
+
+    def all(self, kind: str) -> list[Proposal]:
+        """Every proposal of a kind, oldest first."""
+        return self._read(proposals.c.kind == kind)
+
+    def about(self, subjects: Collection[str]) -> dict[str, list[Proposal]]:
+        """The proposals about each of these subjects, oldest first."""
+        named, found = sorted(subjects), dict[str, list[Proposal]]()
+        for start in range(0, len(named), AT_ONCE):
+            for one in self._read(proposals.c.subject_id.in_(named[start : start + AT_ONCE])):
+                found.setdefault(one.subject_id, []).append(one)
+        return found
+
+    def get(self, proposal_id: str) -> Proposal:
+        """One proposal by its whole id."""
+        (found,) = self._read(proposals.c.proposal_id == proposal_id)
+        return found
+
+    def events(self, proposal_id: str) -> list[ProposalEvent]:
+        """What happened to a proposal, oldest first."""
+        query = select(*_EVENT).where(proposal_events.c.proposal_id == proposal_id).order_by(proposal_events.c.event_id)
+        with self._store.reading() as connection:
+            return [ProposalEvent(**row) for row in connection.execute(query).mappings()]
+
+    def events_after(self, event_id: int, limit: int = 10_000) -> list[ProposalEvent]:
+        """What happened to any proposal after an event, oldest first."""
+        query = select(*_EVENT).where(proposal_events.c.event_id > event_id).order_by(proposal_events.c.event_id)
+        with self._store.reading() as connection:
+            return [ProposalEvent(**row) for row in connection.execute(query.limit(limit)).mappings()]
+
+    def count_since(self, event: str, since: datetime, channel: str) -> int:
+        """The number of events of a kind through a channel since an instant."""
+        of_channel = (proposal_events.c.event == event) & (proposal_events.c.channel == channel)
+        chosen = of_channel & (proposal_events.c.at > since)
+        with self._store.reading() as connection:
+            return int(connection.execute(select(func.count()).select_from(proposal_events).where(chosen)).scalar_one())
+
+    # ---------- within a transaction
+
+    def _read(self, chosen: Any) -> list[Proposal]:
+        query = select(*_COLUMNS).where(chosen).order_by(proposals.c.created_at, proposals.c.proposal_id)
+        with self._store.reading() as connection:
+            return [_proposal(row) for row in connection.execute(query).mappings()]
+
+    def _move(
+        self, connection: Connection, seen: Proposal, state: ProposalState, happening: Happening, applied: str | None
+    ) -> Proposal | None:
+        if self._is_known(connection, happening):
+            return None
+        same = (proposals.c.proposal_id == seen.proposal_id) & (proposals.c.moves == seen.moves)
+        values: dict[str, Any] = {"state": state, "moves": seen.moves + 1, "reason": happening.reason}
+        values |= {"updated_at": happening.at} | ({"applied": applied} if applied is not None else {})
+        if (
+            connection.execute(update(proposals).where(same, proposals.c.state == seen.state).values(**values)).rowcount
+            != 1
+        ):
+            return None
+        moved = replace(seen, **values)
+        self._note(connection, moved, happening)
+        return moved
+
+    def _note(self, connection: Connection, proposal: Proposal, happening: Happening) -> None:
+        row = {
+            "proposal_id": proposal.proposal_id,
+            "event": happening.event,
+            "state": proposal.state,
+            "actor": happening.actor,
+            "channel": happening.channel,
+            "reason": happening.reason,
+            "key": happening.key,
+            "at": happening.at,
+        }
+        connection.execute(insert(proposal_events), row)
+        shown = {name: str(row[name]) for name in ("proposal_id", "state", "actor", "channel", "reason") if row[name]}
+        event = f"proposal {happening.event}"
+        self._store.note(connection, happening.at, event, None, shown, happening.grounds)
+
+    def _is_known(self, connection: Connection, happening: Happening) -> bool:
+        if happening.key is None:
+            return False
+        known = select(proposal_events.c.event_id).where(proposal_events.c.key == happening.key)
+        return connection.execute(known).first() is not None
+
+
+def _proposal(row: RowMapping) -> Proposal:
+    return Proposal(**{**row, "state": ProposalState(row["state"])})
+
+
+def approvals_of(events: Sequence[ProposalEvent]) -> list[str]:
+    """The people who approved, each once, in order."""
+    people = (event.actor for event in events if event.event == "approved" and event.actor != US)
+    return list(dict.fromkeys(people))

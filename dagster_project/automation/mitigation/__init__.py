@@ -1,0 +1,1 @@
+"""Mitigation: the ladder from a decision to a change in production, with approvals, verification and undo."""

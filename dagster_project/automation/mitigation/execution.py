@@ -1,0 +1,269 @@
+"""Execution of one plan: act, undo, settle what is unknown, watch what is in force.
+
+An act is an intent of the ledger, durable before anything is sent, and never sent again blindly: a lost answer is
+settled by reading the state. Before each send the guards are asked anew: stop switch, limits, expiry, approvals, the
+evidence, and the state of the item, which must be the one that the plan names.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from dagster_project.automation.actuators.base import (
+    Actuator,
+    AwaitingApproval,
+    Conflict,
+    Reading,
+    VerifiesEffect,
+    canonical,
+)
+from dagster_project.automation.ledger.intents import Intent, State, Step, next_step
+from dagster_project.automation.ledger.ledger import Ledger
+from dagster_project.automation.ledger.proposals import US, Happening, Proposal, ProposalState
+from dagster_project.automation.mitigation.orders import Act, Order, destination_of
+from dagster_project.automation.mitigation.plans import Plan
+from dagster_project.automation.outcomes import (
+    Confirmed,
+    Deferred,
+    DeliveryError,
+    NotSent,
+    Outcome,
+    Rejected,
+    Unknown,
+)
+
+Progress = Callable[[str], None]
+Guard = Callable[[], str]
+"""What keeps an act from being sent now, in words; empty if nothing does."""
+
+_MOST_STEPS = 8
+
+_AFTER = {Act.APPLY: ProposalState.IN_FORCE, Act.UNDO: ProposalState.UNDONE}
+_DONE = {Act.APPLY: "applied", Act.UNDO: "undone"}
+
+
+@dataclass(frozen=True)
+class Author:
+    """The person, or this system, on whose word something is done, and through which channel."""
+
+    name: str = US
+    channel: str = "loop"
+
+
+class Execution:
+    """Execution at one target."""
+
+    def __init__(self, ledger: Ledger, actuator: Actuator, clock: Callable[[], datetime], progress: Progress) -> None:
+        self._ledger, self._actuator, self._clock, self._progress = ledger, actuator, clock, progress
+        self._settle_time = timedelta(seconds=actuator.settle_seconds)
+        self._at = destination_of(actuator.name)
+
+    def apply(self, proposal: Proposal, guard: Guard, author: Author | None = None) -> Proposal:
+        """Act upon an approved plan, or go on with an act that is under way; returns what became of it."""
+        author = author or Author()
+        if proposal.state is ProposalState.APPROVED:
+            begun = self._ledger.proposals.begin(proposal, self._happening("begun", author))
+            if not isinstance(begun, Proposal):
+                self._progress(f"plan {Plan.of(proposal).short_id} waits: {begun or 'another run has it'}")
+                return self._again(proposal)
+            proposal = begun
+        return self._carry_out(proposal, Act.APPLY, guard, author)
+
+    def undo(self, proposal: Proposal, guard: Guard, author: Author | None = None) -> Proposal:
+        """Restore the state before, or go on with that; returns what became of the plan."""
+        author = author or Author()
+        if proposal.state is ProposalState.IN_FORCE:
+            asked = self._happening("undo_asked", author)
+            moved = self._ledger.proposals.move(proposal, ProposalState.UNDOING, asked)
+            if moved is None:
+                return self._again(proposal)
+            proposal = moved
+        return self._carry_out(proposal, Act.UNDO, guard, author)
+
+    def watch(self, proposal: Proposal) -> bool:
+        """Re-read what is held; a change that somebody made is told once. True if it is as the act left it."""
+        plan, reading = Plan.of(proposal), self._actuator.read(Plan.of(proposal).item)
+        holds = self._actuator.shows(reading, plan.desired)
+        last = next(
+            (one for one in reversed(self._ledger.proposals.events(proposal.proposal_id)) if one.event in _DRIFT), None
+        )
+        drifted = last is not None and last.event == "drifted"
+        if not holds and not (drifted and last and reading.digest in last.reason):
+            reason = f"somebody or a reload set it to {canonical(reading.state)} ({reading.digest})"
+            self._tell(proposal, "drifted", reason)
+        elif holds and drifted:
+            self._tell(proposal, "returned", "it is as the act left it again")
+        return holds
+
+    # ---------- one act
+
+    def _carry_out(self, proposal: Proposal, act: Act, guard: Guard, author: Author) -> Proposal:
+        plan = Plan.of(proposal)
+        order = Order(plan, act)
+        for _ in range(_MOST_STEPS):
+            head = self._ledger.head(plan.plan_id, self._at)
+            delivered = head
+            if head and head.state is not State.CONFIRMED:
+                delivered = None if head.opens else self._ledger.delivered_before(head)
+            match next_step(head, delivered, order, self._clock()):
+                case Step.NOTHING:
+                    return self._finished(proposal, act, author)
+                case Step.EXPIRE if head:
+                    self._ledger.expire(head, self._clock(), self._settle_time)
+                case Step.LOOK_UP if head:
+                    if failed := self._look_up(proposal, order, head):
+                        return failed
+                case Step.SEND:
+                    if reason := guard():
+                        return self._held_back(proposal, act, head, reason)
+                    if over := self._send(proposal, order, head):
+                        return over
+                case _:
+                    return self._again(proposal)
+        return self._again(proposal)
+
+    def _send(self, proposal: Proposal, order: Order, head: Intent | None) -> Proposal | None:
+        """Send an order; returns the proposal if nothing more can be done now."""
+        if head is None or head.state is State.CONFIRMED:
+            grounds = {order.subject_id: order.plan.grounds}
+            self._ledger.record([(head, order.act, order)], self._at, self._clock(), grounds)
+            head = self._ledger.head(order.subject_id, self._at)
+        claimed = self._ledger.claim(head, order.act, order, self._clock()) if head else None
+        if claimed is None:
+            return None  # another run was faster: look again
+        try:
+            outcome, error = self._call(order, proposal)
+        except BaseException:
+            self._ledger.finish(claimed, Unknown("interrupted while sending"), self._clock(), self._settle_time)
+            raise
+        self._ledger.finish(claimed, outcome, self._clock(), self._settle_time)
+        match outcome:
+            case Confirmed():
+                return None
+            case Rejected(reason) if order.act is Act.UNDO and not isinstance(error, Conflict):
+                self._tell_once(proposal, "undo_refused", reason)  # it is in force still, so it is tried again
+            case Rejected(reason):
+                return self._failed(proposal, reason, claimed)
+            case Deferred(reason) if isinstance(error, AwaitingApproval):
+                self._tell_once(proposal, "waits", f"{reason}: {error.url}")
+            case Unknown(reason) | NotSent(reason) | Deferred(reason):
+                self._progress(f"plan {order.plan.short_id}: {reason}")
+        return self._again(proposal)
+
+    def _call(self, order: Order, proposal: Proposal) -> tuple[Outcome[Reading], DeliveryError | None]:
+        plan = order.plan
+        try:
+            # Set between the intent and here, it still holds the act; undoing never waits for it.
+            if order.act is Act.APPLY and (stop := self._ledger.switch.stopped()):
+                return NotSent(f"stopped by {stop.actor}: {stop.reason}"), None
+            if order.act is Act.APPLY:
+                return Confirmed(self._actuator.apply(plan.item, plan.desired, plan.before, order.note)), None
+            applied = self._applied(proposal) or self._actuator.read(plan.item)
+            return Confirmed(self._actuator.restore(plan.before, applied, order.note)), None
+        except DeliveryError as error:
+            return error.outcome, error
+        except Exception as error:
+            return Unknown(f"unforeseen {type(error).__name__}: {error}"), None
+
+    def _look_up(self, proposal: Proposal, order: Order, head: Intent) -> Proposal | None:
+        """Settle a lost answer by reading the state; returns the proposal if it cannot be settled now."""
+        try:
+            reading = self._actuator.read(order.plan.item)
+        except DeliveryError as error:
+            self._ledger.not_looked_up(head, error.outcome, self._clock())
+            return self._again(proposal)
+        if self._is_there(reading, order):
+            self._ledger.found(head, reading, as_sent=True, now=self._clock())
+            return None
+        self._ledger.absent(head, self._clock())
+        if self._is_untouched(reading, order, proposal):
+            return None
+        absent = self._ledger.head(order.subject_id, self._at)
+        return self._failed(proposal, f"somebody set it to {canonical(reading.state)} meanwhile; left as it is", absent)
+
+    def _is_there(self, reading: Reading, order: Order) -> bool:
+        if order.act is Act.APPLY:
+            return self._actuator.shows(reading, order.plan.desired)
+        return reading.digest == order.plan.before.digest
+
+    def _is_untouched(self, reading: Reading, order: Order, proposal: Proposal) -> bool:
+        if order.act is Act.APPLY:
+            return reading.digest == order.plan.before.digest
+        applied = self._applied(proposal)
+        return applied is None or reading.digest == applied.digest
+
+    # ---------- ends
+
+    def _finished(self, proposal: Proposal, act: Act, author: Author) -> Proposal:
+        plan = Plan.of(proposal)
+        if proposal.state is _AFTER[act]:
+            return proposal
+        applied, reason = None, ""
+        if act is Act.APPLY:
+            reading = self._actuator.read(plan.item)
+            applied = canonical({"item": reading.item, "state": reading.state, "version": reading.version})
+            reason = self._seen_otherwise(plan)
+        happening = self._happening(_DONE[act], author, reason)
+        moved = self._ledger.proposals.move(proposal, _AFTER[act], happening, applied=applied)
+        if moved:
+            self._progress(f"plan {plan.short_id} is {_DONE[act]}: {plan.title}")
+        return moved or self._again(proposal)
+
+    def _seen_otherwise(self, plan: Plan) -> str:
+        """What a second path says of the effect."""
+        if not isinstance(self._actuator, VerifiesEffect):
+            return "read back; this system has no second path"
+        seen: bool | None = None
+        with suppress(DeliveryError):
+            seen = self._actuator.effect(plan.item, plan.desired)
+        said = {True: "sees it", False: "does not see it", None: "cannot tell"}
+        return f"read back; a second path {said[seen]}"
+
+    def _held_back(self, proposal: Proposal, act: Act, head: Intent | None, reason: str) -> Proposal:
+        """An act that may not be sent: it is over if its ground moved, and waits if it is only stopped."""
+        plan = Plan.of(proposal)
+        if reason.startswith(VOID) and act is Act.APPLY:
+            self._withdraw(head)
+            said = reason.removeprefix(VOID)
+            moved = self._ledger.proposals.move(proposal, ProposalState.VOID, self._happening("voided", Author(), said))
+            return moved or self._again(proposal)
+        self._progress(f"plan {plan.short_id} waits: {reason}")
+        return self._again(proposal)
+
+    def _failed(self, proposal: Proposal, reason: str, head: Intent | None) -> Proposal:
+        self._withdraw(head and self._ledger.head(head.subject_id, self._at))
+        happening = self._happening("failed", Author(), reason)
+        moved = self._ledger.proposals.move(proposal, ProposalState.FAILED, happening)
+        self._progress(f"plan {Plan.of(proposal).short_id} failed: {reason}")
+        return moved or self._again(proposal)
+
+    def _withdraw(self, head: Intent | None) -> None:
+        if head:
+            self._ledger.withdraw(head, self._clock())
+
+    def _tell_once(self, proposal: Proposal, event: str, reason: str) -> None:
+        events = self._ledger.proposals.events(proposal.proposal_id)
+        if not any(one.event == event and one.reason == reason for one in events):
+            self._tell(proposal, event, reason)
+
+    def _tell(self, proposal: Proposal, event: str, reason: str) -> None:
+        self._ledger.proposals.happen(proposal, self._happening(event, Author(), reason))
+        self._progress(f"plan {Plan.of(proposal).short_id} {event}: {reason}")
+
+    def _happening(self, event: str, author: Author, reason: str = "") -> Happening:
+        return Happening(event, self._clock(), author.name, author.channel, reason)
+
+    def _again(self, proposal: Proposal) -> Proposal:
+        return self._ledger.proposals.get(proposal.proposal_id)
+
+    def _applied(self, proposal: Proposal) -> Reading | None:
+        return Reading(**json.loads(proposal.applied)) if proposal.applied else None
+
+
+_DRIFT = ("drifted", "returned", "applied")
+VOID = "void: "
+"""Beginning of a guard's answer where the plan's ground is gone, and no waiting helps."""

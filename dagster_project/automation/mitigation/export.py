@@ -1,0 +1,54 @@
+"""Lake export of plans: what happened to each, as rows of ``plan_events``; each row is landed once."""
+
+from __future__ import annotations
+
+from dagster_project import lake
+from dagster_project.automation.ledger.lake_export import Row, land
+from dagster_project.automation.ledger.ledger import Ledger
+from dagster_project.automation.ledger.proposals import Proposal, ProposalEvent
+from dagster_project.automation.mitigation.plans import Plan
+from dagster_project.home import Home
+
+TABLE = "plan_events"
+
+
+def export_plans(home: Home, ledger: Ledger) -> int:
+    """Land what the lake lacks; returns the number of rows."""
+    lake.ensure_table(home, TABLE)
+    eras = ledger.eras()
+    with lake.lock_table(home, TABLE):
+        known = set(lake.scan(home, TABLE).select("event_id").collect()["event_id"])
+        rows, last = [], 0
+        plans: dict[str, tuple[Proposal, Plan]] = {}
+        while events := ledger.proposals.events_after(last):
+            last = events[-1].event_id
+            for event in events:
+                name = f"{eras[-1][1]}-{event.event_id}"
+                if any(f"{era}-{event.event_id}" in known for _, era in eras):
+                    continue
+                if event.proposal_id not in plans:
+                    proposal = ledger.proposals.get(event.proposal_id)
+                    plans[event.proposal_id] = proposal, Plan.of(proposal)
+                rows.append(_row(name, event, plans[event.proposal_id][1]))
+        land(home, TABLE, rows)
+    return len(rows)
+
+
+def _row(name: str, event: ProposalEvent, plan: Plan) -> Row:
+    return {
+        "event_id": name,
+        "plan_id": event.proposal_id,
+        "issue_id": plan.issue_id,
+        "mitigation": plan.mitigation,
+        "tier": plan.tier,
+        "target": plan.target,
+        "item": plan.item,
+        "mode": plan.mode,
+        "event": event.event,
+        "state": event.state,
+        "actor": event.actor,
+        "channel": event.channel,
+        "reason": event.reason,
+        "occurred_at": event.at,
+        "known_at": event.at,
+    }

@@ -1,0 +1,112 @@
+"""Ladder: the pure decision about each plan, what is due next; and the approvals that it needs.
+
+The rules stand in the order in which they apply. Nothing here reads a clock, a ledger or a control system.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from dagster_project.automation.ledger.proposals import ProposalState
+from dagster_project.automation.mitigation.plans import TIER_3, Plan
+
+
+class Step(StrEnum):
+    """Next step for one plan."""
+
+    KEEP = "keep"  # it waits: for people, for the end of a stop
+    EXPIRE = "expire"
+    VOID = "void"  # its ground moved
+    APPROVE = "approve"  # enough people said yes, or none is needed
+    ACT = "act"
+    SETTLE = "settle"  # an act or an undo is under way
+    WATCH = "watch"  # in force: re-read, verify
+    UNDO = "undo"
+    OFFER_UNDO = "offer undo"
+
+
+@dataclass(frozen=True)
+class Situation:
+    """All that the next step of a plan depends on.
+
+    ``moved`` says in words what of its ground moved; ``hindrance`` what keeps an act waiting (stop, limit, breaker).
+    """
+
+    state: ProposalState
+    now: datetime
+    expires_at: datetime
+    moved: str = ""
+    approvals: int = 0
+    hindrance: str = ""
+    issue_is_over: bool = False
+    undo_offered: bool = False
+
+
+def next_step(plan: Plan, situation: Situation) -> Step:
+    """Decide the next step for one plan."""
+    match situation.state:
+        case ProposalState.PROPOSED | ProposalState.APPROVED if situation.now >= situation.expires_at:
+            return Step.EXPIRE
+        case ProposalState.PROPOSED | ProposalState.APPROVED if situation.moved:
+            return Step.VOID
+        case ProposalState.PROPOSED:
+            return Step.APPROVE if situation.approvals >= approvals_needed(plan) else Step.KEEP
+        case ProposalState.APPROVED:
+            return Step.KEEP if situation.hindrance else Step.ACT
+        case ProposalState.APPLYING | ProposalState.UNDOING:
+            return Step.SETTLE
+        case ProposalState.IN_FORCE if situation.issue_is_over and plan.undo == "auto":
+            return Step.WATCH if situation.hindrance else Step.UNDO
+        case ProposalState.IN_FORCE if situation.issue_is_over and not situation.undo_offered:
+            return Step.OFFER_UNDO
+        case ProposalState.IN_FORCE:
+            return Step.WATCH
+    return Step.KEEP
+
+
+def approvals_needed(plan: Plan) -> int:
+    """The number of people, other than the proposer, who have to approve a plan.
+
+    A critical target wants two. Tier 3 is never automatic, whatever the mode says.
+    """
+    if plan.critical:
+        return 2
+    return 0 if plan.mode == "auto" and plan.tier < TIER_3 else 1
+
+
+def is_automatic(plan: Plan) -> bool:
+    """True if nobody is asked."""
+    return approvals_needed(plan) == 0
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Limits of automatic acts: so many a day; and none for a day after so many that did not help (breaker)."""
+
+    max_automatic_per_day: int
+    breaker_after: int
+
+
+def hindrance(plan: Plan, limits: Limits, *, stopped: str, automatic_today: int, ineffective_today: int) -> str:
+    """What keeps an approved plan waiting, in words; empty if nothing does."""
+    if stopped:
+        return stopped
+    if not is_automatic(plan):
+        return ""
+    if automatic_today >= limits.max_automatic_per_day:
+        return f"{automatic_today} automatic acts in a day are the most that the playbook allows"
+    if ineffective_today >= limits.breaker_after:
+        return f"breaker: {ineffective_today} automatic acts of the last day did not help"
+    return ""
+
+
+def reminders_due(waited: timedelta, remind: timedelta, escalate: timedelta, people: int) -> tuple[int, int]:
+    """The numbers of reminders and of escalations that are due after a plan has waited so long.
+
+    Each of ``people`` is asked in turn, the next one every ``escalate``, and reminded ``remind`` after being asked.
+    """
+    escalations = min(max(people - 1, 0), int(waited / escalate))
+    reminders = sum(waited >= turn * escalate + remind for turn in range(escalations + 1))
+    return reminders, escalations

@@ -1,0 +1,357 @@
+"""Mitigation turn: votes, due steps of every plan, new plans for what the decision asks for, and the lake export.
+
+Whatever raises about one plan or one target harms only its own: the report names it, and the rest is done. A turn can
+be repeated at any time: it does nothing twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import cached_property
+from time import monotonic
+
+import polars as pl
+
+from dagster_project import lake
+from dagster_project.automation.ledger.ledger import Ledger
+from dagster_project.automation.ledger.proposals import (
+    LIVE,
+    US,
+    WAITING,
+    Happening,
+    Proposal,
+    ProposalState,
+    approvals_of,
+)
+from dagster_project.automation.mitigation import ladder
+from dagster_project.automation.mitigation.approvals import Counted, Vote, vote, votes_of_comment
+from dagster_project.automation.mitigation.execution import VOID, Author, Execution, Progress
+from dagster_project.automation.mitigation.export import export_plans
+from dagster_project.automation.mitigation.planner import Planner, Targets
+from dagster_project.automation.mitigation.plans import Plan, Wanted, read_candidate, read_wanted
+from dagster_project.decisioning.playbook import Playbook, load_playbook
+from dagster_project.decisioning.published import read_mart
+from dagster_project.errors import ConfigurationError, said_of
+from dagster_project.home import Home
+
+_DAY = timedelta(days=1)
+
+AUTOMATIC = "automatic"
+"""Channel of the acts that nobody is asked about."""
+
+_VERDICTS = ("effective", "ineffective", "not_distinguishable")
+"""Results of a verification; each is an event of the plan."""
+
+_CLOSED_BY_PEOPLE = (ProposalState.REFUSED, ProposalState.UNDONE, ProposalState.FAILED)
+"""After these, a plan of the same mitigation for the same issue is made only on a person's word (flap guard)."""
+
+_SAID_ALREADY = (ProposalState.SHADOW, ProposalState.EXPIRED)
+"""A plan on the same ground would say the same again."""
+
+
+@dataclass
+class MitigationReport:
+    """Report of one turn: plans by what became of them, and problems."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+    def count(self, what: str) -> None:
+        """One more of these."""
+        self.counts[what] = self.counts.get(what, 0) + 1
+
+
+def mitigate(
+    home: Home, *, now: datetime, ledger: Ledger | None = None, progress: Progress = lambda _: None
+) -> MitigationReport:
+    """Take every plan one step further, and make the plans that the decision asks for.
+
+    Raises:
+        ConfigurationError: the playbook or the ledger cannot be used, or nothing has been decided yet.
+    """
+    lake.refuse_borrowed(home)
+    ledger = ledger or Ledger.of(home, now=now)
+    ledger.ownership.claim(home.marker)
+    turn = Turn(home, ledger, load_playbook(home.playbook), now, progress)
+    try:
+        return turn.run()
+    finally:
+        turn.close()
+
+
+class Turn:
+    """One turn over all plans."""
+
+    def __init__(self, home: Home, ledger: Ledger, playbook: Playbook, now: datetime, progress: Progress) -> None:
+        self._home, self._ledger, self._playbook, self._now, self._progress = home, ledger, playbook, now, progress
+        self._started = monotonic()
+        self.targets = Targets(home, playbook)
+        self.planner = Planner(self.targets, timedelta(hours=playbook.approvals.valid_hours), self.clock)
+        self.report = MitigationReport()
+
+    def run(self) -> MitigationReport:
+        """Votes, due steps, new plans, reminders, export."""
+        with self._alone("comments"):
+            self._count_comments()
+        for proposal in self._ledger.proposals.live():
+            with self._alone(f"plan {Plan.of(proposal).short_id}"):
+                self.advance(proposal)
+        for wanted in self._wanted.values():
+            with self._alone(f"{wanted.issue_id}, {wanted.mitigation}"):
+                self._propose(wanted)
+        with self._alone("lake/plan_events"):
+            export_plans(self._home, self._ledger)
+        return self.report
+
+    def close(self) -> None:
+        """Release the connections of the targets."""
+        self.targets.close()
+
+    def clock(self) -> datetime:
+        """The present."""
+        return self._now + timedelta(seconds=monotonic() - self._started)
+
+    # ---------- votes
+
+    def cast(self, ballot: Vote) -> Counted:
+        """Count a vote; an approved plan is acted upon at once."""
+        counted = vote(self._ledger, ballot, list(self._playbook.approvers), self.clock())
+        self._progress(counted.said)
+        if counted.proposal and counted.proposal.state is ProposalState.APPROVED and not counted.refusal:
+            return replace(counted, proposal=self.advance(counted.proposal))
+        return counted
+
+    def _count_comments(self) -> None:
+        accounts: dict[tuple[str, str], str] = {
+            (channel, account): name
+            for name, approver in self._playbook.approvers.items()
+            for channel, account in approver.accounts.items()
+        }
+        kinds = self._destination_kinds()
+        lake.ensure_table(self._home, "ticket_events")
+        commands = pl.col("value").str.contains(r"(?m)^\s*/(approve|refuse)\s")
+        comments = lake.scan(self._home, "ticket_events").filter(pl.col("event") == "comment", commands).collect()
+        for row in comments.sort("occurred_at", "event_id").iter_rows(named=True):
+            for ballot in votes_of_comment(row, kinds.get(row["destination"], ""), accounts):
+                counted = vote(self._ledger, ballot, list(self._playbook.approvers), self.clock())
+                self._progress(f"{ballot.channel}: {ballot.person}: {counted.said}")
+
+    def _destination_kinds(self) -> dict[str, str]:
+        from dagster_project.automation.destinations import load_destinations
+
+        return {one.name: getattr(one.policy, "kind", "") for one in load_destinations(self._home)}
+
+    # ---------- plans that are there
+
+    def advance(self, proposal: Proposal) -> Proposal:
+        """Take the due step of one plan, and the one after it."""
+        for _ in range(3):
+            after = self._step(proposal)
+            if after.state not in LIVE or after.moves == proposal.moves:
+                return after
+            proposal = after
+        return proposal
+
+    def _step(self, proposal: Proposal) -> Proposal:
+        plan = Plan.of(proposal)
+        match self._due(proposal, plan):
+            case ladder.Step.EXPIRE:
+                return self._end(proposal, ProposalState.EXPIRED, "expired", "nobody approved it in time")
+            case ladder.Step.VOID:
+                return self._end(proposal, ProposalState.VOID, "voided", self._moved(plan))
+            case ladder.Step.APPROVE:
+                said = Happening("approved", self.clock(), US, "playbook", f"mode {plan.mode}", grounds=plan.grounds)
+                return self._ledger.proposals.move(proposal, ProposalState.APPROVED, said) or self._again(proposal)
+            case ladder.Step.ACT:
+                return self._counted(self._execution(plan).apply(proposal, lambda: self._guard(plan), author_of(plan)))
+            case ladder.Step.SETTLE if proposal.state is ProposalState.UNDOING:
+                return self._counted(self._execution(plan).undo(proposal, lambda: ""))
+            case ladder.Step.SETTLE:
+                return self._counted(self._execution(plan).apply(proposal, lambda: self._guard(plan), author_of(plan)))
+            case ladder.Step.UNDO:
+                return self._counted(self._execution(plan).undo(proposal, self._stopped))
+            case ladder.Step.OFFER_UNDO:
+                self._tell(proposal, "undo_offered", "the issue is over")
+                self._watch(proposal, plan)
+            case ladder.Step.WATCH:
+                self._watch(proposal, plan)
+            case ladder.Step.KEEP:
+                self._remind(proposal)
+        return self._again(proposal)
+
+    def propose(self, issue_id: str, mitigation: str, person: str) -> Proposal:
+        """Make a person's plan for a mitigation, which somebody else has to approve.
+
+        Raises:
+            ConfigurationError: the evidence is too thin, the target cannot be used, or there is nothing to do.
+        """
+        plan = self.planner.plan(read_candidate(self._home, issue_id, mitigation), person)
+        if plan is None:
+            raise ConfigurationError(f"there is nothing to do: the item has that state already ({mitigation})")
+        happening = Happening("proposed", self.clock(), person, "cli", grounds=plan.grounds)
+        self._ledger.proposals.add(plan.proposal(), happening)
+        return self._ledger.proposals.get(plan.plan_id)
+
+    def undo(self, proposal: Proposal, author: Author) -> Proposal:
+        """Undo a plan in force on a person's word, which waits for nothing."""
+        if proposal.state not in (ProposalState.IN_FORCE, ProposalState.UNDOING):
+            said = proposal.state.replace("_", " ")
+            raise ConfigurationError(f"plan {Plan.of(proposal).short_id} is {said}: there is nothing to undo")
+        return self._counted(self._execution(Plan.of(proposal)).undo(proposal, lambda: "", author))
+
+    def _due(self, proposal: Proposal, plan: Plan) -> ladder.Step:
+        waits = proposal.state in WAITING
+        over = self._issue_states.get(plan.issue_id, "open") == "resolved"
+        events = self._ledger.proposals.events(proposal.proposal_id)
+        situation = ladder.Situation(
+            state=proposal.state,
+            now=self.clock(),
+            expires_at=proposal.expires_at,
+            moved=self._moved(plan) if waits and self.clock() < proposal.expires_at else "",
+            approvals=len(approvals_of(events)),
+            hindrance=self._hindrance(plan),
+            issue_is_over=over,
+            undo_offered=any(one.event == "undo_offered" for one in events),
+        )
+        return ladder.next_step(plan, situation)
+
+    def _moved(self, plan: Plan) -> str:
+        return self.planner.moved(plan, self._wanted_for(plan))
+
+    def _guard(self, plan: Plan) -> str:
+        """All that may keep an act from being sent, asked just before."""
+        if reason := self._hindrance(plan):
+            return reason
+        proposal = self._ledger.proposals.get(plan.plan_id)
+        if self.clock() >= proposal.expires_at:
+            return f"{VOID}it expired before it could be sent"
+        if len(approvals_of(self._ledger.proposals.events(plan.plan_id))) < ladder.approvals_needed(plan):
+            return f"{VOID}its approvals are not there"
+        reason = self._moved(plan)
+        return f"{VOID}{reason}" if reason else ""
+
+    def _hindrance(self, plan: Plan) -> str:
+        proposals, since = self._ledger.proposals, self.clock() - _DAY
+        limits = ladder.Limits(self._playbook.approvals.max_automatic_per_day, self._playbook.approvals.breaker_after)
+        return ladder.hindrance(
+            plan,
+            limits,
+            stopped=self._stopped(),
+            automatic_today=proposals.count_since("applied", since, AUTOMATIC),
+            ineffective_today=proposals.count_since("ineffective", since, AUTOMATIC),
+        )
+
+    def _stopped(self) -> str:
+        stop = self._ledger.switch.stopped()
+        return f"stopped by {stop.actor}: {stop.reason}" if stop else ""
+
+    def _watch(self, proposal: Proposal, plan: Plan) -> None:
+        if not self._execution(plan).watch(proposal):
+            self.report.count("drifted")
+        effect = self._effects.get(plan.plan_id)
+        if effect in _VERDICTS and not self._was_told(proposal, effect):
+            self._tell(proposal, effect, f"{plan.verify_metric} within {plan.verify_minutes} minutes")
+
+    def _remind(self, proposal: Proposal) -> None:
+        """Remind those who are asked, and ask the next one."""
+        if proposal.state is not ProposalState.PROPOSED:
+            return
+        settings, people = self._playbook.approvals, list(self._playbook.approvers)
+        due = ladder.reminders_due(
+            self.clock() - proposal.created_at,
+            timedelta(minutes=settings.remind_minutes),
+            timedelta(minutes=settings.escalate_minutes),
+            len(people),
+        )
+        for event, number in zip(("reminded", "escalated"), due, strict=True):
+            told = sum(one.event == event for one in self._ledger.proposals.events(proposal.proposal_id))
+            for turn in range(told, number):
+                asked = people[min(turn + (event == "escalated"), len(people) - 1)] if people else "nobody"
+                self._tell(proposal, event, f"{asked} is asked to approve")
+
+    # ---------- new plans
+
+    def _propose(self, wanted: Wanted) -> None:
+        """Make the plan for what is wanted, unless there is one that stands on the same ground."""
+        earlier = [one for one in self._ledger.proposals.about([wanted.issue_id]).get(wanted.issue_id, ())]
+        same = [one for one in earlier if Plan.of(one).key == wanted.key]
+        if any(one.state in (*LIVE, *_CLOSED_BY_PEOPLE) for one in same):
+            return
+        plan = self.planner.plan(wanted)
+        if plan is None or any(Plan.of(one).ground == plan.ground and one.state in _SAID_ALREADY for one in same):
+            return
+        proposal = plan.proposal()
+        if self._ledger.proposals.add(proposal, Happening("proposed", self.clock(), grounds=plan.grounds)):
+            self.report.count("proposed" if plan.mode != "shadow" else "shadow")
+            self._progress(f"plan {plan.short_id}: {plan.title} for {plan.issue_id} ({plan.mode})")
+            self.advance(self._again(proposal))
+
+    # ---------- what a turn reads once
+
+    @cached_property
+    def _wanted(self) -> Mapping[tuple[str, str], Wanted]:
+        return {one.key: one for one in read_wanted(self._home)}
+
+    def _wanted_for(self, plan: Plan) -> Wanted | None:
+        """What the decision asks for now; for a person's plan, what it lets a person ask for."""
+        if plan.proposer == US:
+            return self._wanted.get(plan.key)
+        with suppress(ConfigurationError):
+            return read_candidate(self._home, *plan.key)
+        return None
+
+    @cached_property
+    def _issue_states(self) -> Mapping[str, str]:
+        return dict(read_mart(self._home, "fct_issues", ("issue_id", "status")).iter_rows())
+
+    @cached_property
+    def _effects(self) -> Mapping[str, str]:
+        rows = read_mart(self._home, "fct_mitigations", ("plan_id", "effect"))
+        return dict(rows.drop_nulls().iter_rows())
+
+    def _execution(self, plan: Plan) -> Execution:
+        target = self.targets.get(plan.target)
+        if target.actuator is None:
+            raise ConfigurationError(f"target {plan.target}: {target.broken}")
+        return Execution(self._ledger, target.actuator, self.clock, self._progress)
+
+    # ---------- small steps
+
+    def _end(self, proposal: Proposal, state: ProposalState, event: str, reason: str) -> Proposal:
+        self.report.count(event)
+        self._progress(f"plan {Plan.of(proposal).short_id} is {event}: {reason}")
+        happening = Happening(event, self.clock(), reason=reason)
+        return self._ledger.proposals.move(proposal, state, happening) or self._again(proposal)
+
+    def _tell(self, proposal: Proposal, event: str, reason: str) -> None:
+        self.report.count(event)
+        self._progress(f"plan {Plan.of(proposal).short_id} {event.replace('_', ' ')}: {reason}")
+        author = author_of(Plan.of(proposal))
+        self._ledger.proposals.happen(proposal, Happening(event, self.clock(), author.name, author.channel, reason))
+
+    def _was_told(self, proposal: Proposal, event: str) -> bool:
+        return any(one.event == event for one in self._ledger.proposals.events(proposal.proposal_id))
+
+    def _counted(self, proposal: Proposal) -> Proposal:
+        self.report.count(proposal.state.value)
+        return proposal
+
+    def _again(self, proposal: Proposal) -> Proposal:
+        return self._ledger.proposals.get(proposal.proposal_id)
+
+    @contextmanager
+    def _alone(self, what: str) -> Iterator[None]:
+        """A block about one thing: whatever it raises is told, and the others are done."""
+        try:
+            yield
+        except Exception as error:
+            self.report.problems.append(f"{what}: {said_of(error)}")
+            self._progress(self.report.problems[-1])
+
+
+def author_of(plan: Plan) -> Author:
+    """This system, through the channel that says whether anybody was asked."""
+    return Author(channel=AUTOMATIC) if ladder.is_automatic(plan) else Author()

@@ -1,0 +1,35 @@
+-- What should be planned now: the mitigations that meet every rule, with all that a plan needs.
+select
+    mitigations.issue_id,
+    mitigations.mitigation,
+    mitigations.tier,
+    mitigations.target,
+    mitigations.item,
+    mitigations.desired,
+    mitigations.mode,
+    mitigations.is_critical as critical,
+    mitigations.product,
+    mitigations.issue_type,
+    mitigations.service,
+    issues.scope_platform,
+    issues.scope_country,
+    issues.owner,
+    issues.priority,
+    issues.verdict,
+    issues.signals,
+    cast(round(issues.release_confidence, 6) as double) as confidence,
+    issues.rollback_supported,
+    mitigations.suspect_kind,
+    mitigations.suspect_release_id,
+    mitigations.suspect_version,
+    mitigations.previous_version,
+    mitigations.suspect_flag,
+    mitigations.rollback_floor,
+    mitigations.verify_metric,
+    mitigations.verify_minutes,
+    mitigations.undo,
+    issues.summary,
+    issues.status as issue_status
+from {{ ref('fct_mitigations') }} as mitigations
+inner join {{ ref('fct_issues') }} as issues on mitigations.issue_id = issues.issue_id
+where mitigations.decision = 'proposed'

@@ -1,0 +1,243 @@
+"""Mitigation turns on the embedded control system: plans, approvals, acts, drift, undo, stop, limits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import polars as pl
+import pytest
+
+from dagster_project import lake
+from dagster_project.automation.mitigation.plans import Plan
+from dagster_project.errors import ConfigurationError
+from tests.automation.mitigation.support import CONTROL, FLAG, ROLLBACK, Stage
+
+
+def test_a_plan_waits_for_its_approval_and_is_then_in_force(stage: Stage) -> None:
+    stage.run()
+    assert stage.states() == ["proposed"]
+    assert stage.control() == CONTROL
+    counted = stage.vote("dana")
+    assert counted.proposal is not None
+    assert counted.proposal.state == "in_force"
+    assert stage.control()["flags"]["new-checkout"] == {"enabled": False, "rollout": 50}
+    assert stage.events() == ["proposed", "approved", "begun", "applied"]
+
+
+def test_undo_restores_the_very_state_before(stage: Stage) -> None:
+    stage.run()
+    stage.vote("dana")
+    undone = stage.undo(stage.proposals()[0])
+    assert undone.state == "undone"
+    assert stage.control() == CONTROL
+    stage.run(hours=1)
+    assert stage.states() == ["undone"]  # and it is not proposed again without a person
+
+
+def test_the_same_turn_again_does_nothing(stage: Stage) -> None:
+    for _ in range(3):
+        stage.run(minutes=5)
+    assert stage.states() == ["proposed"]
+    assert stage.events() == ["proposed"]
+
+
+def test_auto_acts_at_once_within_its_tier(stage: Stage) -> None:
+    stage.decide([replace(FLAG, mode="auto"), replace(ROLLBACK, mode="auto")])
+    stage.run()
+    assert sorted(stage.states()) == ["in_force", "proposed"]  # tier 3 asks a person all the same
+    assert stage.control()["releases"] == CONTROL["releases"]
+
+
+def test_shadow_records_and_touches_nothing(stage: Stage) -> None:
+    stage.decide([replace(FLAG, mode="shadow")])
+    stage.run()
+    stage.run(minutes=15)
+    assert stage.states() == ["shadow"]
+    assert stage.control() == CONTROL
+    assert stage.vote("dana").said.endswith("is shadow")
+
+
+def test_a_critical_target_wants_two_people(stage: Stage) -> None:
+    stage.decide([replace(FLAG, critical=True, mode="auto")])
+    stage.run()
+    assert "1 of 2" in stage.vote("dana").said
+    assert "already" in stage.vote("dana").said
+    assert stage.states() == ["proposed"]
+    stage.vote("kim")
+    assert stage.states() == ["in_force"]
+
+
+@pytest.mark.parametrize("prefix", ["abc", "zzzzzzzz", "000000000000"])
+def test_a_vote_needs_a_known_and_unambiguous_hash(stage: Stage, prefix: str) -> None:
+    stage.run()
+    assert stage.vote("dana", prefix).refusal
+    assert stage.states() == ["proposed"]
+
+
+def test_only_approvers_count_and_every_attempt_is_on_record(stage: Stage) -> None:
+    stage.run()
+    assert stage.vote("mallory").refusal
+    assert stage.states() == ["proposed"]
+    assert stage.events() == ["proposed", "vote_not_counted"]
+    assert stage.ledger.verify_audit().holds
+
+
+def test_a_refused_plan_is_not_proposed_again(stage: Stage) -> None:
+    stage.run()
+    stage.vote("dana", approves=False)
+    stage.run(hours=1)
+    assert stage.states() == ["refused"]
+
+
+def test_approved_then_the_evidence_moved_void(stage: Stage) -> None:
+    stage.run()
+    turn = stage.turn()
+    stage.decide([replace(FLAG, verdict="inconclusive")])
+    plan = stage.plans()[0]
+    assert "evidence" in turn.planner.moved(plan, replace(FLAG, verdict="inconclusive"))
+    stage.vote("dana")
+    assert stage.states()[0] == "void"
+    assert stage.control() == CONTROL
+
+
+def test_approved_then_the_state_of_the_target_moved_void(stage: Stage) -> None:
+    stage.run()
+    stage.change("flags", "new-checkout", rollout=80)
+    stage.vote("dana")
+    assert stage.states()[0] == "void"
+    assert stage.control()["flags"]["new-checkout"]["enabled"] is True
+
+
+def test_a_plan_expires_with_reminder_and_escalation(stage: Stage) -> None:
+    stage.run()
+    stage.run(minutes=31)
+    stage.run(minutes=31)
+    stage.run(minutes=30)
+    assert stage.events() == ["proposed", "reminded", "escalated", "reminded"]
+    stage.run(hours=7)
+    assert stage.states()[0] == "expired"
+    assert stage.vote("dana", stage.plans()[0].plan_id).refusal
+
+
+def test_the_stop_switch_holds_acts_and_not_undoing(stage: Stage) -> None:
+    stage.run()
+    stage.ledger.switch.stop("kim", "looking into it", stage.now)
+    stage.vote("dana")
+    assert stage.states() == ["approved"]
+    assert stage.control() == CONTROL
+    stage.ledger.switch.resume("kim", "fine", stage.now)
+    stage.run(minutes=1)
+    assert stage.states() == ["in_force"]
+    stage.ledger.switch.stop("kim", "again", stage.now)
+    assert stage.undo(stage.proposals()[0]).state == "undone"
+
+
+def test_drift_is_told_once_and_so_is_its_return(stage: Stage) -> None:
+    stage.run()
+    stage.vote("dana")
+    stage.change("flags", "new-checkout", enabled=True)
+    stage.run(minutes=15)
+    stage.run(minutes=15)
+    stage.change("flags", "new-checkout", enabled=False)
+    stage.run(minutes=15)
+    assert stage.events()[4:] == ["drifted", "returned"]
+
+
+def test_an_undo_after_somebody_changed_it_is_a_conflict(stage: Stage) -> None:
+    stage.run()
+    stage.vote("dana")
+    stage.change("flags", "new-checkout", rollout=5)
+    after = stage.undo(stage.proposals()[0])
+    assert after.state == "failed"
+    assert stage.control()["flags"]["new-checkout"] == {"enabled": False, "rollout": 5}
+
+
+def test_undo_is_offered_once_when_the_issue_is_over(stage: Stage) -> None:
+    stage.run()
+    stage.vote("dana")
+    stage.decide([], issues={"ISS-1": "resolved"})
+    stage.run(hours=1)
+    stage.run(hours=1)
+    assert stage.events().count("undo_offered") == 1
+
+
+def test_an_automatic_undo_follows_the_end_of_the_issue(stage: Stage) -> None:
+    stage.decide([replace(FLAG, mode="auto", undo="auto")])
+    stage.run()
+    stage.decide([], issues={"ISS-1": "resolved"})
+    stage.run(hours=1)
+    assert stage.states() == ["undone"]
+    assert stage.control() == CONTROL
+
+
+def test_one_act_at_a_time_holds_an_item(stage: Stage) -> None:
+    other = replace(FLAG, issue_id="ISS-2", desired='{"enabled":false,"variant":"b"}')
+    stage.decide([FLAG, other])
+    stage.run()
+    for plan in stage.plans():
+        stage.vote("dana", plan.plan_id)
+    assert sorted(stage.states()) == ["in_force", "void"]  # the second one stood on a state that is gone
+
+
+def test_automatic_acts_have_a_daily_limit(stage: Stage) -> None:
+    stage.write_playbook(approvals={"max_automatic_per_day": 1})
+    flags = [replace(FLAG, mode="auto"), replace(FLAG, mode="auto", issue_id="ISS-2", item="flags/payment-fallback")]
+    flags[1] = replace(flags[1], desired='{"enabled":true}')
+    stage.decide(flags)
+    stage.run()
+    assert sorted(stage.states()) == ["approved", "in_force"]
+
+
+def test_the_breaker_holds_automatic_acts_after_ineffective_ones(stage: Stage) -> None:
+    stage.write_playbook(approvals={"breaker_after": 1})
+    stage.decide([replace(FLAG, mode="auto")])
+    stage.run()
+    second = replace(FLAG, mode="auto", issue_id="ISS-2", item="flags/payment-fallback", desired='{"enabled":true}')
+    stage.decide([second], effects={stage.plans()[0].plan_id: "ineffective"}, issues={"ISS-1": "open"})
+    stage.run(hours=2)
+    assert "ineffective" in stage.events(0)
+    assert stage.states() == ["in_force", "approved"]
+
+
+def test_a_target_that_is_gone_harms_only_its_own(stage: Stage) -> None:
+    stage.decide([replace(FLAG, target="elsewhere", issue_id="ISS-0"), FLAG])
+    report = stage.run()
+    assert [one.issue_id for one in stage.plans()] == ["ISS-1"]
+    assert "elsewhere" in report.problems[0]
+
+
+def test_a_rollback_below_the_schema_floor_is_refused_before_any_request(stage: Stage) -> None:
+    stage.decide([replace(ROLLBACK, rollback_floor="5.1.5")])
+    stage.run()
+    assert "pre-flight" in stage.vote("dana").said
+    assert stage.control() == CONTROL
+
+
+def test_what_happened_lands_once(stage: Stage) -> None:
+    stage.run()
+    stage.vote("dana")
+    stage.run(minutes=1)
+    stage.run(minutes=1)
+    rows = (
+        lake.scan(stage.home, "plan_events")
+        .collect()
+        .sort(pl.col("event_id").str.split("-").list.last().cast(pl.Int64))
+    )
+    assert rows["event"].to_list() == ["proposed", "approved", "begun", "applied"]
+    assert rows["state"].to_list() == ["proposed", "approved", "applying", "in_force"]
+    assert rows.select(pl.col("plan_id").n_unique()).item() == 1
+
+
+def test_undo_of_what_is_not_in_force_is_refused(stage: Stage) -> None:
+    stage.run()
+    with pytest.raises(ConfigurationError, match="nothing to undo"):
+        stage.undo(stage.proposals()[0])
+
+
+def test_the_hash_covers_the_whole_plan(stage: Stage) -> None:
+    stage.run()
+    proposal = stage.proposals()[0]
+    plan = Plan.of(proposal)
+    assert plan.plan_id == proposal.proposal_id
+    assert replace(plan, expires_at="2100-01-01T00:00:00+00:00").plan_id != plan.plan_id
+    assert replace(plan, undo="auto").plan_id != plan.plan_id
