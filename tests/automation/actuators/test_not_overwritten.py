@@ -1,4 +1,4 @@
-"""Somebody made the desired state meanwhile, and changed more beside it: a conflict, so that no undo overwrites that."""
+"""Somebody made the desired state meanwhile, and more beside it: a conflict, so that no undo overwrites that."""
 
 from __future__ import annotations
 
