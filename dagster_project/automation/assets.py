@@ -88,6 +88,14 @@ sync_tables = [
     for table in SYNC_TABLES
 ]
 
+plan_events = AssetSpec(
+    ["lake", "plan_events"],
+    group_name="automation",
+    description=f"{LAKE_TABLES['plan_events'].description} Written by the ledger; the next turn reads it back.",
+    kinds={"parquet"},
+    owners=OWNERS["automation"],
+)
+
 
 @multi_asset(
     specs=[

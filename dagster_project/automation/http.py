@@ -19,7 +19,7 @@ import email.utils
 import json
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar, cast
@@ -70,12 +70,18 @@ class HttpTarget:
         """GET; the answer as the expected type, and the response for its headers."""
         return self._request("GET", path, expected, params=params)
 
-    def write(self, method: str, path: str, body: Mapping[str, Any], expected: type[T]) -> T:
+    def write(self, method: str, path: str, body: Mapping[str, Any] | Sequence[Any], expected: type[T]) -> T:
         """Send a JSON body; the answer as the expected type, or as it is where that is ``bytes``."""
         content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+        return self.write_content(method, path, content, expected)
+
+    def write_content(
+        self, method: str, path: str, content: bytes, expected: type[T], headers: Mapping[str, str] | None = None
+    ) -> T:
+        """Send a body of any form; ``headers`` go over those of every request."""
         time.sleep(max(0.0, self._next_write - time.monotonic()))
         try:
-            return self._request(method, path, expected, content=content)[0]
+            return self._request(method, path, expected, headers or {}, content=content)[0]
         finally:
             self._next_write = time.monotonic() + self._pace
 
@@ -89,11 +95,13 @@ class HttpTarget:
             self._client.close()
             self._client = None
 
-    def _request(self, method: str, path: str, expected: type[T], **content: Any) -> tuple[T, httpx.Response]:
+    def _request(
+        self, method: str, path: str, expected: type[T], own: Mapping[str, str] | None = None, **content: Any
+    ) -> tuple[T, httpx.Response]:
         if (left := self._exhausted_until - time.monotonic()) > 0:
             raise DeliveryError(Deferred("the rate limit is used up", timedelta(seconds=left)))
         sent: bytes = content.get("content", b"")
-        headers = {**({"Content-Type": "application/json"} if sent else {}), **self._headers(sent)}
+        headers = {**({"Content-Type": "application/json"} if sent else {}), **self._headers(sent), **(own or {})}
         lost = NotSent if method == "GET" else Unknown
         try:
             response = self._connected().request(method, self._base_url + path, headers=headers, **content)
@@ -127,7 +135,7 @@ class HttpTarget:
             return specific
         if response.is_redirect:
             return Rejected(f"{said}: it has moved; set base_url to where it is now", whole_destination=True)
-        return Rejected(f"{said}: {self.message(response)}")
+        return Rejected(f"{said}: {self.message(response)}", status=status)
 
     def message(self, response: httpx.Response) -> str:
         """The target's error message, short and fit to leave."""

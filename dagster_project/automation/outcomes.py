@@ -54,9 +54,13 @@ class _Reasoned:
 
 @dataclass(frozen=True)
 class Rejected(_Reasoned):
-    """Refused for good; ``whole_destination`` when any other write would be refused the same way."""
+    """Refused for good; ``whole_destination`` when any other write would be refused the same way.
+
+    ``status`` is the HTTP status that said so, 0 where there was none.
+    """
 
     whole_destination: bool = False
+    status: int = 0
 
 
 @dataclass(frozen=True)

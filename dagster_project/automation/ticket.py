@@ -32,6 +32,7 @@ class Ticket:
     key of that comment (empty: the ticket is new), and ``reopens`` is True if this system resolved the ticket before
     and takes that back. ``fields`` are further fields of the target's own, from the mapping in ``destinations.yml``.
     ``keeps_open`` leaves closing to people. ``sequence`` sorts the writes about one issue at one destination, as text.
+    ``acts`` are lines about its mitigations so far, oldest first.
     """
 
     issue_id: str
@@ -48,6 +49,7 @@ class Ticket:
     note_key: str = ""
     reopens: bool = False
     sequence: str = ""
+    acts: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -78,7 +80,7 @@ class Ticket:
     def as_json(self) -> str:
         """The ticket as the ledger keeps it."""
         content = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        for name in ("fields", "keeps_open", "sequence"):
+        for name in ("fields", "keeps_open", "acts", "sequence"):
             if not content[name]:
                 del content[name]  # so that a ticket without it keeps the hash it had before there was any
         return json.dumps(content, sort_keys=True, ensure_ascii=False)
@@ -88,7 +90,8 @@ class Ticket:
         """The ticket that ``as_json`` wrote."""
         content = json.loads(text)
         pairs = tuple((name, value) for name, value in content.pop("fields", ()))
-        return cls(**{**content, "labels": tuple(content["labels"]), "fields": pairs})
+        acts = tuple(content.pop("acts", ()))
+        return cls(**{**content, "labels": tuple(content["labels"]), "fields": pairs, "acts": acts})
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,9 @@ from models_ml.errors import ModelError
 _FAMILIES = {
     "homes": ("init",),
     "turn": ("run", "replay", "doctor"),
+    "gameday": ("gameday",),
     "issues": ("issues", "explain", "tickets"),
+    "mitigation": ("approve", "approvers", "mitigate", "plans", "refuse", "resume", "stop", "undo"),
     "outbound": ("audit", "dead-letters", "ledger", "outbox", "preview", "pull", "push"),
     "models": ("drift", "label-queue", "add-labelled"),
     "demo": ("demo",),

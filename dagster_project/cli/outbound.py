@@ -18,6 +18,7 @@ from dagster_project.automation.destinations import (
     refused_destinations,
 )
 from dagster_project.automation.ledger.ledger import Ledger
+from dagster_project.automation.mitigation.telling import plans_of
 from dagster_project.automation.tickets import brief
 from dagster_project.automation.tickets.event_delivery import sinks_of
 from dagster_project.automation.tickets.issues import read_queue
@@ -121,7 +122,8 @@ def preview_command(home: Home, issue_id: str, destination: str | None) -> None:
     issue = next((one for one in read_queue(home, [issue_id]) if one.issue_id == issue_id), None)
     if issue is None:
         raise ConfigurationError(f"issue {issue_id} is not in the queue; `feedback-control issues --all` lists what is")
-    ticket = brief.render(issue, configured.name, configured.policy)
+    plans = plans_of(_ledger(home), [issue_id]).get(issue_id, [])
+    ticket = brief.render(issue, configured.name, configured.policy, plans)
     click.echo(f"{ticket.title}\nlabels: {', '.join(ticket.labels)}")
     for name, value in ticket.fields:
         click.echo(f"{name}: {value}")

@@ -12,7 +12,7 @@ import httpx
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from dagster_project.automation import cloudevents
-from dagster_project.automation.destinations.webhook import signature
+from dagster_project.automation.standard_webhooks import signature
 from tests.automation.unreliable import Seen, Unreliable
 
 KEY = b"planted-0123456789-abcdef"

@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from dagster_project.home import REPOSITORY
 
-TOOLS = REPOSITORY / ".venv" / "servers"
-"""Folder into which `make test-servers` installs tools that neither the project nor the system has."""
+TOOLS = Path(os.environ.get("FEEDBACK_CONTROL_SERVERS") or REPOSITORY / ".venv" / "servers")
+"""Folder with what neither the project nor the system has; `make test-servers` installs into the default one."""
 
 
 def free_port() -> int:
-    """A port that nothing listens on."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+    """A port that nothing listens on, below those that Linux gives to clients, which may take one before a server."""
+    while True:
+        port = secrets.choice(range(15_000, 32_000))
+        with socket.socket() as free, suppress(OSError):
+            free.bind(("127.0.0.1", port))
+            return port
 
 
 @contextmanager
 def running(
     command: Sequence[str | Path], port: int, log: Path, environment: Mapping[str, str] | None = None
-) -> Iterator[None]:
-    """The command, once it listens on the port, until the end of the block.
+) -> Iterator[int]:
+    """The command, once it listens on the port, until the end of the block; its process id.
 
     Raises:
         AssertionError: it ended, or did not listen within a minute; the end of its log is quoted.
@@ -40,7 +43,7 @@ def running(
     try:
         eventually(lambda: process.poll() is not None or _listens(port), 60)
         assert process.poll() is None and _listens(port), f"{command[0]} does not run:\n{log.read_text()[-2000:]}"
-        yield
+        yield process.pid
     finally:
         if process.poll() is None:
             os.killpg(process.pid, 15)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from urllib.parse import quote
 
 import httpx
 
 from dagster_project.automation.actuators.settings import HttpTargetSettings
 from dagster_project.automation.http import HttpTarget, Secret
-from dagster_project.automation.outcomes import Failure, Rejected
+from dagster_project.automation.outcomes import DeliveryError, Failure, NotSent, Rejected, Unknown
 
 
 class HttpActuator:
@@ -41,4 +43,34 @@ class HttpActuator:
         if response.status_code == 401 and self._secret:
             said = f"answered 401 ({self._http.message(response)})"
             return Rejected(f"{said}; the secret in {self._secret.variable} is wrong or has expired", True)
+        if response.status_code == 403 and self._secret:
+            said = f"answered 403 ({self._http.message(response)})"
+            return Rejected(f"{said}; give the secret in {self._secret.variable} the right to do this", status=403)
         return None
+
+
+def status_of(error: DeliveryError) -> int:
+    """The status of a refused request; 0 if it failed in another way."""
+    return error.outcome.status if isinstance(error.outcome, Rejected) else 0
+
+
+def segment(name: str) -> str:
+    """A name as one segment of a path, whatever it holds: it may come from an issue.
+
+    Raises:
+        DeliveryError: no name can be that.
+    """
+    if name.strip(".") == "":
+        raise DeliveryError(Rejected(f"'{name}' is no item of a control system"))
+    return quote(name, safe="")
+
+
+@contextmanager
+def changing_nothing() -> Iterator[None]:
+    """Requests that change nothing although they are no GET: if one fails, nothing is unknown."""
+    try:
+        yield
+    except DeliveryError as error:
+        if isinstance(error.outcome, Unknown):
+            raise DeliveryError(NotSent(error.outcome.reason)) from None
+        raise

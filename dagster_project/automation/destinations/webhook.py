@@ -7,12 +7,8 @@ retried.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
-import hmac
 import json
-import time
 from collections.abc import Mapping
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -24,10 +20,9 @@ from dagster_project.automation.destinations.event_sink import EventSink
 from dagster_project.automation.destinations.http import HttpDestination
 from dagster_project.automation.destinations.settings import NAME, VARIABLE, HttpSettings
 from dagster_project.automation.http import Secret
-from dagster_project.automation.outcomes import DeliveryError, Failure, Rejected
+from dagster_project.automation.outcomes import Failure, Rejected
+from dagster_project.automation.standard_webhooks import PREFIX, signed_headers
 from dagster_project.home import Home
-
-_PREFIX = "whsec_"
 
 
 class WebhookSettings(HttpSettings):
@@ -54,7 +49,7 @@ class Webhook(EventSink, HttpDestination):
     """An event sink behind one webhook address."""
 
     def __init__(self, settings: WebhookSettings, *, transport: httpx.BaseTransport | None = None) -> None:
-        secret = Secret(settings.secret_env, f"the secret shared with the receiver, {_PREFIX}…,")
+        secret = Secret(settings.secret_env, f"the secret shared with the receiver, {PREFIX}…,")
         super().__init__(settings, secret, transport=transport)
         self.place = settings.base_url
 
@@ -66,23 +61,7 @@ class Webhook(EventSink, HttpDestination):
         return {"Content-Type": "application/cloudevents+json; charset=utf-8"}
 
     def _signature(self, body: bytes) -> Mapping[str, str]:
-        event_id, now = str(json.loads(body)["id"]), str(int(time.time()))
-        return {
-            "webhook-id": event_id,
-            "webhook-timestamp": now,
-            "webhook-signature": signature(self._key(), event_id, now, body),
-        }
-
-    def _key(self) -> bytes:
-        secret = self._secret.value()
-        try:
-            key = base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
-        except binascii.Error:
-            key = b""
-        if len(key) < 24 or not secret.startswith(_PREFIX):
-            reason = f"environment variable {self._secret.variable} holds no webhook secret: {_PREFIX} and at least 24"
-            raise DeliveryError(Rejected(f"{reason} bytes in base64", whole_destination=True))
-        return key
+        return signed_headers(self._secret, str(json.loads(body)["id"]), body)
 
     def _refusal(self, response: httpx.Response) -> Failure | None:
         said, place = self._said(response), urlsplit(self.place).netloc
@@ -96,9 +75,3 @@ class Webhook(EventSink, HttpDestination):
                 reason = f"{said}; nothing takes events at {self.place}: check base_url"
                 return Rejected(reason, whole_destination=True)
         return None
-
-
-def signature(key: bytes, event_id: str, timestamp: str, body: bytes) -> str:
-    """The signature of a body by Standard Webhooks 1.0: base64 of the HMAC-SHA256 over ``id.timestamp.body``."""
-    signed = f"{event_id}.{timestamp}.".encode() + body
-    return "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()

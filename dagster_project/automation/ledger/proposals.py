@@ -21,7 +21,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, func, insert, select, update
 
 from dagster_project.automation.ledger.intents import Grounds
-from dagster_project.automation.ledger.store import NO_GROUNDS, Store, take_turns
+from dagster_project.automation.ledger.store import AT_ONCE, NO_GROUNDS, Store, take_turns
 from dagster_project.automation.ledger.switch import stopped_in
 from dagster_project.automation.ledger.tables import proposal_events, proposals
 
@@ -176,9 +176,10 @@ class Proposals:
 
     def about(self, subjects: Collection[str]) -> dict[str, list[Proposal]]:
         """The proposals about each of these subjects, oldest first."""
-        found: dict[str, list[Proposal]] = {}
-        for one in self._read(proposals.c.subject_id.in_(sorted(subjects))):
-            found.setdefault(one.subject_id, []).append(one)
+        named, found = sorted(subjects), dict[str, list[Proposal]]()
+        for start in range(0, len(named), AT_ONCE):
+            for one in self._read(proposals.c.subject_id.in_(named[start : start + AT_ONCE])):
+                found.setdefault(one.subject_id, []).append(one)
         return found
 
     def get(self, proposal_id: str) -> Proposal:

@@ -7,7 +7,7 @@ be repeated at any time: it does nothing twice.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -31,7 +31,7 @@ from dagster_project.automation.mitigation.approvals import Counted, Vote, vote,
 from dagster_project.automation.mitigation.execution import VOID, Author, Execution, Progress
 from dagster_project.automation.mitigation.export import export_plans
 from dagster_project.automation.mitigation.planner import Planner, Targets
-from dagster_project.automation.mitigation.plans import Plan, Wanted, read_wanted
+from dagster_project.automation.mitigation.plans import Plan, Wanted, read_candidate, read_wanted
 from dagster_project.decisioning.playbook import Playbook, load_playbook
 from dagster_project.decisioning.published import read_mart
 from dagster_project.errors import ConfigurationError, said_of
@@ -182,6 +182,19 @@ class Turn:
                 self._remind(proposal)
         return self._again(proposal)
 
+    def propose(self, issue_id: str, mitigation: str, person: str) -> Proposal:
+        """Make a person's plan for a mitigation, which somebody else has to approve.
+
+        Raises:
+            ConfigurationError: the evidence is too thin, the target cannot be used, or there is nothing to do.
+        """
+        plan = self.planner.plan(read_candidate(self._home, issue_id, mitigation), person)
+        if plan is None:
+            raise ConfigurationError(f"there is nothing to do: the item has that state already ({mitigation})")
+        happening = Happening("proposed", self.clock(), person, "cli", grounds=plan.grounds)
+        self._ledger.proposals.add(plan.proposal(), happening)
+        return self._ledger.proposals.get(plan.plan_id)
+
     def undo(self, proposal: Proposal, author: Author) -> Proposal:
         """Undo a plan in force on a person's word, which waits for nothing."""
         if proposal.state not in (ProposalState.IN_FORCE, ProposalState.UNDOING):
@@ -283,8 +296,12 @@ class Turn:
         return {one.key: one for one in read_wanted(self._home)}
 
     def _wanted_for(self, plan: Plan) -> Wanted | None:
-        wanted = self._wanted.get(plan.key)
-        return wanted and (wanted if plan.proposer == US else replace(wanted, mode=plan.mode))
+        """What the decision asks for now; for a person's plan, what it lets a person ask for."""
+        if plan.proposer == US:
+            return self._wanted.get(plan.key)
+        with suppress(ConfigurationError):
+            return read_candidate(self._home, *plan.key)
+        return None
 
     @cached_property
     def _issue_states(self) -> Mapping[str, str]:

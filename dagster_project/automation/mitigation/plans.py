@@ -21,7 +21,7 @@ from dagster_project.automation.actuators.config import Target
 from dagster_project.automation.ledger.intents import Grounds
 from dagster_project.automation.ledger.proposals import Proposal, ProposalState
 from dagster_project.decisioning.published import read_mart
-from dagster_project.errors import DecisionError
+from dagster_project.errors import ConfigurationError, DecisionError
 from dagster_project.home import Home
 
 KIND = "mitigation"
@@ -103,6 +103,49 @@ def read_wanted(home: Home) -> list[Wanted]:
         return [Wanted(**row) for row in rows.with_columns(pl.col("tier").cast(pl.Int64)).iter_rows(named=True)]
     except TypeError as error:
         raise DecisionError(f"out_mitigations: {error}; rebuild with `feedback-control run`") from None
+
+
+_OVERRIDDEN_BY_PEOPLE = (
+    *("priority", "smaller_tier_first", "not_tried_in_this_episode", "cooldown", "max_per_day"),
+    *("max_automatic_per_day", "breaker"),
+)
+"""Rules of proportion and of automatic acts, which a person who proposes a mitigation may set aside. None of them is
+about evidence."""
+
+
+def read_candidate(home: Home, issue_id: str, mitigation: str) -> Wanted:
+    """A mitigation that a person proposes: withheld only by rules that a person may set aside.
+
+    Raises:
+        ConfigurationError: the playbook does not offer it for this issue, or the evidence is too thin; names the rule.
+    """
+    here = (pl.col("issue_id") == issue_id) & (pl.col("mitigation") == mitigation)
+    rules = read_mart(home, "fct_mitigation_rules", ("issue_id", "mitigation", "rule", "met")).filter(here)
+    if rules.is_empty():
+        raise ConfigurationError(
+            f"the playbook offers no mitigation {mitigation} for issue {issue_id};"
+            f" `feedback-control explain {issue_id}` lists what it offers"
+        )
+    unmet = [rule for rule, met in rules.select("rule", "met").iter_rows() if not met]
+    if kept := [rule for rule in unmet if rule not in _OVERRIDDEN_BY_PEOPLE]:
+        said = ", ".join(rule.replace("_", " ") for rule in kept)
+        raise ConfigurationError(f"{mitigation} is withheld from issue {issue_id} by: {said}")
+    renamed = {"critical": "is_critical"}
+    own = [name for name in _COLUMNS if name not in _OF_ISSUE]
+    acts = read_mart(home, "fct_mitigations", tuple(renamed.get(name, name) for name in own)).filter(here)
+    issues = read_mart(home, "fct_issues", ("issue_id", *_OF_ISSUE.values())).filter(pl.col("issue_id") == issue_id)
+    row = acts.rename({"is_critical": "critical"}).row(0, named=True)
+    issue = issues.row(0, named=True)
+    row |= {name: issue[column] for name, column in _OF_ISSUE.items()}
+    return Wanted(**{**row, "mode": "approve"})
+
+
+_OF_ISSUE = {
+    **{name: name for name in ("owner", "priority", "verdict", "signals", "summary", "rollback_supported")},
+    **{name: name for name in ("scope_platform", "scope_country")},
+    **{"confidence": "release_confidence", "issue_status": "status"},
+}
+"""Columns of ``Wanted`` that are the issue's, with their names in ``fct_issues``."""
 
 
 @dataclass(frozen=True)

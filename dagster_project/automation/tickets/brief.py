@@ -20,6 +20,7 @@ from jinja2 import FileSystemLoader
 
 from dagster_project import sanitize
 from dagster_project.automation.destinations.settings import Policy
+from dagster_project.automation.mitigation.telling import TIERS, PlanFacts
 from dagster_project.automation.text.markup import FOLD_END, FOLD_START
 from dagster_project.automation.ticket import Ticket, marker_line
 from dagster_project.automation.tickets.issues import Issue, Quote
@@ -32,6 +33,7 @@ from dagster_project.errors import ConfigurationError
 TITLE_LIMIT = 200
 QUOTE_LIMIT = 400
 FIELD_LIMIT = 10_000
+ACT_LIMIT = 300
 BODY_LIMIT = 60_000  # characters; GitHub takes 65,536, the least of the common trackers
 
 _DEFAULT = Policy()
@@ -46,14 +48,16 @@ def marker_of(issue_id: str, destination: str) -> str:
     return hashlib.sha256(json.dumps([issue_id, destination]).encode()).hexdigest()[:24]
 
 
-def render(issue: Issue, destination: str, policy: Policy = _DEFAULT) -> Ticket:
+def render(issue: Issue, destination: str, policy: Policy = _DEFAULT, plans: Sequence[PlanFacts] = ()) -> Ticket:
     """The ticket for an issue at a destination, in the words and fields that its policy asks for.
+
+    ``plans`` are those of mitigations for the issue, oldest first.
 
     Raises:
         ConfigurationError: the policy's template or a field cannot be rendered; the message names it.
     """
     marker = marker_of(issue.issue_id, destination)
-    context = {**_context(issue), "marker": marker_line(marker)}
+    context = {**_context(issue), "marker": marker_line(marker), "plans": plans, "tiers": TIERS}
     if policy.template:
         body = f"{_custom(policy.template, context)}\n\n{marker_line(marker)}"
     else:
@@ -69,6 +73,7 @@ def render(issue: Issue, destination: str, policy: Policy = _DEFAULT) -> Ticket:
         labels=labels_of(issue.priority, issue.issue_type, issue.product),
         fields=tuple((name, _field(name, text, context)) for name, text in sorted(policy.fields.items())),
         keeps_open=policy.mode == "upsert",
+        acts=tuple(sanitize.one_line(line, ACT_LIMIT) for one in plans for line in one.story),
     )
 
 
@@ -96,12 +101,17 @@ def labels_of(priority: str, issue_type: str, product: str) -> tuple[str, ...]:
 
 
 def note_between(before: Ticket, after: Ticket) -> str:
-    """Note for people about a change of status or priority, as one line; empty when the text alone changed."""
-    if after.status == "resolved":
+    """Note for people on a change of status, priority or mitigation, in one line; empty when the text alone changed."""
+    news = [line for line in after.acts if line not in before.acts]
+    return " ".join([said, *news] if (said := _change(before, after)) else news)
+
+
+def _change(before: Ticket, after: Ticket) -> str:
+    if after.status == "resolved" and before.status != "resolved":
         return "Resolved: complaints are back to their usual rate. The ticket now shows the final numbers."
-    if before.status == "resolved":
+    if after.status != "resolved" and before.status == "resolved":
         return f"Reopened as {after.priority}: the complaints came back before the issue could count as over."
-    if before.priority != after.priority:
+    if after.status != "resolved" and before.priority != after.priority:
         direction = "raised" if after.priority < before.priority else "lowered"
         return f"Priority {direction} from {before.priority} to {after.priority}."
     return ""

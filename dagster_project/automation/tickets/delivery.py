@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -18,6 +18,7 @@ from dagster_project.automation.destinations.base import FindsByMarker, ReadsTic
 from dagster_project.automation.destinations.configured import ConfiguredDestination
 from dagster_project.automation.ledger.intents import Intent, State, Step, is_history, next_step
 from dagster_project.automation.ledger.ledger import Ledger
+from dagster_project.automation.mitigation.telling import PlanFacts, plans_of
 from dagster_project.automation.outcomes import (
     Confirmed,
     Deferred,
@@ -82,6 +83,7 @@ class Delivery:
         self._unknown_in_a_row = 0
         self._told = DestinationReport(report, self._name, progress)
         self._search = Search(ledger, self._destination, clock, self._told)
+        self._plans: Mapping[str, Sequence[PlanFacts]] = {}
 
     def run(self, issues: Sequence[Issue]) -> None:
         """Record all that is due, then deliver it issue by issue; last, check opened tickets for duplicates."""
@@ -123,6 +125,7 @@ class Delivery:
 
     def _due(self, issues: Sequence[Issue], *, keep: bool) -> list[_Work]:
         """The work to do; every other ticket is counted as unchanged, and ``keep`` persists new umbrellas."""
+        self._plans = plans_of(self._ledger, [issue.issue_id for issue in issues])
         selection = select_now(self._ledger, self._name, self._policy, issues, self._clock(), keep=keep)
         self._report.deferred += len(selection.waiting)
         for later in selection.waiting:
@@ -148,7 +151,7 @@ class Delivery:
     def _rendered(self, issue: Issue | Umbrella) -> Ticket:
         if isinstance(issue, Umbrella):
             return brief.render_umbrella(issue, self._name)
-        return brief.render(issue, self._name, self._policy)
+        return brief.render(issue, self._name, self._policy, self._plans.get(issue.issue_id, ()))
 
     def _work(self, issue: Issue | Umbrella, wanted: Ticket, head: Intent | None) -> _Work:
         delivered = head

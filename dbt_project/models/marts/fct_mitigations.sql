@@ -1,5 +1,5 @@
--- Mitigations of each issue: what is proposed, what is withheld and by which rule first, what became of its latest plan,
--- and whether it worked; of one that was only recorded, whether it would have been right.
+-- Mitigations of each issue: what is proposed, what is withheld and by which rule first, what became of its latest
+-- plan, and whether it worked; of one that was only recorded, whether it would have been right.
 with rules as (
 
     select

@@ -12,9 +12,9 @@ import httpx
 import pytest
 
 from dagster_project.automation import cloudevents
-from dagster_project.automation.destinations.webhook import signature
 from dagster_project.automation.http import wait_of
 from dagster_project.automation.outcomes import DeliveryError, Rejected, outcome_of
+from dagster_project.automation.standard_webhooks import signature
 from dagster_project.automation.tickets.brief import render
 from tests.automation import descriptions, fake_jira, fake_request_tracker, fake_servicenow, fake_slack
 from tests.automation.destinations.test_contract import SUBJECTS, Subject

@@ -1,7 +1,7 @@
 {{ config(materialized='incremental', pre_hook="{{ forget_live_issues() }}") }}
 
--- What people did to the suspect of each issue while it lasted: the release rolled back or followed by another, the flag
--- switched again. It tells whether an act that was only recorded would have been right.
+-- What people did to the suspect of each issue while it lasted: the release rolled back or followed by another, the
+-- flag switched again. It tells whether an act that was only recorded would have been right.
 with suspects as (
 
     select

@@ -16,7 +16,11 @@ with events as (
             partition by plan_id
             order by
                 occurred_at desc,
-                case event {% for event in order %}when '{{ event }}' then {{ loop.index }} {% endfor %}end desc,
+                case event
+                    {%- for event in order %}
+                        when '{{ event }}' then {{ loop.index }}
+                    {%- endfor %}
+                end desc,
                 event_id desc
         ) as last_first
     from {{ ref('stg_plan_events') }}
