@@ -144,5 +144,7 @@ def test_the_command_that_approves_is_printed(home: Home) -> None:
     )  # fmt: skip
     Ledger.of(home).proposals.add(plan.proposal(), Happening("proposed", UNTIL))
     said = cli(home, "demo", "--until", "2026-11-23").stdout
-    assert f"approve {plan.short_id}" in said
+    (command,) = [line for line in said.splitlines() if line.startswith("approve ")]
+    assert "FEEDBACK_CONTROL_TOKEN=$(" in command and "approvers add dana) " in command
+    assert command.endswith(f" approve {plan.short_id}")
     assert plan.title in said
