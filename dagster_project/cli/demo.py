@@ -191,7 +191,7 @@ def run_in_dagster(home: Home, *, sources: str, as_of: datetime) -> list[Execute
     """
     from dagster import DagsterInstance
 
-    from dagster_project.definitions import defs, loop, push
+    from dagster_project.definitions import defs, loop, mitigate, push
     from dagster_project.resources import HomeResource, dbt_resource, now
 
     resources = {"home": HomeResource(root=str(home.root), sources=sources), "dbt": dbt_resource()}
@@ -203,7 +203,7 @@ def run_in_dagster(home: Home, *, sources: str, as_of: datetime) -> list[Execute
     # Dagster's logger for libraries: dagster-dbt tells there what it calls, which dbt's own log file has as well.
     logging.getLogger("dagster.builtin").setLevel(logging.WARNING)
     with DagsterInstance.from_config(str(home.dagster)) as instance:
-        for job, config, day in ((loop, pinned, f"{now():%Y-%m-%d}"), (push, plain, None)):
+        for job, config, day in ((loop, pinned, f"{now():%Y-%m-%d}"), (mitigate, plain, None), (push, plain, None)):
             definition = defs.resolve_job_def(job.name)
             with dbt_log.open("a", encoding="utf-8") as quiet, redirect_stdout(quiet):  # dbt talks to standard output
                 results.append(
@@ -215,8 +215,8 @@ def run_in_dagster(home: Home, *, sources: str, as_of: datetime) -> list[Execute
                         raise_on_error=False,
                     )
                 )
-            if not results[-1].success:
-                break
+            if not results[0].success:
+                break  # without a decision there is nothing to carry out
     return results
 
 

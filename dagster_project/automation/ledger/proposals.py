@@ -199,6 +199,12 @@ class Proposals:
         with self._store.reading() as connection:
             return [ProposalEvent(**row) for row in connection.execute(query.limit(limit)).mappings()]
 
+    def newest_event(self) -> int:
+        """The number of the last event of any proposal; 0 if there is none."""
+        with self._store.reading() as connection:
+            newest: int | None = connection.execute(select(func.max(proposal_events.c.event_id))).scalar_one()
+        return newest or 0
+
     def count_since(self, event: str, since: datetime, channel: str) -> int:
         """The number of events of a kind through a channel since an instant."""
         of_channel = (proposal_events.c.event == event) & (proposal_events.c.channel == channel)

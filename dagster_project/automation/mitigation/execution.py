@@ -8,7 +8,7 @@ evidence, and the state of the item, which must be the one that the plan names.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,7 +23,7 @@ from dagster_project.automation.actuators.base import (
 )
 from dagster_project.automation.ledger.intents import Intent, State, Step, next_step
 from dagster_project.automation.ledger.ledger import Ledger
-from dagster_project.automation.ledger.proposals import US, Happening, Proposal, ProposalState
+from dagster_project.automation.ledger.proposals import US, Happening, Proposal, ProposalEvent, ProposalState
 from dagster_project.automation.mitigation.orders import Act, Order, destination_of
 from dagster_project.automation.mitigation.plans import Plan
 from dagster_project.automation.outcomes import (
@@ -88,11 +88,8 @@ class Execution:
         """Re-read what is held; a change that somebody made is told once. True if it is as the act left it."""
         plan, reading = Plan.of(proposal), self._actuator.read(Plan.of(proposal).item)
         holds = self._actuator.shows(reading, plan.desired)
-        last = next(
-            (one for one in reversed(self._ledger.proposals.events(proposal.proposal_id)) if one.event in _DRIFT), None
-        )
-        drifted = last is not None and last.event == "drifted"
-        if not holds and not (drifted and last and reading.digest in last.reason):
+        drifted = drifts(self._ledger.proposals.events(proposal.proposal_id))
+        if not holds and not (drifted and reading.digest in drifted.reason):
             reason = f"somebody or a reload set it to {canonical(reading.state)} ({reading.digest})"
             self._tell(proposal, "drifted", reason)
         elif holds and drifted:
@@ -262,6 +259,12 @@ class Execution:
 
     def _applied(self, proposal: Proposal) -> Reading | None:
         return Reading(**json.loads(proposal.applied)) if proposal.applied else None
+
+
+def drifts(events: Sequence[ProposalEvent]) -> ProposalEvent | None:
+    """The drift that goes on, by what happened to a plan in force; None if it holds."""
+    last = next((one for one in reversed(events) if one.event in _DRIFT), None)
+    return last if last and last.event == "drifted" else None
 
 
 _DRIFT = ("drifted", "returned", "applied")
