@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 
+import duckdb
 import pytest
 from click.testing import CliRunner, Result
 
 from dagster_project.cli.main import main
+from dagster_project.doctor import examine
 from dagster_project.home import Home
 from tests.automation.mitigation.support import CONTROL, Stage
 from tests.automation.support import BORN
@@ -91,3 +93,92 @@ def test_a_refused_plan_and_a_vote_that_does_not_count(stage: Stage) -> None:
 def test_too_short_a_hash_is_refused(stage: Stage) -> None:
     token = token_of(stage.home, "dana")
     assert "at least 6" in cli(stage.home, "approve", stage.plans()[0].plan_id[:5], token=token).stderr
+
+
+def test_explain_prints_a_plan_whole(stage: Stage) -> None:
+    plan = stage.plans()[0]
+    told = cli(stage.home, "explain", plan.plan_id[:6]).stdout
+    assert plan.plan_id in told
+    assert "ground  verdict: regression" in told
+    assert '{"enabled":true,"rollout":50} -> {"enabled":false}' in told
+    assert "check   target reachable: yes" in told
+    assert f"approve {plan.short_id}" in told
+    content = json.loads(cli(stage.home, "explain", plan.short_id, "--json").stdout)
+    assert (content["plan_id"], content["evidence"]["signals"]) == (plan.plan_id, 3)
+    unknown = cli(stage.home, "explain", "ffffff00")
+    assert (unknown.exit_code, "no plan begins with ffffff00" in unknown.stderr) == (2, True)
+
+
+def test_the_shadow_report_counts_what_would_have_been_right(home: Home) -> None:
+    stage = Stage.set_up(home, [])
+    lines: list[tuple[str, int, str | None, str | None, bool | None, float | None]] = [
+        ("flag-off", 1, "a", "shadow", True, 90.0),
+        ("flag-off", 1, "b", "shadow", True, 30.0),
+        ("flag-off", 1, "c", "shadow", True, 40.0),
+        ("flag-off", 1, "d", "shadow", False, None),
+        ("release-rollback", 3, "e", "shadow", None, None),
+        ("release-rollback", 3, "f", "approve", None, None),  # not in shadow
+        ("rollout-halt", 2, None, None, None, None),  # never planned
+    ]
+    columns = ("mitigation", "tier", "plan_id", "plan_mode", "would_have_been_right", "minutes_earlier")
+    with duckdb.connect(str(stage.home.published)) as connection:
+        connection.execute(
+            "create or replace table fct_mitigations (mitigation varchar, tier bigint, plan_id varchar,"
+            " plan_mode varchar, would_have_been_right boolean, minutes_earlier double)"
+        )
+        connection.executemany(f"insert into fct_mitigations values ({', '.join('?' for _ in columns)})", lines)
+    flag, rollback, everything = json.loads(cli(stage.home, "shadow-report", "--json").stdout)
+    assert flag == {
+        "mitigation": "flag-off",
+        "tier": 1,
+        "acts": 4,
+        "right": 3,
+        "wrong": 1,
+        "cannot_be_told": 0,
+        "minutes_earlier": 40.0,
+    }
+    assert (rollback["acts"], rollback["cannot_be_told"], rollback["minutes_earlier"]) == (1, 1, None)
+    assert [everything[name] for name in ("mitigation", "acts", "right", "wrong", "cannot_be_told")] == [
+        "all",
+        *(5, 3, 1, 1),
+    ]
+    table = cli(stage.home, "shadow-report").stdout
+    assert "Had it been on" in table
+    assert "release-rollback" in table
+
+
+def findings(home: Home) -> dict[str, list[tuple[bool, str]]]:
+    found: dict[str, list[tuple[bool, str]]] = {}
+    for one in examine(home):
+        found.setdefault(one.subject, []).append((one.ok, one.detail))
+    return found
+
+
+def test_the_doctor_tries_each_target_without_writing(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = findings(stage.home)
+    assert found["targets"] == [(True, "control")]
+    assert found["approvers"] == [(True, "dana (no token: by comment only), kim (no token: by comment only)")]
+    monkeypatch.delenv("UNSET_TOKEN", raising=False)
+    act = {"tier": 1, "mode": "approve", "do": {"target": "control", "item": "flags/gone", "set": {"enabled": False}}}
+    stage.write_playbook(
+        approvers={"dana": {}},
+        mitigations={"off": act},
+        targets={
+            "control": {"kind": "local"},
+            "flags": {"kind": "unleash", "base_url": "https://flags.example", "token_env": "UNSET_TOKEN"},
+            "lab": {"kind": "unleash", "base_url": "https://lab.example", "environment": "staging"},
+            "odd": {"kind": "nothing"},
+        },
+    )
+    found = findings(stage.home)
+    assert found["targets"] == [(False, "control, flags, lab, odd")]
+    told = [detail for _, detail in found["target"]]
+    assert len(told) == 4
+    assert told[0].startswith("control: flags/gone cannot be read")
+    assert told[1].startswith("flags: the environment variable UNSET_TOKEN (token_env) is not set")
+    assert "lab: nothing is sent to lab.example: this is a production home" in told[2]
+    assert told[3].startswith("targets.odd.kind: 'nothing' is none of")
+    assert found["approvers"] == [(False, "none")]
+    assert "dana has neither a token nor an account" in found["approver"][0][1]
+    assert found["approver"][1][1].startswith("off needs 1 to approve it, and none")
+    assert stage.control() == CONTROL

@@ -49,7 +49,7 @@ def turn_due(home: Home, ledger: Ledger, playbook: Playbook, at: datetime) -> st
     for proposal in ledger.proposals.live():
         if reason := _reason(ledger, proposal, playbook, last, at):
             return f"plan {Plan.of(proposal).short_id}: {reason}"
-    if _has_votes(home, last.at):
+    if _has_votes(home, last.at, at):
         return "a vote has arrived"
     return "a day has passed" if at - last.at >= _AT_LEAST else ""
 
@@ -99,12 +99,12 @@ def _is_reminder_due(proposal: Proposal, events: Sequence[ProposalEvent], playbo
     )
 
 
-def _has_votes(home: Home, since: datetime) -> bool:
+def _has_votes(home: Home, since: datetime, at: datetime) -> bool:
     """True if a comment with a vote has landed since then."""
-    if not lake.is_there(home, "ticket_events"):
-        return False
+    lake.ensure_table(home, "ticket_events")
+    days = [(since + timedelta(days=number)).date() for number in range((at.date() - since.date()).days + 1)]
     new = (pl.col("event") == "comment") & (pl.col("known_at") > since)
-    comments = lake.scan(home, "ticket_events").filter(new).select("value").collect()["value"]
+    comments = lake.scan_days(home, "ticket_events", days).filter(new).select("value").collect()["value"]
     return any(votes_in(text or "") for text in comments)
 
 

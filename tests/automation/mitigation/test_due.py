@@ -60,7 +60,7 @@ def test_a_turn_is_due_once_for_each_decision(decided: Stage) -> None:
 
 def test_reminders_and_the_expiry_of_a_plan_are_due_at_their_time(decided: Stage) -> None:
     assert due(decided, minutes=29) == ""
-    assert due(decided, minutes=1).endswith("people are to be reminded")
+    assert due(decided, minutes=2).endswith("people are to be reminded")
     turn(decided)
     assert decided.events() == ["proposed", "reminded"]
     assert due(decided) == ""
@@ -140,8 +140,8 @@ def test_a_plan_is_overdue_once_everybody_was_asked(decided: Stage) -> None:
     (plan,) = decided.proposals()
     playbook = load_playbook(decided.home.playbook)
     assert not is_overdue(plan, playbook, decided.now + timedelta(minutes=89))  # 60 for dana, then 30 for kim
-    assert is_overdue(plan, playbook, decided.now + timedelta(minutes=90))
+    assert is_overdue(plan, playbook, plan.created_at + timedelta(minutes=90))
     held = replace(plan, state=ProposalState.IN_FORCE)
     assert not is_overdue(held, playbook, decided.now + timedelta(days=9))
     stuck = replace(plan, state=ProposalState.APPLYING)
-    assert is_overdue(stuck, playbook, decided.now + timedelta(hours=1))
+    assert is_overdue(stuck, playbook, plan.updated_at + timedelta(hours=1))
