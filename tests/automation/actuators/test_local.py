@@ -17,6 +17,7 @@ CONTENT: dict[str, Any] = {
     "flags": {"new-checkout": {"enabled": True, "variant": "blue"}},
     "traffic": {"checkout": {"weights": {"stable": 90, "canary": 10}}},
     "releases": {"android": {"version": "5.2.0", "halted": False}},
+    "notes": ["an application's own, which stays as it is"],
 }
 ITEMS: dict[str, dict[str, Any]] = {
     "flags/new-checkout": {"enabled": False},
