@@ -18,6 +18,7 @@ from dagster_project.automation.destinations import refused_destinations
 from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.automation.ledger.proposals import ProposalState
 from dagster_project.automation.mitigation.plans import KIND, Plan
+from dagster_project.cli.mitigation import TOKEN
 from dagster_project.cli.options import Instant, command_line, progress_since, show_queue
 from dagster_project.clock import refuse_future
 from dagster_project.environment import environment
@@ -118,6 +119,8 @@ def _shop(home: Home) -> Path:
 
 def _say_what_next(home: Home, present: datetime) -> None:
     """Where to look, and the commands that approve what waits and that go on."""
+    from dagster_project.simulation.controls import APPROVER
+
     command = command_line(home)
     click.echo(f"home      {home.root} (a demo: nothing in it is real)")
     click.echo(f"present   {present:%Y-%m-%d %H:%M} UTC")
@@ -128,8 +131,8 @@ def _say_what_next(home: Home, present: datetime) -> None:
     click.echo(f"          {command} explain ISSUE_ID")
     click.echo(f"          {command} tickets")
     for plan in _waiting(home):
-        click.echo(f"waits     {plan.title}")
-        click.echo(f"approve   {command} approve {plan.short_id}")
+        click.echo(f"waits     plan {plan.short_id}: {plan.title}")
+        click.echo(f"approve   {TOKEN}=$({command} approvers add {APPROVER}) {command} approve {plan.short_id}")
     click.echo(f"go on     {command} demo --continue")
     click.echo("UI        make demo-ui, then open http://127.0.0.1:3000 (assets, runs, checks, sensors)")
 

@@ -41,21 +41,27 @@ def issues(home: Home, include_resolved: bool, as_of: datetime | None, as_json: 
 
 
 @click.command()
-@click.argument("issue_id", metavar="ISSUE_ID|PLAN_HASH")
+@click.argument("subject")
 @view_option
 @json_option
 @click.pass_obj
-def explain(home: Home, issue_id: str, as_of: datetime | None, as_json: bool) -> None:
-    """Explain an issue: evidence, severity term by term, every candidate release, quotes. Or a plan: the whole of it.
+def explain(home: Home, subject: str, as_of: datetime | None, as_json: bool) -> None:
+    """Explain an issue: evidence, severity term by term, every candidate release, what may be done, quotes.
 
-    The beginning of the id, or of the plan's hash, is enough while it is unambiguous.
+    SUBJECT is an issue's id, or the hash of a plan, of which the beginning is enough while it is unambiguous. An issue
+    type, or `playbook`, shows what the playbook holds ready for it, and what each act needs.
     """
     from dagster_project.decisioning.explain import explain as explain_issue
+    from dagster_project.decisioning.explain_playbook import explain_playbook, is_about_playbook
 
-    if re.fullmatch("[0-9a-fA-F]+", issue_id):
-        _explain_plan(home, issue_id, as_json=as_json)
+    if re.fullmatch("[0-9a-fA-F]+", subject):
+        _explain_plan(home, subject, as_json=as_json)
         return
-    explanation = explain_issue(chosen_view(home, as_of), issue_id)
+    explanation = (
+        explain_playbook(home, subject)
+        if is_about_playbook(subject)
+        else explain_issue(chosen_view(home, as_of), subject)
+    )
     click.echo(explanation.as_json() if as_json else explanation.as_text())
 
 

@@ -25,6 +25,7 @@ from dagster_project.automation.mitigation.telling import as_dict, lines_of
 from dagster_project.cli.options import command_line, console, json_option, plain
 from dagster_project.clock import check_clock
 from dagster_project.decisioning.playbook import load_playbook
+from dagster_project.decisioning.published import present_of
 from dagster_project.errors import ConfigurationError, FeedbackControlError
 from dagster_project.home import Home
 
@@ -205,7 +206,8 @@ def _turn(home: Home) -> Iterator[tuple[Turn, Ledger]]:
     now = datetime.now(UTC)
     check_clock(home, now)
     ledger = _ledger(home)
-    turn = Turn(home, ledger, load_playbook(home.playbook), now, lambda line: click.echo(line, err=True))
+    present = present_of(home, now)
+    turn = Turn(home, ledger, load_playbook(home.playbook), present, lambda line: click.echo(line, err=True))
     try:
         yield turn, ledger
     finally:

@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 
 from dagster_project.automation.actuators.base import Conflict
-from dagster_project.automation.actuators.config import KINDS
 from dagster_project.automation.outcomes import Rejected, outcome_of
 from tests.servers.acts import actuator, after_kills, assert_faults_are_told, through_faults
 from tests.servers.processes import TOOLS, free_port, running
@@ -24,10 +23,7 @@ from tests.servers.stories import needs_tools
 AWAY = {"weights": {"canary": 0}}
 MOTO, PYTHON = TOOLS / "moto" / "bin" / "moto_server", TOOLS / "moto" / "bin" / "python"
 
-pytestmark = [
-    pytest.mark.skipif(not MOTO.exists(), reason="no moto is installed: run `make test-servers`"),
-    pytest.mark.skipif("elbv2" not in KINDS, reason="there is no actuator of kind elbv2"),
-]
+pytestmark = pytest.mark.skipif(not MOTO.exists(), reason="no moto is installed: run `make test-servers`")
 
 
 @dataclass(frozen=True)

@@ -59,8 +59,8 @@ def test_a_shift_is_seen_in_requests_and_an_undo_restores_the_very_state(balance
     shifted = settled(target, customers, 0)
     assert shifted == {"stable": REQUESTS, "canary": 0, "failed": 0}
     with customers.busy():
-        assert seen(target, "shop", AWAY) is True
-        assert seen(target, "shop", {"weights": {"stable": 50, "canary": 50}}) is False
+        assert eventually(lambda: seen(target, "shop", AWAY) is True, 60)
+        assert eventually(lambda: seen(target, "shop", {"weights": {"stable": 50, "canary": 50}}) is False, 60)
     assert target.apply("shop", AWAY, before, "again") == applied
 
     balancer.somebody_sets(50)
@@ -140,8 +140,11 @@ def test_haproxy_drains_and_says_what_it_refuses(customers: Shop, tmp_path: Path
         applied = target.apply("shop", drained, before, "plan 3fa9c2")
         assert customers.ask(REQUESTS) == {"stable": REQUESTS, "canary": 0, "failed": 0}
         with customers.busy():
-            assert seen(target, "shop", drained) is True
-        assert target.restore(before, applied, "undo") == before and customers.ask(REQUESTS)["canary"] > 0
+            assert eventually(lambda: seen(target, "shop", drained) is True, 60)
+        by_tcp = actuator(found.entry, socket=found.control_url)
+        assert by_tcp.read("shop").state == applied.state
+        assert by_tcp.restore(before, applied, "undo").state == before.state
+        assert target.read("shop") == before and customers.ask(REQUESTS)["canary"] > 0
         fixed = target.read("fixed")
         for desired, by, said in (
             ({"weights": {"canary": 5}}, target, "static LB algorithm"),

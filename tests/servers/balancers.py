@@ -131,6 +131,7 @@ _HAPROXY = """
 global
   stats socket {folder}/s mode 600 level admin expose-fd listeners
   stats socket {folder}/o mode 600 level operator
+  stats socket 127.0.0.1:{admin} level admin
 defaults
   mode http
   timeout connect 1s
@@ -155,7 +156,8 @@ def haproxy(folder: Path, of: Shop) -> Iterator[Balancer]:
     from dagster_project.automation.actuators.haproxy import HAProxy, HAProxySettings
 
     config = folder / "haproxy.cfg"
-    config.write_text(_HAPROXY.format(folder=folder, shop=of))
+    admin = free_port()
+    config.write_text(_HAPROXY.format(folder=folder, shop=of, admin=admin))
     entry = {"kind": "haproxy", "name": "edge", "socket": f"{folder}/s", "sample_seconds": 1}
 
     def reload() -> None:
@@ -174,7 +176,7 @@ def haproxy(folder: Path, of: Shop) -> Iterator[Balancer]:
 
     command: list[str | Path] = [str(HAPROXY), "-W", "-db", "-f", config]
     with running(command, of.front, folder / "haproxy.log") as master:
-        yield Balancer(entry, reload, sets)
+        yield Balancer(entry, reload, sets, f"tcp://127.0.0.1:{admin}")
 
 
 _MANAGER = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"

@@ -52,9 +52,9 @@ def test_a_missed_hop_and_a_late_one_fail_the_day_and_are_in_the_report(tmp_path
     day = GameDay(Home(tmp_path / "day"), home_with(tmp_path), NOW, lambda _: None)
     with day.hop("early", "something", 60) as seen:
         seen("it was there", "somewhere")
-    assert day.passed
     with day.hop("late", "something", -1) as seen:
         seen("too late", "somewhere")
+    assert [hop.passed for hop in day.hops] == [True, False]
     assert not day.passed
     with pytest.raises(MissedError, match="hop missed: it was not there"), day.hop("missed", "something", 60):
         expect(False, "it was not there")

@@ -103,6 +103,9 @@ class GatewayRoute(KubernetesActuator):
             return None
         return all(one["status"] == "True" for one in accepted) and self.shows(self.read(item), desired)
 
+    def _is_left(self, reading: Reading, before: Reading, desired: State) -> bool:
+        return reading.state == _with(before, desired)
+
     def _make(self, now: Reading, desired: State, note: str) -> None:
         wanted = _with(now, desired)
         for row in self.preflights(now.item, desired, now):

@@ -107,7 +107,7 @@ ruled as (
         {%- endif %}
         {%- if not loop.last %}
 
-        union all
+            union all
         {%- endif %}
     {%- endfor %}
 

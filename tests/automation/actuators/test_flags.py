@@ -18,11 +18,7 @@ PAGE = f"{SERVER}/shop/production/features/new-checkout"
 OFF, ON = {"enabled": False}, {"enabled": True}
 
 
-@pytest.fixture(autouse=True)
-def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both systems' secrets are set."""
-    for kind in ("launchdarkly", "growthbook"):
-        monkeypatch.setenv(*subject_of(kind).secret)
+pytestmark = pytest.mark.usefixtures("every_secret")
 
 
 def launchdarkly(target: Any, **settings: Any) -> Any:

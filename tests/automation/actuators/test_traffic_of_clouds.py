@@ -21,21 +21,12 @@ from dagster_project.automation.outcomes import Deferred, NotSent, Rejected, Unk
 from tests.automation.actuators.fake_aws import CANARY, LISTENER, STABLE, FakeElbV2
 from tests.automation.actuators.fake_control_webhook import SECRET, FakeControl
 from tests.automation.actuators.fake_kubernetes import FakeKubernetes
-from tests.automation.actuators.subjects import SUBJECTS, subject_of
+from tests.automation.actuators.subjects import built, subject_of
 
 NOTE = "plan 3fa9c2"
 
 
-@pytest.fixture(autouse=True)
-def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every secret is set."""
-    for subject in SUBJECTS:
-        for variable, value in subject.secrets:
-            monkeypatch.setenv(variable, value)
-
-
-def built(kind: str, target: Any, **settings: Any) -> Any:
-    return subject_of(kind).actuator(target, **settings)
+pytestmark = pytest.mark.usefixtures("every_secret")
 
 
 # ---------- the receiver of the traffic

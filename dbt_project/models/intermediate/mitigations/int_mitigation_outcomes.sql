@@ -61,6 +61,7 @@ ranked as (
 
     select
         *,
+        min(case when undone_by = 'fixed' then undone_at end) over (partition by issue_id) as fixed_at,
         row_number() over (
             partition by issue_id
             order by undone_at asc, change_id asc
@@ -73,6 +74,7 @@ select
     issue_id,
     undone_by,
     undone_at,
-    change_id
+    change_id,
+    fixed_at
 from ranked
 where place = 1
