@@ -28,12 +28,12 @@ from dagster_project.automation.ledger.proposals import (
 )
 from dagster_project.automation.mitigation import ladder
 from dagster_project.automation.mitigation.approvals import Counted, Vote, vote, votes_of_comment
+from dagster_project.automation.mitigation.decided import Decided, Published
 from dagster_project.automation.mitigation.execution import VOID, Author, Execution, Progress
 from dagster_project.automation.mitigation.export import export_plans
 from dagster_project.automation.mitigation.planner import Planner, Targets
-from dagster_project.automation.mitigation.plans import Plan, Wanted, read_candidate, read_wanted
+from dagster_project.automation.mitigation.plans import Plan, Wanted
 from dagster_project.decisioning.playbook import Playbook, load_playbook
-from dagster_project.decisioning.published import read_mart
 from dagster_project.errors import ConfigurationError, said_of
 from dagster_project.home import Home
 
@@ -83,12 +83,23 @@ def mitigate(
 
 
 class Turn:
-    """One turn over all plans."""
+    """One turn over all plans; what is ``decided``, and the ``targets``, are those of the home if none are given."""
 
-    def __init__(self, home: Home, ledger: Ledger, playbook: Playbook, now: datetime, progress: Progress) -> None:
+    def __init__(
+        self,
+        home: Home,
+        ledger: Ledger,
+        playbook: Playbook,
+        now: datetime,
+        progress: Progress,
+        *,
+        decided: Decided | None = None,
+        targets: Targets | None = None,
+    ) -> None:
         self._home, self._ledger, self._playbook, self._now, self._progress = home, ledger, playbook, now, progress
         self._started = monotonic()
-        self.targets = Targets(home, playbook)
+        self._decided = decided or Published(home)
+        self.targets = targets or Targets(home, playbook)
         self.planner = Planner(self.targets, timedelta(hours=playbook.approvals.valid_hours), self.clock)
         self.report = MitigationReport()
 
@@ -188,7 +199,7 @@ class Turn:
         Raises:
             ConfigurationError: the evidence is too thin, the target cannot be used, or there is nothing to do.
         """
-        plan = self.planner.plan(read_candidate(self._home, issue_id, mitigation), person)
+        plan = self.planner.plan(self._decided.candidate(issue_id, mitigation), person)
         if plan is None:
             raise ConfigurationError(f"there is nothing to do: the item has that state already ({mitigation})")
         happening = Happening("proposed", self.clock(), person, "cli", grounds=plan.grounds)
@@ -293,24 +304,23 @@ class Turn:
 
     @cached_property
     def _wanted(self) -> Mapping[tuple[str, str], Wanted]:
-        return {one.key: one for one in read_wanted(self._home)}
+        return {one.key: one for one in self._decided.wanted()}
 
     def _wanted_for(self, plan: Plan) -> Wanted | None:
         """What the decision asks for now; for a person's plan, what it lets a person ask for."""
         if plan.proposer == US:
             return self._wanted.get(plan.key)
         with suppress(ConfigurationError):
-            return read_candidate(self._home, *plan.key)
+            return self._decided.candidate(*plan.key)
         return None
 
     @cached_property
     def _issue_states(self) -> Mapping[str, str]:
-        return dict(read_mart(self._home, "fct_issues", ("issue_id", "status")).iter_rows())
+        return self._decided.issue_states()
 
     @cached_property
     def _effects(self) -> Mapping[str, str]:
-        rows = read_mart(self._home, "fct_mitigations", ("plan_id", "effect"))
-        return dict(rows.drop_nulls().iter_rows())
+        return self._decided.effects()
 
     def _execution(self, plan: Plan) -> Execution:
         target = self.targets.get(plan.target)
