@@ -51,6 +51,8 @@ def next_step(plan: Plan, situation: Situation) -> Step:
             return Step.EXPIRE
         case ProposalState.PROPOSED | ProposalState.APPROVED if situation.moved:
             return Step.VOID
+        case ProposalState.PROPOSED if not plan.is_clear:
+            return Step.KEEP
         case ProposalState.PROPOSED:
             return Step.APPROVE if situation.approvals >= approvals_needed(plan) else Step.KEEP
         case ProposalState.APPROVED:

@@ -8,6 +8,8 @@ import polars as pl
 import pytest
 
 from dagster_project import lake
+from dagster_project.automation.actuators.base import Preflight
+from dagster_project.automation.actuators.local import LocalControl
 from dagster_project.automation.mitigation.plans import Plan
 from dagster_project.errors import ConfigurationError
 from tests.automation.mitigation.support import CONTROL, FLAG, ROLLBACK, Stage
@@ -241,3 +243,27 @@ def test_the_hash_covers_the_whole_plan(stage: Stage) -> None:
     assert plan.plan_id == proposal.proposal_id
     assert replace(plan, expires_at="2100-01-01T00:00:00+00:00").plan_id != plan.plan_id
     assert replace(plan, undo="auto").plan_id != plan.plan_id
+
+
+def test_an_automatic_plan_whose_pre_flight_fails_does_not_act(stage: Stage) -> None:
+    shift = replace(FLAG, item="traffic/checkout", tier=2, mode="auto", desired='{"weights":{"stable":0,"canary":0}}')
+    stage.decide([shift])
+    stage.run()
+    stage.run(minutes=15)
+    assert stage.states() == ["proposed"]
+    assert stage.control() == CONTROL
+
+
+def test_approved_then_a_pre_flight_fails_void(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage.run()
+    down = Preflight("receiver_healthy", False, "it is down")
+    monkeypatch.setattr(LocalControl, "preflights", lambda *_: (down,))
+    stage.vote("dana")
+    assert stage.states()[0] == "void"
+    assert stage.control() == CONTROL
+    stage.run(minutes=1)
+    assert stage.states() == ["void", "proposed"]
+    monkeypatch.undo()
+    stage.run(minutes=1)  # it is healthy again: a plan without the failed pre-flight takes its place
+    assert stage.states() == ["void", "void", "proposed"]
+    assert stage.plans()[-1].is_clear
