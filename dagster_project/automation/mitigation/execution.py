@@ -17,6 +17,7 @@ from dagster_project.automation.actuators.base import (
     Actuator,
     AwaitingApproval,
     Conflict,
+    Predicts,
     Reading,
     VerifiesEffect,
     canonical,
@@ -162,8 +163,7 @@ class Execution:
                 return NotSent(f"stopped by {stop.actor}: {stop.reason}"), None
             if order.act is Act.APPLY:
                 return Confirmed(self._actuator.apply(plan.item, plan.desired, plan.before, order.note)), None
-            applied = self._applied(proposal) or self._actuator.read(plan.item)
-            return Confirmed(self._actuator.restore(plan.before, applied, order.note)), None
+            return Confirmed(self._actuator.restore(plan.before, _applied(proposal), order.note)), None
         except DeliveryError as error:
             return error.outcome, error
         except Exception as error:
@@ -193,8 +193,7 @@ class Execution:
     def _is_untouched(self, reading: Reading, order: Order, proposal: Proposal) -> bool:
         if order.act is Act.APPLY:
             return reading.digest == order.plan.before.digest
-        applied = self._applied(proposal)
-        return applied is None or reading.digest == applied.digest
+        return reading.digest == _applied(proposal).digest
 
     # ---------- ends
 
@@ -204,14 +203,22 @@ class Execution:
             return proposal
         applied, reason = None, ""
         if act is Act.APPLY:
-            reading = self._actuator.read(plan.item)
-            applied = canonical({"item": reading.item, "state": reading.state, "version": reading.version})
+            left = self._left(plan)
+            applied = canonical({"item": left.item, "state": left.state, "version": left.version})
             reason = self._seen_otherwise(plan)
         happening = self._happening(_DONE[act], author, reason)
         moved = self._ledger.proposals.move(proposal, _AFTER[act], happening, applied=applied)
         if moved:
             self._progress(f"plan {plan.short_id} is {_DONE[act]}: {plan.title}")
         return moved or self._again(proposal)
+
+    def _left(self, plan: Plan) -> Reading:
+        """The state that the act left: as it follows from the state before, if the system can tell, else as it is."""
+        now = self._actuator.read(plan.item)
+        if not isinstance(self._actuator, Predicts):
+            return now
+        left = self._actuator.after(plan.before.state, plan.desired)
+        return now if now.state == left else Reading(plan.item, left)
 
     def _seen_otherwise(self, plan: Plan) -> str:
         """What a second path says of the effect."""
@@ -260,8 +267,11 @@ class Execution:
     def _again(self, proposal: Proposal) -> Proposal:
         return self._ledger.proposals.get(proposal.proposal_id)
 
-    def _applied(self, proposal: Proposal) -> Reading | None:
-        return Reading(**json.loads(proposal.applied)) if proposal.applied else None
+
+def _applied(proposal: Proposal) -> Reading:
+    """The state that the act of a plan left; it is recorded with the move to ``in_force``."""
+    assert proposal.applied is not None
+    return Reading(**json.loads(proposal.applied))
 
 
 _DRIFT = ("drifted", "returned", "applied")

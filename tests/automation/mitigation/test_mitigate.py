@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import polars as pl
 import pytest
 
 from dagster_project import lake
-from dagster_project.automation.actuators.base import Preflight
+from dagster_project.automation.actuators.base import Preflight, Reading
 from dagster_project.automation.actuators.local import LocalControl
 from dagster_project.automation.mitigation.plans import Plan
 from dagster_project.errors import ConfigurationError
@@ -267,3 +268,20 @@ def test_approved_then_a_pre_flight_fails_void(stage: Stage, monkeypatch: pytest
     stage.run(minutes=1)  # it is healthy again: a plan without the failed pre-flight takes its place
     assert stage.states() == ["void", "void", "proposed"]
     assert stage.plans()[-1].is_clear
+
+
+def test_what_somebody_changes_just_after_an_act_is_not_undone_with_it(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apply = LocalControl.apply
+
+    def changed_after(control: LocalControl, *arguments: Any) -> Reading:
+        apply(control, *arguments)
+        stage.change("flags", "new-checkout", rollout=5)
+        return control.read(arguments[0])
+
+    stage.run()
+    monkeypatch.setattr(LocalControl, "apply", changed_after)
+    stage.vote("dana")
+    assert stage.undo(stage.proposals()[0]).state == "failed"
+    assert stage.control()["flags"]["new-checkout"] == {"enabled": False, "rollout": 5}
