@@ -191,8 +191,9 @@ class Execution:
         return reading.digest == order.plan.before.digest
 
     def _is_untouched(self, reading: Reading, order: Order, proposal: Proposal) -> bool:
-        if order.act is Act.APPLY:
-            return reading.digest == order.plan.before.digest
+        before = order.plan.before
+        if order.act is Act.APPLY:  # by its version too: somebody may have put it back since it was sent
+            return (reading.digest, reading.version) == (before.digest, before.version)
         return reading.digest == _applied(proposal).digest
 
     # ---------- ends
