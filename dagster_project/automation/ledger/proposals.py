@@ -12,7 +12,7 @@ one door to an act: within one transaction it sees that nothing is stopped and t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -105,6 +105,21 @@ class Happening:
     grounds: Grounds = NO_GROUNDS
 
 
+@dataclass(frozen=True)
+class Allowance:
+    """At most so many proposals with one of these events through a channel since an instant; ``said`` in words."""
+
+    events: tuple[str, ...]
+    channel: str
+    since: datetime
+    most: int
+    said: str
+
+
+Hindered = Callable[[Proposal], str]
+"""Whether a proposal that holds its place keeps another one from beginning, in words; empty if not."""
+
+
 _COLUMNS = [proposals.c[name] for name in Proposal.__dataclass_fields__]
 _EVENT = [proposal_events.c[name] for name in ProposalEvent.__dataclass_fields__]
 
@@ -135,20 +150,38 @@ class Proposals:
             take_turns(connection)
             return self._move(connection, seen, state, happening, applied)
 
-    def begin(self, seen: Proposal, happening: Happening) -> Proposal | str | None:
+    def begin(
+        self,
+        seen: Proposal,
+        happening: Happening,
+        *,
+        hindered: Hindered = lambda _: "",
+        allowances: Sequence[Allowance] = (),
+    ) -> Proposal | str | None:
         """Begin the act of an approved proposal: the place is its own from here on.
 
+        Args:
+            seen: the proposal as the caller saw it.
+            happening: what is recorded.
+            hindered: says of another one that holds its place whether it keeps this one from beginning.
+            allowances: limits that are counted once nobody else can begin.
+
         Returns:
-            The proposal; a reason in words if acts are stopped or the place is held; None if another run was faster.
+            The proposal; a reason in words if it may not begin; None if another run was faster.
         """
-        there = proposals.c.place == seen.place
-        others = there & proposals.c.state.in_(HOLDING) & (proposals.c.proposal_id != seen.proposal_id)
+        holding = proposals.c.state.in_(HOLDING) & (proposals.c.proposal_id != seen.proposal_id)
         with self._store.transaction() as connection:
             take_turns(connection)
             if halt := stopped_in(self._store, connection):
                 return f"stopped by {halt.actor}: {halt.reason}"
-            if held := connection.execute(select(proposals.c.proposal_id).where(others)).scalar():
-                return f"plan {held[:12]} holds it"
+            for row in connection.execute(select(*_COLUMNS).where(holding)).mappings():
+                if row["place"] == seen.place:
+                    return f"plan {row['proposal_id'][:12]} holds it"
+                if reason := hindered(_proposal(row)):
+                    return reason
+            for allowance in allowances:
+                if _counted(connection, allowance, seen.proposal_id) >= allowance.most:
+                    return allowance.said
             return self._move(connection, seen, ProposalState.APPLYING, happening, None)
 
     def happen(self, seen: Proposal, happening: Happening) -> bool:
@@ -199,12 +232,10 @@ class Proposals:
         with self._store.reading() as connection:
             return [ProposalEvent(**row) for row in connection.execute(query.limit(limit)).mappings()]
 
-    def count_since(self, event: str, since: datetime, channel: str) -> int:
-        """The number of events of a kind through a channel since an instant."""
-        of_channel = (proposal_events.c.event == event) & (proposal_events.c.channel == channel)
-        chosen = of_channel & (proposal_events.c.at > since)
+    def count(self, allowance: Allowance, proposal_id: str) -> int:
+        """The number of other proposals that an allowance counts."""
         with self._store.reading() as connection:
-            return int(connection.execute(select(func.count()).select_from(proposal_events).where(chosen)).scalar_one())
+            return _counted(connection, allowance, proposal_id)
 
     # ---------- within a transaction
 
@@ -251,6 +282,14 @@ class Proposals:
             return False
         known = select(proposal_events.c.event_id).where(proposal_events.c.key == happening.key)
         return connection.execute(known).first() is not None
+
+
+def _counted(connection: Connection, allowance: Allowance, proposal_id: str) -> int:
+    """Proposals, other than one, that an allowance counts."""
+    events = proposal_events.c
+    chosen = events.event.in_(allowance.events) & (events.channel == allowance.channel) & (events.at > allowance.since)
+    others = select(func.count(events.proposal_id.distinct())).where(chosen, events.proposal_id != proposal_id)
+    return int(connection.execute(others).scalar_one())
 
 
 def _proposal(row: RowMapping) -> Proposal:

@@ -8,7 +8,7 @@ evidence, and the state of the item, which must be the one that the plan names.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,7 +24,8 @@ from dagster_project.automation.actuators.base import (
 )
 from dagster_project.automation.ledger.intents import Intent, State, Step, next_step
 from dagster_project.automation.ledger.ledger import Ledger
-from dagster_project.automation.ledger.proposals import US, Happening, Proposal, ProposalState
+from dagster_project.automation.ledger.proposals import US, Allowance, Happening, Proposal, ProposalState
+from dagster_project.automation.mitigation.ladder import in_the_way
 from dagster_project.automation.mitigation.orders import Act, Order, destination_of
 from dagster_project.automation.mitigation.plans import Plan
 from dagster_project.automation.outcomes import (
@@ -63,11 +64,19 @@ class Execution:
         self._settle_time = timedelta(seconds=actuator.settle_seconds)
         self._at = destination_of(actuator.name)
 
-    def apply(self, proposal: Proposal, guard: Guard, author: Author | None = None) -> Proposal:
+    def apply(
+        self, proposal: Proposal, guard: Guard, author: Author | None = None, allowances: Sequence[Allowance] = ()
+    ) -> Proposal:
         """Act upon an approved plan, or go on with an act that is under way; returns what became of it."""
         author = author or Author()
         if proposal.state is ProposalState.APPROVED:
-            begun = self._ledger.proposals.begin(proposal, self._happening("begun", author))
+            plan = Plan.of(proposal)
+            begun = self._ledger.proposals.begin(
+                proposal,
+                self._happening("begun", author),
+                hindered=lambda other: in_the_way(plan, Plan.of(other)),
+                allowances=allowances,
+            )
             if not isinstance(begun, Proposal):
                 self._progress(f"plan {Plan.of(proposal).short_id} waits: {begun or 'another run has it'}")
                 return self._again(proposal)

@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from dagster_project.automation.ledger.proposals import ProposalState
+from dagster_project.automation.ledger.proposals import Allowance, ProposalState
 from dagster_project.automation.mitigation.plans import TIER_3, Plan
+
+AUTOMATIC = "automatic"
+"""Channel of the acts that nobody is asked about."""
 
 
 class Step(StrEnum):
@@ -83,25 +86,23 @@ def is_automatic(plan: Plan) -> bool:
     return approvals_needed(plan) == 0
 
 
-@dataclass(frozen=True)
-class Limits:
-    """Limits of automatic acts: so many a day; and none for a day after so many that did not help (breaker)."""
-
-    max_automatic_per_day: int
-    breaker_after: int
-
-
-def hindrance(plan: Plan, limits: Limits, *, stopped: str, automatic_today: int, ineffective_today: int) -> str:
-    """What keeps an approved plan waiting, in words; empty if nothing does."""
-    if stopped:
-        return stopped
+def allowances(plan: Plan, most_a_day: int, breaker_after: int, since: datetime) -> tuple[Allowance, ...]:
+    """The limits of an automatic act: so many a day, and none for a day after so many that did not help (breaker)."""
     if not is_automatic(plan):
+        return ()
+    day = f"{most_a_day} automatic acts in a day are the most that the playbook allows"
+    breaker = f"breaker: {breaker_after} automatic acts of the last day did not help"
+    return (
+        Allowance(("begun", "applied"), AUTOMATIC, since, most_a_day, day),
+        Allowance(("ineffective",), AUTOMATIC, since, breaker_after, breaker),
+    )
+
+
+def in_the_way(plan: Plan, other: Plan) -> str:
+    """What keeps a plan from beginning while another one is held, in words: one act at a time per target and issue."""
+    if (plan.target, plan.issue_id) != (other.target, other.issue_id):
         return ""
-    if automatic_today >= limits.max_automatic_per_day:
-        return f"{automatic_today} automatic acts in a day are the most that the playbook allows"
-    if ineffective_today >= limits.breaker_after:
-        return f"breaker: {ineffective_today} automatic acts of the last day did not help"
-    return ""
+    return f"plan {other.short_id} for the same issue is in force at {plan.target}; undo it first"
 
 
 def reminders_due(waited: timedelta, remind: timedelta, escalate: timedelta, people: int) -> tuple[int, int]:

@@ -21,6 +21,7 @@ from dagster_project.automation.ledger.proposals import (
     LIVE,
     US,
     WAITING,
+    Allowance,
     Happening,
     Proposal,
     ProposalState,
@@ -38,9 +39,6 @@ from dagster_project.errors import ConfigurationError, said_of
 from dagster_project.home import Home
 
 _DAY = timedelta(days=1)
-
-AUTOMATIC = "automatic"
-"""Channel of the acts that nobody is asked about."""
 
 _VERDICTS = ("effective", "ineffective", "not_distinguishable")
 """Results of a verification; each is an event of the plan."""
@@ -177,11 +175,11 @@ class Turn:
                 said = Happening("approved", self.clock(), US, "playbook", f"mode {plan.mode}", grounds=plan.grounds)
                 return self._ledger.proposals.move(proposal, ProposalState.APPROVED, said) or self._again(proposal)
             case ladder.Step.ACT:
-                return self._counted(self._execution(plan).apply(proposal, lambda: self._guard(plan), author_of(plan)))
+                return self._counted(self._apply(proposal, plan))
             case ladder.Step.SETTLE if proposal.state is ProposalState.UNDOING:
                 return self._counted(self._execution(plan).undo(proposal, lambda: ""))
             case ladder.Step.SETTLE:
-                return self._counted(self._execution(plan).apply(proposal, lambda: self._guard(plan), author_of(plan)))
+                return self._counted(self._apply(proposal, plan))
             case ladder.Step.UNDO:
                 return self._counted(self._execution(plan).undo(proposal, self._stopped))
             case ladder.Step.OFFER_UNDO:
@@ -245,15 +243,21 @@ class Turn:
         return f"{VOID}{reason}" if reason else ""
 
     def _hindrance(self, plan: Plan) -> str:
-        proposals, since = self._ledger.proposals, self.clock() - _DAY
-        limits = ladder.Limits(self._playbook.approvals.max_automatic_per_day, self._playbook.approvals.breaker_after)
-        return ladder.hindrance(
-            plan,
-            limits,
-            stopped=self._stopped(),
-            automatic_today=proposals.count_since("applied", since, AUTOMATIC),
-            ineffective_today=proposals.count_since("ineffective", since, AUTOMATIC),
+        """What keeps an approved plan waiting, in words; empty if nothing does."""
+        if stopped := self._stopped():
+            return stopped
+        exceeded = (
+            one for one in self._allowances(plan) if self._ledger.proposals.count(one, plan.plan_id) >= one.most
         )
+        return next((one.said for one in exceeded), "")
+
+    def _allowances(self, plan: Plan) -> tuple[Allowance, ...]:
+        limits = self._playbook.approvals
+        return ladder.allowances(plan, limits.max_automatic_per_day, limits.breaker_after, self.clock() - _DAY)
+
+    def _apply(self, proposal: Proposal, plan: Plan) -> Proposal:
+        limits = self._allowances(plan)
+        return self._execution(plan).apply(proposal, lambda: self._guard(plan), author_of(plan), limits)
 
     def _stopped(self) -> str:
         stop = self._ledger.switch.stopped()
@@ -364,4 +368,4 @@ class Turn:
 
 def author_of(plan: Plan) -> Author:
     """This system, through the channel that says whether anybody was asked."""
-    return Author(channel=AUTOMATIC) if ladder.is_automatic(plan) else Author()
+    return Author(channel=ladder.AUTOMATIC) if ladder.is_automatic(plan) else Author()

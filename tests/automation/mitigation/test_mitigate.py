@@ -12,6 +12,7 @@ from dagster_project import lake
 from dagster_project.automation.actuators.base import Preflight, Reading
 from dagster_project.automation.actuators.local import LocalControl
 from dagster_project.automation.mitigation.plans import Plan
+from dagster_project.automation.outcomes import DeliveryError, Unknown
 from dagster_project.errors import ConfigurationError
 from tests.automation.mitigation.support import CONTROL, FLAG, ROLLBACK, Stage
 
@@ -285,3 +286,30 @@ def test_what_somebody_changes_just_after_an_act_is_not_undone_with_it(
     stage.vote("dana")
     assert stage.undo(stage.proposals()[0]).state == "failed"
     assert stage.control()["flags"]["new-checkout"] == {"enabled": False, "rollout": 5}
+
+
+def test_a_second_act_for_one_issue_waits_for_the_first_at_the_same_target(stage: Stage) -> None:
+    stage.decide([FLAG, ROLLBACK])
+    stage.run()
+    for plan in stage.plans():
+        stage.vote("dana", plan.plan_id)
+    assert sorted(stage.states()) == ["approved", "in_force"]
+    assert "undo it first" in stage.said[-1]
+    held = next(one for one in stage.proposals() if one.state == "in_force")
+    stage.undo(held)
+    stage.run(minutes=1)
+    assert sorted(stage.states()) == ["in_force", "undone"]
+
+
+def test_an_act_that_is_under_way_counts_towards_the_limit_of_a_day(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(*_: object) -> Reading:
+        raise DeliveryError(Unknown("timed out"))
+
+    stage.write_playbook(approvals={"max_automatic_per_day": 1})
+    other = replace(FLAG, mode="auto", issue_id="ISS-2", item="flags/payment-fallback", desired='{"enabled":true}')
+    stage.decide([replace(FLAG, mode="auto"), other])
+    monkeypatch.setattr(LocalControl, "apply", lost)
+    stage.run()
+    assert sorted(stage.states()) == ["applying", "approved"]
