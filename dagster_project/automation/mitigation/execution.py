@@ -119,7 +119,10 @@ class Execution:
             delivered = head
             if head and head.state is not State.CONFIRMED:
                 delivered = None if head.opens else self._ledger.delivered_before(head)
-            match next_step(head, delivered, order, self._clock()):
+            step = next_step(head, delivered, order, self._clock())
+            if step is Step.BLOCKED and head and head.state is State.REJECTED and act is Act.UNDO:
+                step = Step.SEND  # it is in force still, so it is tried again each time
+            match step:
                 case Step.NOTHING:
                     return self._finished(proposal, act, author)
                 case Step.EXPIRE if head:
@@ -132,6 +135,8 @@ class Execution:
                         return self._held_back(proposal, act, head, reason)
                     if over := self._send(proposal, order, head):
                         return over
+                case Step.BLOCKED if head and act is Act.APPLY:
+                    return self._failed(proposal, head.reason)  # the run that was told so ended there
                 case _:
                     return self._again(proposal)
         return self._again(proposal)
@@ -155,9 +160,11 @@ class Execution:
             case Confirmed():
                 return None
             case Rejected(reason) if order.act is Act.UNDO and not isinstance(error, Conflict):
-                self._tell_once(proposal, "undo_refused", reason)  # it is in force still, so it is tried again
+                self._tell_once(proposal, "undo_refused", reason)
             case Rejected(reason):
-                return self._failed(proposal, reason, claimed)
+                failed = self._failed(proposal, reason)
+                self._withdraw(claimed)
+                return failed
             case Deferred(reason) if isinstance(error, AwaitingApproval):
                 self._tell_once(proposal, "waits", f"{reason}: {error.url}")
             case Unknown(reason) | NotSent(reason) | Deferred(reason):
@@ -188,11 +195,14 @@ class Execution:
         if self._is_there(reading, order):
             self._ledger.found(head, reading, as_sent=True, now=self._clock())
             return None
-        self._ledger.absent(head, self._clock())
         if self._is_untouched(reading, order, proposal):
+            self._ledger.absent(head, self._clock())
             return None
-        absent = self._ledger.head(order.subject_id, self._at)
-        return self._failed(proposal, f"somebody set it to {canonical(reading.state)} meanwhile; left as it is", absent)
+        # First the plan is over: a run that dies here must not leave an intent that may be sent.
+        failed = self._failed(proposal, f"somebody set it to {canonical(reading.state)} meanwhile; left as it is")
+        self._ledger.absent(head, self._clock())
+        self._withdraw(head)
+        return failed
 
     def _is_there(self, reading: Reading, order: Order) -> bool:
         if order.act is Act.APPLY:
@@ -244,15 +254,14 @@ class Execution:
         """An act that may not be sent: it is over if its ground moved, and waits if it is only stopped."""
         plan = Plan.of(proposal)
         if reason.startswith(VOID) and act is Act.APPLY:
-            self._withdraw(head)
             said = reason.removeprefix(VOID)
             moved = self._ledger.proposals.move(proposal, ProposalState.VOID, self._happening("voided", Author(), said))
+            self._withdraw(head)
             return moved or self._again(proposal)
         self._progress(f"plan {plan.short_id} waits: {reason}")
         return self._again(proposal)
 
-    def _failed(self, proposal: Proposal, reason: str, head: Intent | None) -> Proposal:
-        self._withdraw(head and self._ledger.head(head.subject_id, self._at))
+    def _failed(self, proposal: Proposal, reason: str) -> Proposal:
         happening = self._happening("failed", Author(), reason)
         moved = self._ledger.proposals.move(proposal, ProposalState.FAILED, happening)
         self._progress(f"plan {Plan.of(proposal).short_id} failed: {reason}")

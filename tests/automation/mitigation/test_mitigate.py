@@ -12,7 +12,7 @@ from dagster_project import lake
 from dagster_project.automation.actuators.base import Preflight, Reading
 from dagster_project.automation.actuators.local import LocalControl
 from dagster_project.automation.mitigation.plans import Plan
-from dagster_project.automation.outcomes import DeliveryError, Unknown
+from dagster_project.automation.outcomes import DeliveryError, Rejected, Unknown
 from dagster_project.errors import ConfigurationError
 from tests.automation.mitigation.support import CONTROL, FLAG, ROLLBACK, Stage
 
@@ -313,3 +313,21 @@ def test_an_act_that_is_under_way_counts_towards_the_limit_of_a_day(
     monkeypatch.setattr(LocalControl, "apply", lost)
     stage.run()
     assert sorted(stage.states()) == ["applying", "approved"]
+
+
+def test_an_undo_that_was_refused_is_tried_again_at_the_next_turn(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> Reading:
+        raise DeliveryError(Rejected("forbidden"))
+
+    stage.run()
+    stage.vote("dana")
+    monkeypatch.setattr(LocalControl, "restore", refused)
+    assert stage.undo(stage.proposals()[0]).state == "undoing"
+    stage.run(minutes=1)
+    assert stage.events().count("undo_refused") == 1
+    monkeypatch.undo()
+    stage.run(minutes=1)
+    assert stage.states() == ["undone"]
+    assert stage.control() == CONTROL
