@@ -24,7 +24,7 @@ from dagster_project.automation.actuators.base import (
 )
 from dagster_project.automation.ledger.intents import Intent, State, Step, next_step
 from dagster_project.automation.ledger.ledger import Ledger
-from dagster_project.automation.ledger.proposals import US, Allowance, Happening, Proposal, ProposalState
+from dagster_project.automation.ledger.proposals import US, Allowance, Happening, Proposal, ProposalEvent, ProposalState
 from dagster_project.automation.mitigation.ladder import in_the_way
 from dagster_project.automation.mitigation.orders import Act, Order, destination_of
 from dagster_project.automation.mitigation.plans import Plan
@@ -54,6 +54,12 @@ class Author:
 
     name: str = US
     channel: str = "loop"
+
+
+def asker_of(events: Sequence[ProposalEvent]) -> Author:
+    """Whoever asked for an undo last."""
+    asked = next((one for one in reversed(events) if one.event == "undo_asked"), None)
+    return Author(asked.actor, asked.channel) if asked else Author()
 
 
 class Execution:
@@ -92,6 +98,8 @@ class Execution:
             if moved is None:
                 return self._again(proposal)
             proposal = moved
+        elif author.name not in (US, asker_of(self._ledger.proposals.events(proposal.proposal_id)).name):
+            self._ledger.proposals.happen(proposal, self._happening("undo_asked", author))
         return self._carry_out(proposal, Act.UNDO, guard, author)
 
     def watch(self, proposal: Proposal) -> bool:
@@ -133,7 +141,7 @@ class Execution:
                 case Step.SEND:
                     if reason := guard():
                         return self._held_back(proposal, act, head, reason)
-                    if over := self._send(proposal, order, head):
+                    if over := self._send(proposal, order, head, author):
                         return over
                 case Step.BLOCKED if head and act is Act.APPLY:
                     return self._failed(proposal, head.reason)  # the run that was told so ended there
@@ -141,7 +149,7 @@ class Execution:
                     return self._again(proposal)
         return self._again(proposal)
 
-    def _send(self, proposal: Proposal, order: Order, head: Intent | None) -> Proposal | None:
+    def _send(self, proposal: Proposal, order: Order, head: Intent | None, author: Author) -> Proposal | None:
         """Send an order; returns the proposal if nothing more can be done now."""
         if head is None or head.state is State.CONFIRMED:
             grounds = {order.subject_id: order.plan.grounds}
@@ -151,7 +159,7 @@ class Execution:
         if claimed is None:
             return None  # another run was faster: look again
         try:
-            outcome, error = self._call(order, proposal)
+            outcome, error = self._call(order, proposal, claimed, author)
         except BaseException:
             self._ledger.finish(claimed, Unknown("interrupted while sending"), self._clock(), self._settle_time)
             raise
@@ -171,12 +179,13 @@ class Execution:
                 self._progress(f"plan {order.plan.short_id}: {reason}")
         return self._again(proposal)
 
-    def _call(self, order: Order, proposal: Proposal) -> tuple[Outcome[Reading], DeliveryError | None]:
+    def _call(
+        self, order: Order, proposal: Proposal, claimed: Intent, author: Author
+    ) -> tuple[Outcome[Reading], DeliveryError | None]:
         plan = order.plan
         try:
-            # Set between the intent and here, it still holds the act; undoing never waits for it.
-            if order.act is Act.APPLY and (stop := self._ledger.switch.stopped()):
-                return NotSent(f"stopped by {stop.actor}: {stop.reason}"), None
+            if reason := self._withheld(claimed, order.act, author):
+                return NotSent(reason), None
             if order.act is Act.APPLY:
                 return Confirmed(self._actuator.apply(plan.item, plan.desired, plan.before, order.note)), None
             return Confirmed(self._actuator.restore(plan.before, _applied(proposal), order.note)), None
@@ -184,6 +193,16 @@ class Execution:
             return error.outcome, error
         except Exception as error:
             return Unknown(f"unforeseen {type(error).__name__}: {error}"), None
+
+    def _withheld(self, claimed: Intent, act: Act, author: Author) -> str:
+        """What keeps a claimed act from leaving, asked at the last moment; empty if nothing does."""
+        head = self._ledger.head(claimed.subject_id, self._at)
+        if head is None or (head.state, head.attempts) != (State.SENDING, claimed.attempts):
+            return "another run took it over, as this one took too long"
+        if act is Act.UNDO and author.name != US:
+            return ""  # a person's undo waits for nothing
+        stop = self._ledger.switch.stopped()
+        return f"stopped by {stop.actor}: {stop.reason}" if stop else ""
 
     def _look_up(self, proposal: Proposal, order: Order, head: Intent) -> Proposal | None:
         """Settle a lost answer by reading the state; returns the proposal if it cannot be settled now."""

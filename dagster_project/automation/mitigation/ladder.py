@@ -34,7 +34,8 @@ class Step(StrEnum):
 class Situation:
     """All that the next step of a plan depends on.
 
-    ``moved`` says in words what of its ground moved; ``hindrance`` what keeps an act waiting (stop, limit, breaker).
+    ``moved`` says in words what of its ground moved; ``hindrance`` what keeps an act (stop, limit,
+    breaker) or an automatic undo (stop) waiting.
     """
 
     state: ProposalState

@@ -30,7 +30,7 @@ from dagster_project.automation.ledger.proposals import (
 from dagster_project.automation.mitigation import ladder
 from dagster_project.automation.mitigation.approvals import Counted, Vote, vote, votes_of_comment
 from dagster_project.automation.mitigation.decided import Decided, Published
-from dagster_project.automation.mitigation.execution import VOID, Author, Execution, Progress
+from dagster_project.automation.mitigation.execution import VOID, Author, Execution, Progress, asker_of
 from dagster_project.automation.mitigation.export import export_plans
 from dagster_project.automation.mitigation.planner import Planner, Targets
 from dagster_project.automation.mitigation.plans import Plan, Wanted
@@ -177,7 +177,9 @@ class Turn:
             case ladder.Step.ACT:
                 return self._counted(self._apply(proposal, plan))
             case ladder.Step.SETTLE if proposal.state is ProposalState.UNDOING:
-                return self._counted(self._execution(plan).undo(proposal, lambda: ""))
+                asker = asker_of(self._ledger.proposals.events(plan.plan_id))
+                guard = self._stopped if asker.name == US else lambda: ""
+                return self._counted(self._execution(plan).undo(proposal, guard, asker))
             case ladder.Step.SETTLE:
                 return self._counted(self._apply(proposal, plan))
             case ladder.Step.UNDO:
@@ -221,7 +223,7 @@ class Turn:
             expires_at=proposal.expires_at,
             moved=self._moved(plan) if waits and self.clock() < proposal.expires_at else "",
             approvals=len(approvals_of(events)),
-            hindrance=self._hindrance(plan),
+            hindrance=self._hindrance(plan) if waits else self._stopped(),
             issue_is_over=over,
             undo_offered=any(one.event == "undo_offered" for one in events),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import polars as pl
@@ -11,6 +12,8 @@ import pytest
 from dagster_project import lake
 from dagster_project.automation.actuators.base import Preflight, Reading
 from dagster_project.automation.actuators.local import LocalControl
+from dagster_project.automation.ledger.intents import Intent
+from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.automation.mitigation.plans import Plan
 from dagster_project.automation.outcomes import DeliveryError, Rejected, Unknown
 from dagster_project.errors import ConfigurationError
@@ -330,4 +333,41 @@ def test_an_undo_that_was_refused_is_tried_again_at_the_next_turn(
     monkeypatch.undo()
     stage.run(minutes=1)
     assert stage.states() == ["undone"]
+    assert stage.control() == CONTROL
+
+
+def test_an_automatic_undo_waits_for_the_end_of_a_stop_and_for_no_limit(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(*_: object) -> Reading:
+        raise DeliveryError(Unknown("timed out"))
+
+    stage.write_playbook(approvals={"max_automatic_per_day": 1})
+    stage.decide([replace(FLAG, mode="auto", undo="auto")])
+    stage.run()
+    monkeypatch.setattr(LocalControl, "restore", lost)
+    stage.decide([], issues={"ISS-1": "resolved"})
+    stage.run(hours=1)
+    monkeypatch.undo()
+    stage.ledger.switch.stop("kim", "wait", stage.now)
+    stage.run(minutes=1)
+    assert stage.states() == ["undoing"]
+    assert stage.control() != CONTROL
+    stage.ledger.switch.resume("kim", "fine", stage.now)
+    stage.run(minutes=1)
+    assert stage.states() == ["undone"]
+
+
+def test_a_run_that_lost_its_lease_sends_nothing(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    claim = Ledger.claim
+
+    def claimed_and_taken_over(ledger: Ledger, *arguments: Any) -> Intent | None:
+        intent = claim(ledger, *arguments)
+        assert intent is not None
+        assert ledger.expire(intent, stage.now + timedelta(hours=1), timedelta())
+        return intent
+
+    stage.run()
+    monkeypatch.setattr(Ledger, "claim", claimed_and_taken_over)
+    stage.vote("dana")
     assert stage.control() == CONTROL
