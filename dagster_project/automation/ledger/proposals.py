@@ -130,13 +130,20 @@ class Proposals:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def add(self, proposal: Proposal, happening: Happening) -> bool:
-        """Make a proposal durable; False if it is there already."""
+    def add(
+        self,
+        proposal: Proposal,
+        happening: Happening,
+        *,
+        unless: Callable[[Sequence[Proposal]], bool] = lambda _: False,
+    ) -> bool:
+        """Make a proposal durable; False if it is there already, or ``unless`` is true of those about its subject."""
         row = {name: getattr(proposal, name) for name in Proposal.__dataclass_fields__}
+        same_subject = select(*_COLUMNS).where(proposals.c.subject_id == proposal.subject_id)
         with self._store.transaction() as connection:
             take_turns(connection)
-            here = proposals.c.proposal_id == proposal.proposal_id
-            if connection.execute(select(proposals.c.proposal_id).where(here)).first():
+            there = [_proposal(row) for row in connection.execute(same_subject).mappings()]
+            if any(one.proposal_id == proposal.proposal_id for one in there) or unless(there):
                 return False
             connection.execute(insert(proposals), row)
             self._note(connection, proposal, happening)
@@ -190,7 +197,9 @@ class Proposals:
             take_turns(connection)
             if self._is_known(connection, happening):
                 return False
-            self._note(connection, seen, happening)
+            here = proposals.c.proposal_id == seen.proposal_id
+            present = ProposalState(connection.execute(select(proposals.c.state).where(here)).scalar_one())
+            self._note(connection, replace(seen, state=present), happening)
         return True
 
     # ---------- reading

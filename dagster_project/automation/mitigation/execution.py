@@ -7,10 +7,11 @@ evidence, and the state of the item, which must be the one that the plan names.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from dagster_project.automation.actuators.base import (
@@ -54,6 +55,11 @@ class Author:
 
     name: str = US
     channel: str = "loop"
+
+
+def once(proposal: Proposal, *what: object) -> str:
+    """Idempotency key of something that happens to a proposal once."""
+    return hashlib.sha256(canonical([proposal.proposal_id, *what]).encode()).hexdigest()
 
 
 def asker_of(events: Sequence[ProposalEvent]) -> Author:
@@ -112,9 +118,9 @@ class Execution:
         drifted = last is not None and last.event == "drifted"
         if not holds and not (drifted and last and reading.digest in last.reason):
             reason = f"somebody or a reload set it to {canonical(reading.state)} ({reading.digest})"
-            self._tell(proposal, "drifted", reason)
-        elif holds and drifted:
-            self._tell(proposal, "returned", "it is as the act left it again")
+            self._tell_once(proposal, "drifted", reason, last and last.event_id)
+        elif holds and last and drifted:
+            self._tell_once(proposal, "returned", "it is as the act left it again", last.event_id)
         return holds
 
     # ---------- one act
@@ -290,14 +296,11 @@ class Execution:
         if head:
             self._ledger.withdraw(head, self._clock())
 
-    def _tell_once(self, proposal: Proposal, event: str, reason: str) -> None:
-        events = self._ledger.proposals.events(proposal.proposal_id)
-        if not any(one.event == event and one.reason == reason for one in events):
-            self._tell(proposal, event, reason)
-
-    def _tell(self, proposal: Proposal, event: str, reason: str) -> None:
-        self._ledger.proposals.happen(proposal, self._happening(event, Author(), reason))
-        self._progress(f"plan {Plan.of(proposal).short_id} {event}: {reason}")
+    def _tell_once(self, proposal: Proposal, event: str, reason: str, after: object = None) -> None:
+        """Record an event and tell it, once for this reason after an earlier event, whichever run is first."""
+        happening = replace(self._happening(event, Author(), reason), key=once(proposal, event, reason, after))
+        if self._ledger.proposals.happen(proposal, happening):
+            self._progress(f"plan {Plan.of(proposal).short_id} {event}: {reason}")
 
     def _happening(self, event: str, author: Author, reason: str = "") -> Happening:
         return Happening(event, self._clock(), author.name, author.channel, reason)

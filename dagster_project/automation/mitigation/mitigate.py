@@ -6,7 +6,7 @@ be repeated at any time: it does nothing twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -30,7 +30,7 @@ from dagster_project.automation.ledger.proposals import (
 from dagster_project.automation.mitigation import ladder
 from dagster_project.automation.mitigation.approvals import Counted, Vote, vote, votes_of_comment
 from dagster_project.automation.mitigation.decided import Decided, Published
-from dagster_project.automation.mitigation.execution import VOID, Author, Execution, Progress, asker_of
+from dagster_project.automation.mitigation.execution import VOID, Author, Execution, Progress, asker_of, once
 from dagster_project.automation.mitigation.export import export_plans
 from dagster_project.automation.mitigation.planner import Planner, Targets
 from dagster_project.automation.mitigation.plans import Plan, Wanted
@@ -185,7 +185,7 @@ class Turn:
             case ladder.Step.UNDO:
                 return self._counted(self._execution(plan).undo(proposal, self._stopped))
             case ladder.Step.OFFER_UNDO:
-                self._tell(proposal, "undo_offered", "the issue is over")
+                self._tell_once(proposal, "undo_offered", "the issue is over")
                 self._watch(proposal, plan)
             case ladder.Step.WATCH:
                 self._watch(proposal, plan)
@@ -269,8 +269,8 @@ class Turn:
         if not self._execution(plan).watch(proposal):
             self.report.count("drifted")
         effect = self._effects.get(plan.plan_id)
-        if effect in _VERDICTS and not self._was_told(proposal, effect):
-            self._tell(proposal, effect, f"{plan.verify_metric} within {plan.verify_minutes} minutes")
+        if effect in _VERDICTS:
+            self._tell_once(proposal, effect, f"{plan.verify_metric} within {plan.verify_minutes} minutes")
 
     def _remind(self, proposal: Proposal) -> None:
         """Remind those who are asked, and ask the next one."""
@@ -284,24 +284,25 @@ class Turn:
             len(people),
         )
         for event, number in zip(("reminded", "escalated"), due, strict=True):
-            told = sum(one.event == event for one in self._ledger.proposals.events(proposal.proposal_id))
-            for turn in range(told, number):
+            for turn in range(number):
                 asked = people[min(turn + (event == "escalated"), len(people) - 1)] if people else "nobody"
-                self._tell(proposal, event, f"{asked} is asked to approve")
+                self._tell_once(proposal, event, f"{asked} is asked to approve", turn)
 
     # ---------- new plans
 
     def _propose(self, wanted: Wanted) -> None:
         """Make the plan for what is wanted, unless there is one that stands on the same ground."""
-        earlier = [one for one in self._ledger.proposals.about([wanted.issue_id]).get(wanted.issue_id, ())]
-        same = [one for one in earlier if Plan.of(one).key == wanted.key]
-        if any(one.state in (*LIVE, *_CLOSED_BY_PEOPLE) for one in same):
+        about = self._ledger.proposals.about([wanted.issue_id]).get(wanted.issue_id, ())
+        if _is_answered(about, wanted.key):
             return
         plan = self.planner.plan(wanted)
-        if plan is None or any(Plan.of(one).ground == plan.ground and one.state in _SAID_ALREADY for one in same):
+        if plan is None:
             return
-        proposal = plan.proposal()
-        if self._ledger.proposals.add(proposal, Happening("proposed", self.clock(), grounds=plan.grounds)):
+        proposal, happening = plan.proposal(), Happening("proposed", self.clock(), grounds=plan.grounds)
+        # Asked again where nobody else can add one: two runs at once make one plan.
+        if self._ledger.proposals.add(
+            proposal, happening, unless=lambda known: _is_answered(known, plan.key, plan.ground)
+        ):
             self.report.count("proposed" if plan.mode != "shadow" else "shadow")
             self._progress(f"plan {plan.short_id}: {plan.title} for {plan.issue_id} ({plan.mode})")
             self.advance(self._again(proposal))
@@ -342,14 +343,13 @@ class Turn:
         happening = Happening(event, self.clock(), reason=reason)
         return self._ledger.proposals.move(proposal, state, happening) or self._again(proposal)
 
-    def _tell(self, proposal: Proposal, event: str, reason: str) -> None:
-        self.report.count(event)
-        self._progress(f"plan {Plan.of(proposal).short_id} {event.replace('_', ' ')}: {reason}")
-        author = author_of(Plan.of(proposal))
-        self._ledger.proposals.happen(proposal, Happening(event, self.clock(), author.name, author.channel, reason))
-
-    def _was_told(self, proposal: Proposal, event: str) -> bool:
-        return any(one.event == event for one in self._ledger.proposals.events(proposal.proposal_id))
+    def _tell_once(self, proposal: Proposal, event: str, reason: str, number: int = 0) -> None:
+        """Record an event and tell it, once by its number, whichever run is first."""
+        author, key = author_of(Plan.of(proposal)), once(proposal, event, number)
+        happening = Happening(event, self.clock(), author.name, author.channel, reason, key)
+        if self._ledger.proposals.happen(proposal, happening):
+            self.report.count(event)
+            self._progress(f"plan {Plan.of(proposal).short_id} {event.replace('_', ' ')}: {reason}")
 
     def _counted(self, proposal: Proposal) -> Proposal:
         self.report.count(proposal.state.value)
@@ -366,6 +366,13 @@ class Turn:
         except Exception as error:
             self.report.problems.append(f"{what}: {said_of(error)}")
             self._progress(self.report.problems[-1])
+
+
+def _is_answered(about: Iterable[Proposal], key: tuple[str, str], ground: str | None = None) -> bool:
+    """True if among the plans about an issue is one that is live, closed by people, or says the same on this ground."""
+    same = [(one.state, plan) for one in about if (plan := Plan.of(one)).key == key]
+    closed = any(state in (*LIVE, *_CLOSED_BY_PEOPLE) for state, _ in same)
+    return closed or any(state in _SAID_ALREADY and plan.ground == ground for state, plan in same)
 
 
 def author_of(plan: Plan) -> Author:

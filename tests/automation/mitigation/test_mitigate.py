@@ -14,6 +14,7 @@ from dagster_project.automation.actuators.base import Preflight, Reading
 from dagster_project.automation.actuators.local import LocalControl
 from dagster_project.automation.ledger.intents import Intent
 from dagster_project.automation.ledger.ledger import Ledger
+from dagster_project.automation.ledger.proposals import Happening
 from dagster_project.automation.mitigation.plans import Plan
 from dagster_project.automation.outcomes import DeliveryError, Rejected, Unknown
 from dagster_project.errors import ConfigurationError
@@ -371,3 +372,26 @@ def test_a_run_that_lost_its_lease_sends_nothing(stage: Stage, monkeypatch: pyte
     monkeypatch.setattr(Ledger, "claim", claimed_and_taken_over)
     stage.vote("dana")
     assert stage.control() == CONTROL
+
+
+def test_two_runs_at_once_make_one_plan_and_tell_each_thing_once(stage: Stage) -> None:
+    first, second = stage.turn(), stage.turn()
+    plan = first.planner.plan
+    first.planner.plan = lambda *given: second.run() and plan(*given)  # type: ignore[method-assign]
+    first.run()
+    assert stage.states() == ["proposed"]
+    stage.now += timedelta(minutes=31)
+    first, second = stage.turn(), stage.turn()
+    remind = first._remind
+    first._remind = lambda proposal: (second.run(), remind(proposal))[1]  # type: ignore[method-assign]
+    first.run()
+    assert stage.events() == ["proposed", "reminded"]
+
+
+def test_an_event_that_comes_late_says_the_state_that_the_plan_has_by_then(stage: Stage) -> None:
+    stage.run()
+    seen = stage.proposals()[0]
+    stage.vote("dana", approves=False)
+    stage.ledger.proposals.happen(seen, Happening("reminded", stage.now))
+    events = stage.ledger.proposals.events(seen.proposal_id)
+    assert [one.state for one in events] == ["proposed", "refused", "refused"]
