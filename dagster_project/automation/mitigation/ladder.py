@@ -34,8 +34,8 @@ class Step(StrEnum):
 class Situation:
     """All that the next step of a plan depends on.
 
-    ``moved`` says in words what of its ground moved; ``hindrance`` what keeps an act (stop, limit,
-    breaker) or an automatic undo (stop) waiting.
+    ``moved`` says in words what of its ground moved; ``hindrance`` what keeps an act (stop, limit, breaker) or an
+    automatic undo (stop) waiting. ``is_spent`` once it is to be undone: the issue is over, or it did not help.
     """
 
     state: ProposalState
@@ -44,7 +44,7 @@ class Situation:
     moved: str = ""
     approvals: int = 0
     hindrance: str = ""
-    issue_is_over: bool = False
+    is_spent: bool = False
     undo_offered: bool = False
 
 
@@ -63,9 +63,9 @@ def next_step(plan: Plan, situation: Situation) -> Step:
             return Step.KEEP if situation.hindrance else Step.ACT
         case ProposalState.APPLYING | ProposalState.UNDOING:
             return Step.SETTLE
-        case ProposalState.IN_FORCE if situation.issue_is_over and plan.undo == "auto":
+        case ProposalState.IN_FORCE if situation.is_spent and plan.undo == "auto":
             return Step.WATCH if situation.hindrance else Step.UNDO
-        case ProposalState.IN_FORCE if situation.issue_is_over and not situation.undo_offered:
+        case ProposalState.IN_FORCE if situation.is_spent and not situation.undo_offered:
             return Step.OFFER_UNDO
         case ProposalState.IN_FORCE:
             return Step.WATCH

@@ -185,7 +185,9 @@ class Turn:
             case ladder.Step.UNDO:
                 return self._counted(self._execution(plan).undo(proposal, self._stopped))
             case ladder.Step.OFFER_UNDO:
-                self._tell_once(proposal, "undo_offered", "the issue is over")
+                self._tell_once(
+                    proposal, "undo_offered", "the issue is over" if self._is_over(plan) else "it did not help"
+                )
                 self._watch(proposal, plan)
             case ladder.Step.WATCH:
                 self._watch(proposal, plan)
@@ -215,7 +217,6 @@ class Turn:
 
     def _due(self, proposal: Proposal, plan: Plan) -> ladder.Step:
         waits = proposal.state in WAITING
-        over = self._issue_states.get(plan.issue_id, "open") == "resolved"
         events = self._ledger.proposals.events(proposal.proposal_id)
         situation = ladder.Situation(
             state=proposal.state,
@@ -224,10 +225,13 @@ class Turn:
             moved=self._moved(plan) if waits and self.clock() < proposal.expires_at else "",
             approvals=len(approvals_of(events)),
             hindrance=self._hindrance(plan) if waits else self._stopped(),
-            issue_is_over=over,
+            is_spent=self._is_over(plan) or any(one.event == "ineffective" for one in events),
             undo_offered=any(one.event == "undo_offered" for one in events),
         )
         return ladder.next_step(plan, situation)
+
+    def _is_over(self, plan: Plan) -> bool:
+        return self._issue_states.get(plan.issue_id, "open") == "resolved"
 
     def _moved(self, plan: Plan) -> str:
         return self.planner.moved(plan, self._wanted_for(plan))

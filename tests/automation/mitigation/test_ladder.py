@@ -57,7 +57,7 @@ SITUATIONS = st.builds(
     moved=st.sampled_from(["", "the evidence moved"]),
     approvals=st.integers(0, 3),
     hindrance=st.sampled_from(["", "stopped"]),
-    issue_is_over=st.booleans(),
+    is_spent=st.booleans(),
     undo_offered=st.booleans(),
 )
 
@@ -96,7 +96,7 @@ def test_every_state_has_its_steps(plan: Plan, situation: Situation) -> None:
     if step in (Step.SETTLE, Step.WATCH, Step.UNDO, Step.OFFER_UNDO):
         assert situation.state in HOLDING
     if step is Step.UNDO:
-        assert situation.issue_is_over
+        assert situation.is_spent
         assert plan.undo == "auto"
         assert not situation.hindrance
     if step is Step.OFFER_UNDO:

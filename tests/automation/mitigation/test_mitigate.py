@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -395,3 +397,38 @@ def test_an_event_that_comes_late_says_the_state_that_the_plan_has_by_then(stage
     stage.ledger.proposals.happen(seen, Happening("reminded", stage.now))
     events = stage.ledger.proposals.events(seen.proposal_id)
     assert [one.state for one in events] == ["proposed", "refused", "refused"]
+
+
+def test_an_act_that_did_not_help_makes_way_for_the_next_tier(stage: Stage) -> None:
+    stage.decide([replace(FLAG, mode="auto", undo="auto")])
+    stage.run()
+    effects = {stage.plans()[0].plan_id: "ineffective"}
+    stage.decide([ROLLBACK], effects=effects)
+    stage.run(hours=2)
+    stage.vote("dana")
+    stage.run(minutes=15)
+    stage.run(minutes=15)
+    assert stage.states() == ["undone", "in_force"]
+    assert stage.control()["flags"] == CONTROL["flags"]
+
+
+def test_an_undo_is_offered_for_an_act_that_did_not_help(stage: Stage) -> None:
+    stage.run()
+    stage.vote("dana")
+    stage.decide([], effects={stage.plans()[0].plan_id: "ineffective"}, issues={"ISS-1": "open"})
+    for _ in range(3):
+        stage.run(hours=1)
+    assert stage.events()[-2:] == ["ineffective", "undo_offered"]
+
+
+def test_events_of_a_ledger_that_was_put_back_land_beside_those_that_it_lost(stage: Stage) -> None:
+    stage.run()
+    file = stage.home.root / "ledger.sqlite"
+    with closing(sqlite3.connect(file)) as ledger, closing(sqlite3.connect(":memory:")) as backup:
+        ledger.backup(backup)
+        stage.run(minutes=31)
+        backup.backup(ledger)
+    stage.vote("dana", approves=False)
+    stage.run(minutes=1)
+    events = lake.scan(stage.home, "plan_events").collect()
+    assert sorted(events["event"]) == ["proposed", "refused", "reminded"]
