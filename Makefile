@@ -57,7 +57,7 @@ test-long: $(VENV)/.ready-dev ## Run the long tests: training, whole worlds, hun
 	@$(BIN)/python -m pytest $(WORKERS) -m long $(PYTEST_ARGS)
 
 test-faults: $(VENV)/.ready-dev ## Run the long variants of the fault tests: damage, kills, restored ledgers, whole scans
-	@$(BIN)/python -m pytest $(WORKERS) -m soak $(PYTEST_ARGS) tests/faults
+	@$(BIN)/python -m pytest $(WORKERS) -m soak $(PYTEST_ARGS) tests/faults tests/automation/mitigation
 
 test-spark: $(VENV)/.ready-spark ## Build the models on Spark as well, and compare (needs Java 17)
 	@$(BIN)/python -m pytest tests/spark/parity.py

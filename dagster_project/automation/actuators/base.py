@@ -11,7 +11,7 @@ are two such errors with a meaning of their own. The rules (``docs/control_syste
     shows     whether a reading has the desired state; no I/O
 
 Each returns only what it has read back. What else a system can do is a protocol of its own, checked structurally:
-``Previews`` (dry run), ``VerifiesEffect`` (a second path).
+``Previews`` (dry run), ``VerifiesEffect`` (a second path), ``Predicts`` (the state that an act leaves).
 """
 
 from __future__ import annotations
@@ -171,6 +171,18 @@ class VerifiesEffect(Protocol):
 
     def effect(self, item: str, desired: State) -> bool | None:
         """True if the effect is seen, False if another is, None if it cannot be told now."""
+        ...
+
+
+@runtime_checkable
+class Predicts(Protocol):
+    """A system where the state that an act leaves follows from the state before it.
+
+    So what somebody changes just after an act, before it is read, is told from the act, and no undo overwrites it.
+    """
+
+    def after(self, before: State, desired: State) -> State:
+        """The whole state that ``apply`` leaves; no I/O."""
         ...
 
 

@@ -75,6 +75,10 @@ class LocalControl:
         """True if all that is named has the wanted value."""
         return _with(reading.state, desired) == dict(reading.state)
 
+    def after(self, before: State, desired: State) -> State:
+        """What is named in the state before."""
+        return _with(before, desired)
+
     def apply(self, item: str, desired: State, before: Reading, note: str) -> Reading:
         """Set what is named."""
         return self._set(before, _with(before.state, desired))

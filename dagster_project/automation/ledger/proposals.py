@@ -12,7 +12,7 @@ one door to an act: within one transaction it sees that nothing is stopped and t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -105,6 +105,21 @@ class Happening:
     grounds: Grounds = NO_GROUNDS
 
 
+@dataclass(frozen=True)
+class Allowance:
+    """At most so many proposals with one of these events through a channel since an instant; ``said`` in words."""
+
+    events: tuple[str, ...]
+    channel: str
+    since: datetime
+    most: int
+    said: str
+
+
+Hindered = Callable[[Proposal], str]
+"""Whether a proposal that holds its place keeps another one from beginning, in words; empty if not."""
+
+
 _COLUMNS = [proposals.c[name] for name in Proposal.__dataclass_fields__]
 _EVENT = [proposal_events.c[name] for name in ProposalEvent.__dataclass_fields__]
 
@@ -115,13 +130,20 @@ class Proposals:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def add(self, proposal: Proposal, happening: Happening) -> bool:
-        """Make a proposal durable; False if it is there already."""
+    def add(
+        self,
+        proposal: Proposal,
+        happening: Happening,
+        *,
+        unless: Callable[[Sequence[Proposal]], bool] = lambda _: False,
+    ) -> bool:
+        """Make a proposal durable; False if it is there already, or ``unless`` is true of those about its subject."""
         row = {name: getattr(proposal, name) for name in Proposal.__dataclass_fields__}
+        same_subject = select(*_COLUMNS).where(proposals.c.subject_id == proposal.subject_id)
         with self._store.transaction() as connection:
             take_turns(connection)
-            here = proposals.c.proposal_id == proposal.proposal_id
-            if connection.execute(select(proposals.c.proposal_id).where(here)).first():
+            there = [_proposal(row) for row in connection.execute(same_subject).mappings()]
+            if any(one.proposal_id == proposal.proposal_id for one in there) or unless(there):
                 return False
             connection.execute(insert(proposals), row)
             self._note(connection, proposal, happening)
@@ -135,20 +157,38 @@ class Proposals:
             take_turns(connection)
             return self._move(connection, seen, state, happening, applied)
 
-    def begin(self, seen: Proposal, happening: Happening) -> Proposal | str | None:
+    def begin(
+        self,
+        seen: Proposal,
+        happening: Happening,
+        *,
+        hindered: Hindered = lambda _: "",
+        allowances: Sequence[Allowance] = (),
+    ) -> Proposal | str | None:
         """Begin the act of an approved proposal: the place is its own from here on.
 
+        Args:
+            seen: the proposal as the caller saw it.
+            happening: what is recorded.
+            hindered: says of another one that holds its place whether it keeps this one from beginning.
+            allowances: limits that are counted once nobody else can begin.
+
         Returns:
-            The proposal; a reason in words if acts are stopped or the place is held; None if another run was faster.
+            The proposal; a reason in words if it may not begin; None if another run was faster.
         """
-        there = proposals.c.place == seen.place
-        others = there & proposals.c.state.in_(HOLDING) & (proposals.c.proposal_id != seen.proposal_id)
+        holding = proposals.c.state.in_(HOLDING) & (proposals.c.proposal_id != seen.proposal_id)
         with self._store.transaction() as connection:
             take_turns(connection)
             if halt := stopped_in(self._store, connection):
                 return f"stopped by {halt.actor}: {halt.reason}"
-            if held := connection.execute(select(proposals.c.proposal_id).where(others)).scalar():
-                return f"plan {held[:12]} holds it"
+            for row in connection.execute(select(*_COLUMNS).where(holding)).mappings():
+                if row["place"] == seen.place:
+                    return f"plan {row['proposal_id'][:12]} holds it"
+                if reason := hindered(_proposal(row)):
+                    return reason
+            for allowance in allowances:
+                if _counted(connection, allowance, seen.proposal_id) >= allowance.most:
+                    return allowance.said
             return self._move(connection, seen, ProposalState.APPLYING, happening, None)
 
     def happen(self, seen: Proposal, happening: Happening) -> bool:
@@ -157,7 +197,9 @@ class Proposals:
             take_turns(connection)
             if self._is_known(connection, happening):
                 return False
-            self._note(connection, seen, happening)
+            here = proposals.c.proposal_id == seen.proposal_id
+            present = ProposalState(connection.execute(select(proposals.c.state).where(here)).scalar_one())
+            self._note(connection, replace(seen, state=present), happening)
         return True
 
     # ---------- reading
@@ -205,12 +247,10 @@ class Proposals:
             newest: int | None = connection.execute(select(func.max(proposal_events.c.event_id))).scalar_one()
         return newest or 0
 
-    def count_since(self, event: str, since: datetime, channel: str) -> int:
-        """The number of events of a kind through a channel since an instant."""
-        of_channel = (proposal_events.c.event == event) & (proposal_events.c.channel == channel)
-        chosen = of_channel & (proposal_events.c.at > since)
+    def count(self, allowance: Allowance, proposal_id: str) -> int:
+        """The number of other proposals that an allowance counts."""
         with self._store.reading() as connection:
-            return int(connection.execute(select(func.count()).select_from(proposal_events).where(chosen)).scalar_one())
+            return _counted(connection, allowance, proposal_id)
 
     # ---------- within a transaction
 
@@ -257,6 +297,14 @@ class Proposals:
             return False
         known = select(proposal_events.c.event_id).where(proposal_events.c.key == happening.key)
         return connection.execute(known).first() is not None
+
+
+def _counted(connection: Connection, allowance: Allowance, proposal_id: str) -> int:
+    """Proposals, other than one, that an allowance counts."""
+    events = proposal_events.c
+    chosen = events.event.in_(allowance.events) & (events.channel == allowance.channel) & (events.at > allowance.since)
+    others = select(func.count(events.proposal_id.distinct())).where(chosen, events.proposal_id != proposal_id)
+    return int(connection.execute(others).scalar_one())
 
 
 def _proposal(row: RowMapping) -> Proposal:

@@ -19,7 +19,14 @@ from dagster_project.automation.mitigation.ladder import approvals_needed
 from dagster_project.automation.mitigation.plans import FEWEST, Plan
 from dagster_project.errors import ConfigurationError
 
-_COMMAND = re.compile(r"^\s*/(approve|refuse)\s+([0-9a-fA-F]+)[ \t]*(.*)$", re.MULTILINE)
+_COMMAND = re.compile(r"^ {0,3}/(approve|refuse)[ \t]+([0-9a-fA-F]+)(?![^\s])[ \t]*(.*)$", re.MULTILINE)
+_SHOWN = re.compile(
+    r"^ {0,3}(`{3,}|~{3,}).*?(?:^ {0,3}\1|\Z)"  # a block of code in Markdown, closed or not
+    r"|\{(code|noformat|quote)[^}\n]*\}.*?(?:\{\2\}|\Z)"  # ... in Jira's markup, and a quotation
+    r"|<!--.*?(?:-->|\Z)",
+    re.MULTILINE | re.DOTALL,
+)
+"""Text that shows something to readers, or nothing, and commands nothing."""
 
 _LONGEST = 500
 """Characters of a reason."""
@@ -80,16 +87,16 @@ def vote(ledger: Ledger, cast: Vote, approvers: Sequence[str], now: datetime) ->
         ledger.proposals.happen(proposal, happening)
         return Counted(proposal, refusal, refusal=True)
     happening = Happening(event, now, cast.person, cast.channel, reason, cast.key, plan.grounds)
-    if not cast.approves:
-        moved = ledger.proposals.move(proposal, ProposalState.REFUSED, happening)
-        return Counted(moved or proposal, f"plan {plan.short_id} is refused")
     given = len({*approvals_of(ledger.proposals.events(proposal.proposal_id)), cast.person})
     needed = approvals_needed(plan)
-    if given < needed:
+    if cast.approves and given < needed:
         ledger.proposals.happen(proposal, happening)
         return Counted(proposal, f"{given} of {needed} approvals of plan {plan.short_id}")
-    moved = ledger.proposals.move(proposal, ProposalState.APPROVED, happening)
-    return Counted(moved or proposal, f"plan {plan.short_id} is approved")
+    state = ProposalState.APPROVED if cast.approves else ProposalState.REFUSED
+    moved = ledger.proposals.move(proposal, state, happening)
+    if moved is None:  # another run moved it since it was found: the vote is counted on what it is now
+        return vote(ledger, cast, approvers, now)
+    return Counted(moved, f"plan {plan.short_id} is {state}")
 
 
 def _refusal(
@@ -113,8 +120,12 @@ def _refusal(
 
 
 def votes_in(text: str) -> list[tuple[bool, str, str]]:
-    """The commands in a comment: for or against, hash, reason. Each stands at the beginning of a line."""
-    return [(verb == "approve", prefix, reason.strip()) for verb, prefix, reason in _COMMAND.findall(text)]
+    """The commands in a comment: for or against, hash, reason.
+
+    Each stands at the beginning of a line. What is quoted, in a block of code or in a remark commands nothing.
+    """
+    said = _SHOWN.sub("", text.replace("\r\n", "\n"))
+    return [(verb == "approve", prefix, reason.strip()) for verb, prefix, reason in _COMMAND.findall(said)]
 
 
 def votes_of_comment(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from dagster_project import lake
+from dagster_project.automation.actuators.base import canonical
 from dagster_project.automation.ledger.lake_export import Row, land
 from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.automation.ledger.proposals import Proposal, ProposalEvent
@@ -15,7 +18,6 @@ TABLE = "plan_events"
 def export_plans(home: Home, ledger: Ledger) -> int:
     """Land what the lake lacks; returns the number of rows."""
     lake.ensure_table(home, TABLE)
-    eras = ledger.eras()
     with lake.lock_table(home, TABLE):
         known = set(lake.scan(home, TABLE).select("event_id").collect()["event_id"])
         rows, last = [], 0
@@ -23,8 +25,8 @@ def export_plans(home: Home, ledger: Ledger) -> int:
         while events := ledger.proposals.events_after(last):
             last = events[-1].event_id
             for event in events:
-                name = f"{eras[-1][1]}-{event.event_id}"
-                if any(f"{era}-{event.event_id}" in known for _, era in eras):
+                name = _name(event)
+                if name in known:
                     continue
                 if event.proposal_id not in plans:
                     proposal = ledger.proposals.get(event.proposal_id)
@@ -32,6 +34,12 @@ def export_plans(home: Home, ledger: Ledger) -> int:
                 rows.append(_row(name, event, plans[event.proposal_id][1]))
         land(home, TABLE, rows)
     return len(rows)
+
+
+def _name(event: ProposalEvent) -> str:
+    """The id of an event in the lake: a ledger that was put back from a backup gives its number to another one."""
+    content = canonical([event.proposal_id, event.event, event.actor, event.reason, event.at.isoformat()])
+    return f"{hashlib.sha256(content.encode()).hexdigest()[:16]}-{event.event_id}"
 
 
 def _row(name: str, event: ProposalEvent, plan: Plan) -> Row:

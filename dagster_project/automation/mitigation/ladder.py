@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from dagster_project.automation.ledger.proposals import ProposalState
+from dagster_project.automation.ledger.proposals import Allowance, ProposalState
 from dagster_project.automation.mitigation.plans import TIER_3, Plan
+
+AUTOMATIC = "automatic"
+"""Channel of the acts that nobody is asked about."""
 
 
 class Step(StrEnum):
@@ -31,7 +34,8 @@ class Step(StrEnum):
 class Situation:
     """All that the next step of a plan depends on.
 
-    ``moved`` says in words what of its ground moved; ``hindrance`` what keeps an act waiting (stop, limit, breaker).
+    ``moved`` says in words what of its ground moved; ``hindrance`` what keeps an act (stop, limit, breaker) or an
+    automatic undo (stop) waiting. ``is_spent`` once it is to be undone: the issue is over, or it did not help.
     """
 
     state: ProposalState
@@ -40,7 +44,7 @@ class Situation:
     moved: str = ""
     approvals: int = 0
     hindrance: str = ""
-    issue_is_over: bool = False
+    is_spent: bool = False
     undo_offered: bool = False
 
 
@@ -51,15 +55,17 @@ def next_step(plan: Plan, situation: Situation) -> Step:
             return Step.EXPIRE
         case ProposalState.PROPOSED | ProposalState.APPROVED if situation.moved:
             return Step.VOID
+        case ProposalState.PROPOSED if not plan.is_clear:
+            return Step.KEEP
         case ProposalState.PROPOSED:
             return Step.APPROVE if situation.approvals >= approvals_needed(plan) else Step.KEEP
         case ProposalState.APPROVED:
             return Step.KEEP if situation.hindrance else Step.ACT
         case ProposalState.APPLYING | ProposalState.UNDOING:
             return Step.SETTLE
-        case ProposalState.IN_FORCE if situation.issue_is_over and plan.undo == "auto":
+        case ProposalState.IN_FORCE if situation.is_spent and plan.undo == "auto":
             return Step.WATCH if situation.hindrance else Step.UNDO
-        case ProposalState.IN_FORCE if situation.issue_is_over and not situation.undo_offered:
+        case ProposalState.IN_FORCE if situation.is_spent and not situation.undo_offered:
             return Step.OFFER_UNDO
         case ProposalState.IN_FORCE:
             return Step.WATCH
@@ -83,25 +89,23 @@ def is_automatic(plan: Plan) -> bool:
     return approvals_needed(plan) == 0
 
 
-@dataclass(frozen=True)
-class Limits:
-    """Limits of automatic acts: so many a day; and none for a day after so many that did not help (breaker)."""
-
-    max_automatic_per_day: int
-    breaker_after: int
-
-
-def hindrance(plan: Plan, limits: Limits, *, stopped: str, automatic_today: int, ineffective_today: int) -> str:
-    """What keeps an approved plan waiting, in words; empty if nothing does."""
-    if stopped:
-        return stopped
+def allowances(plan: Plan, most_a_day: int, breaker_after: int, since: datetime) -> tuple[Allowance, ...]:
+    """The limits of an automatic act: so many a day, and none for a day after so many that did not help (breaker)."""
     if not is_automatic(plan):
+        return ()
+    day = f"{most_a_day} automatic acts in a day are the most that the playbook allows"
+    breaker = f"breaker: {breaker_after} automatic acts of the last day did not help"
+    return (
+        Allowance(("begun", "applied"), AUTOMATIC, since, most_a_day, day),
+        Allowance(("ineffective",), AUTOMATIC, since, breaker_after, breaker),
+    )
+
+
+def in_the_way(plan: Plan, other: Plan) -> str:
+    """What keeps a plan from beginning while another one is held, in words: one act at a time per target and issue."""
+    if (plan.target, plan.issue_id) != (other.target, other.issue_id):
         return ""
-    if automatic_today >= limits.max_automatic_per_day:
-        return f"{automatic_today} automatic acts in a day are the most that the playbook allows"
-    if ineffective_today >= limits.breaker_after:
-        return f"breaker: {ineffective_today} automatic acts of the last day did not help"
-    return ""
+    return f"plan {other.short_id} for the same issue is in force at {plan.target}; undo it first"
 
 
 def reminders_due(waited: timedelta, remind: timedelta, escalate: timedelta, people: int) -> tuple[int, int]:

@@ -6,7 +6,7 @@ be repeated at any time: it does nothing twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -21,6 +21,7 @@ from dagster_project.automation.ledger.proposals import (
     LIVE,
     US,
     WAITING,
+    Allowance,
     Happening,
     Proposal,
     ProposalState,
@@ -30,20 +31,17 @@ from dagster_project.automation.ledger.turns import CompleteTurn
 from dagster_project.automation.mitigation import ladder
 from dagster_project.automation.mitigation.announcing import announce_plans
 from dagster_project.automation.mitigation.approvals import Counted, Vote, vote, votes_of_comment
+from dagster_project.automation.mitigation.decided import Decided, Published
 from dagster_project.automation.mitigation.due import decision_digest
-from dagster_project.automation.mitigation.execution import VOID, Author, Execution, Progress
+from dagster_project.automation.mitigation.execution import VOID, Author, Execution, Progress, asker_of, once
 from dagster_project.automation.mitigation.export import export_plans
 from dagster_project.automation.mitigation.planner import Planner, Targets
-from dagster_project.automation.mitigation.plans import KIND, Plan, Wanted, read_candidate, read_wanted
+from dagster_project.automation.mitigation.plans import KIND, Plan, Wanted
 from dagster_project.decisioning.playbook import Playbook, load_playbook
-from dagster_project.decisioning.published import read_mart
 from dagster_project.errors import ConfigurationError, said_of
 from dagster_project.home import Home
 
 _DAY = timedelta(days=1)
-
-AUTOMATIC = "automatic"
-"""Channel of the acts that nobody is asked about."""
 
 _VERDICTS = ("effective", "ineffective", "not_distinguishable")
 """Results of a verification; each is an event of the plan."""
@@ -90,12 +88,23 @@ def mitigate(
 
 
 class Turn:
-    """One turn over all plans."""
+    """One turn over all plans; what is ``decided``, and the ``targets``, are those of the home if none are given."""
 
-    def __init__(self, home: Home, ledger: Ledger, playbook: Playbook, now: datetime, progress: Progress) -> None:
+    def __init__(
+        self,
+        home: Home,
+        ledger: Ledger,
+        playbook: Playbook,
+        now: datetime,
+        progress: Progress,
+        *,
+        decided: Decided | None = None,
+        targets: Targets | None = None,
+    ) -> None:
         self._home, self._ledger, self._playbook, self._now, self._progress = home, ledger, playbook, now, progress
         self._started = monotonic()
-        self.targets = Targets(home, playbook)
+        self._decided = decided or Published(home)
+        self.targets = targets or Targets(home, playbook)
         self.planner = Planner(self.targets, timedelta(hours=playbook.approvals.valid_hours), self.clock)
         self.report = MitigationReport()
 
@@ -175,15 +184,19 @@ class Turn:
                 said = Happening("approved", self.clock(), US, "playbook", f"mode {plan.mode}", grounds=plan.grounds)
                 return self._ledger.proposals.move(proposal, ProposalState.APPROVED, said) or self._again(proposal)
             case ladder.Step.ACT:
-                return self._counted(self._execution(plan).apply(proposal, lambda: self._guard(plan), author_of(plan)))
+                return self._counted(self._apply(proposal, plan))
             case ladder.Step.SETTLE if proposal.state is ProposalState.UNDOING:
-                return self._counted(self._execution(plan).undo(proposal, lambda: ""))
+                asker = asker_of(self._ledger.proposals.events(plan.plan_id))
+                guard = self._stopped if asker.name == US else lambda: ""
+                return self._counted(self._execution(plan).undo(proposal, guard, asker))
             case ladder.Step.SETTLE:
-                return self._counted(self._execution(plan).apply(proposal, lambda: self._guard(plan), author_of(plan)))
+                return self._counted(self._apply(proposal, plan))
             case ladder.Step.UNDO:
                 return self._counted(self._execution(plan).undo(proposal, self._stopped))
             case ladder.Step.OFFER_UNDO:
-                self._tell(proposal, "undo_offered", "the issue is over")
+                self._tell_once(
+                    proposal, "undo_offered", "the issue is over" if self._is_over(plan) else "it did not help"
+                )
                 self._watch(proposal, plan)
             case ladder.Step.WATCH:
                 self._watch(proposal, plan)
@@ -197,7 +210,7 @@ class Turn:
         Raises:
             ConfigurationError: the evidence is too thin, the target cannot be used, or there is nothing to do.
         """
-        plan = self.planner.plan(read_candidate(self._home, issue_id, mitigation), person)
+        plan = self.planner.plan(self._decided.candidate(issue_id, mitigation), person)
         if plan is None:
             raise ConfigurationError(f"there is nothing to do: the item has that state already ({mitigation})")
         happening = Happening("proposed", self.clock(), person, "cli", grounds=plan.grounds)
@@ -213,7 +226,6 @@ class Turn:
 
     def _due(self, proposal: Proposal, plan: Plan) -> ladder.Step:
         waits = proposal.state in WAITING
-        over = self._issue_states.get(plan.issue_id, "open") == "resolved"
         events = self._ledger.proposals.events(proposal.proposal_id)
         situation = ladder.Situation(
             state=proposal.state,
@@ -221,11 +233,14 @@ class Turn:
             expires_at=proposal.expires_at,
             moved=self._moved(plan) if waits and self.clock() < proposal.expires_at else "",
             approvals=len(approvals_of(events)),
-            hindrance=self._hindrance(plan),
-            issue_is_over=over,
+            hindrance=self._hindrance(plan) if waits else self._stopped(),
+            is_spent=self._is_over(plan) or any(one.event == "ineffective" for one in events),
             undo_offered=any(one.event == "undo_offered" for one in events),
         )
         return ladder.next_step(plan, situation)
+
+    def _is_over(self, plan: Plan) -> bool:
+        return self._issue_states.get(plan.issue_id, "open") == "resolved"
 
     def _moved(self, plan: Plan) -> str:
         return self.planner.moved(plan, self._wanted_for(plan))
@@ -243,15 +258,21 @@ class Turn:
         return f"{VOID}{reason}" if reason else ""
 
     def _hindrance(self, plan: Plan) -> str:
-        proposals, since = self._ledger.proposals, self.clock() - _DAY
-        limits = ladder.Limits(self._playbook.approvals.max_automatic_per_day, self._playbook.approvals.breaker_after)
-        return ladder.hindrance(
-            plan,
-            limits,
-            stopped=self._stopped(),
-            automatic_today=proposals.count_since("applied", since, AUTOMATIC),
-            ineffective_today=proposals.count_since("ineffective", since, AUTOMATIC),
+        """What keeps an approved plan waiting, in words; empty if nothing does."""
+        if stopped := self._stopped():
+            return stopped
+        exceeded = (
+            one for one in self._allowances(plan) if self._ledger.proposals.count(one, plan.plan_id) >= one.most
         )
+        return next((one.said for one in exceeded), "")
+
+    def _allowances(self, plan: Plan) -> tuple[Allowance, ...]:
+        limits = self._playbook.approvals
+        return ladder.allowances(plan, limits.max_automatic_per_day, limits.breaker_after, self.clock() - _DAY)
+
+    def _apply(self, proposal: Proposal, plan: Plan) -> Proposal:
+        limits = self._allowances(plan)
+        return self._execution(plan).apply(proposal, lambda: self._guard(plan), author_of(plan), limits)
 
     def _stopped(self) -> str:
         stop = self._ledger.switch.stopped()
@@ -261,8 +282,8 @@ class Turn:
         if not self._execution(plan).watch(proposal):
             self.report.count("drifted")
         effect = self._effects.get(plan.plan_id)
-        if effect in _VERDICTS and not self._was_told(proposal, effect):
-            self._tell(proposal, effect, f"{plan.verify_metric} within {plan.verify_minutes} minutes")
+        if effect in _VERDICTS:
+            self._tell_once(proposal, effect, f"{plan.verify_metric} within {plan.verify_minutes} minutes")
 
     def _remind(self, proposal: Proposal) -> None:
         """Remind those who are asked, and ask the next one."""
@@ -276,24 +297,25 @@ class Turn:
             len(people),
         )
         for event, number in zip(("reminded", "escalated"), due, strict=True):
-            told = sum(one.event == event for one in self._ledger.proposals.events(proposal.proposal_id))
-            for turn in range(told, number):
+            for turn in range(number):
                 asked = people[min(turn + (event == "escalated"), len(people) - 1)] if people else "nobody"
-                self._tell(proposal, event, f"{asked} is asked to approve")
+                self._tell_once(proposal, event, f"{asked} is asked to approve", turn)
 
     # ---------- new plans
 
     def _propose(self, wanted: Wanted) -> None:
         """Make the plan for what is wanted, unless there is one that stands on the same ground."""
-        earlier = [one for one in self._ledger.proposals.about([wanted.issue_id]).get(wanted.issue_id, ())]
-        same = [one for one in earlier if Plan.of(one).key == wanted.key]
-        if any(one.state in (*LIVE, *_CLOSED_BY_PEOPLE) for one in same):
+        about = self._ledger.proposals.about([wanted.issue_id]).get(wanted.issue_id, ())
+        if _is_answered(about, wanted.key):
             return
         plan = self.planner.plan(wanted)
-        if plan is None or any(Plan.of(one).ground == plan.ground and one.state in _SAID_ALREADY for one in same):
+        if plan is None:
             return
-        proposal = plan.proposal()
-        if self._ledger.proposals.add(proposal, Happening("proposed", self.clock(), grounds=plan.grounds)):
+        proposal, happening = plan.proposal(), Happening("proposed", self.clock(), grounds=plan.grounds)
+        # Asked again where nobody else can add one: two runs at once make one plan.
+        if self._ledger.proposals.add(
+            proposal, happening, unless=lambda known: _is_answered(known, plan.key, plan.ground)
+        ):
             self.report.count("proposed" if plan.mode != "shadow" else "shadow")
             self._progress(f"plan {plan.short_id}: {plan.title} for {plan.issue_id} ({plan.mode})")
             self.advance(self._again(proposal))
@@ -302,24 +324,23 @@ class Turn:
 
     @cached_property
     def _wanted(self) -> Mapping[tuple[str, str], Wanted]:
-        return {one.key: one for one in read_wanted(self._home)}
+        return {one.key: one for one in self._decided.wanted()}
 
     def _wanted_for(self, plan: Plan) -> Wanted | None:
         """What the decision asks for now; for a person's plan, what it lets a person ask for."""
         if plan.proposer == US:
             return self._wanted.get(plan.key)
         with suppress(ConfigurationError):
-            return read_candidate(self._home, *plan.key)
+            return self._decided.candidate(*plan.key)
         return None
 
     @cached_property
     def _issue_states(self) -> Mapping[str, str]:
-        return dict(read_mart(self._home, "fct_issues", ("issue_id", "status")).iter_rows())
+        return self._decided.issue_states()
 
     @cached_property
     def _effects(self) -> Mapping[str, str]:
-        rows = read_mart(self._home, "fct_mitigations", ("plan_id", "effect"))
-        return dict(rows.drop_nulls().iter_rows())
+        return self._decided.effects()
 
     def _execution(self, plan: Plan) -> Execution:
         target = self.targets.get(plan.target)
@@ -335,14 +356,13 @@ class Turn:
         happening = Happening(event, self.clock(), reason=reason)
         return self._ledger.proposals.move(proposal, state, happening) or self._again(proposal)
 
-    def _tell(self, proposal: Proposal, event: str, reason: str) -> None:
-        self.report.count(event)
-        self._progress(f"plan {Plan.of(proposal).short_id} {event.replace('_', ' ')}: {reason}")
-        author = author_of(Plan.of(proposal))
-        self._ledger.proposals.happen(proposal, Happening(event, self.clock(), author.name, author.channel, reason))
-
-    def _was_told(self, proposal: Proposal, event: str) -> bool:
-        return any(one.event == event for one in self._ledger.proposals.events(proposal.proposal_id))
+    def _tell_once(self, proposal: Proposal, event: str, reason: str, number: int = 0) -> None:
+        """Record an event and tell it, once by its number, whichever run is first."""
+        author, key = author_of(Plan.of(proposal)), once(proposal, event, number)
+        happening = Happening(event, self.clock(), author.name, author.channel, reason, key)
+        if self._ledger.proposals.happen(proposal, happening):
+            self.report.count(event)
+            self._progress(f"plan {Plan.of(proposal).short_id} {event.replace('_', ' ')}: {reason}")
 
     def _counted(self, proposal: Proposal) -> Proposal:
         self.report.count(proposal.state.value)
@@ -361,6 +381,13 @@ class Turn:
             self._progress(self.report.problems[-1])
 
 
+def _is_answered(about: Iterable[Proposal], key: tuple[str, str], ground: str | None = None) -> bool:
+    """True if among the plans about an issue is one that is live, closed by people, or says the same on this ground."""
+    same = [(one.state, plan) for one in about if (plan := Plan.of(one)).key == key]
+    closed = any(state in (*LIVE, *_CLOSED_BY_PEOPLE) for state, _ in same)
+    return closed or any(state in _SAID_ALREADY and plan.ground == ground for state, plan in same)
+
+
 def author_of(plan: Plan) -> Author:
     """This system, through the channel that says whether anybody was asked."""
-    return Author(channel=AUTOMATIC) if ladder.is_automatic(plan) else Author()
+    return Author(channel=ladder.AUTOMATIC) if ladder.is_automatic(plan) else Author()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
-from dagster_project.automation.actuators.base import Closeable, Preflight, Previews, Reading
+from dagster_project.automation.actuators.base import Actuator, Closeable, Preflight, Previews, Reading
 from dagster_project.automation.actuators.config import Target, desired_problem, load_target
 from dagster_project.automation.ledger.proposals import US
 from dagster_project.automation.mitigation.plans import TIER_3, Plan, Wanted, moved, plan_of
@@ -78,7 +78,18 @@ class Planner:
         target = self._targets.get(plan.target)
         if target.actuator is None:
             return f"target {plan.target}: {target.broken}"
-        return moved(plan, wanted, target, target.actuator.read(plan.item))
+        reading = target.actuator.read(plan.item)
+        said = moved(plan, wanted, target, reading)
+        if said or wanted is None:
+            return said
+        failed, before = _failed(_preflights(wanted, target.actuator, reading)), _failed(plan.preflights)
+        changed = ", ".join(failed.get(name, f"{name} passes") for name in sorted(failed.keys() ^ before.keys()))
+        return f"the pre-flights moved ({changed})" if changed else ""
+
+
+def _failed(preflights: Iterable[Preflight]) -> dict[str, str]:
+    """The pre-flights that failed, by name, each with its answer."""
+    return {one.name: f"{one.name}: {one.answer}" for one in preflights if one.passed is False}
 
 
 def _examine(wanted: Wanted, target: Target) -> tuple[Reading, tuple[Preflight, ...]]:
@@ -89,13 +100,18 @@ def _examine(wanted: Wanted, target: Target) -> tuple[Reading, tuple[Preflight, 
     if problem := desired_problem(target.settings, desired):
         raise ConfigurationError(f"mitigations.{wanted.mitigation}.do.set.{problem}")
     reading = target.actuator.read(wanted.item)
+    return reading, _preflights(wanted, target.actuator, reading)
+
+
+def _preflights(wanted: Wanted, actuator: Actuator, reading: Reading) -> tuple[Preflight, ...]:
+    """The answers to all that is asked before an act."""
     found = [Preflight("target_reachable", True, "it answers, and has the item")]
-    found += target.actuator.preflights(wanted.item, desired, reading)
+    found += actuator.preflights(wanted.item, _state(wanted), reading)
     if wanted.tier == TIER_3:
         found.append(_schema_floor(wanted))
-    if isinstance(target.actuator, Previews):
-        found.append(_dry_run(target.actuator, wanted, reading))
-    return reading, tuple(found)
+    if isinstance(actuator, Previews):
+        found.append(_dry_run(actuator, wanted, reading))
+    return tuple(found)
 
 
 def _state(wanted: Wanted) -> dict[str, Any]:

@@ -9,20 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
-
-import polars as pl
 
 from dagster_project.automation.actuators.base import Preflight, Reading, State, canonical, digest_of
 from dagster_project.automation.actuators.config import Target
 from dagster_project.automation.ledger.intents import Grounds
 from dagster_project.automation.ledger.proposals import Proposal, ProposalState
-from dagster_project.decisioning.published import read_mart
-from dagster_project.errors import ConfigurationError, DecisionError
-from dagster_project.home import Home
 
 KIND = "mitigation"
 """The kind of a plan's proposal, and of its intents."""
@@ -79,8 +74,6 @@ class Wanted:
         return Grounds(f"{self.priority}, {self.verdict}, {self.signals} signals", self.confidence)
 
 
-_COLUMNS = tuple(field.name for field in fields(Wanted))
-
 _GROUND = (
     *("verdict", "suspect_kind", "suspect_release_id", "suspect_version", "previous_version", "suspect_flag"),
     *("rollback_floor", "rollback_supported", "tier", "mode", "critical", "undo", "verify_metric", "verify_minutes"),
@@ -89,63 +82,6 @@ _GROUND = (
 
 _SHOWN = ("priority", "signals", "confidence")
 """Evidence that a plan shows. It may grow; where it falls below what is needed, the decision no longer asks."""
-
-
-def read_wanted(home: Home) -> list[Wanted]:
-    """What the published decision asks for, smallest tier first.
-
-    Raises:
-        ConfigurationError: nothing has been published yet.
-        DecisionError: a row is not what the mart promises.
-    """
-    rows = read_mart(home, "out_mitigations", _COLUMNS).sort("issue_id", "tier", "mitigation")
-    try:
-        return [Wanted(**row) for row in rows.with_columns(pl.col("tier").cast(pl.Int64)).iter_rows(named=True)]
-    except TypeError as error:
-        raise DecisionError(f"out_mitigations: {error}; rebuild with `feedback-control run`") from None
-
-
-_OVERRIDDEN_BY_PEOPLE = (
-    *("priority", "smaller_tier_first", "not_tried_in_this_episode", "cooldown", "max_per_day"),
-    *("max_automatic_per_day", "breaker"),
-)
-"""Rules of proportion and of automatic acts, which a person who proposes a mitigation may set aside. None of them is
-about evidence."""
-
-
-def read_candidate(home: Home, issue_id: str, mitigation: str) -> Wanted:
-    """A mitigation that a person proposes: withheld only by rules that a person may set aside.
-
-    Raises:
-        ConfigurationError: the playbook does not offer it for this issue, or the evidence is too thin; names the rule.
-    """
-    here = (pl.col("issue_id") == issue_id) & (pl.col("mitigation") == mitigation)
-    rules = read_mart(home, "fct_mitigation_rules", ("issue_id", "mitigation", "rule", "met")).filter(here)
-    if rules.is_empty():
-        raise ConfigurationError(
-            f"the playbook offers no mitigation {mitigation} for issue {issue_id};"
-            f" `feedback-control explain {issue_id}` lists what it offers"
-        )
-    unmet = [rule for rule, met in rules.select("rule", "met").iter_rows() if not met]
-    if kept := [rule for rule in unmet if rule not in _OVERRIDDEN_BY_PEOPLE]:
-        said = ", ".join(rule.replace("_", " ") for rule in kept)
-        raise ConfigurationError(f"{mitigation} is withheld from issue {issue_id} by: {said}")
-    renamed = {"critical": "is_critical"}
-    own = [name for name in _COLUMNS if name not in _OF_ISSUE]
-    acts = read_mart(home, "fct_mitigations", tuple(renamed.get(name, name) for name in own)).filter(here)
-    issues = read_mart(home, "fct_issues", ("issue_id", *_OF_ISSUE.values())).filter(pl.col("issue_id") == issue_id)
-    row = acts.rename({"is_critical": "critical"}).row(0, named=True)
-    issue = issues.row(0, named=True)
-    row |= {name: issue[column] for name, column in _OF_ISSUE.items()}
-    return Wanted(**{**row, "mode": "approve"})
-
-
-_OF_ISSUE = {
-    **{name: name for name in ("owner", "priority", "verdict", "signals", "summary", "rollback_supported")},
-    **{name: name for name in ("scope_platform", "scope_country")},
-    **{"confidence": "release_confidence", "issue_status": "status"},
-}
-"""Columns of ``Wanted`` that are the issue's, with their names in ``fct_issues``."""
 
 
 @dataclass(frozen=True)

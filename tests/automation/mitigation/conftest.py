@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dagster_project.home import Home
+from tests.automation.mitigation.in_memory import prepare
 from tests.automation.mitigation.support import Stage
 
 
@@ -22,3 +23,9 @@ def playbook_file() -> Path:
     from dagster_project.home import PLAYBOOK
 
     return PLAYBOOK
+
+
+@pytest.fixture
+def in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The histories' ledger, lake and clock."""
+    prepare(monkeypatch)

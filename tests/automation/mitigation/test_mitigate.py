@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
 import polars as pl
 import pytest
 
 from dagster_project import lake
+from dagster_project.automation.actuators.base import Preflight, Reading
+from dagster_project.automation.actuators.local import LocalControl
+from dagster_project.automation.ledger.intents import Intent
+from dagster_project.automation.ledger.ledger import Ledger
+from dagster_project.automation.ledger.proposals import Happening
 from dagster_project.automation.mitigation.plans import Plan
+from dagster_project.automation.outcomes import DeliveryError, Rejected, Unknown
 from dagster_project.errors import ConfigurationError
 from tests.automation.mitigation.support import CONTROL, FLAG, ROLLBACK, Stage
 
@@ -241,3 +251,184 @@ def test_the_hash_covers_the_whole_plan(stage: Stage) -> None:
     assert plan.plan_id == proposal.proposal_id
     assert replace(plan, expires_at="2100-01-01T00:00:00+00:00").plan_id != plan.plan_id
     assert replace(plan, undo="auto").plan_id != plan.plan_id
+
+
+def test_an_automatic_plan_whose_pre_flight_fails_does_not_act(stage: Stage) -> None:
+    shift = replace(FLAG, item="traffic/checkout", tier=2, mode="auto", desired='{"weights":{"stable":0,"canary":0}}')
+    stage.decide([shift])
+    stage.run()
+    stage.run(minutes=15)
+    assert stage.states() == ["proposed"]
+    assert stage.control() == CONTROL
+
+
+def test_approved_then_a_pre_flight_fails_void(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage.run()
+    down = Preflight("receiver_healthy", False, "it is down")
+    monkeypatch.setattr(LocalControl, "preflights", lambda *_: (down,))
+    stage.vote("dana")
+    assert stage.states()[0] == "void"
+    assert stage.control() == CONTROL
+    stage.run(minutes=1)
+    assert stage.states() == ["void", "proposed"]
+    monkeypatch.undo()
+    stage.run(minutes=1)  # it is healthy again: a plan without the failed pre-flight takes its place
+    assert stage.states() == ["void", "void", "proposed"]
+    assert stage.plans()[-1].is_clear
+
+
+def test_what_somebody_changes_just_after_an_act_is_not_undone_with_it(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apply = LocalControl.apply
+
+    def changed_after(control: LocalControl, *arguments: Any) -> Reading:
+        apply(control, *arguments)
+        stage.change("flags", "new-checkout", rollout=5)
+        return control.read(arguments[0])
+
+    stage.run()
+    monkeypatch.setattr(LocalControl, "apply", changed_after)
+    stage.vote("dana")
+    assert stage.undo(stage.proposals()[0]).state == "failed"
+    assert stage.control()["flags"]["new-checkout"] == {"enabled": False, "rollout": 5}
+
+
+def test_a_second_act_for_one_issue_waits_for_the_first_at_the_same_target(stage: Stage) -> None:
+    stage.decide([FLAG, ROLLBACK])
+    stage.run()
+    for plan in stage.plans():
+        stage.vote("dana", plan.plan_id)
+    assert sorted(stage.states()) == ["approved", "in_force"]
+    assert "undo it first" in stage.said[-1]
+    held = next(one for one in stage.proposals() if one.state == "in_force")
+    stage.undo(held)
+    stage.run(minutes=1)
+    assert sorted(stage.states()) == ["in_force", "undone"]
+
+
+def test_an_act_that_is_under_way_counts_towards_the_limit_of_a_day(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(*_: object) -> Reading:
+        raise DeliveryError(Unknown("timed out"))
+
+    stage.write_playbook(approvals={"max_automatic_per_day": 1})
+    other = replace(FLAG, mode="auto", issue_id="ISS-2", item="flags/payment-fallback", desired='{"enabled":true}')
+    stage.decide([replace(FLAG, mode="auto"), other])
+    monkeypatch.setattr(LocalControl, "apply", lost)
+    stage.run()
+    assert sorted(stage.states()) == ["applying", "approved"]
+
+
+def test_an_undo_that_was_refused_is_tried_again_at_the_next_turn(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> Reading:
+        raise DeliveryError(Rejected("forbidden"))
+
+    stage.run()
+    stage.vote("dana")
+    monkeypatch.setattr(LocalControl, "restore", refused)
+    assert stage.undo(stage.proposals()[0]).state == "undoing"
+    stage.run(minutes=1)
+    assert stage.events().count("undo_refused") == 1
+    monkeypatch.undo()
+    stage.run(minutes=1)
+    assert stage.states() == ["undone"]
+    assert stage.control() == CONTROL
+
+
+def test_an_automatic_undo_waits_for_the_end_of_a_stop_and_for_no_limit(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(*_: object) -> Reading:
+        raise DeliveryError(Unknown("timed out"))
+
+    stage.write_playbook(approvals={"max_automatic_per_day": 1})
+    stage.decide([replace(FLAG, mode="auto", undo="auto")])
+    stage.run()
+    monkeypatch.setattr(LocalControl, "restore", lost)
+    stage.decide([], issues={"ISS-1": "resolved"})
+    stage.run(hours=1)
+    monkeypatch.undo()
+    stage.ledger.switch.stop("kim", "wait", stage.now)
+    stage.run(minutes=1)
+    assert stage.states() == ["undoing"]
+    assert stage.control() != CONTROL
+    stage.ledger.switch.resume("kim", "fine", stage.now)
+    stage.run(minutes=1)
+    assert stage.states() == ["undone"]
+
+
+def test_a_run_that_lost_its_lease_sends_nothing(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    claim = Ledger.claim
+
+    def claimed_and_taken_over(ledger: Ledger, *arguments: Any) -> Intent | None:
+        intent = claim(ledger, *arguments)
+        assert intent is not None
+        assert ledger.expire(intent, stage.now + timedelta(hours=1), timedelta())
+        return intent
+
+    stage.run()
+    monkeypatch.setattr(Ledger, "claim", claimed_and_taken_over)
+    stage.vote("dana")
+    assert stage.control() == CONTROL
+
+
+def test_two_runs_at_once_make_one_plan_and_tell_each_thing_once(stage: Stage) -> None:
+    first, second = stage.turn(), stage.turn()
+    plan = first.planner.plan
+    first.planner.plan = lambda *given: second.run() and plan(*given)  # type: ignore[method-assign]
+    first.run()
+    assert stage.states() == ["proposed"]
+    stage.now += timedelta(minutes=31)
+    first, second = stage.turn(), stage.turn()
+    remind = first._remind
+    first._remind = lambda proposal: (second.run(), remind(proposal))[1]  # type: ignore[method-assign]
+    first.run()
+    assert stage.events() == ["proposed", "reminded"]
+
+
+def test_an_event_that_comes_late_says_the_state_that_the_plan_has_by_then(stage: Stage) -> None:
+    stage.run()
+    seen = stage.proposals()[0]
+    stage.vote("dana", approves=False)
+    stage.ledger.proposals.happen(seen, Happening("reminded", stage.now))
+    events = stage.ledger.proposals.events(seen.proposal_id)
+    assert [one.state for one in events] == ["proposed", "refused", "refused"]
+
+
+def test_an_act_that_did_not_help_makes_way_for_the_next_tier(stage: Stage) -> None:
+    stage.decide([replace(FLAG, mode="auto", undo="auto")])
+    stage.run()
+    effects = {stage.plans()[0].plan_id: "ineffective"}
+    stage.decide([ROLLBACK], effects=effects)
+    stage.run(hours=2)
+    stage.vote("dana")
+    stage.run(minutes=15)
+    stage.run(minutes=15)
+    assert stage.states() == ["undone", "in_force"]
+    assert stage.control()["flags"] == CONTROL["flags"]
+
+
+def test_an_undo_is_offered_for_an_act_that_did_not_help(stage: Stage) -> None:
+    stage.run()
+    stage.vote("dana")
+    stage.decide([], effects={stage.plans()[0].plan_id: "ineffective"}, issues={"ISS-1": "open"})
+    for _ in range(3):
+        stage.run(hours=1)
+    assert stage.events()[-2:] == ["ineffective", "undo_offered"]
+
+
+def test_events_of_a_ledger_that_was_put_back_land_beside_those_that_it_lost(stage: Stage) -> None:
+    stage.run()
+    file = stage.home.root / "ledger.sqlite"
+    with closing(sqlite3.connect(file)) as ledger, closing(sqlite3.connect(":memory:")) as backup:
+        ledger.backup(backup)
+        stage.run(minutes=31)
+        backup.backup(ledger)
+    stage.vote("dana", approves=False)
+    stage.run(minutes=1)
+    events = lake.scan(stage.home, "plan_events").collect()
+    assert sorted(events["event"]) == ["proposed", "refused", "reminded"]
