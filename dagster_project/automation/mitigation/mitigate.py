@@ -18,6 +18,7 @@ import polars as pl
 from dagster_project import lake
 from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.automation.ledger.proposals import (
+    HOLDING,
     LIVE,
     US,
     WAITING,
@@ -308,6 +309,9 @@ class Turn:
         about = self._ledger.proposals.about([wanted.issue_id]).get(wanted.issue_id, ())
         if _is_answered(about, wanted.key):
             return
+        if wanted.mode != "shadow" and (held := _held_at(about, wanted.target)):
+            self._progress(f"{wanted.mitigation} for {wanted.issue_id} waits until plan {held.short_id} is undone")
+            return
         plan = self.planner.plan(wanted)
         if plan is None:
             return
@@ -391,3 +395,9 @@ def _is_answered(about: Iterable[Proposal], key: tuple[str, str], ground: str | 
 def author_of(plan: Plan) -> Author:
     """This system, through the channel that says whether anybody was asked."""
     return Author(channel=ladder.AUTOMATIC) if ladder.is_automatic(plan) else Author()
+
+
+def _held_at(about: Sequence[Proposal], target: str) -> Plan | None:
+    """The plan of an issue that holds a state at a target: the next act there would be one too many."""
+    held = (Plan.of(one) for one in about if one.state in HOLDING)
+    return next((plan for plan in held if plan.target == target), None)

@@ -52,10 +52,23 @@ def test_the_same_turn_again_does_nothing(stage: Stage) -> None:
 
 
 def test_auto_acts_at_once_within_its_tier(stage: Stage) -> None:
-    stage.decide([replace(FLAG, mode="auto"), replace(ROLLBACK, mode="auto")])
+    stage.decide([replace(FLAG, mode="auto"), replace(ROLLBACK, mode="auto", issue_id="ISS-2")])
     stage.run()
     assert sorted(stage.states()) == ["in_force", "proposed"]  # tier 3 asks a person all the same
     assert stage.control()["releases"] == CONTROL["releases"]
+
+
+def test_the_next_tier_waits_until_the_act_before_it_is_undone(stage: Stage) -> None:
+    stage.run()
+    stage.vote("dana")
+    stage.decide([ROLLBACK], effects={stage.plans()[0].plan_id: "ineffective"})
+    stage.run(hours=1)
+    assert stage.states() == ["in_force"]
+    assert "undo_offered" in stage.events()
+    stage.undo(stage.proposals()[0])
+    stage.run(minutes=15)
+    assert stage.states() == ["undone", "proposed"]
+    assert stage.plans()[1].tier == 3
 
 
 def test_shadow_records_and_touches_nothing(stage: Stage) -> None:
