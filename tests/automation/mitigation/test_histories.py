@@ -22,9 +22,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from dagster_project.automation.ledger.proposals import ProposalState
+from dagster_project.automation.mitigation.plans import Plan
 from tests.automation.mitigation.in_memory import fresh_world
 from tests.automation.mitigation.oracle import APPROVERS
-from tests.automation.mitigation.world import CATALOG, FAULTS, ITEMS, PEOPLE, Plan, Process
+from tests.automation.mitigation.world import CATALOG, FAULTS, ITEMS, PEOPLE, Process
 
 HISTORIES = int(os.environ.get("HISTORIES", "300"))
 
@@ -140,6 +141,7 @@ class History(RuleBasedStateMachine):
         world.faults, world.is_down = iter(()), False
         world.jump(0)
         world.resume()
+        world.places = {name: f"{name}.json" for name in world.places}
         for hours in (1, 26, 1):
             world.pass_(hours=hours)
             assert world.run() == []

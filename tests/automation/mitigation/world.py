@@ -26,7 +26,8 @@ from dagster_project.automation.mitigation.mitigate import Turn
 from dagster_project.automation.mitigation.planner import Targets
 from dagster_project.automation.mitigation.plans import KIND, Plan, Wanted
 from dagster_project.automation.outcomes import Deferred, DeliveryError, NotSent, Rejected, Unknown
-from dagster_project.decisioning.playbook import Approvals, Approver, Playbook, load_playbook
+from dagster_project.decisioning.mitigations import Approvals, Approver
+from dagster_project.decisioning.playbook import Playbook, load_playbook
 from dagster_project.errors import ConfigurationError
 from dagster_project.home import PLAYBOOK, Home
 from tests.automation.mitigation.oracle import Oracle
