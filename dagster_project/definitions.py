@@ -1,8 +1,9 @@
-"""The code location: five stages, one home, three jobs, and the schedules and sensors that start them.
+"""The code location: five stages, one home, four jobs, and the schedules and sensors that start them.
 
-``loop`` turns feedback, telemetry and what people did to tickets into decisions; ``push`` carries decisions out. They
-are apart so that nothing leaves until somebody switches the ``queue_changed`` sensor on. ``drift`` is weekly.
-Schedules and sensors start switched off.
+``loop`` turns feedback, telemetry and what people did to tickets into decisions; ``mitigate`` and ``push`` carry them
+out, in control systems and in trackers. They are apart so that nothing leaves until somebody switches the sensors
+``plans_due`` and ``queue_changed`` on, and so that a control system that is down keeps no ticket from being opened.
+``drift`` is weekly. Schedules and sensors start switched off.
 """
 
 from collections.abc import Sequence
@@ -20,7 +21,8 @@ from dagster import (
 
 from dagster_project import outgoing
 from dagster_project.automation import assets as automation_assets
-from dagster_project.automation.sensors import queue_changed
+from dagster_project.automation.mitigation import assets as mitigation_assets
+from dagster_project.automation.sensors import plans_due, queue_changed
 from dagster_project.decisioning import assets as decisioning_assets
 from dagster_project.decisioning import checks as decisioning_checks
 from dagster_project.enrichment import assets as enrichment_assets
@@ -39,9 +41,10 @@ STAGES: Sequence[ModuleType] = [
     enrichment_assets,
     decisioning_assets,
     automation_assets,
+    mitigation_assets,
     measurement_assets,
 ]
-# Ingestion and automation evaluate their checks in the step that lands or pushes.
+# Ingestion and automation evaluate their checks in the step that lands, acts or pushes.
 CHECKS: Sequence[ModuleType] = [enrichment_checks, decisioning_checks, measurement_checks]
 
 _HOUR = 3600
@@ -53,13 +56,21 @@ def _limits(job: str, seconds: int) -> dict[str, str]:
 
 
 _weekly = AssetSelection.assets("drift_report", "label_queue")
+_acting = AssetSelection.assets(*mitigation_assets.mitigations.keys)
 _outward = AssetSelection.assets(*automation_assets.tickets.keys, "closed_loop_report")
-_inward = AssetSelection.all() - _outward - _weekly
+_inward = AssetSelection.all() - _acting - _outward - _weekly
 loop = define_asset_job(
     "loop",
     selection=_inward,
     tags=_limits("loop", _HOUR),
     description="One turn, inward: land, label, pull what people did to tickets, decide, publish. Sends nothing.",
+)
+mitigate = define_asset_job(
+    "mitigate",
+    selection=_acting,
+    tags=_limits("mitigate", _HOUR // 4),
+    description="Outward: make plans of the mitigations that the decision asks for, carry out what is approved, watch"
+    " what is in force, and undo.",
 )
 push = define_asset_job(
     "push",
@@ -77,9 +88,9 @@ drift = define_asset_job(
 defs = Definitions(
     assets=load_assets_from_modules(STAGES, include_specs=True),
     asset_checks=load_asset_checks_from_modules(CHECKS),
-    jobs=[loop, push, drift],
+    jobs=[loop, mitigate, push, drift],
     schedules=[every_quarter_hour, every_monday],
-    sensors=[new_files, queue_changed],
+    sensors=[new_files, plans_due, queue_changed],
     resources={"home": HomeResource(), "dbt": dbt_resource()},
     loggers={"console": colored_console_logger, "plain": plain_console},
 )

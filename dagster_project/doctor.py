@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,7 +15,9 @@ from dagster_project.automation.destinations import (
     refused_destinations,
 )
 from dagster_project.automation.ledger.ledger import Ledger
-from dagster_project.decisioning.playbook import load_playbook
+from dagster_project.automation.mitigation import readiness
+from dagster_project.automation.mitigation.planner import Targets
+from dagster_project.decisioning.playbook import Playbook, load_playbook
 from dagster_project.decisioning.published import read_mart
 from dagster_project.errors import FeedbackControlError
 from dagster_project.files import read_state
@@ -51,6 +52,8 @@ def examine(home: Home, sources: Path | None = None) -> list[Finding]:
         _check("playbook", lambda: _playbook(home)),
         _check("model", lambda: _model(home)),
         *_several("destinations", lambda: _destinations(home, load_destinations(home))),
+        *_several("targets", lambda: _targets(home, load_playbook(home.playbook))),
+        *_several("approvers", lambda: _approvers(home, load_playbook(home.playbook))),
         _check("warehouse", lambda: f"{read_mart(home, 'fct_issues', ['issue_id']).height} issues published"),
         _check("ledger", lambda: _ledger(home)),
     ]
@@ -136,13 +139,39 @@ def _destinations(home: Home, configured: list[ConfiguredDestination]) -> Iterat
 
 
 def _unset_secrets(configured: ConfiguredDestination) -> Iterator[tuple[str, str]]:
-    """Settings that name the variable of a secret (``*_env``), where that is not set."""
-    settings = configured.policy.model_dump()
-    if settings.get("user", "someone") is None:  # mail without a login needs no password
-        return
-    for setting, variable in settings.items():
-        if setting.endswith("_env") and variable and not os.environ.get(variable, "").strip():
-            yield setting, variable
+    """Secrets of a destination that are not set."""
+    if getattr(configured.policy, "user", "someone") is None:  # mail without a login needs no password
+        return iter(())
+    return readiness.unset_secrets(configured.policy)
+
+
+def _targets(home: Home, playbook: Playbook) -> Iterator[Finding]:
+    """Each control system, tried without writing to it."""
+    targets = Targets(home, playbook)
+    try:
+        wrong = {one.name: list(readiness.target_problems(playbook, one)) for one in targets.all()}
+    finally:
+        targets.close()
+    yield Finding("targets", not any(wrong.values()), ", ".join(wrong) or "none")
+    for name, problems in wrong.items():
+        for problem in problems:
+            detail = problem if problem.startswith("target") else f"{name}: {problem}"
+            yield Finding("target", False, f"{detail}; nothing is done there until then")
+
+
+def _approvers(home: Home, playbook: Playbook) -> Iterator[Finding]:
+    """Those who may approve, and whether they can."""
+    tokens = Ledger.of(home).access_tokens.names()
+    able = readiness.voters(playbook, tokens)
+    idle = [name for name in playbook.approvers if name not in able]
+    short = [one for target in playbook.targets for one in readiness.approver_problems(playbook, target, tokens)]
+    told = [f"{name} (no token: by comment only)" if name not in tokens else name for name in able]
+    yield Finding("approvers", not idle and not short, ", ".join(told) or "none")
+    for name in idle:
+        remedy = f"`feedback-control approvers add {name}` issues one"
+        yield Finding("approver", False, f"{name} has neither a token nor an account in a tracker; {remedy}")
+    for problem in short:
+        yield Finding("approver", False, f"{problem}; add some to `approvers` in {home.playbook}")
 
 
 def _ledger(home: Home) -> str:

@@ -21,7 +21,7 @@ from dagster_project.automation.tickets.push import PushReport, push
 from dagster_project.clock import check_clock, is_past
 from dagster_project.clock_repair import repair_future
 from dagster_project.decisioning.decide import decide
-from dagster_project.decisioning.published import DecisionReport
+from dagster_project.decisioning.published import DecisionReport, present_of
 from dagster_project.disk import disk_error
 from dagster_project.enrichment.labeling import LabelReport, label_new
 from dagster_project.enrichment.takeover import take_over_model
@@ -128,7 +128,7 @@ def _turn(home: Home, sources: Path, as_of: datetime | None, send: bool, force: 
     mitigated: MitigationReport | None = None
     if send and not failed:
         with _going_on(home, "no mitigation goes on", failed, progress):
-            mitigated = mitigate(home, now=datetime.now(UTC), progress=progress)
+            mitigated = mitigate(home, now=present_of(home, datetime.now(UTC)), progress=progress)
         with _going_on(home, "nothing more is sent", failed, progress):
             # Leases count from the push's own present: the stages before it may have taken longer than a lease.
             pushed = push(home, now=datetime.now(UTC), destinations=destinations, progress=progress)

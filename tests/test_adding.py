@@ -13,6 +13,7 @@ from typing import get_args
 
 import yaml
 
+from dagster_project.automation.actuators.config import KINDS
 from dagster_project.automation.destinations import config
 from dagster_project.decisioning import incremental
 from dagster_project.lake_tables import FUNNEL_STEPS, LAKE_TABLES
@@ -188,6 +189,24 @@ def test_a_destination_has_every_entry() -> None:
         missing(present, kinds, "add its settings to `Settings` in dagster_project/automation/destinations/config.py"),
         missing(present, listed, "add a row to the table of kinds in docs/destinations.md"),
         missing(present, re.findall(r'"(\w+)"', tested), f"add a Subject to {place}"),
+    )
+
+
+# ---------- a control system
+
+
+def test_a_control_system_has_every_entry() -> None:
+    folder = ROOT / "dagster_project" / "automation" / "actuators"
+    files = "\n".join(path.read_text(encoding="utf-8") for path in folder.glob("*.py"))
+    present = re.findall(r'kind: Literal\["(\w+)"\]', files)
+    page = doc("control_systems.md")
+    tests = ROOT / "tests" / "automation" / "actuators"
+    tested = "\n".join(path.read_text(encoding="utf-8") for path in tests.glob("*.py"))
+    complete(
+        missing(present, KINDS, "add its settings to `KINDS` in dagster_project/automation/actuators/config.py"),
+        missing(present, re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE), "add a row to docs/control_systems.md"),
+        missing(present, re.findall(r"\{kind: (\w+)", page), "add an example target to docs/control_systems.md"),
+        missing(present, re.findall(r'"(\w+)"', tested), "add a Subject to tests/automation/actuators/subjects.py"),
     )
 
 

@@ -1,4 +1,4 @@
-"""The code location loads, and holds what the design says: five stages, their checks, three jobs, one writer."""
+"""The code location loads, and holds what the design says: five stages, their checks, four jobs, one writer."""
 
 from __future__ import annotations
 
@@ -9,15 +9,20 @@ from dagster_project.home import DBT_PROJECT
 
 CHECKS = {
     "abstentions",
+    "approvers_suffice",
     "every_source_was_read",
+    "held_states_hold",
     "no_dead_letters",
     "no_drift",
     "nothing_stale",
+    "plans_move_on",
     "playbook_reviewed",
     "promotion",
     "pushes_succeed",
     "quarantine_share",
+    "rehearsed",
     "source_freshness",
+    "target_readable",
 }
 """The checks that are not tests of dbt."""
 
@@ -34,6 +39,7 @@ TIMELY = {
     "lake/releases",
     "lake/service_metrics",
     "lake/ticket_events",
+    "mitigations/control",
     "published_warehouse",
     "tickets/local",
 }
@@ -69,18 +75,19 @@ def test_every_asset_says_what_it_is_and_whose(defs: Definitions) -> None:
     assert {node.key.path[-1] for node in nodes if not node.kinds} == set()
     assert {node.key.to_user_string() for node in nodes if node.freshness_policy} == TIMELY
     external = {node.key.to_user_string() for node in nodes if not node.is_materializable}
-    assert external == {"trackers/local", "lake/sync_runs", "lake/sync_attempts", "lake/sync_snapshot"}
-    assert len(nodes) == len(models) + len(external) + 20
+    tables = {f"lake/{name}" for name in ("plan_events", "sync_runs", "sync_attempts", "sync_snapshot")}
+    assert external == {"trackers/local", "control_systems/control", *tables}
+    assert len(nodes) == len(models) + len(external) + 23
 
 
 def test_whatever_talks_to_other_systems_is_retried(defs: Definitions) -> None:
     graph = defs.resolve_asset_graph()
-    for name in (["lake", "releases"], ["lake", "ticket_events"], ["tickets", "local"]):
+    for name in (["lake", "releases"], ["lake", "ticket_events"], ["mitigations", "control"], ["tickets", "local"]):
         assert graph.get(AssetKey(name)).assets_def.op.retry_policy is not None
 
 
 def test_jobs_schedules_and_sensors_say_what_they_do(defs: Definitions) -> None:
-    assert all(defs.resolve_job_def(name).description for name in ("loop", "push", "drift"))
+    assert all(defs.resolve_job_def(name).description for name in ("loop", "mitigate", "push", "drift"))
     assert all(schedule.description for schedule in defs.schedules or [])
     assert all(sensor.description for sensor in defs.sensors or [])
 
@@ -95,7 +102,9 @@ def test_lineage_runs_from_feedback_to_the_tickets(defs: Definitions) -> None:
         ["int_baseline"],
         ["fct_issues"],
         ["out_tickets"],
+        ["out_mitigations"],
         ["published_warehouse"],
+        ["mitigations", "control"],
     ):
         assert AssetKey(name) in upstream
 
@@ -104,6 +113,8 @@ def test_lineage_closes_the_loop_by_the_tracker(defs: Definitions) -> None:
     graph = defs.resolve_asset_graph()
     assert AssetKey(["trackers", "local"]) in graph.get_ancestor_asset_keys(AssetKey("fct_issue_lifecycle"))
     assert AssetKey(["tickets", "local"]) in graph.get_ancestor_asset_keys(AssetKey("fct_sync_days"))
+    upstream = graph.get_ancestor_asset_keys(AssetKey("out_mitigations"))
+    assert {AssetKey(["control_systems", "control"]), AssetKey(["lake", "plan_events"])} <= upstream
 
 
 def test_the_graph_has_no_cycle_with_its_external_assets(defs: Definitions) -> None:
@@ -136,6 +147,9 @@ def test_the_loop_sends_nothing_and_push_decides_nothing(defs: Definitions) -> N
     push = defs.resolve_job_def("push").asset_layer.executable_asset_keys
     assert {AssetKey(["lake", "ticket_events"]), AssetKey(["lake", "baseline_exclusions"])} <= set(loop)
     assert push == {AssetKey(["tickets", "local"]), AssetKey("closed_loop_report")}
+    mitigate = defs.resolve_job_def("mitigate").asset_layer.executable_asset_keys
+    assert mitigate == {AssetKey(["mitigations", "control"])}
+    assert not set(mitigate) & set(loop)
     weekly = defs.resolve_job_def("drift").asset_layer.executable_asset_keys
     assert weekly == {AssetKey("drift_report"), AssetKey("label_queue")}
     assert not set(weekly) & set(loop)

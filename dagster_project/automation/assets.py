@@ -4,7 +4,7 @@ The control loop closes outside this graph. A push writes to a tracker, people a
 back. As a graph of assets has no cycles, the tracker itself is an external asset: a push reports an observation of it,
 and ``lake/ticket_events`` depends on it.
 
-    published_warehouse -> tickets/jira -> lake/sync_runs, lake/sync_attempts, lake/sync_snapshot
+    published_warehouse, mitigations/control -> tickets/jira -> lake/sync_runs, lake/sync_attempts, lake/sync_snapshot
     trackers/jira -> lake/ticket_events, lake/baseline_exclusions -> fct_issue_lifecycle, int_baseline
 
 Destinations come from the home's ``destinations.yml`` when the code location is loaded; without one there is ``local``.
@@ -36,6 +36,8 @@ from dagster_project.automation.destinations import (
 )
 from dagster_project.automation.destinations.base import ReportsChanges
 from dagster_project.automation.ledger.ledger import Ledger
+from dagster_project.automation.mitigation.assets import TARGETS
+from dagster_project.automation.mitigation.checks import mitigation_key
 from dagster_project.automation.tickets.event_delivery import sinks_of
 from dagster_project.automation.tickets.pull import pull
 from dagster_project.automation.tickets.push import PushReport, push
@@ -126,7 +128,7 @@ def ticket_changes(context: AssetExecutionContext, home: HomeResource) -> Iterat
     specs=[
         AssetSpec(
             ticket_key(name),
-            deps=[published_warehouse],
+            deps=[published_warehouse, *map(mitigation_key, TARGETS)],
             group_name="automation",
             description=f"Tickets at {name}, opened, updated and resolved through the ledger. An unchanged queue sends"
             " nothing.",

@@ -1,12 +1,15 @@
-"""CloudEvents 1.0 about issues and their tickets: envelope, types and JSON Schemas.
+"""CloudEvents 1.0 about issues, their tickets and their mitigations: envelope, types and JSON Schemas.
 
     incident.detected, incident.updated, incident.resolved      an issue
     ticket.created, ticket.updated, ticket.closed               its ticket in one destination (tickets/ticket_events.py)
+    approval.requested, approval.granted, approval.refused      a plan that waits for people (mitigation/announcing.py)
+    environment.modified                                        a flag, traffic or a rollout was set, or set back
+    service.rolledback, service.upgraded                        a release was rolled back, or that was undone
 
-The types are named after CDEvents. ``schemas/`` has a JSON Schema of the envelope (``event``) and one for the data of
-each of the two kinds, which an event's ``dataschema`` names with its version: within a version, fields are only ever
-added. Event ids are stable, as an idempotency key for consumers: a retry has the id of the first delivery.
-``sequence`` (an extension that CloudEvents documents) sorts the events of one issue, or of one ticket, as text.
+The types are named after CDEvents, which has no approvals. ``schemas/`` has a JSON Schema of the envelope (``event``)
+and one for the data of each kind, which an event's ``dataschema`` names with its version: within a version, fields are
+only ever added. Event ids are stable, as an idempotency key for consumers: a retry has the id of the first delivery.
+``sequence`` (an extension that CloudEvents documents) sorts the events of one issue, one ticket or one plan, as text.
 """
 
 from __future__ import annotations
@@ -47,7 +50,7 @@ def incident_event(change: Literal["detected", "updated", "resolved"], ticket: T
 
 
 def schema_of(kind: str) -> dict[str, Any]:
-    """The JSON Schema of a whole event (``event``), or of the data of an ``incident`` or a ``ticket``."""
+    """The JSON Schema of a whole event (``event``), or of the data of a kind of event, such as ``incident``."""
     return _schema(kind).copy()
 
 

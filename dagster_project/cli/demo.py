@@ -18,6 +18,7 @@ from dagster_project.automation.destinations import refused_destinations
 from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.automation.ledger.proposals import ProposalState
 from dagster_project.automation.mitigation.plans import KIND, Plan
+from dagster_project.cli.mitigation import TOKEN
 from dagster_project.cli.options import Instant, command_line, progress_since, show_queue
 from dagster_project.clock import refuse_future
 from dagster_project.environment import environment
@@ -118,6 +119,8 @@ def _shop(home: Home) -> Path:
 
 def _say_what_next(home: Home, present: datetime) -> None:
     """Where to look, and the commands that approve what waits and that go on."""
+    from dagster_project.simulation.controls import APPROVER
+
     command = command_line(home)
     click.echo(f"home      {home.root} (a demo: nothing in it is real)")
     click.echo(f"present   {present:%Y-%m-%d %H:%M} UTC")
@@ -128,8 +131,8 @@ def _say_what_next(home: Home, present: datetime) -> None:
     click.echo(f"          {command} explain ISSUE_ID")
     click.echo(f"          {command} tickets")
     for plan in _waiting(home):
-        click.echo(f"waits     {plan.title}")
-        click.echo(f"approve   {command} approve {plan.short_id}")
+        click.echo(f"waits     plan {plan.short_id}: {plan.title}")
+        click.echo(f"approve   {TOKEN}=$({command} approvers add {APPROVER}) {command} approve {plan.short_id}")
     click.echo(f"go on     {command} demo --continue")
     click.echo("UI        make demo-ui, then open http://127.0.0.1:3000 (assets, runs, checks, sensors)")
 
@@ -188,7 +191,7 @@ def run_in_dagster(home: Home, *, sources: str, as_of: datetime) -> list[Execute
     """
     from dagster import DagsterInstance
 
-    from dagster_project.definitions import defs, loop, push
+    from dagster_project.definitions import defs, loop, mitigate, push
     from dagster_project.resources import HomeResource, dbt_resource, now
 
     resources = {"home": HomeResource(root=str(home.root), sources=sources), "dbt": dbt_resource()}
@@ -200,7 +203,7 @@ def run_in_dagster(home: Home, *, sources: str, as_of: datetime) -> list[Execute
     # Dagster's logger for libraries: dagster-dbt tells there what it calls, which dbt's own log file has as well.
     logging.getLogger("dagster.builtin").setLevel(logging.WARNING)
     with DagsterInstance.from_config(str(home.dagster)) as instance:
-        for job, config, day in ((loop, pinned, f"{now():%Y-%m-%d}"), (push, plain, None)):
+        for job, config, day in ((loop, pinned, f"{now():%Y-%m-%d}"), (mitigate, plain, None), (push, plain, None)):
             definition = defs.resolve_job_def(job.name)
             with dbt_log.open("a", encoding="utf-8") as quiet, redirect_stdout(quiet):  # dbt talks to standard output
                 results.append(
@@ -212,8 +215,8 @@ def run_in_dagster(home: Home, *, sources: str, as_of: datetime) -> list[Execute
                         raise_on_error=False,
                     )
                 )
-            if not results[-1].success:
-                break
+            if not results[0].success:
+                break  # without a decision there is nothing to carry out
     return results
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime
 
 import click
@@ -11,6 +12,7 @@ from rich.table import Table
 from dagster_project.cli.options import (
     PRIORITY_STYLE,
     chosen_view,
+    command_line,
     console,
     json_option,
     plain,
@@ -39,19 +41,52 @@ def issues(home: Home, include_resolved: bool, as_of: datetime | None, as_json: 
 
 
 @click.command()
-@click.argument("issue_id")
+@click.argument("subject")
 @view_option
 @json_option
 @click.pass_obj
-def explain(home: Home, issue_id: str, as_of: datetime | None, as_json: bool) -> None:
-    """Explain an issue: evidence, severity term by term, every candidate release, quotes.
+def explain(home: Home, subject: str, as_of: datetime | None, as_json: bool) -> None:
+    """Explain an issue: evidence, severity term by term, every candidate release, what may be done, quotes.
 
-    The beginning of the id is enough while it is unambiguous.
+    SUBJECT is an issue's id, or the hash of a plan, of which the beginning is enough while it is unambiguous. An issue
+    type, or `playbook`, shows what the playbook holds ready for it, and what each act needs.
     """
     from dagster_project.decisioning.explain import explain as explain_issue
+    from dagster_project.decisioning.explain_playbook import explain_playbook, is_about_playbook
 
-    explanation = explain_issue(chosen_view(home, as_of), issue_id)
+    if re.fullmatch("[0-9a-fA-F]+", subject):
+        _explain_plan(home, subject, as_json=as_json)
+        return
+    explanation = (
+        explain_playbook(home, subject)
+        if is_about_playbook(subject)
+        else explain_issue(chosen_view(home, as_of), subject)
+    )
     click.echo(explanation.as_json() if as_json else explanation.as_text())
+
+
+def _explain_plan(home: Home, prefix: str, *, as_json: bool) -> None:
+    """Print one plan: what it does, on which evidence, its pre-flights, and what became of it."""
+    from dagster_project.automation.ledger.ledger import Ledger
+    from dagster_project.automation.mitigation.approvals import find
+    from dagster_project.automation.mitigation.telling import as_dict, facts_of, lines_of
+
+    ledger = Ledger.of(home)
+    proposal = find(ledger, prefix)
+    events = ledger.proposals.events(proposal.proposal_id)
+    if as_json:
+        evidence = json.loads(proposal.content)["evidence"]
+        click.echo(json.dumps({**as_dict(proposal, events), "evidence": evidence}, indent=2, ensure_ascii=False))
+        return
+    head, *rest = lines_of(proposal, events, command_line(home))
+    facts = facts_of(proposal, events)
+    click.echo(head)
+    click.echo(f"  hash    {proposal.proposal_id}")
+    click.echo(f"  issue   {proposal.subject_id}")
+    for name, value in facts.evidence:
+        click.echo(f"  ground  {name.replace('_', ' ')}: {value}")
+    for line in rest:
+        click.echo(line)
 
 
 @click.command()

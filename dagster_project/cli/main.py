@@ -26,7 +26,7 @@ _FAMILIES = {
     "turn": ("run", "replay", "doctor"),
     "gameday": ("gameday",),
     "issues": ("issues", "explain", "tickets"),
-    "mitigation": ("approve", "approvers", "mitigate", "plans", "refuse", "resume", "stop", "undo"),
+    "mitigation": ("approve", "approvers", "mitigate", "plans", "refuse", "resume", "shadow-report", "stop", "undo"),
     "outbound": ("audit", "dead-letters", "ledger", "outbox", "preview", "pull", "push"),
     "models": ("drift", "label-queue", "add-labelled"),
     "demo": ("demo",),

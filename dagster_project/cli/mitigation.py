@@ -10,18 +10,22 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import click
+from rich.table import Table
 
 from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.automation.ledger.proposals import Proposal
+from dagster_project.automation.mitigation.announcing import announce_plans
 from dagster_project.automation.mitigation.approvals import Vote, find
 from dagster_project.automation.mitigation.execution import Author
 from dagster_project.automation.mitigation.export import export_plans
 from dagster_project.automation.mitigation.mitigate import Turn
 from dagster_project.automation.mitigation.plans import KIND
+from dagster_project.automation.mitigation.shadow import shadow_report
 from dagster_project.automation.mitigation.telling import as_dict, lines_of
-from dagster_project.cli.options import command_line, console, json_option
+from dagster_project.cli.options import command_line, console, json_option, plain
 from dagster_project.clock import check_clock
 from dagster_project.decisioning.playbook import load_playbook
+from dagster_project.decisioning.published import present_of
 from dagster_project.errors import ConfigurationError, FeedbackControlError
 from dagster_project.home import Home
 
@@ -161,6 +165,30 @@ def list_command(home: Home) -> None:
         click.echo(f"{name}  {token}  {accounts}")
 
 
+@click.command("shadow-report")
+@json_option
+@click.pass_obj
+def shadow_report_command(home: Home, as_json: bool) -> None:
+    """Say what mitigations in shadow would have been worth: acts, how many right, how much earlier than people.
+
+    Right is what people later did themselves: rolled the suspect back, switched its flag off, fixed it. What nobody
+    undid, or what cannot be tied to an end, cannot be told.
+    """
+    lines = shadow_report(home)
+    if as_json:
+        click.echo(json.dumps(plain(lines), indent=2))
+        return
+    table = Table(
+        *("mitigation", "tier", "acts", "right", "wrong", "cannot be told", "median minutes earlier"),
+        title="Had it been on",
+    )
+    for one in lines:
+        earlier = "" if one.minutes_earlier is None else f"{one.minutes_earlier:.0f}"
+        counts = (one.tier, one.acts, one.right, one.wrong, one.cannot_be_told)
+        table.add_row(one.mitigation, *("" if count is None else str(count) for count in counts), earlier)
+    console().print(table)
+
+
 def _vote(home: Home, plan_hash: str, *, approves: bool, reason: str) -> None:
     with _turn(home) as (turn, ledger):
         person = _person(ledger, needed=True)
@@ -178,12 +206,14 @@ def _turn(home: Home) -> Iterator[tuple[Turn, Ledger]]:
     now = datetime.now(UTC)
     check_clock(home, now)
     ledger = _ledger(home)
-    turn = Turn(home, ledger, load_playbook(home.playbook), now, lambda line: click.echo(line, err=True))
+    present = present_of(home, now)
+    turn = Turn(home, ledger, load_playbook(home.playbook), present, lambda line: click.echo(line, err=True))
     try:
         yield turn, ledger
     finally:
         turn.close()
         export_plans(home, ledger)
+        announce_plans(home, ledger, datetime.now(UTC))
 
 
 def _ledger(home: Home) -> Ledger:
@@ -228,5 +258,6 @@ COMMANDS: tuple[click.Command, ...] = (
     mitigate_command,
     stop_command,
     resume_command,
+    shadow_report_command,
     approvers_group,
 )

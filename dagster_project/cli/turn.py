@@ -114,10 +114,11 @@ def replay(
 @json_option
 @click.pass_obj
 def doctor(home: Home, sources: Path | None, as_json: bool) -> None:
-    """Check the installation: versions, disk, sources, playbook, model, destinations, warehouse, ledger.
+    """Check the installation: versions, disk, sources, playbook, model, destinations, control systems, ledger.
 
-    Names each source that is missing, unreadable or silent, and each destination whose secret is not set, with the
-    remedy. Exits with 1 if anything is to be fixed.
+    Names each source that is missing, unreadable or silent, each destination whose secret is not set, each control
+    system that cannot be read, and approvers who cannot vote, with the remedy. Writes nothing outside. Exits with 1 if
+    anything is to be fixed.
     """
     from dagster_project.doctor import examine
 

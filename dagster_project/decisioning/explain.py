@@ -31,6 +31,7 @@ class Explanation:
     signals: list[dict[str, Any]]
     quotes: list[dict[str, Any]]
     lifecycle: dict[str, Any]
+    mitigations: list[dict[str, Any]]
     facts: Facts
 
     def as_json(self) -> str:
@@ -54,6 +55,8 @@ class Explanation:
         lines += [_candidate_line(row) for row in self.candidates[:5]]
         if not any(row["is_change"] for row in self.candidates):
             lines.append(f"  no release or flag change went out in the {WINDOWS['candidate_days']} days before")
+        if self.mitigations:
+            lines += ["", "What may be done"] + [line for row in self.mitigations for line in _mitigation_lines(row)]
         if self.quotes:
             lines += ["", "In customers' words"] + [f"  “{row['text']}” ({_said(row)})" for row in self.quotes]
         return "\n".join(lines)
@@ -88,8 +91,13 @@ def explain(home: Home, issue_id: str) -> Explanation:
     terms = part("fct_release_terms", "term").sort(weight, descending=True, maintain_order=True).to_dicts()
     for candidate in candidates:
         candidate["terms"] = [term for term in terms if term["change_id"] == candidate["change_id"]]
+    mitigations = part("fct_mitigations", "candidate_rank", "mitigation").to_dicts()
+    rules = part("fct_mitigation_rules", "rule_position").to_dicts()
+    for mitigation in mitigations:
+        mitigation["rules"] = [rule for rule in rules if rule["mitigation"] == mitigation["mitigation"]]
     return Explanation(
         issue=found[0],
+        mitigations=mitigations,
         severity_terms=part("fct_issue_severity_terms", "points", "term", descending=True).to_dicts(),
         candidates=candidates,
         evidence=part("fct_issue_evidence", "position").to_dicts(),
@@ -107,6 +115,24 @@ def _candidate_line(row: dict[str, Any]) -> str:
     shown = (term for term in row["terms"] if term["contribution"])
     terms = ", ".join(f"{term['term']} {term['value']:.2f} x {term['weight']:g}" for term in shown)
     return f"  {sure}  {row['change_id']} ({terms}) -> {row['verdict']}"
+
+
+def _mitigation_lines(row: dict[str, Any]) -> list[str]:
+    """The decision on one mitigation: its act, and each rule that is not met."""
+    act = f"{row['item']} at {row['target']}" + (f": {row['desired']}" if row["desired"] else "")
+    decision = f"{row['decision']}, {row['mode']}" + (f", plan {row['plan_state']}" if row["plan_state"] else "")
+    effect = [f"    effect: {row['effect'].replace('_', ' ')} ({row['effect_metric']})"] if row["effect"] else []
+    unmet = [f"    not met: {_rule(rule)}" for rule in row["rules"] if not rule["met"]]
+    return [f"  tier {row['tier']}  {row['mitigation']} ({decision})  {act}", *effect, *unmet]
+
+
+def _rule(rule: dict[str, Any]) -> str:
+    """What a rule has and needs, each as a number or a word."""
+    has = f"{rule['actual']:g}" if rule["actual"] is not None else rule["actual_text"]
+    needs = f"{rule['needed']:g}" if rule["needed"] is not None else rule["needed_text"]
+    said = f"{has} ({rule['actual_text']})" if rule["actual"] is not None and rule["actual_text"] else has
+    until = f", until {rule['until']:%Y-%m-%d %H:%M} UTC" if rule["until"] else ""
+    return f"{rule['rule']}: {said or 'nothing'}{f', needs {needs}' if needs else ''}{until}"
 
 
 def _said(row: dict[str, Any]) -> str:

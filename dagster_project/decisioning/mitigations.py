@@ -81,7 +81,7 @@ class Target(BaseModel):
 class When(Strict):
     """What an issue must be; what is left out does not matter. ``issue_types`` left out are all.
 
-    ``suspect`` is the kind of suspect that must be named (``any`` of them), or ``none``: nobody is to blame.
+    ``suspect`` is the kind of suspect that must be named (``any`` of them), or ``none``: no suspect is named.
     """
 
     issue_types: list[str] | None = Field(default=None, min_length=1)
@@ -135,6 +135,11 @@ class Mitigation(Strict):
     def matches(self, issue_type: str) -> bool:
         """True if it is for this issue type."""
         return self.when.issue_types is None or issue_type in self.when.issue_types
+
+    @property
+    def asks_for_suspect(self) -> bool:
+        """True if a suspect must be named; then it must be likely enough, too."""
+        return self.when.suspect in ("flag", "release", "any")
 
 
 def problems(
@@ -228,7 +233,7 @@ def _row(mitigation: Mitigation) -> dict[str, Any]:
         **{name: getattr(when, name) for name in ("product", "feature", "platform", "country", "service")},
         "least_priority": needs.priority,
         "least_signals": needs.signals,
-        "least_confidence": needs.confidence if when.suspect in ("flag", "release", "any") else None,
+        "least_confidence": needs.confidence if mitigation.asks_for_suspect else None,
         "verify_metric": mitigation.verify.metric,
         "verify_minutes": mitigation.verify.within_minutes,
         **{name: getattr(mitigation, name) for name in ("tier", "mode", "cooldown_hours", "max_per_day", "undo")},

@@ -82,6 +82,14 @@ def as_of_of_queue(home: Home) -> datetime | None:
     return _as_of(home.published)
 
 
+def present_of(home: Home, now: datetime) -> datetime:
+    """The present of a home's plans: in a rehearsal that of its queue, which may be days ago; else now.
+
+    A decision sees nothing later than its as-of, so what is done about it there has to happen then.
+    """
+    return (home.is_rehearsal and as_of_of_queue(home)) or now
+
+
 def _as_of(database: Path) -> datetime | None:
     """As-of instant of the outbound rows in a database."""
     if not database.exists():

@@ -49,11 +49,40 @@ def write_report(home: Home) -> Path:
         resolved_issues=sum(issue["status"] == "resolved" for issue in issues),
         revenue_at_risk=sum(issue["revenue_at_risk"] for issue in issues if issue["status"] == "open"),
         median_detect=lifecycle["minutes_to_detect"].median(),
+        **_mitigations(home),
         as_of=as_of,
     )
     path = home.reports / "closed_loop.html"
     write_text(path, page)
     return path
+
+
+_PLAN = (
+    *("issue_id", "mitigation", "tier", "target", "item", "plan_id", "plan_state", "last_event", "proposed_at"),
+    *("applied_at", "drifted_at", "effect", "would_have_been_right"),
+)
+_EFFECTS = {
+    "effective": "helped",
+    "ineffective": "did not help",
+    "not_distinguishable": "cannot be told",
+    "too_early": "too early to tell",
+}
+
+
+def _mitigations(home: Home) -> dict[str, Any]:
+    """Plans of mitigations: how many in each state, and a row for each, newest first."""
+    plans = read_mart(home, "fct_mitigations", _PLAN).drop_nulls("plan_id")
+    rows = plans.sort("proposed_at", "plan_id", descending=[True, False], nulls_last=True).to_dicts()
+    for row in rows:
+        has_drifted = row["drifted_at"] is not None and row["last_event"] != "returned"
+        row["drifted"] = row["plan_state"] == "in_force" and has_drifted
+        row["worked"] = _EFFECTS.get(row["effect"]) or _RIGHT[row["would_have_been_right"]]
+    states = [row["plan_state"] for row in rows]
+    by_state = {state.replace("_", " "): states.count(state) for state in dict.fromkeys(states)}
+    return {"plans": rows, "plans_by_state": by_state, "plans_drifted": sum(row["drifted"] for row in rows)}
+
+
+_RIGHT = {True: "would have been right", False: "would have been wrong", None: "–"}
 
 
 def _card(issue: dict[str, Any], facts: Facts, figure: str) -> dict[str, Any]:

@@ -23,7 +23,6 @@ _CHANGES = (
         "the shop's apps ask at every start which version to run, so who has the suspect release leaves it, too",
     ),
     ("  rollout-halt:", "mode: shadow", "mode: approve"),
-    ("  rollout-halt:", "metric: complaints", "metric: errors"),
     ("  release-rollback:", "mode: shadow", "mode: approve"),
 )
 """Changes to the packaged playbook: the text in whose block it is, what is replaced there, and by what."""

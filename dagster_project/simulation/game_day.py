@@ -23,6 +23,7 @@ from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.automation.ledger.proposals import Proposal
 from dagster_project.automation.mitigation.approvals import Counted, Vote
 from dagster_project.automation.mitigation.execution import Author
+from dagster_project.automation.mitigation.export import export_plans
 from dagster_project.automation.mitigation.mitigate import MitigationReport, Turn, mitigate
 from dagster_project.automation.mitigation.plans import KIND, Plan
 from dagster_project.automation.tickets.push import push
@@ -79,6 +80,7 @@ class GameDay:
     def __post_init__(self) -> None:
         # A day is left to play on; the decision sees nothing of the future.
         self.present = self.now.replace(minute=0, second=0, microsecond=0) - timedelta(days=1)
+        self._began = time.monotonic()
         self.shop: ShopTruth | None = None
         self.plan: Plan | None = None
         self.control_before: Mapping[str, Any] = {}
@@ -218,14 +220,18 @@ class GameDay:
         """Play the shop on under its control system, land, label and decide."""
         played, _ = read_shop(self._folder)
         self.shop = play_on(self._folder, hours, controls.state_of(self.home, played.story))
-        self.present = self.shop.until
+        self.present, self._began = self.shop.until, time.monotonic()
         self._landed()
         label_new(self.home, progress=self.progress)
         self.decide()
 
+    def clock(self) -> datetime:
+        """The shop's present, and the time that the rehearsal has taken since."""
+        return self.present + timedelta(seconds=time.monotonic() - self._began)
+
     def mitigate(self, later: timedelta = timedelta()) -> MitigationReport:
         """One mitigation turn at the shop's present."""
-        return mitigate(self.home, now=self.present + later, progress=self.progress)
+        return mitigate(self.home, now=self.clock() + later, progress=self.progress)
 
     def vote(self, person: str) -> Counted:
         """One person's vote for the plan."""
@@ -250,7 +256,7 @@ class GameDay:
     @property
     def ledger(self) -> Ledger:
         """The ledger of the game day's home."""
-        return Ledger.of(self.home, now=self.present)
+        return Ledger.of(self.home, now=self.clock())
 
     @property
     def _folder(self) -> Any:
@@ -273,11 +279,12 @@ class GameDay:
 
     @contextmanager
     def _turn(self) -> Iterator[Turn]:
-        turn = Turn(self.home, self.ledger, load_playbook(self.home.playbook), self.present, self.progress)
+        turn = Turn(self.home, self.ledger, load_playbook(self.home.playbook), self.clock(), self.progress)
         try:
             yield turn
         finally:
             turn.close()
+            export_plans(self.home, self.ledger)
 
     @contextmanager
     def hop(self, name: str, expected: str, limit: float) -> Iterator[Callable[[str, str], None]]:

@@ -40,7 +40,7 @@
         {%- set own, other = version_part(version, n), version_part(least, n) -%}
         {%- do state.update(sql=own ~ ' > ' ~ other ~ ' or (' ~ own ~ ' = ' ~ other ~ ' and (' ~ state.sql ~ '))') -%}
     {%- endfor -%}
-    ({{ state.sql }})
+    case when {{ version }} is not null and {{ least }} is not null then {{ state.sql }} end
 {%- endmacro %}
 
 {# One number of a version; 0 where it has fewer. #}

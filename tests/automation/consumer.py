@@ -24,6 +24,7 @@ from referencing import Registry, Resource
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 PUBLISHED = Path(__file__).with_name("published")
+KINDS = ("event", "incident", "ticket", "approval", "environment", "service")
 _SIGNED = ("webhook-id", "webhook-timestamp", "webhook-signature")
 
 
@@ -35,7 +36,7 @@ def published(kind: str) -> dict[str, Any]:
 
 def validator() -> Any:
     """Validator of a whole event against the published schemas."""
-    schemas = [published(kind) for kind in ("event", "incident", "ticket")]
+    schemas = [published(kind) for kind in KINDS]
     known: Registry[Any] = Registry().with_resources((one["$id"], Resource.from_contents(one)) for one in schemas)
     return Draft202012Validator(schemas[0], registry=known, format_checker=Draft202012Validator.FORMAT_CHECKER)
 

@@ -19,10 +19,9 @@ from dagster_project.automation.tickets.actions import Action
 from dagster_project.automation.tickets.brief import render
 from dagster_project.automation.tickets.issues import Issue
 from dagster_project.automation.tickets.ticket_events import ticket_event
-from tests.automation.consumer import published, validator
+from tests.automation.consumer import KINDS, published, validator
 from tests.automation.support import CHECKOUT, NOW, resolved
 
-KINDS = ["event", "incident", "ticket"]
 _FOR_PEOPLE = {"title", "description"}
 
 
@@ -114,6 +113,32 @@ def ticket(action: Action) -> dict[str, Any]:
     return ticket_event(intent, ticket, f"20260501-{sequence:06d}")
 
 
+PLAN = {
+    "issue_id": "ISS-1",
+    "plan_id": "3fa9c2" + "0" * 58,
+    "mitigation": "flag-off",
+    "tier": 1,
+    "priority": "P1",
+    "target": "control",
+    "item": "flags/new-checkout",
+}
+ACT = {**PLAN, "change": "applied", "state": {"enabled": False}, "actor": "dana"}
+APPROVAL = {
+    **PLAN,
+    "before": {"enabled": True},
+    "desired": {"enabled": False},
+    "needed": 1,
+    "actor": "dana",
+    "channel": "command line",
+    "reason": "",
+    "expires_at": "2026-06-01T20:00:00+00:00",
+}
+
+
+def about_plan(name: str, data: dict[str, Any]) -> dict[str, Any]:
+    return cloudevents.event_of(name, "id", data, NOW, "20260501-000000001")
+
+
 EVERY = {
     "incident.detected": incident("detected", CHECKOUT),
     "incident.updated": incident("updated", replace(CHECKOUT, priority="P2")),
@@ -121,6 +146,12 @@ EVERY = {
     "ticket.created": ticket(Action.CREATE),
     "ticket.updated": ticket(Action.UPDATE),
     "ticket.closed": ticket(Action.RESOLVE),
+    "approval.requested": about_plan("approval.requested", APPROVAL),
+    "approval.granted": about_plan("approval.granted", APPROVAL),
+    "approval.refused": about_plan("approval.refused", APPROVAL),
+    "environment.modified": about_plan("environment.modified", ACT),
+    "service.rolledback": about_plan("service.rolledback", {**ACT, "tier": 3}),
+    "service.upgraded": about_plan("service.upgraded", {**ACT, "tier": 3, "change": "undone"}),
 }
 
 
@@ -136,11 +167,12 @@ def test_every_event_is_as_published(name: str) -> None:
         assert not validator().is_valid({**event, "data": data})
     for wrong in ({"priority": "P9"}, {"issue_id": ""}):
         assert not validator().is_valid({**event, "data": {**event["data"], **wrong}})
-    other = {"incident": "urn:feedback-control:ticket:v1", "ticket": "urn:feedback-control:incident:v1"}
-    for wrong in ({"dataschema": other[name.partition(".")[0]]}, {"time": "yesterday"}, {"specversion": "0.3"}):
+    other = next(kind for kind in KINDS if kind not in ("event", name.partition(".")[0]))
+    wrong_schema = {"dataschema": f"urn:feedback-control:{other}:v1"}
+    for wrong in (wrong_schema, {"time": "yesterday"}, {"specversion": "0.3"}):
         assert not validator().is_valid({**event, **wrong})
 
 
 def test_an_event_of_a_kind_that_is_new_does_not_disturb_who_knows_the_envelope_only() -> None:
-    event = {**EVERY["ticket.created"], "type": "feedback-control.service.rolledback.v1"}
-    validator().validate({**event, "dataschema": "urn:feedback-control:service:v1", "data": {"release": "5.1.9"}})
+    event = {**EVERY["ticket.created"], "type": "feedback-control.artifact.published.v1"}
+    validator().validate({**event, "dataschema": "urn:feedback-control:artifact:v1", "data": {"release": "5.1.9"}})

@@ -18,9 +18,12 @@ from dagster_project.automation.mitigation.plans import Plan
 from dagster_project.cli import demo
 from dagster_project.cli.main import main
 from dagster_project.decisioning.playbook import load_playbook
+from dagster_project.decisioning.published import present_of
 from dagster_project.home import Home
+from dagster_project.home_kind import Kind
 from dagster_project.simulation import controls
 from dagster_project.simulation.start_over import is_outdated, words_of_people
+from tests.faults.homes import SIMULATED, decided
 
 UNTIL = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -144,5 +147,15 @@ def test_the_command_that_approves_is_printed(home: Home) -> None:
     )  # fmt: skip
     Ledger.of(home).proposals.add(plan.proposal(), Happening("proposed", UNTIL))
     said = cli(home, "demo", "--until", "2026-11-23").stdout
-    assert f"approve {plan.short_id}" in said
+    (command,) = [line for line in said.splitlines() if line.startswith("approve ")]
+    assert "FEEDBACK_CONTROL_TOKEN=$(" in command and "approvers add dana) " in command
+    assert command.endswith(f" approve {plan.short_id}")
     assert plan.title in said
+
+
+@pytest.mark.parametrize(("kind", "is_its_own"), [("demo", True), ("replay", True), ("production", False)])
+def test_what_is_done_about_a_rehearsal_happens_in_its_present(tmp_path: Path, kind: Kind, is_its_own: bool) -> None:
+    home, now = Home(tmp_path / "home").marked(kind), UNTIL + timedelta(days=3)
+    assert present_of(home, now) == now  # nothing is decided yet
+    decided(home, [SIMULATED], UNTIL)
+    assert present_of(home, now) == (UNTIL if is_its_own else now)

@@ -284,7 +284,7 @@ def test_an_empty_lake_decides_nothing_and_does_not_fail(tmp_path: Path) -> None
     home = Home(tmp_path)
     LakeBuilder(home).write()
     report = decide(home, as_of=AS_OF)
-    assert (report.issues_open, report.outbound) == (0, {"out_tickets": 0})
+    assert (report.issues_open, report.outbound) == (0, {"out_tickets": 0, "out_mitigations": 0})
 
 
 def test_a_failing_build_names_the_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

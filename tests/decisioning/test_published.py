@@ -19,7 +19,7 @@ from dagster_project.errors import ConfigurationError, DecisionError
 from dagster_project.home import Home
 
 ROWS = 200
-TABLES = ("fct_issues", "out_tickets")
+TABLES = ("fct_issues", "out_mitigations", "out_tickets")
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def test_a_decision_waits_for_the_one_in_progress_and_lets_nobody_in_before_it_h
     holder.join()
     assert told[0].startswith(f"waiting for process {holder.pid}, which holds {home.warehouse.with_suffix('.lock')}")
     assert told[1:3] == ["deciding: dbt builds the models", "built as of 2026-03-01"]
-    assert report.outbound == {"out_tickets": ROWS}
+    assert report.outbound == {"out_tickets": ROWS, "out_mitigations": ROWS}
 
 
 def test_a_mart_comes_back_as_a_frame_with_the_columns_and_rows_that_were_asked_for(home: Home) -> None:

@@ -85,7 +85,7 @@ def test_two_figures_are_two_also_below_ten(value: float, said: str) -> None:
 
 def explained(*signals: dict[str, Any]) -> str:
     issue = {"severity_score": 60.0, "verdict": "regression"}
-    return Explanation(issue, [], [], [], list(signals), [], {}, CHECKOUT).as_text()
+    return Explanation(issue, [], [], [], list(signals), [], {}, [], CHECKOUT).as_text()
 
 
 def test_an_explanation_lists_what_an_issue_was_detected_by_in_the_order_of_the_marts() -> None:

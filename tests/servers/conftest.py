@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.home import Home
 from tests.automation.support import BORN
+from tests.servers.acts import OPEN
 
 
 @pytest.fixture
@@ -18,3 +20,10 @@ def home(tmp_path: Path) -> Home:
     home.root.mkdir()
     Ledger(home.ledger_url, now=BORN)
     return home
+
+
+@pytest.fixture(autouse=True)
+def closed() -> Iterator[None]:
+    """Connections of actuators are closed after the test."""
+    with OPEN:
+        yield

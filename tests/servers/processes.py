@@ -14,7 +14,7 @@ from pathlib import Path
 from dagster_project.home import REPOSITORY
 
 TOOLS = Path(os.environ.get("FEEDBACK_CONTROL_SERVERS") or REPOSITORY / ".venv" / "servers")
-"""Folder into which `make test-servers` installs tools that neither the project nor the system has."""
+"""Folder with what neither the project nor the system has; `make test-servers` installs into the default one."""
 
 
 def free_port() -> int:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field
 
 from dagster_project.automation.actuators.base import Conflict, Desired, Preflight, Reading, State
 from dagster_project.automation.actuators.http import HttpActuator, segment, status_of
-from dagster_project.automation.actuators.read_back import ReadBack
+from dagster_project.automation.actuators.read_back import WholeState
 from dagster_project.automation.actuators.settings import VARIABLE, HttpTargetSettings
 from dagster_project.automation.actuators.tokens import pem_of, signed_token
 from dagster_project.automation.http import Secret
@@ -76,7 +76,7 @@ class _Changed(BaseModel):
     data: _Resource
 
 
-class AppStore(ReadBack, HttpActuator):
+class AppStore(WholeState, HttpActuator):
     """The apps of one team."""
 
     def __init__(self, settings: AppStoreSettings, *, transport: httpx.BaseTransport | None = None) -> None:

@@ -16,9 +16,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from dagster_project.automation.actuators.base import Desired, Preflight, Reading, ReleaseState, State
+from dagster_project.automation.actuators.conditional import after_writing
 from dagster_project.automation.actuators.http import HttpActuator, segment
 from dagster_project.automation.actuators.images import has_version, spelled
-from dagster_project.automation.actuators.read_back import ReadBack, after_writing
+from dagster_project.automation.actuators.read_back import ReadBack
 from dagster_project.automation.actuators.settings import VARIABLE, HttpTargetSettings
 from dagster_project.automation.http import Secret
 from dagster_project.automation.outcomes import DeliveryError, Rejected

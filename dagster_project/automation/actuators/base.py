@@ -158,7 +158,10 @@ class Previews(Protocol):
     """A system with a dry run."""
 
     def dry_run(self, item: str, desired: State, before: Reading) -> None:
-        """Let the system validate the change without making it; raises what ``apply`` would raise."""
+        """Let the system validate the change without making it; raises what ``apply`` would raise.
+
+        An approval of the system's own is no refusal: the plan waits for it.
+        """
         ...
 
 

@@ -33,6 +33,7 @@ from dagster_project.automation.actuators.traefik_file import TraefikFileSetting
 from dagster_project.automation.actuators.unleash import UnleashSettings
 from dagster_project.automation.actuators.webhook import WebhookTargetSettings
 from dagster_project.automation.borders import refusal_of
+from dagster_project.errors import ConfigurationError
 from dagster_project.home import Home
 
 KINDS: Mapping[str, type[TargetSettings]] = {
@@ -42,20 +43,20 @@ KINDS: Mapping[str, type[TargetSettings]] = {
         ArgoCdSettings,
         ArgoRolloutsSettings,
         CodeDeploySettings,
+        DeploymentSettings,
         ElbV2Settings,
+        EnvoySettings,
+        FlagdFileSettings,
         GatewayRouteSettings,
         GitHubWorkflowSettings,
         GooglePlaySettings,
         GrowthBookSettings,
-        DeploymentSettings,
+        HAProxySettings,
         LaunchDarklySettings,
         LocalControlSettings,
-        WebhookTargetSettings,
-        EnvoySettings,
-        FlagdFileSettings,
-        HAProxySettings,
         TraefikFileSettings,
         UnleashSettings,
+        WebhookTargetSettings,
     )
 }
 """Settings by kind; a new actuator is added to this tuple."""
@@ -84,7 +85,10 @@ def load_target(home: Home, name: str, entry: Mapping[str, Any]) -> Target:
         return Target(name, None, None, f"{setting}: {first['msg']}")
     if refused := refusal_of(home, f"target {name}", settings.environment, settings.where(home)):
         return Target(name, settings, None, refused)
-    return Target(name, settings, settings.build(home))
+    try:
+        return Target(name, settings, settings.build(home))
+    except ConfigurationError as error:
+        return Target(name, settings, None, f"targets.{name}.{error}")
 
 
 def desired_problem(settings: TargetSettings, desired: Mapping[str, Any]) -> str:

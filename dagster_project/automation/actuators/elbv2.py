@@ -17,10 +17,12 @@ from pydantic import Field
 
 from dagster_project.automation.actuators.aws import AwsActuator, AwsSettings
 from dagster_project.automation.actuators.base import Desired, Preflight, Reading, State
+from dagster_project.automation.actuators.traffic import insist
 from dagster_project.automation.outcomes import DeliveryError, NotSent, Rejected
 from dagster_project.home import Home
 
 _VERSION = "2015-12-01"
+_ENTRY = "entry"
 _FORM = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
 
 
@@ -88,6 +90,15 @@ class ElbV2(AwsActuator):
             has = ", ".join(_name(one["TargetGroupArn"]) for one in there) or "none"
             raise DeliveryError(Rejected(f"it forwards to no target group {missing[0]}; to: {has}"))
         return {"actions": [_weighted(action, weights) for action in state["actions"]]}
+
+    def _is_left(self, reading: Reading, before: Reading, desired: State) -> bool:
+        return reading.state == self._with(before.state, desired)
+
+    def _make(self, now: Reading, desired: State, note: str) -> None:
+        wanted = self._with(now.state, desired)
+        for row in self.preflights(now.item, desired, now):
+            insist(row)
+        self._write(now, wanted, note)
 
     def _write(self, now: Reading, wanted: State, note: str) -> None:
         actions = [_sendable(action) for action in wanted["actions"]]
@@ -162,20 +173,25 @@ def _sticks(actions: Sequence[Mapping[str, Any]]) -> int:
 
 
 def _value(element: ElementTree.Element) -> Any:
-    """An element as text, a list (of ``member``) or an object; an empty one is no text, and None."""
+    """An element as text, a list (of ``member``), a map (of ``entry``) or an object; an empty one is None."""
     children = list(element)
     if not children:
         return element.text.strip() if element.text and element.text.strip() else None
     names = [child.tag.rpartition("}")[2] for child in children]
     if set(names) == {"member"}:
         return [_value(child) for child in children]
+    if set(names) == {_ENTRY}:
+        return {_ENTRY: [_value(child) for child in children]}
     values = ((name, _value(child)) for name, child in zip(names, children, strict=True))
     return {name: value for name, value in values if value is not None}
 
 
 def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Parameters of the query protocol: ``A.B.member.1=...``."""
-    if isinstance(value, Mapping):
+    """Parameters of the query protocol: ``A.B.member.1=...``, and ``A.entry.1.key=...`` of a map."""
+    if isinstance(value, Mapping) and set(value) == {_ENTRY}:
+        for number, inner in enumerate(value[_ENTRY], 1):
+            yield from _flat(inner, f"{prefix}.{_ENTRY}.{number}")
+    elif isinstance(value, Mapping):
         for name, inner in value.items():
             yield from _flat(inner, f"{prefix}.{name}" if prefix else name)
     elif isinstance(value, list):

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from dagster_project.automation.actuators.base import Desired, Preflight, Reading, State
 from dagster_project.automation.actuators.kubernetes_api import Camel, KubernetesActuator, KubernetesSettings, Meta
+from dagster_project.automation.actuators.traffic import insist
 from dagster_project.automation.outcomes import DeliveryError, Rejected
 from dagster_project.home import Home
 
@@ -102,8 +103,14 @@ class GatewayRoute(KubernetesActuator):
             return None
         return all(one["status"] == "True" for one in accepted) and self.shows(self.read(item), desired)
 
+    def _is_left(self, reading: Reading, before: Reading, desired: State) -> bool:
+        return reading.state == _with(before, desired)
+
     def _make(self, now: Reading, desired: State, note: str) -> None:
-        self._write(now, _with(now, desired), note)
+        wanted = _with(now, desired)
+        for row in self.preflights(now.item, desired, now):
+            insist(row)
+        self._write(now, wanted, note)
 
     def _write(self, now: Reading, wanted: State, note: str) -> None:
         rules = enumerate(zip(now.state["rules"], wanted["rules"], strict=True))

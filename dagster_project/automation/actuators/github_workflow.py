@@ -18,8 +18,9 @@ import httpx
 from pydantic import BaseModel, Field, ValidationError
 
 from dagster_project.automation.actuators.base import AwaitingApproval, Desired, Preflight, Reading, State, canonical
+from dagster_project.automation.actuators.conditional import after_writing
 from dagster_project.automation.actuators.http import HttpActuator, segment
-from dagster_project.automation.actuators.read_back import ReadBack, after_writing
+from dagster_project.automation.actuators.read_back import ReadBack
 from dagster_project.automation.actuators.settings import VARIABLE, HttpTargetSettings
 from dagster_project.automation.http import Secret
 from dagster_project.automation.outcomes import DeliveryError, Rejected, Unknown

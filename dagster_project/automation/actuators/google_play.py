@@ -16,8 +16,9 @@ import httpx
 from pydantic import BaseModel, Field
 
 from dagster_project.automation.actuators.base import Conflict, Desired, Preflight, Reading, State
+from dagster_project.automation.actuators.conditional import expect
 from dagster_project.automation.actuators.http import HttpActuator, changing_nothing, segment, status_of
-from dagster_project.automation.actuators.read_back import ReadBack
+from dagster_project.automation.actuators.read_back import WholeState
 from dagster_project.automation.actuators.settings import VARIABLE, HttpTargetSettings
 from dagster_project.automation.actuators.tokens import GoogleTokens
 from dagster_project.automation.http import Secret
@@ -60,7 +61,7 @@ class _Track(BaseModel):
     releases: list[dict[str, Any]] = []
 
 
-class GooglePlay(ReadBack, HttpActuator):
+class GooglePlay(WholeState, HttpActuator):
     """The tracks of one app."""
 
     def __init__(self, settings: GooglePlaySettings, *, transport: httpx.BaseTransport | None = None) -> None:
@@ -98,7 +99,7 @@ class GooglePlay(ReadBack, HttpActuator):
 
     def _write(self, now: Reading, wanted: State, note: str) -> None:
         with self._edit() as edit:
-            self._expect(self._reading(now.item, edit), now)
+            expect(self._reading(now.item, edit), now)
             with changing_nothing():
                 self._http.write("PUT", self._track(now.item, edit), {"track": now.item, **wanted}, _Track)
             try:

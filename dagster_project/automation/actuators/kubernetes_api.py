@@ -18,11 +18,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from dagster_project.automation.actuators.base import Reading
+from dagster_project.automation.actuators.conditional import expect
 from dagster_project.automation.actuators.http import HttpActuator, segment, status_of
 from dagster_project.automation.actuators.read_back import ReadBack
 from dagster_project.automation.actuators.settings import VARIABLE, HttpTargetSettings
 from dagster_project.automation.http import Secret
 from dagster_project.automation.outcomes import Deferred, DeliveryError, Rejected
+from dagster_project.errors import ConfigurationError
 from dagster_project.home import Home
 
 _REFUSED_TEST = (409, 422)  # a failed `test` is 422 (Invalid); a race inside the server is 409
@@ -40,11 +42,18 @@ class KubernetesSettings(HttpTargetSettings):
     token_env: str = Field("KUBERNETES_TOKEN", pattern=VARIABLE)
 
     def transport(self, home: Home) -> httpx.BaseTransport | None:
-        """The transport that trusts the cluster's own authority; the file is relative to the home."""
+        """The transport that trusts the cluster's own authority; the file is relative to the home.
+
+        Raises:
+            ConfigurationError: the file has no certificate.
+        """
         if self.ca_file is None:
             return None
-        context = ssl.create_default_context(cafile=str(home.root / self.ca_file.expanduser()))
-        return httpx.HTTPTransport(verify=context)
+        file = home.root / self.ca_file.expanduser()
+        try:
+            return httpx.HTTPTransport(verify=ssl.create_default_context(cafile=str(file)))
+        except OSError as error:  # ssl's own errors are such
+            raise ConfigurationError(f"ca_file: {file} cannot be used ({error.strerror or error})") from None
 
 
 class Camel(BaseModel):
@@ -94,7 +103,7 @@ class KubernetesActuator(ReadBack, HttpActuator):
                     raise
                 error_said, tested = str(error), now.version
             now = self.read(now.item)
-            self._expect(now, expected)
+            expect(now, expected)
             if now.version == tested:
                 raise DeliveryError(Rejected(f"the patch of {now.item} is refused: {error_said}"))
         raise DeliveryError(Deferred(f"{now.item} changes all the time", _A_WHILE))

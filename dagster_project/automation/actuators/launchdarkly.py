@@ -8,6 +8,7 @@ environment wants approvals it answers 405, and the plan waits there.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, ClassVar, Literal
 
 import httpx
@@ -69,17 +70,29 @@ class LaunchDarkly(ReadBack, HttpActuator):
         return bool(reading.state["on"]) is bool(desired["enabled"])
 
     def dry_run(self, item: str, desired: State, before: Reading) -> None:
-        """Let LaunchDarkly validate the patch."""
-        self._patch(item, bool(desired["enabled"]), "dry run", "?dryRun=true")
+        """Let LaunchDarkly validate the patch; an approval of its own is no refusal: the plan waits there."""
+        with suppress(AwaitingApproval):
+            self._patch(item, bool(desired["enabled"]), "dry run", "?dryRun=true")
 
     def preflights(self, item: str, desired: State, reading: Reading) -> Sequence[Preflight]:
-        """That off serves something."""
-        if desired["enabled"]:
-            return ()
-        if (off := reading.state.get("offVariation")) is None:
-            answer = "no off variation is set: applications get the default in their code, which may be on"
-            return (Preflight("receiver_healthy", None, answer),)
-        return (Preflight("receiver_healthy", True, f"everybody gets variation {off}"),)
+        """Whether an approval is asked for, and that off serves something."""
+        rows = [self._approval(item, desired)]
+        if not desired["enabled"]:
+            off = reading.state.get("offVariation")
+            none = "no off variation is set: applications get the default in their code, which may be on"
+            answer = none if off is None else f"everybody gets variation {off}"
+            rows.append(Preflight("receiver_healthy", None if off is None else True, answer))
+        return rows
+
+    def _approval(self, item: str, desired: State) -> Preflight:
+        """What a dry run says of approvals."""
+        try:
+            self._patch(item, bool(desired["enabled"]), "dry run", "?dryRun=true")
+        except AwaitingApproval as waits:
+            return Preflight("no_other_approval", None, f"the plan will wait for an approval at {waits.url}")
+        except DeliveryError as error:
+            return Preflight("no_other_approval", None, f"cannot be told: {error}")
+        return Preflight("no_other_approval", True, "LaunchDarkly's dry run asks for none")
 
     def _make(self, now: Reading, desired: State, note: str) -> None:
         self._patch(now.item, bool(desired["enabled"]), note)

@@ -116,7 +116,8 @@ class LocalControl:
     def _content(self) -> dict[str, dict[str, Any]]:
         try:
             content = json.loads(self._file.read_text(encoding="utf-8"))
-            return {group: dict(content.get(group, {})) for group in GROUPS}
+            # What else an application keeps there stays as it is.
+            return {**content, **{group: dict(content[group]) for group in GROUPS if group in content}}
         except FileNotFoundError:
             reason = f"there is no {self._file}; write it, or set `file` of target {self.name}"
         except (OSError, ValueError, AttributeError, TypeError) as error:
@@ -125,7 +126,7 @@ class LocalControl:
 
     def _reading(self, item: str, content: dict[str, dict[str, Any]]) -> Reading:
         group, _, name = item.partition("/")
-        if group not in GROUPS or name not in content[group]:
+        if group not in GROUPS or name not in content.get(group, {}):
             raise DeliveryError(
                 Rejected(f"{self._file} has no {item}; items are flags/KEY, traffic/ROUTE, releases/NAME")
             )

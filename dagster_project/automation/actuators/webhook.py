@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dagster_project.automation.actuators.base import AwaitingApproval, Conflict, Desired, Preflight, Reading, State
 from dagster_project.automation.actuators.http import HttpActuator, status_of
-from dagster_project.automation.actuators.read_back import ReadBack
+from dagster_project.automation.actuators.read_back import WholeState
 from dagster_project.automation.actuators.settings import VARIABLE, HttpTargetSettings
 from dagster_project.automation.http import Secret
 from dagster_project.automation.outcomes import DeliveryError, Unknown
@@ -66,7 +66,7 @@ class _Waits(BaseModel):
     url: str = Field(pattern=r"^https?://")
 
 
-class WebhookControl(ReadBack, HttpActuator):
+class WebhookControl(WholeState, HttpActuator):
     """Items of a control system behind one address."""
 
     def __init__(self, settings: WebhookTargetSettings, *, transport: httpx.BaseTransport | None = None) -> None:

@@ -1,8 +1,8 @@
-"""Transactional outbox for events: which sink still has to receive which event about a confirmed write.
+"""Transactional outbox for events: which sink still has to receive which event about a confirmed write or a proposal.
 
-An entry is made in the transaction that exports the write (``Ledger.exporting``), so no crash loses an event. Delivery
-is retried until the sink has it (``tickets/event_delivery.py``); the event's id stays the same, and consumers
-deduplicate on it.
+An entry is made in the transaction that exports the write (``Ledger.exporting``), or that notes how far the events of
+proposals were announced, so no crash loses an event. Delivery is retried until the sink has it
+(``tickets/event_delivery.py``); the event's id stays the same, and consumers deduplicate on it.
 """
 
 from __future__ import annotations
@@ -16,13 +16,16 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select, update
 
 from dagster_project.automation.ledger.intents import Intent
-from dagster_project.automation.ledger.store import Store
+from dagster_project.automation.ledger.store import Store, take_turns
 from dagster_project.automation.ledger.tables import event_outbox, intents
 
 LEASE = timedelta(minutes=2)
 """Lease of a delivery: after it, another run may claim the event."""
 
 _MOST = 1000
+
+_ANNOUNCED = "announced_proposal_events"
+"""Name in ``meta``: the last event of proposals for which the outbox was filled."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class OutboxEvent:
     """One event that one sink still has to receive."""
 
     entry_id: int
-    intent_id: str
+    intent_id: str | None
     sink: str
     attempts: int
     event: dict[str, Any]
@@ -86,6 +89,25 @@ class EventOutbox:
         with self._store.transaction() as connection:
             connection.execute(update(event_outbox).where(here).values(**retry))
 
+    def announced(self) -> int:
+        """The number of the last event of proposals for which the outbox was filled."""
+        return int(self._store.remembered(_ANNOUNCED) or 0)
+
+    def announce(self, announcements: Iterable[Announcement], *, after: int, until: int, now: datetime) -> bool:
+        """Add the events about the proposals' events after one number until another.
+
+        False if another run was faster.
+        """
+        with self._store.transaction() as connection:
+            take_turns(connection)
+            if int(self._store.remembered(_ANNOUNCED, connection) or 0) != after:
+                return False
+            for one in announcements:
+                if not _is_there(connection, one):  # two runs may have counted one vote
+                    _add(connection, one, None, now)
+            self._store.remember(connection, _ANNOUNCED, str(until))
+        return True
+
     def overdue_events(self, since: datetime) -> dict[str, int]:
         """The number of events from before an instant that each sink has not received."""
         late = event_outbox.c.delivered_at.is_(None) & (event_outbox.c.created_at < since)
@@ -99,9 +121,17 @@ def enqueue(connection: Connection, intent: Intent, announcements: Iterable[Anno
     for one in announcements:
         if one.if_followed and not _is_followed(connection, one.sink, intent):
             continue
-        row = {"sink": one.sink, "event_id": one.event["id"], "intent_id": intent.intent_id}
-        row |= {"event": json.dumps(one.event, ensure_ascii=False), "not_before": now, "created_at": now}
-        connection.execute(insert(event_outbox), row)
+        _add(connection, one, intent.intent_id, now)
+
+
+def _add(connection: Connection, one: Announcement, intent_id: str | None, now: datetime) -> None:
+    row = {"sink": one.sink, "event_id": one.event["id"], "intent_id": intent_id, "not_before": now, "created_at": now}
+    connection.execute(insert(event_outbox), {**row, "event": json.dumps(one.event, ensure_ascii=False)})
+
+
+def _is_there(connection: Connection, one: Announcement) -> bool:
+    same = (event_outbox.c.sink == one.sink) & (event_outbox.c.event_id == one.event["id"])
+    return connection.execute(select(event_outbox.c.entry_id).where(same)).first() is not None
 
 
 def _is_followed(connection: Connection, sink: str, intent: Intent) -> bool:

@@ -45,6 +45,7 @@ from dagster_project.automation.ledger.queries import LOOK_UP, Queries
 from dagster_project.automation.ledger.store import AT_ONCE, INTENT, NO_GROUNDS, Store, among, intent_of, take_turns
 from dagster_project.automation.ledger.switch import Switch
 from dagster_project.automation.ledger.tables import attempts, intents
+from dagster_project.automation.ledger.turns import Turns
 from dagster_project.automation.ledger.umbrellas import Member, Umbrellas, members_of, under_umbrella
 from dagster_project.automation.outcomes import Confirmed, Deferred, NotSent, Outcome, Unknown, Written
 from dagster_project.home import Home
@@ -93,6 +94,7 @@ class Ledger(Queries):
         self.proposals = Proposals(store)
         self.pushes = Pushes(store)
         self.switch = Switch(store)
+        self.turns = Turns(store)
         self.umbrellas = Umbrellas(store)
 
     @classmethod

@@ -241,6 +241,12 @@ class Proposals:
         with self._store.reading() as connection:
             return [ProposalEvent(**row) for row in connection.execute(query.limit(limit)).mappings()]
 
+    def newest_event(self) -> int:
+        """The number of the last event of any proposal; 0 if there is none."""
+        with self._store.reading() as connection:
+            newest: int | None = connection.execute(select(func.max(proposal_events.c.event_id))).scalar_one()
+        return newest or 0
+
     def count(self, allowance: Allowance, proposal_id: str) -> int:
         """The number of other proposals that an allowance counts."""
         with self._store.reading() as connection:

@@ -147,7 +147,7 @@ event_outbox = Table(
     Column("entry_id", Integer, primary_key=True),
     Column("sink", String(100), nullable=False),  # the destination that is to get the event
     Column("event_id", String(32), nullable=False),
-    Column("intent_id", String(32), ForeignKey("intents.intent_id"), nullable=False, index=True),  # what it is about
+    Column("intent_id", String(32), ForeignKey("intents.intent_id"), index=True),  # the write; null for a proposal's
     Column("event", Text, nullable=False),  # JSON: a CloudEvent
     Column("attempts", Integer, nullable=False, default=0),
     Column("reason", Text, nullable=False, default=""),  # of the last failure

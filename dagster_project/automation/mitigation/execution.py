@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -112,15 +112,13 @@ class Execution:
         """Re-read what is held; a change that somebody made is told once. True if it is as the act left it."""
         plan, reading = Plan.of(proposal), self._actuator.read(Plan.of(proposal).item)
         holds = self._actuator.shows(reading, plan.desired)
-        last = next(
-            (one for one in reversed(self._ledger.proposals.events(proposal.proposal_id)) if one.event in _DRIFT), None
-        )
-        drifted = last is not None and last.event == "drifted"
-        if not holds and not (drifted and last and reading.digest in last.reason):
+        events = self._ledger.proposals.events(proposal.proposal_id)
+        last, drifted = _last_of(_DRIFT, events), drifts(events)
+        if not holds and not (drifted and reading.digest in drifted.reason):
             reason = f"somebody or a reload set it to {canonical(reading.state)} ({reading.digest})"
             self._tell_once(proposal, "drifted", reason, last and last.event_id)
-        elif holds and last and drifted:
-            self._tell_once(proposal, "returned", "it is as the act left it again", last.event_id)
+        elif holds and drifted:
+            self._tell_once(proposal, "returned", "it is as the act left it again", drifted.event_id)
         return holds
 
     # ---------- one act
@@ -313,6 +311,16 @@ def _applied(proposal: Proposal) -> Reading:
     """The state that the act of a plan left; it is recorded with the move to ``in_force``."""
     assert proposal.applied is not None
     return Reading(**json.loads(proposal.applied))
+
+
+def drifts(events: Sequence[ProposalEvent]) -> ProposalEvent | None:
+    """The drift that goes on, by what happened to a plan in force; None if it holds."""
+    last = _last_of(_DRIFT, events)
+    return last if last and last.event == "drifted" else None
+
+
+def _last_of(kinds: Collection[str], events: Sequence[ProposalEvent]) -> ProposalEvent | None:
+    return next((one for one in reversed(events) if one.event in kinds), None)
 
 
 _DRIFT = ("drifted", "returned", "applied")

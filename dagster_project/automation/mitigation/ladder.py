@@ -73,13 +73,15 @@ def next_step(plan: Plan, situation: Situation) -> Step:
 
 
 def approvals_needed(plan: Plan) -> int:
-    """The number of people, other than the proposer, who have to approve a plan.
+    """The number of people, other than the proposer, who have to approve a plan."""
+    return approvals_for(mode=plan.mode, tier=plan.tier, critical=plan.critical)
 
-    A critical target wants two. Tier 3 is never automatic, whatever the mode says.
-    """
-    if plan.critical:
+
+def approvals_for(*, mode: str, tier: int, critical: bool) -> int:
+    """The rule behind it: a critical target wants two; tier 3 is never automatic, whatever the mode says."""
+    if critical:
         return 2
-    return 0 if plan.mode == "auto" and plan.tier < TIER_3 else 1
+    return 0 if mode == "auto" and tier < TIER_3 else 1
 
 
 def is_automatic(plan: Plan) -> bool:

@@ -27,13 +27,16 @@ from dagster_project.automation.ledger.proposals import (
     ProposalState,
     approvals_of,
 )
+from dagster_project.automation.ledger.turns import CompleteTurn
 from dagster_project.automation.mitigation import ladder
+from dagster_project.automation.mitigation.announcing import announce_plans
 from dagster_project.automation.mitigation.approvals import Counted, Vote, vote, votes_of_comment
 from dagster_project.automation.mitigation.decided import Decided, Published
+from dagster_project.automation.mitigation.due import decision_digest
 from dagster_project.automation.mitigation.execution import VOID, Author, Execution, Progress, asker_of, once
 from dagster_project.automation.mitigation.export import export_plans
 from dagster_project.automation.mitigation.planner import Planner, Targets
-from dagster_project.automation.mitigation.plans import Plan, Wanted
+from dagster_project.automation.mitigation.plans import KIND, Plan, Wanted
 from dagster_project.decisioning.playbook import Playbook, load_playbook
 from dagster_project.errors import ConfigurationError, said_of
 from dagster_project.home import Home
@@ -73,11 +76,15 @@ def mitigate(
     lake.refuse_borrowed(home)
     ledger = ledger or Ledger.of(home, now=now)
     ledger.ownership.claim(home.marker)
-    turn = Turn(home, ledger, load_playbook(home.playbook), now, progress)
+    turn, decision = Turn(home, ledger, load_playbook(home.playbook), now, progress), decision_digest(home)
+    ledger.turns.begin(KIND)
     try:
-        return turn.run()
+        report = turn.run()
     finally:
         turn.close()
+    if not report.problems:
+        ledger.turns.complete(KIND, CompleteTurn(decision, now))
+    return report
 
 
 class Turn:
@@ -102,7 +109,7 @@ class Turn:
         self.report = MitigationReport()
 
     def run(self) -> MitigationReport:
-        """Votes, due steps, new plans, reminders, export."""
+        """Votes, due steps, new plans, reminders, export, events."""
         with self._alone("comments"):
             self._count_comments()
         for proposal in self._ledger.proposals.live():
@@ -113,6 +120,8 @@ class Turn:
                 self._propose(wanted)
         with self._alone("lake/plan_events"):
             export_plans(self._home, self._ledger)
+        with self._alone("events about plans"):
+            announce_plans(self._home, self._ledger, self.clock())
         return self.report
 
     def close(self) -> None:

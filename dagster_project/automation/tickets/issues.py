@@ -12,6 +12,7 @@ import polars as pl
 from pydantic import TypeAdapter, ValidationError
 
 from dagster_project.automation.ledger.intents import Grounds
+from dagster_project.automation.ledger.ledger import Ledger
 from dagster_project.decisioning.facts import Facts, Row, in_utc
 from dagster_project.decisioning.published import read_mart
 from dagster_project.errors import DecisionError
@@ -107,6 +108,12 @@ def queue_digest(home: Home) -> str:
     """Hash of the queue as last published, to see if it has changed; empty if nothing was."""
     rows = home.outbound / "out_tickets.jsonl"
     return hashlib.sha256(rows.read_bytes()).hexdigest() if rows.exists() else ""
+
+
+def work_digest(home: Home, ledger: Ledger) -> str:
+    """Hash of all that tickets tell: the queue, and what became of plans; empty if no queue was published."""
+    queue, newest = queue_digest(home), ledger.proposals.newest_event()
+    return f"{queue} {newest}" if queue and newest else queue
 
 
 def _issue(row: dict[str, Any]) -> Issue:

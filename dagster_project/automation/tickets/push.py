@@ -29,7 +29,7 @@ from dagster_project.automation.ledger.pushes import CompletePush
 from dagster_project.automation.ticket import KIND
 from dagster_project.automation.tickets.delivery import Delivery
 from dagster_project.automation.tickets.event_delivery import deliver_events, sinks_of
-from dagster_project.automation.tickets.issues import Issue, queue_digest, read_queue
+from dagster_project.automation.tickets.issues import Issue, read_queue, work_digest
 from dagster_project.automation.tickets.memory import check_memory, wrong_place
 from dagster_project.automation.tickets.missing import missing_tickets
 from dagster_project.automation.tickets.push_report import PlanKey, Progress, PushReport
@@ -68,7 +68,8 @@ def push(
     Raises:
         ConfigurationError: nothing was published yet, or the ledger cannot be used, or is that of another home.
     """
-    ledger, report, queue = ledger or Ledger.of(home, now=now), PushReport(), queue_digest(home)
+    ledger, report = ledger or Ledger.of(home, now=now), PushReport()
+    queue = work_digest(home, ledger)
     as_of = as_of_of_queue(home)
     if not dry_run:
         _claim(home, ledger, now, report, progress)

@@ -90,25 +90,25 @@ with joined as (
 ruled as (
     {%- for one in rules %}
 
-    select
-        issue_id,
-        mitigation,
-        {{ loop.index }} as rule_position,
-        '{{ one.rule }}' as rule,
-        cast({{ one.needed or 'null' }} as double) as needed,
-        {{ rounded(one.actual or 'null') }} as actual,
-        cast({{ one.needed_text or 'null' }} as {{ dbt.type_string() }}) as needed_text,
-        cast({{ one.actual_text or 'null' }} as {{ dbt.type_string() }}) as actual_text,
-        coalesce({{ one.met }}, false) as met,
-        cast({{ one.until or 'null' }} as timestamp) as met_from
-    from joined
-    {%- if one.asked %}
-    where {{ one.asked }}
-    {%- endif %}
-    {%- if not loop.last %}
+        select
+            issue_id,
+            mitigation,
+            {{ loop.index }} as rule_position,
+            '{{ one.rule }}' as rule,
+            cast({{ one.needed or 'null' }} as double) as needed,
+            {{ rounded(one.actual or 'null') }} as actual,
+            cast({{ one.needed_text or 'null' }} as {{ dbt.type_string() }}) as needed_text,
+            cast({{ one.actual_text or 'null' }} as {{ dbt.type_string() }}) as actual_text,
+            coalesce({{ one.met }}, false) as met,
+            cast({{ one.until or 'null' }} as timestamp) as met_from
+        from joined
+        {%- if one.asked %}
+            where {{ one.asked }}
+        {%- endif %}
+        {%- if not loop.last %}
 
-    union all
-    {%- endif %}
+            union all
+        {%- endif %}
     {%- endfor %}
 
 )

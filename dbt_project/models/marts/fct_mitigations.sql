@@ -1,5 +1,5 @@
--- Mitigations of each issue: what is proposed, what is withheld and by which rule first, what became of its latest plan,
--- and whether it worked; of one that was only recorded, whether it would have been right.
+-- Mitigations of each issue: what is proposed, what is withheld and by which rule first, what became of its latest
+-- plan, and whether it worked; of one that was only recorded, whether it would have been right.
 with rules as (
 
     select
@@ -116,7 +116,8 @@ joined as (
         effects.usual_after,
         effects.log_likelihood_ratio,
         outcomes.undone_by,
-        outcomes.undone_at as suspect_undone_at
+        outcomes.undone_at as suspect_undone_at,
+        outcomes.fixed_at as suspect_fixed_at
     from pairs
     inner join {{ ref('fct_issue_lifecycle') }} as issues on pairs.issue_id = issues.issue_id
     left join {{ ref('int_mitigation_candidates') }} as candidates
@@ -213,6 +214,11 @@ select
     unchanged_after,
     usual_after,
     log_likelihood_ratio,
+
+    ---------- what people did to the suspect
+    undone_by as suspect_undone_by,
+    suspect_undone_at,
+    suspect_fixed_at,
 
     ---------- a plan that was only recorded
     case

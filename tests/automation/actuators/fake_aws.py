@@ -103,10 +103,12 @@ class FakeCodeDeploy(Unreliable):
 def _actions() -> list[dict[str, Any]]:
     groups = [{"TargetGroupArn": STABLE, "Weight": "90"}, {"TargetGroupArn": CANARY, "Weight": "10"}]
     sticky = {"Enabled": "true", "DurationSeconds": "86400"}
-    oidc = {"Issuer": "https://id.example", "ClientId": "c", "AuthenticationRequestExtraParams": {"prompt": "a & b"}}
+    extra = [{"key": "prompt", "value": "a & b"}, {"key": "display", "value": "page"}]
+    endpoints = {f"{name}Endpoint": "https://id.example" for name in ("Authorization", "Token", "UserInfo")}
+    oidc = {"Issuer": "https://id.example", "ClientId": "c", "AuthenticationRequestExtraParams": {"entry": extra}}
     forward = {"TargetGroups": groups, "TargetGroupStickinessConfig": sticky}
     return [
-        {"Type": "authenticate-oidc", "Order": "1", "AuthenticateOidcConfig": oidc},
+        {"Type": "authenticate-oidc", "Order": "1", "AuthenticateOidcConfig": {**oidc, **endpoints}},
         {"Type": "forward", "Order": "2", "ForwardConfig": forward},
     ]
 
@@ -175,6 +177,8 @@ class FakeElbV2(Unreliable):
 
 
 def _xml(value: Any) -> str:
+    if isinstance(value, dict) and set(value) == {"entry"}:
+        return "".join(f"<entry>{_xml(inner)}</entry>" for inner in value["entry"])
     if isinstance(value, dict):
         return "".join(f"<{name}>{_xml(inner)}</{name}>\n" for name, inner in value.items())
     if isinstance(value, list):
@@ -191,6 +195,8 @@ def _nested(form: dict[str, str]) -> Any:
         first, _, rest = name.partition(".")
         names.setdefault(first, {})[rest] = value
     inner = {name: _nested(values) for name, values in names.items()}
-    if set(inner) == {"member"}:
-        return [inner["member"][number] for number in sorted(inner["member"], key=int)]
+    for name in ("member", "entry"):
+        if set(inner) == {name}:
+            found = [inner[name][number] for number in sorted(inner[name], key=int)]
+            return found if name == "member" else {name: found}
     return inner

@@ -27,11 +27,12 @@ class Server:
 
 @dataclass
 class FakeHAProxy:
-    """One backend, `shop`; ``fault`` strikes the next write, before or after it was made."""
+    """One backend, `shop`; ``fault`` strikes the next write: before or after it was made, or by silence afterwards."""
 
     fault: str = ""
     operator: bool = True
     servers: dict[str, Server] = field(default_factory=lambda: {"stable": Server(90, 90), "canary": Server(10, 10)})
+    hangs_up: threading.Event = field(default_factory=threading.Event)
     lines: list[str] = field(default_factory=list)
     traffic: dict[str, int] = field(default_factory=dict)
     """Requests that each server gets between two looks at the counters."""
@@ -49,7 +50,9 @@ class FakeHAProxy:
         if fault == "before":
             return ""
         said = "".join(f"{self._run(command.split())}\n" for command in line.split("; "))
-        return "" if fault == "after" else said
+        if fault == "silence":
+            self.hangs_up.wait(10)
+        return "" if fault in ("after", "silence") else said
 
     def _run(self, words: list[str]) -> str:
         match words:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from dagster_project.automation.actuators.base import Preflight
 from dagster_project.automation.actuators.config import KINDS
 from dagster_project.home import Home
 from tests.automation.actuators import (
@@ -158,3 +159,14 @@ SUBJECTS = [
 def subject_of(kind: str, label: str = "") -> Subject:
     """The subject of a kind."""
     return next(one for one in SUBJECTS if (one.kind, one.label) == (kind, label))
+
+
+def built(kind: str, target: Any, label: str = "", **settings: Any) -> Any:
+    """The actuator of a kind, with a simulated system."""
+    return subject_of(kind, label).actuator(target, **settings)
+
+
+def row(rows: Iterable[Preflight], name: str) -> Preflight:
+    """The one pre-flight of that name."""
+    (found,) = (one for one in rows if one.name == name)
+    return found

@@ -215,7 +215,3 @@ def test_the_desired_state_is_one_that_the_kind_takes(subject: Subject) -> None:
     if subject.kind != "webhook":  # which takes whatever the receiver understands
         assert "colour" in desired_problem(settings, {**subject.desired, "colour": "blue"})
     assert settings.place.startswith(f"{subject.kind} ")
-
-
-def test_every_kind_with_an_http_api_is_in_the_contract() -> None:
-    assert {*KINDS} - {"local"} <= {one.kind for one in SUBJECTS}

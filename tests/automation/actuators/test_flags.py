@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -15,14 +14,11 @@ from tests.automation.actuators.fake_growthbook import REVIEW, FakeGrowthBook
 from tests.automation.actuators.fake_launchdarkly import SEMANTIC, SERVER, FakeLaunchDarkly
 from tests.automation.actuators.subjects import subject_of
 
+PAGE = f"{SERVER}/shop/production/features/new-checkout"
 OFF, ON = {"enabled": False}, {"enabled": True}
 
 
-@pytest.fixture(autouse=True)
-def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both systems' secrets are set."""
-    for kind in ("launchdarkly", "growthbook"):
-        monkeypatch.setenv(*subject_of(kind).secret)
+pytestmark = pytest.mark.usefixtures("every_secret")
 
 
 def launchdarkly(target: Any, **settings: Any) -> Any:
@@ -40,15 +36,12 @@ def test_405_of_launchdarkly_the_plan_waits_there_with_the_link() -> None:
     target = FakeLaunchDarkly(approval_required=True)
     there = launchdarkly(target)
     before = there.read("new-checkout")
-    acts: list[Callable[[], Any]] = [
-        lambda: there.apply("new-checkout", OFF, before, "n"),
-        lambda: there.dry_run("new-checkout", OFF, before),
-    ]
-    for act in acts:
-        with pytest.raises(AwaitingApproval) as caught:
-            act()
-        assert caught.value.url == f"{SERVER}/shop/production/features/new-checkout"
-        assert isinstance(caught.value.outcome, Deferred)
+    there.dry_run("new-checkout", OFF, before)  # an approval is no refusal
+    (approval, _) = there.preflights("new-checkout", OFF, before)
+    assert (approval.name, approval.passed) == ("no_other_approval", None) and PAGE in approval.answer
+    with pytest.raises(AwaitingApproval) as caught:
+        there.apply("new-checkout", OFF, before, "n")
+    assert caught.value.url == PAGE and isinstance(caught.value.outcome, Deferred)
     assert target.flag["on"] and target.writes == 0
     target.flag["on"] = False  # approved and applied over there
     assert there.shows(there.apply("new-checkout", OFF, before, "n"), OFF)
@@ -77,8 +70,11 @@ def test_403_that_is_no_approval_is_a_refusal_that_names_the_variable() -> None:
 def test_409_of_launchdarkly_is_a_conflict() -> None:
     target = FakeLaunchDarkly(collides=True)
     there = launchdarkly(target)
-    with pytest.raises(Conflict, match="pending scheduled change"):
-        there.apply("new-checkout", OFF, there.read("new-checkout"), "n")
+    before = there.read("new-checkout")
+    for act in (there.apply, lambda item, desired, before, _: there.dry_run(item, desired, before)):
+        with pytest.raises(Conflict, match="pending scheduled change"):
+            act("new-checkout", OFF, before, "n")
+    assert there.preflights("new-checkout", OFF, before)[0].passed is None
 
 
 # ---------- LaunchDarkly
@@ -109,8 +105,8 @@ def test_a_flag_without_an_off_variation_is_said_before() -> None:
     target = FakeLaunchDarkly()
     del target.flag["offVariation"]
     there = launchdarkly(target)
-    (row,) = there.preflights("new-checkout", OFF, there.read("new-checkout"))
-    assert row.passed is None and "default in their code" in row.answer
+    (approval, row) = there.preflights("new-checkout", OFF, there.read("new-checkout"))
+    assert approval.passed is True and row.passed is None and "default in their code" in row.answer
 
 
 @pytest.mark.parametrize("kind", ["launchdarkly", "growthbook"])

@@ -228,6 +228,19 @@ def test_haproxy_says_errors_as_text(tmp_path: Path) -> None:
     assert isinstance(outcome_of(lambda: target.read("shop")), NotSent), "the socket is gone"
 
 
+def test_haproxy_silence_after_a_write_is_unknown_and_settled_by_a_read(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        world = haproxy(tmp_path, stack)
+        settings = {"kind": "haproxy", "name": "edge", "socket": f"{tmp_path}/s", "timeout_seconds": 0.05}
+        target = HAProxy(HAProxySettings.model_validate(settings))
+        before = target.read("shop")
+        world.bare.fault = "silence"
+        outcome = outcome_of(lambda: target.apply("shop", AWAY, before, ""))
+        world.bare.hangs_up.set()
+        assert isinstance(outcome, Unknown) and "no answer" in outcome.reason
+        assert world.subject.actuator.shows(world.subject.actuator.read("shop"), AWAY)
+
+
 def test_haproxy_partial_traffic_is_judged_by_share(tmp_path: Path) -> None:
     with ExitStack() as stack:
         world = haproxy(tmp_path, stack)
@@ -282,15 +295,25 @@ def test_envoy_a_write_that_cannot_be_read_back_is_unknown(tmp_path: Path) -> No
         assert target.shows(target.read("shop"), AWAY), "a later read settles it"
 
 
+def test_envoy_a_write_that_reads_otherwise_is_unknown(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        world = envoy(tmp_path, stack)
+        world.bare._modify = lambda query: httpx.Response(200, text="OK\n")  # a layer above has the last word
+        target, before = world.subject.actuator, world.subject.actuator.read("shop")
+        outcome = outcome_of(lambda: target.apply("shop", AWAY, before, ""))
+        assert isinstance(outcome, Unknown) and "was written, and reads" in outcome.reason
+        assert target.read("shop") == before
+
+
 # ---------- Traefik
 
 
-def test_traefik_only_the_number_changes_in_the_file(tmp_path: Path) -> None:
+def test_traefik_only_the_numbers_change_in_the_file(tmp_path: Path) -> None:
     with ExitStack() as stack:
         world = traefik(tmp_path, stack)
         target = world.subject.actuator
-        target.apply("shop", AWAY, target.read("shop"), "")
-        assert world.subject.world() == FILE.replace("weight: 10", "weight: 0")
+        target.apply("shop", {"weights": {"canary": 0, "stable": 1000}}, target.read("shop"), "")
+        assert world.subject.world() == FILE.replace("weight: 10", "weight: 0").replace("weight: 90", "weight: 1000")
 
 
 def test_traefik_refuses_weights_that_are_not_written_as_plain_numbers(tmp_path: Path) -> None:

@@ -21,21 +21,12 @@ from dagster_project.automation.outcomes import Deferred, NotSent, Rejected, Unk
 from tests.automation.actuators.fake_aws import CANARY, LISTENER, STABLE, FakeElbV2
 from tests.automation.actuators.fake_control_webhook import SECRET, FakeControl
 from tests.automation.actuators.fake_kubernetes import FakeKubernetes
-from tests.automation.actuators.subjects import SUBJECTS, subject_of
+from tests.automation.actuators.subjects import built, subject_of
 
 NOTE = "plan 3fa9c2"
 
 
-@pytest.fixture(autouse=True)
-def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every secret is set."""
-    for subject in SUBJECTS:
-        for variable, value in subject.secrets:
-            monkeypatch.setenv(variable, value)
-
-
-def built(kind: str, target: Any, **settings: Any) -> Any:
-    return subject_of(kind).actuator(target, **settings)
+pytestmark = pytest.mark.usefixtures("every_secret")
 
 
 # ---------- the receiver of the traffic
@@ -47,10 +38,14 @@ def test_weight_to_0_refused_while_the_receiver_is_down(desired: dict[str, int])
     there = built("gateway_route", target)
     (row,) = there.preflights("checkout", {"weights": desired}, there.read("checkout"))
     assert (row.name, row.passed) == ("receiver_healthy", False) and "stable" in row.answer
+    outcome = outcome_of(lambda: there.apply("checkout", {"weights": desired}, there.read("checkout"), NOTE))
+    assert isinstance(outcome, Rejected) and "stable" in outcome.reason and target.writes == 0
     load_balancer = FakeElbV2(healthy={STABLE: False, CANARY: True})
     other = built("elbv2", load_balancer)
     row = other.preflights(LISTENER, {"weights": desired}, other.read(LISTENER))[0]
     assert (row.name, row.passed) == ("receiver_healthy", False) and "stable" in row.answer
+    outcome = outcome_of(lambda: other.apply(LISTENER, {"weights": desired}, other.read(LISTENER), NOTE))
+    assert isinstance(outcome, Rejected) and "stable" in outcome.reason and load_balancer.writes == 0
 
 
 def test_a_service_without_endpoints_is_down() -> None:

@@ -125,7 +125,7 @@ def pushed(home: Home, tracker: SimulatedTracker, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(
         "dagster_project.automation.tickets.push.read_queue", lambda home, *_, **__: previous_version.QUEUE
     )
-    monkeypatch.setattr(brief, "render", lambda issue, name, policy=None: tickets[issue.issue_id, name])
+    monkeypatch.setattr(brief, "render", lambda issue, name, policy=None, plans=(): tickets[issue.issue_id, name])
     monkeypatch.setattr(brief, "render_umbrella", lambda umbrella, name: tickets[umbrella.issue_id, name])
     return push(home, now=LATER + timedelta(hours=hours), destinations=[ConfiguredDestination(tracker)])
 

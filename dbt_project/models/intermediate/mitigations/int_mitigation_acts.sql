@@ -1,5 +1,6 @@
 -- Acts: plans that were carried out against issues that this build judges, with the stretches in which their effect is
--- measured. Before: from the issue's onset to the act. After: from the act to the end of its window, its undoing or as-of.
+-- measured. Before: from the issue's onset to the act. After: from the act to the end of its window, to its undoing or
+-- to as-of.
 with acts as (
 
     select

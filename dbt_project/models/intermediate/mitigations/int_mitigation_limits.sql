@@ -1,4 +1,4 @@
--- What was tried before, for each candidate: on this issue, as the same act elsewhere, by the same mitigation, and by all.
+-- What was tried before, for each candidate: on this issue, as the same act elsewhere, by the same mitigation, by all.
 -- Acts count up to the instant at which the candidate is judged. For a candidate in mode `shadow` the plans count, too,
 -- that were only recorded for other issues: as if it had been on.
 with candidates as (

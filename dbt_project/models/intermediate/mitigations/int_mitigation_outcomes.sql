@@ -1,7 +1,7 @@
 {{ config(materialized='incremental', pre_hook="{{ forget_live_issues() }}") }}
 
--- What people did to the suspect of each issue while it lasted: the release rolled back or followed by another, the flag
--- switched again. It tells whether an act that was only recorded would have been right.
+-- What people did to the suspect of each issue while it lasted: the release rolled back or followed by another, the
+-- flag switched again. It tells whether an act that was only recorded would have been right.
 with suspects as (
 
     select
@@ -61,6 +61,7 @@ ranked as (
 
     select
         *,
+        min(case when undone_by = 'fixed' then undone_at end) over (partition by issue_id) as fixed_at,
         row_number() over (
             partition by issue_id
             order by undone_at asc, change_id asc
@@ -73,6 +74,7 @@ select
     issue_id,
     undone_by,
     undone_at,
-    change_id
+    change_id,
+    fixed_at
 from ranked
 where place = 1

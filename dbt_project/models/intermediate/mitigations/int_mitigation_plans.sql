@@ -1,11 +1,12 @@
 -- Plans with the times of what became of them.
 {% set order = [
-    'proposed', 'reminded', 'escalated', 'approved', 'waits', 'applied', 'verified', 'drifted', 'undo_asked', 'undone', 'refused',
-    'expired', 'voided', 'failed'
+    'proposed', 'reminded', 'escalated', 'vote_not_counted', 'approved', 'begun', 'waits', 'applied', 'effective', 'ineffective',
+    'not_distinguishable', 'drifted', 'returned', 'undo_offered', 'undo_asked', 'undo_refused', 'undone', 'refused', 'expired',
+    'voided', 'failed'
 ] %}
 {% set times = {
     'proposed': 'proposed_at', 'approved': 'approved_at', 'refused': 'refused_at', 'expired': 'expired_at',
-    'voided': 'voided_at', 'applied': 'applied_at', 'verified': 'verified_at', 'undone': 'undone_at', 'failed': 'failed_at'
+    'voided': 'voided_at', 'applied': 'applied_at', 'undone': 'undone_at', 'failed': 'failed_at'
 } %}
 with events as (
 
@@ -16,7 +17,11 @@ with events as (
             partition by plan_id
             order by
                 occurred_at desc,
-                case event {% for event in order %}when '{{ event }}' then {{ loop.index }} {% endfor %}end desc,
+                case event
+                    {%- for event in order %}
+                        when '{{ event }}' then {{ loop.index }}
+                    {%- endfor %}
+                end desc,
                 event_id desc
         ) as last_first
     from {{ ref('stg_plan_events') }}
@@ -42,6 +47,7 @@ plans as (
         {%- for event, at in times.items() %}
             min(case when event = '{{ event }}' then occurred_at end) as {{ at }},
         {%- endfor %}
+        min(case when event in ('effective', 'ineffective', 'not_distinguishable') then occurred_at end) as verified_at,
         max(case when event = 'drifted' then occurred_at end) as drifted_at
     from events
     group by plan_id
@@ -50,10 +56,10 @@ plans as (
 
 select
     *,
-    -- The one that counts: what is in force, else the newest.
+    -- The one that counts: what is, or may be, in force, else the newest.
     row_number() over (
         partition by issue_id, mitigation
         order by
-            case when state = 'in_force' then 0 else 1 end asc, first_event_at desc, plan_id asc
+            case when state in ('applying', 'in_force', 'undoing') then 0 else 1 end asc, first_event_at desc, plan_id asc
     ) = 1 as is_latest
 from plans

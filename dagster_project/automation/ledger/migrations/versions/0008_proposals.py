@@ -1,4 +1,7 @@
-"""Proposals with their events, and the tokens of those who approve them."""
+"""Proposals with their events, and the tokens of those who approve them; events about proposals have no intent.
+
+SQLite rebuilds ``event_outbox``, as it drops no constraint in place.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +13,7 @@ down_revision = "0007"
 
 
 def upgrade() -> None:
-    """Add the three tables; events are append-only."""
+    """Add the three tables, whose events are append-only, and let the outbox hold events about them."""
     op.create_table(
         "proposals",
         sa.Column("proposal_id", sa.String(64), primary_key=True),
@@ -47,6 +50,8 @@ def upgrade() -> None:
         sa.Column("issued_at", Instant, nullable=False),
     )
     _make_events_append_only(op.get_bind())
+    with op.batch_alter_table("event_outbox") as outbox:
+        outbox.alter_column("intent_id", existing_type=sa.String(32), nullable=True)
 
 
 def _make_events_append_only(connection: sa.Connection) -> None:

@@ -1,4 +1,4 @@
-"""Load balancers and a flag server of their own, on loopback, and the shop's two backends, which count requests."""
+"""Load balancers of their own, on loopback, and the shop's two backends, which count requests."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -16,11 +15,7 @@ from typing import Any
 
 import httpx
 
-from tests.automation.postgres import postgresql
 from tests.servers.processes import TOOLS, eventually, free_port, running
-
-UNLEASH = TOOLS / "node_modules" / "unleash-server" / "dist" / "server.js"
-ADMIN, CLIENT = "*:*.admins-token", "default:production.clients-token"
 
 
 def tool(name: str, pattern: str) -> str | None:
@@ -135,6 +130,8 @@ class Balancer:
 _HAPROXY = """
 global
   stats socket {folder}/s mode 600 level admin expose-fd listeners
+  stats socket {folder}/o mode 600 level operator
+  stats socket 127.0.0.1:{admin} level admin
 defaults
   mode http
   timeout connect 1s
@@ -143,6 +140,10 @@ defaults
 frontend web
   bind 127.0.0.1:{shop.front}
   default_backend shop
+backend fixed
+  balance static-rr
+  server stable 127.0.0.1:{shop.stable.port} weight 90
+  server canary 127.0.0.1:{shop.canary.port} weight 10
 backend shop
   server stable 127.0.0.1:{shop.stable.port} weight 90 check inter 100 fall 1 rise 1
   server canary 127.0.0.1:{shop.canary.port} weight 10 check inter 100 fall 1 rise 1
@@ -155,7 +156,8 @@ def haproxy(folder: Path, of: Shop) -> Iterator[Balancer]:
     from dagster_project.automation.actuators.haproxy import HAProxy, HAProxySettings
 
     config = folder / "haproxy.cfg"
-    config.write_text(_HAPROXY.format(folder=folder, shop=of))
+    admin = free_port()
+    config.write_text(_HAPROXY.format(folder=folder, shop=of, admin=admin))
     entry = {"kind": "haproxy", "name": "edge", "socket": f"{folder}/s", "sample_seconds": 1}
 
     def reload() -> None:
@@ -174,7 +176,7 @@ def haproxy(folder: Path, of: Shop) -> Iterator[Balancer]:
 
     command: list[str | Path] = [str(HAPROXY), "-W", "-db", "-f", config]
     with running(command, of.front, folder / "haproxy.log") as master:
-        yield Balancer(entry, reload, sets)
+        yield Balancer(entry, reload, sets, f"tcp://127.0.0.1:{admin}")
 
 
 _MANAGER = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
@@ -298,75 +300,3 @@ def restartable(start: Callable[[], AbstractContextManager[int]]) -> Iterator[Ca
 
 BALANCERS = {"haproxy": (HAPROXY, haproxy), "envoy": (ENVOY, envoy), "traefik": (TRAEFIK, traefik)}
 """Program and way to run it, by name."""
-
-
-# ---------- a flag server
-
-
-@dataclass(frozen=True)
-class FlagServer:
-    """A running Unleash with a flag that is on for half of the customers in Germany, by a segment."""
-
-    url: str
-
-    def admin(self, method: str, path: str, body: Any = None) -> Any:
-        """An act of a person there."""
-        answer = httpx.request(
-            method, f"{self.url}/api/admin{path}", json=body, headers={"Authorization": ADMIN}, timeout=30
-        ).raise_for_status()
-        return answer.json() if answer.content else None
-
-    def clients_see(self, flag: str) -> bool:
-        """Whether the flag is on, as applications are told."""
-        headers = {"Authorization": CLIENT}
-        found = httpx.get(f"{self.url}/api/client/features", headers=headers).raise_for_status().json()["features"]
-        return next(bool(one["enabled"]) for one in found if one["name"] == flag)
-
-    def switches(self, flag: str) -> list[str]:
-        """Events of switching in its log, oldest first."""
-        events = self.admin("GET", f"/events/{flag}")["events"]
-        return [one["type"].rpartition("-")[2] for one in reversed(events) if "feature-environment-" in one["type"]]
-
-    def make_flag(self, name: str) -> None:
-        """A flag with a strategy that has constraint, segment and variants, switched on."""
-        flags = "/projects/default/features"
-        self.admin("POST", flags, {"name": name, "type": "release"})
-        segments = self.admin("GET", "/segments")["segments"]
-        constraint = {"contextName": "country", "operator": "IN", "values": ["DE"]}
-        if not segments:
-            segments = [self.admin("POST", "/segments", {"name": "Germany", "constraints": [constraint]})]
-        variants = [
-            {"name": letter, "weight": 500, "weightType": "variable", "stickiness": "default"} for letter in "ab"
-        ]
-        strategy = {
-            "name": "flexibleRollout",
-            "parameters": {"rollout": "50", "stickiness": "default", "groupId": name},
-            "constraints": [constraint],
-            "segments": [segments[0]["id"]],
-            "variants": variants,
-        }
-        self.admin("POST", f"{flags}/{name}/environments/production/strategies", strategy)
-        self.admin("POST", f"{flags}/{name}/environments/production/on")
-
-
-@contextmanager
-def unleash(folder: Path) -> Iterator[FlagServer]:
-    """Unleash on a PostgreSQL of its own; takes about ten seconds."""
-    port = free_port()
-    with postgresql() as database:
-        own = {
-            "DATABASE_URL": database.replace("+psycopg", ""),
-            "DATABASE_SSL": "false",
-            "HTTP_HOST": "127.0.0.1",
-            "HTTP_PORT": str(port),
-            "INIT_ADMIN_API_TOKENS": ADMIN,
-            "INIT_CLIENT_API_TOKENS": CLIENT,
-            "CHECK_VERSION": "false",
-            "SEND_TELEMETRY": "false",
-            "LOG_LEVEL": "warn",
-        }
-        with running(["node", UNLEASH], port, folder / "unleash.log", own):
-            began = FlagServer(f"http://127.0.0.1:{port}")
-            assert eventually(lambda: httpx.get(f"{began.url}/health").is_success, 30)
-            time.sleep(0.5)
-            yield began
