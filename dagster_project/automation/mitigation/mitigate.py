@@ -350,6 +350,11 @@ class Turn:
         target = self.targets.get(plan.target)
         if target.actuator is None:
             raise ConfigurationError(f"target {plan.target}: {target.broken}")
+        if target.settings is None or target.settings.place != plan.place:
+            raise ConfigurationError(
+                f"plan {plan.short_id} is about {plan.place}, where `targets.{plan.target}` of the playbook no longer"
+                " points; let it point there until the plan is undone"
+            )
         return Execution(self._ledger, target.actuator, self.clock, self._progress)
 
     # ---------- small steps

@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
 APPROVERS = ("dana", "kim")
 _DAY = timedelta(days=1)
-_ONCE = ("proposed", "begun", "applied", "undone", "voided", "expired", "refused", "failed", "undo_offered")
-_ONCE += ("effective", "ineffective", "not_distinguishable")
+_ONCE = (
+    *("proposed", "begun", "applied", "undone", "voided", "expired", "refused", "failed", "undo_offered"),
+    *("effective", "ineffective", "not_distinguishable"),
+)
 
 
 @dataclass
@@ -82,6 +84,7 @@ class Oracle:
         self.sent[act] += 1
         self._must((act, plan.plan_id) not in self._outstanding, f"{act} was sent again without a look")
         self._outstanding[act, plan.plan_id] = plan
+        self._must(plan.place == f"local {world.places[plan.target]}", "sent where the playbook no longer points")
         if act == "undo":
             self._must(not world.is_stopped or plan.plan_id in self._undo_asked, "an undo left while stopped")
             by_itself = plan.undo == "auto" and plan.plan_id not in self._undo_asked
@@ -150,7 +153,6 @@ class Oracle:
         asked = [one for one in world.asked.values() if one.key == plan.key]
         self._must(asked, "acted on evidence that is gone")
         self._must(not asked or self._says(asked[0], plan), "acted on evidence that moved")
-        self._must(plan.place == f"local {world.places[plan.target]}", "acted where the playbook no longer points")
 
     def _says(self, wanted: Wanted, plan: Plan) -> bool:
         own_mode = plan.mode if plan.proposer in APPROVERS else wanted.mode
@@ -165,7 +167,7 @@ class Oracle:
     def nobody_shares(self, holding: list[Plan]) -> None:
         """At most one act is in force per item, and per target and issue."""
         for shared in (
-            Counter((one.target, one.item) for one in holding),
+            Counter((one.place, one.item) for one in holding),
             Counter((one.target, one.issue_id) for one in holding),
         ):
             self._must(all(count == 1 for count in shared.values()), f"two acts in force: {shared}")
@@ -214,7 +216,7 @@ class Oracle:
     def _nothing_begins_while_stopped(self) -> None:
         stopped = False
         with self._world.ledger._store.reading() as connection:
-            events = connection.execute(select(audit.c.event).order_by(audit.c.audit_id)).scalars().all()
+            events: list[str] = list(connection.execute(select(audit.c.event).order_by(audit.c.audit_id)).scalars())
         for event in events:
             stopped = event == "acts stopped" or (stopped and event != "acts resumed")
             assert not (stopped and event == "proposal begun"), "an act began while stopped"

@@ -21,10 +21,11 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from dagster_project.automation.ledger.proposals import ProposalState
+from dagster_project.automation.ledger.proposals import HOLDING, ProposalState
+from dagster_project.automation.mitigation.plans import Plan
 from tests.automation.mitigation.in_memory import fresh_world
 from tests.automation.mitigation.oracle import APPROVERS
-from tests.automation.mitigation.world import CATALOG, FAULTS, ITEMS, PEOPLE, Plan, Process
+from tests.automation.mitigation.world import CATALOG, FAULTS, ITEMS, PEOPLE, Process
 
 HISTORIES = int(os.environ.get("HISTORIES", "300"))
 
@@ -174,7 +175,7 @@ class History(RuleBasedStateMachine):
                     world.asked[which] = replace(CATALOG[which], mode=mode, verdict=verdict, critical=critical)
                 case "withhold", which:
                     world.asked.pop(which, None)
-                case "move", name:
+                case "move", name if all(plan.target != name for plan in world.in_state(*HOLDING)):
                     world.places[name] = f"{name}.json" if world.places[name] == "b.json" else "b.json"
                 case "health", item:
                     world.unhealthy ^= {item}

@@ -139,7 +139,9 @@ def without_telling_once(patch: pytest.MonkeyPatch) -> None:
 
 def without_one_plan_for_two_runs(patch: pytest.MonkeyPatch) -> None:
     add = proposals.Proposals.add
-    patch.setattr(proposals.Proposals, "add", lambda self, proposal, happening, _=None: add(self, proposal, happening))
+    patch.setattr(
+        proposals.Proposals, "add", lambda self, proposal, happening, *_, **__: add(self, proposal, happening)
+    )
 
 
 def _unless(beginning: str, reason: str) -> str:

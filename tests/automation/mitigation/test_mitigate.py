@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -392,7 +393,7 @@ def test_a_run_that_lost_its_lease_sends_nothing(stage: Stage, monkeypatch: pyte
 def test_two_runs_at_once_make_one_plan_and_tell_each_thing_once(stage: Stage) -> None:
     first, second = stage.turn(), stage.turn()
     plan = first.planner.plan
-    first.planner.plan = lambda *given: second.run() and plan(*given)  # type: ignore[method-assign]
+    first.planner.plan = lambda *given: (second.run(), plan(*given))[1]  # type: ignore[method-assign]
     first.run()
     assert stage.states() == ["proposed"]
     stage.now += timedelta(minutes=31)
@@ -445,3 +446,15 @@ def test_events_of_a_ledger_that_was_put_back_land_beside_those_that_it_lost(sta
     stage.run(minutes=1)
     events = lake.scan(stage.home, "plan_events").collect()
     assert sorted(events["event"]) == ["proposed", "refused", "reminded"]
+
+
+def test_a_plan_is_never_undone_at_another_place(stage: Stage) -> None:
+    stage.run()
+    stage.vote("dana")
+    (stage.home.root / "other.json").write_text(json.dumps(stage.control()), encoding="utf-8")
+    stage.write_playbook(targets={"control": {"kind": "local", "file": "other.json"}})
+    with pytest.raises(ConfigurationError, match="no longer points"):
+        stage.undo(stage.proposals()[0])
+    assert "no longer points" in stage.run(minutes=1).problems[0]
+    assert stage.states() == ["in_force"]
+    assert json.loads((stage.home.root / "other.json").read_text(encoding="utf-8")) == stage.control()
