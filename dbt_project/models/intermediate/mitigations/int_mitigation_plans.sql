@@ -60,6 +60,8 @@ select
     row_number() over (
         partition by issue_id, mitigation
         order by
-            case when state in ('applying', 'in_force', 'undoing') then 0 else 1 end asc, first_event_at desc, plan_id asc
+            case when state in ('applying', 'in_force', 'undoing') then 0 else 1 end asc,
+            first_event_at desc,
+            plan_id asc
     ) = 1 as is_latest
 from plans
