@@ -25,7 +25,7 @@ from dagster_project.automation.ledger.proposals import HOLDING, ProposalState
 from dagster_project.automation.mitigation.plans import Plan
 from tests.automation.mitigation.in_memory import fresh_world
 from tests.automation.mitigation.oracle import APPROVERS
-from tests.automation.mitigation.world import CATALOG, FAULTS, ITEMS, PEOPLE, Process
+from tests.automation.mitigation.world import CATALOG, FAULTS, ITEMS, PEOPLE, Process, playbook
 
 HISTORIES = int(os.environ.get("HISTORIES", "300"))
 
@@ -78,9 +78,14 @@ WRITES = st.lists(st.sampled_from(("ok", "ok", *FAULTS)), max_size=4)
 class History(RuleBasedStateMachine):
     """One stretch of life of two issues and two control systems."""
 
-    @initialize(asked=st.lists(WHICH, unique=True, max_size=3), mode=st.sampled_from(["approve", "auto"]))
-    def begin(self, asked: list[int], mode: str) -> None:
+    @initialize(
+        asked=st.lists(WHICH, unique=True, max_size=3),
+        mode=st.sampled_from(["approve", "auto"]),
+        most=st.sampled_from([1, 5]),
+    )
+    def begin(self, asked: list[int], mode: str, most: int) -> None:
         self.world = fresh_world()
+        self.world.playbook = playbook(most)
         for which in asked:
             self.world.asked[which] = replace(CATALOG[which], mode=mode)
 

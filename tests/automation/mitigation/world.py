@@ -219,7 +219,7 @@ class World:
         self.versions = dict.fromkeys(ITEMS, 1)
         self.controls = {name: Control(name, self) for name in ("control", "edge")}
         self.places = {name: f"{name}.json" for name in self.controls}
-        self.playbook = playbook()
+        self.playbook = playbook(1)
         self.asked: dict[int, Wanted] = {}
         self.over: set[str] = set()
         self.told: dict[str, str] = {}
@@ -399,8 +399,8 @@ def merged(state: State, desired: State) -> dict[str, Any]:
 
 
 @cache
-def playbook() -> Playbook:
-    """The packaged playbook with two approvers and tight limits."""
-    approvals = Approvals(max_automatic_per_day=2, breaker_after=1)
+def playbook(most_a_day: int) -> Playbook:
+    """The packaged playbook with two approvers, so many automatic acts a day, and a breaker after one."""
+    approvals = Approvals(max_automatic_per_day=most_a_day, breaker_after=1)
     approvers = {name: Approver() for name in PEOPLE[:2]}
     return load_playbook(PLAYBOOK).model_copy(update={"approvals": approvals, "approvers": approvers})
