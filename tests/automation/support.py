@@ -17,6 +17,7 @@ import duckdb
 from dagster_project import lake
 from dagster_project.automation.destinations import ConfiguredDestination
 from dagster_project.automation.ledger.ledger import Ledger
+from dagster_project.automation.mitigation.plans import Wanted
 from dagster_project.automation.outcomes import Deferred, DeliveryError, Failure, NotSent, Rejected, Unknown
 from dagster_project.automation.ticket import ExternalTicket, Ticket, carries
 from dagster_project.automation.tickets.brief import render
@@ -214,10 +215,19 @@ def _published(rows: str) -> bytes:
         path = Path(folder) / "warehouse.duckdb"
         with duckdb.connect(str(path)) as connection:
             connection.execute(f"create table out_tickets ({columns}, as_of timestamptz)")
+            create_mitigation_marts(connection)
             for row in json.loads(rows):
                 marks = ", ".join("?" for _ in row)
                 connection.execute(f"insert into out_tickets values ({marks}, now())", list(row.values()))
         return path.read_bytes()
+
+
+def create_mitigation_marts(connection: duckdb.DuckDBPyConnection) -> None:
+    """Empty marts that a mitigation turn reads."""
+    columns = ", ".join(f"{field.name} {_type(str(field.type))}" for field in fields(Wanted))
+    connection.execute(f"create table out_mitigations ({columns}, as_of timestamptz)")
+    connection.execute("create table fct_issues (issue_id varchar, status varchar)")
+    connection.execute("create table fct_mitigations (plan_id varchar, effect varchar)")
 
 
 def _row(issue: Issue) -> dict[str, Any]:

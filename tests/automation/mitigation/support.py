@@ -22,7 +22,7 @@ from dagster_project.automation.mitigation.plans import Plan, Wanted
 from dagster_project.decisioning.playbook import load_playbook
 from dagster_project.files import write_atomically, write_json
 from dagster_project.home import PLAYBOOK, Home
-from tests.automation.support import NOW
+from tests.automation.support import NOW, create_mitigation_marts
 
 FLAG = Wanted(
     issue_id="ISS-1",
@@ -107,16 +107,13 @@ class Stage:
         with TemporaryDirectory() as folder:
             path = Path(folder) / "warehouse.duckdb"
             with duckdb.connect(str(path)) as connection:
-                columns = ", ".join(f"{one.name} {_type(str(one.type))}" for one in fields(Wanted))
-                connection.execute(f"create table out_mitigations ({columns}, as_of timestamptz)")
+                create_mitigation_marts(connection)
                 for one in rows:
                     values = [getattr(one, each.name) for each in fields(Wanted)]
                     marks = ", ".join("?" for _ in values)
                     connection.execute(f"insert into out_mitigations values ({marks}, now())", values)
-                connection.execute("create table fct_issues (issue_id varchar, status varchar)")
                 for item in states.items():
                     connection.execute("insert into fct_issues values (?, ?)", list(item))
-                connection.execute("create table fct_mitigations (plan_id varchar, effect varchar)")
                 for item in (effects or {}).items():
                     connection.execute("insert into fct_mitigations values (?, ?)", list(item))
             content = path.read_bytes()
@@ -171,8 +168,3 @@ class Stage:
         content = self.control()
         content[group][name] |= state
         write_json(self.home.control, content)
-
-
-def _type(annotation: str) -> str:
-    types = {"float": "double", "int": "bigint", "bool": "boolean"}
-    return types.get(annotation.removesuffix(" | None"), "varchar")
