@@ -252,7 +252,7 @@ def in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     monkeypatch.setattr("dagster_project.automation.tickets.push.monotonic", lambda: 0.0)  # a history can be told again
     rendered = cache(brief.render)
-    monkeypatch.setattr(brief, "render", lambda issue, name, policy=None: rendered(issue, name))
+    monkeypatch.setattr(brief, "render", lambda issue, name, policy=None, plans=(): rendered(issue, name))
 
 
 def test_exactly_one_ticket_whatever_happens() -> None:
