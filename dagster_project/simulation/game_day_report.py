@@ -27,7 +27,8 @@ def write_report(folder: Path, day: GameDay, scenario: str, planted: str, began:
     past = rehearsals(folder)
     write_text(folder / HISTORY, "".join(json.dumps(one) + "\n" for one in [*past, entry]))
     page = folder / f"{began:%Y%m%dT%H%M%SZ}-{scenario}{'-' + planted if planted else ''}.md"
-    write_text(page, "\n".join(_lines(day, scenario, planted, began, past)) + "\n")
+    text = "\n".join(_lines(day, scenario, planted, began, past)) + "\n"
+    write_text(page, text.replace(str(day.home.root), "HOME"))
     return page
 
 

@@ -39,6 +39,7 @@ from dagster_project.clock import check_clock
 from dagster_project.dagster_metadata import guarded, markdown
 from dagster_project.decisioning.assets import published_warehouse
 from dagster_project.decisioning.playbook import load_playbook
+from dagster_project.decisioning.published import present_of
 from dagster_project.errors import ConfigurationError, said_of
 from dagster_project.home import Home
 from dagster_project.lake_tables import LAKE_TABLES
@@ -115,7 +116,7 @@ def mitigations(
     before = Ledger.of(here).proposals.newest_event()
     try:
         _warn_of_other_targets(context, here)
-        report = mitigate(here, now=datetime.now(UTC), progress=context.log.info)
+        report = mitigate(here, now=present_of(here, datetime.now(UTC)), progress=context.log.info)
     except Exception as error:
         report = MitigationReport(problems=[said_of(error)])
     for problem in report.problems:
