@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 from urllib.parse import quote
@@ -159,7 +159,7 @@ class FlagdFile:
         except ImportError:
             return None
         evaluator = FlagdCore()
-        resolve = {
+        resolve: dict[type, Callable[..., Any]] = {
             bool: evaluator.resolve_boolean_value,
             str: evaluator.resolve_string_value,
             int: evaluator.resolve_float_value,
@@ -168,7 +168,8 @@ class FlagdFile:
         try:
             evaluator.set_flags(self._text())
             value = next(iter(self.read(item).state["variants"].values()))
-            return str(resolve.get(type(value), evaluator.resolve_object_value)(item, value, None).variant)
+            resolved = resolve.get(type(value), evaluator.resolve_object_value)(item, value, None)
+            return str(resolved.variant)
         except OpenFeatureError:
             return None
 
