@@ -25,7 +25,7 @@ def mitigations_at(playbook: Playbook, target: str) -> dict[str, Mitigation]:
 def target_problems(playbook: Playbook, target: Target) -> Iterator[str]:
     """What is wrong with a target: its entry, the kind of home, a secret, and each item that is known and not readable.
 
-    Which item a placeholder stands for is known once there is an issue.
+    Which item a placeholder stands for is known once there is an issue. What is in shadow needs no item yet.
     """
     if target.actuator is None or target.settings is None:
         yield target.broken
@@ -42,8 +42,9 @@ def target_problems(playbook: Playbook, target: Target) -> Iterator[str]:
 
 
 def known_items(playbook: Playbook, target: str) -> list[str]:
-    """The items of a target that the playbook names without a placeholder."""
-    return sorted({one.do.item for one in mitigations_at(playbook, target).values() if "{" not in one.do.item})
+    """The items of a target that the playbook names without a placeholder, for mitigations that may act."""
+    acting = (one for one in mitigations_at(playbook, target).values() if one.mode != "shadow")
+    return sorted({one.do.item for one in acting if "{" not in one.do.item})
 
 
 def unset_secrets(settings: BaseModel) -> Iterator[tuple[str, str]]:

@@ -100,6 +100,8 @@ def test_an_act_and_its_undo_are_observed_at_the_control_system(loaded: ModuleTy
 
 
 def test_what_fails_makes_the_step_red_and_says_why(loaded: ModuleType, stage: Stage) -> None:
+    act = {"tier": 1, "do": {"target": "control", "item": "flags/payment-fallback", "set": {"enabled": True}}}
+    stage.write_playbook(mitigations={"fallback": {**act, "mode": "approve"}})
     stage.home.control.write_text("{", encoding="utf-8")
     with DagsterInstance.ephemeral() as instance:
         result = run(loaded, stage.home, instance)
@@ -171,6 +173,8 @@ def test_too_few_approvers_are_found_where_people_are_asked(stage: Stage) -> Non
 def test_an_item_that_is_not_there_is_found_by_reading(stage: Stage) -> None:
     act = {"tier": 1, "do": {"target": "control", "item": "flags/nobody-knows", "set": {"enabled": False}}}
     stage.write_playbook(mitigations={"off": act})
+    assert check(stage, "target_readable")[0]  # in shadow it needs no item yet
+    stage.write_playbook(mitigations={"off": {**act, "mode": "approve"}})
     readable, shown = check(stage, "target_readable")
     assert not readable
     assert "flags/nobody-knows cannot be read" in shown["problems"]
