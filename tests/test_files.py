@@ -126,7 +126,7 @@ def _renames(name: str, call: ast.Call) -> bool:
     """True for ``path.replace(other)`` and ``path.rename(other)``, not for text, dates, dataclasses and columns."""
     one = len(call.args) == 1 and not call.keywords and not isinstance(call.args[0], ast.Dict | ast.DictComp)
     is_module = isinstance(call.func, ast.Attribute) and getattr(call.func.value, "id", "") in ("os", "shutil")
-    return (name in ("replace", "rename") and (one or is_module)) or name == "move"
+    return (name in ("replace", "rename") and (one or is_module)) or (name == "move" and is_module)
 
 
 def test_no_other_code_makes_temporary_files_to_rename() -> None:

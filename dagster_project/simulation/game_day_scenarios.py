@@ -116,7 +116,7 @@ SCENARIOS: Mapping[str, Scenario] = {
 
 
 def _take_down(day: GameDay) -> None:
-    day.home.control.rename(day.home.control.with_suffix(".down"))
+    day.home.control.unlink()
 
 
 def _stop(day: GameDay) -> None:

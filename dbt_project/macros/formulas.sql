@@ -94,18 +94,16 @@
 
 {# E-value of a Poisson count, over alternatives that are multiples of what is expected. #}
 {% macro poisson_e_value(count, expected, dispersion, multiples) -%}
-    {{ log_mean_exp(poisson_exponents(count, expected, dispersion, multiples)) }}
-{%- endmacro %}
-
-{# Log-likelihood ratios of a Poisson count for such multiples, over its dispersion; exponents for log_mean_exp. #}
-{% macro poisson_exponents(count, expected, dispersion, multiples) -%}
     {%- set exponents = [] -%}
     {%- for times in multiples -%}
-        {%- set _ = exponents.append(
-            '((' ~ count ~ ') * ln(' ~ times ~ ') + (1.0 - ' ~ times ~ ') * (' ~ expected ~ ')) / (' ~ dispersion ~ ')'
-        ) -%}
+        {%- set _ = exponents.append(poisson_exponent(count, expected, dispersion, times)) -%}
     {%- endfor -%}
-    {{ return(exponents) }}
+    {{ log_mean_exp(exponents) }}
+{%- endmacro %}
+
+{# Log-likelihood ratio of a Poisson count for such a multiple, over its dispersion; an exponent for log_mean_exp. #}
+{% macro poisson_exponent(count, expected, dispersion, times) -%}
+    (({{ count }}) * ln({{ times }}) + (1.0 - {{ times }}) * ({{ expected }})) / ({{ dispersion }})
 {%- endmacro %}
 
 {# Dispersion of a count against `share` times its control: that of the days before (at least of both Poisson counts), that
@@ -142,9 +140,11 @@
     {%- set exponents = [] -%}
     {%- for length in lengths -%}
         {%- set usual = expected ~ '_' ~ length ~ 'h' -%}
-        {%- set _ = exponents.extend(
-            poisson_exponents(count ~ '_' ~ length ~ 'h', usual, '1.0 + spread * ' ~ usual, multiples)
-        ) -%}
+        {%- for times in multiples -%}
+            {%- set _ = exponents.append(
+                poisson_exponent(count ~ '_' ~ length ~ 'h', usual, '1.0 + spread * ' ~ usual, times)
+            ) -%}
+        {%- endfor -%}
     {%- endfor -%}
     {{ log_mean_exp(exponents) }}
 {%- endmacro %}

@@ -76,7 +76,7 @@ def decided(home: Home, issues: list[Issue]) -> None:
     publish(home, issues)
     columns = "issue_id, product, issue_type, scope_platform, scope_country, started_at, resolved_at"
     with duckdb.connect(str(home.published)) as connection:
-        connection.execute(f"create table fct_issues as select {columns} from out_tickets")
+        connection.execute(f"create or replace table fct_issues as select {columns} from out_tickets")
 
 
 @pytest.fixture(params=["local", *ABLE], ids=lambda one: one if isinstance(one, str) else one.kind)
