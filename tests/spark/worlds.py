@@ -156,6 +156,21 @@ def bring_news(home: Home, now: datetime, issues: list[str]) -> None:
     _append(home, "baseline_exclusions", _rejections(home, now))
     for table, pushed in _pushes(now).items():
         _append(home, table, pushed)
+    _append(home, "plan_events", _plans(issues, now))
+
+
+def _plans(issues: list[str], at: datetime) -> pl.DataFrame:
+    """Events of plans for the issues so far: every other one is in force, the rest were only recorded."""
+    rows = []
+    for number, issue_id in enumerate(issues):
+        plan = {"plan_id": f"plan-{number}", "issue_id": issue_id, "mitigation": "rollout-halt", "tier": 2}
+        plan |= {"target": "control", "item": "releases/android", "actor": "feedback-control", "channel": "loop"}
+        acts = [("proposed", "proposed", 7), ("applied", "in_force", 6)] if number % 2 else [("proposed", "shadow", 7)]
+        for event, state, hours in acts:
+            happened = {"event": event, "state": state, "occurred_at": at - timedelta(hours=hours), "known_at": at}
+            mode = "shadow" if state == "shadow" else "approve"
+            rows.append({"event_id": f"{number}-{event}", **plan, **happened, "mode": mode, "reason": ""})
+    return pl.DataFrame(rows, schema=schema_of("plan_events"))
 
 
 def _pushes(at: datetime) -> dict[str, pl.DataFrame]:
