@@ -46,7 +46,7 @@ orders as (
     select
         issue_id,
         order_id,
-        sum(amount) as amount,
+        cast(sum(cast(amount as decimal(24, 6))) as double) as amount,
         max(case when is_ordered_before then 1.0 else 0.0 end) as is_before
     from {{ ref('int_issue_order_lines') }}
     where is_ordered_in_period

@@ -56,7 +56,7 @@ affected as (
         sum(is_established) as known_people,
         sum(is_new) as new_accounts,
         avg(cast(segment_weight as double)) as segment_weight,
-        sum(lifetime_value) as lifetime_value
+        cast(sum(cast(lifetime_value as decimal(24, 6))) as double) as lifetime_value
     from people
     group by issue_id
 
