@@ -20,10 +20,10 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, func, insert, select, update
 
-from dagster_project.automation.ledger.intents import Grounds
+from dagster_project.automation.ledger.intents import Grounds, Intent, State
 from dagster_project.automation.ledger.store import AT_ONCE, NO_GROUNDS, Store, take_turns
 from dagster_project.automation.ledger.switch import stopped_in
-from dagster_project.automation.ledger.tables import proposal_events, proposals
+from dagster_project.automation.ledger.tables import intents, proposal_events, proposals
 
 US = "feedback-control"
 """Name of this system as an actor."""
@@ -50,6 +50,9 @@ WAITING = (ProposalState.PROPOSED, ProposalState.APPROVED)
 
 HOLDING = (ProposalState.APPLYING, ProposalState.IN_FORCE, ProposalState.UNDOING)
 """The place is, or may be, as the proposal wants it: no other one may begin there."""
+
+_NOT_MADE = (State.PENDING, State.REJECTED, State.UNKNOWN)
+"""States of an intent that ends with its proposal; of an unknown one a reading has shown that it is not there."""
 
 LIVE = (*WAITING, *HOLDING)
 """Not over."""
@@ -156,6 +159,27 @@ class Proposals:
         with self._store.transaction() as connection:
             take_turns(connection)
             return self._move(connection, seen, state, happening, applied)
+
+    def end(self, seen: Proposal, state: ProposalState, happening: Happening, intent: Intent | None) -> Proposal | None:
+        """End a proposal together with its write, which was not made; None if another run has moved either meanwhile.
+
+        ``intent`` is the newest one about the proposal, as the caller saw it.
+        """
+        newest = select(intents.c.intent_id, intents.c.state, intents.c.attempts)
+        newest = newest.where(intents.c.subject_id == seen.proposal_id, intents.c.is_head).with_for_update()
+        with self._store.transaction() as connection:
+            there = connection.execute(newest).first()
+            take_turns(connection)
+            if (tuple(there) if there else None) != (intent and (intent.intent_id, intent.state, intent.attempts)):
+                return None
+            ended = self._move(connection, seen, state, happening, None)
+            if ended and intent and intent.state in _NOT_MADE:
+                here = intents.c.intent_id == intent.intent_id
+                values = {"state": State.WITHDRAWN, "reason": happening.reason, "updated_at": happening.at}
+                connection.execute(update(intents).where(here).values(**values))
+                shown = {"reason": happening.reason}
+                self._store.note(connection, happening.at, "intent withdrawn", intent.intent_id, shown)
+            return ended
 
     def begin(
         self,

@@ -45,6 +45,7 @@ Guard = Callable[[], str]
 
 _MOST_STEPS = 8
 
+_UNDER_WAY = {Act.APPLY: ProposalState.APPLYING, Act.UNDO: ProposalState.UNDOING}
 _AFTER = {Act.APPLY: ProposalState.IN_FORCE, Act.UNDO: ProposalState.UNDONE}
 _DONE = {Act.APPLY: "applied", Act.UNDO: "undone"}
 
@@ -127,6 +128,9 @@ class Execution:
         plan = Plan.of(proposal)
         order = Order(plan, act)
         for _ in range(_MOST_STEPS):
+            proposal = self._again(proposal)
+            if proposal.state is not _UNDER_WAY[act]:
+                return proposal  # another run has finished it, or ended it
             head = self._ledger.head(plan.plan_id, self._at)
             delivered = head
             if head and head.state is not State.CONFIRMED:
@@ -148,7 +152,7 @@ class Execution:
                     if over := self._send(proposal, order, head, author):
                         return over
                 case Step.BLOCKED if head and act is Act.APPLY:
-                    return self._failed(proposal, head.reason)  # the run that was told so ended there
+                    return self._failed(proposal, head.reason, head)  # the run that was told so ended there
                 case _:
                     return self._again(proposal)
         return self._again(proposal)
@@ -174,21 +178,22 @@ class Execution:
             case Rejected(reason) if order.act is Act.UNDO and not isinstance(error, Conflict):
                 self._tell_once(proposal, "undo_refused", reason)
             case Rejected(reason):
-                failed = self._failed(proposal, reason)
-                self._withdraw(claimed)
-                return failed
+                return self._failed(proposal, reason, self._ledger.head(order.subject_id, self._at))
             case Deferred(reason) if isinstance(error, AwaitingApproval):
                 self._tell_once(proposal, "waits", f"{reason}: {error.url}")
             case Unknown(reason) | NotSent(reason) | Deferred(reason):
                 self._progress(f"plan {order.plan.short_id}: {reason}")
-        return self._again(proposal)
+        after = self._again(proposal)
+        if after.state is not _UNDER_WAY[order.act]:
+            self._ledger.withdraw(claimed, self._clock())
+        return after
 
     def _call(
         self, order: Order, proposal: Proposal, claimed: Intent, author: Author
     ) -> tuple[Outcome[Reading], DeliveryError | None]:
         plan = order.plan
         try:
-            if reason := self._withheld(claimed, order.act, author):
+            if reason := self._withheld(claimed, proposal, order.act, author):
                 return NotSent(reason), None
             if order.act is Act.APPLY:
                 return Confirmed(self._actuator.apply(plan.item, plan.desired, plan.before, order.note)), None
@@ -198,11 +203,13 @@ class Execution:
         except Exception as error:
             return Unknown(f"unforeseen {type(error).__name__}: {error}"), None
 
-    def _withheld(self, claimed: Intent, act: Act, author: Author) -> str:
+    def _withheld(self, claimed: Intent, proposal: Proposal, act: Act, author: Author) -> str:
         """What keeps a claimed act from leaving, asked at the last moment; empty if nothing does."""
         head = self._ledger.head(claimed.subject_id, self._at)
         if head is None or (head.state, head.attempts) != (State.SENDING, claimed.attempts):
             return "another run took it over, as this one took too long"
+        if self._again(proposal).state is not _UNDER_WAY[act]:
+            return "another run ended it"
         if act is Act.UNDO and author.name != US:
             return ""  # a person's undo waits for nothing
         stop = self._ledger.switch.stopped()
@@ -221,11 +228,8 @@ class Execution:
         if self._is_untouched(reading, order, proposal):
             self._ledger.absent(head, self._clock())
             return None
-        # First the plan is over: a run that dies here must not leave an intent that may be sent.
-        failed = self._failed(proposal, f"somebody set it to {canonical(reading.state)} meanwhile; left as it is")
-        self._ledger.absent(head, self._clock())
-        self._withdraw(head)
-        return failed
+        reason = f"somebody set it to {canonical(reading.state)} meanwhile; left as it is"
+        return self._failed(proposal, reason, head)
 
     def _is_there(self, reading: Reading, order: Order) -> bool:
         if order.act is Act.APPLY:
@@ -242,8 +246,6 @@ class Execution:
 
     def _finished(self, proposal: Proposal, act: Act, author: Author) -> Proposal:
         plan = Plan.of(proposal)
-        if proposal.state is _AFTER[act]:
-            return proposal
         applied, reason = None, ""
         if act is Act.APPLY:
             left = self._left(plan)
@@ -277,22 +279,18 @@ class Execution:
         """An act that may not be sent: it is over if its ground moved, and waits if it is only stopped."""
         plan = Plan.of(proposal)
         if reason.startswith(VOID) and act is Act.APPLY:
-            said = reason.removeprefix(VOID)
-            moved = self._ledger.proposals.move(proposal, ProposalState.VOID, self._happening("voided", Author(), said))
-            self._withdraw(head)
-            return moved or self._again(proposal)
+            happening = self._happening("voided", Author(), reason.removeprefix(VOID))
+            ended = self._ledger.proposals.end(proposal, ProposalState.VOID, happening, head)
+            return ended or self._again(proposal)
         self._progress(f"plan {plan.short_id} waits: {reason}")
         return self._again(proposal)
 
-    def _failed(self, proposal: Proposal, reason: str) -> Proposal:
+    def _failed(self, proposal: Proposal, reason: str, head: Intent | None) -> Proposal:
         happening = self._happening("failed", Author(), reason)
-        moved = self._ledger.proposals.move(proposal, ProposalState.FAILED, happening)
-        self._progress(f"plan {Plan.of(proposal).short_id} failed: {reason}")
-        return moved or self._again(proposal)
-
-    def _withdraw(self, head: Intent | None) -> None:
-        if head:
-            self._ledger.withdraw(head, self._clock())
+        ended = self._ledger.proposals.end(proposal, ProposalState.FAILED, happening, head)
+        if ended:
+            self._progress(f"plan {Plan.of(proposal).short_id} failed: {reason}")
+        return ended or self._again(proposal)
 
     def _tell_once(self, proposal: Proposal, event: str, reason: str, after: object = None) -> None:
         """Record an event and tell it, once for this reason after an earlier event, whichever run is first."""

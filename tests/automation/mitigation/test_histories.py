@@ -12,7 +12,7 @@ and each history when all is quiet again.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -208,6 +208,45 @@ class History(RuleBasedStateMachine):
 @pytest.mark.usefixtures("in_memory")
 def test_nothing_acts_but_what_may() -> None:
     run_state_machine_as_test(History, settings=SETTINGS)
+
+
+BETWEEN = [
+    pytest.param(None, id="death", marks=pytest.mark.long),
+    pytest.param(("worker", None), id="another run", marks=pytest.mark.long),
+    pytest.param(("stop",), id="stop", marks=pytest.mark.soak),
+    pytest.param(("undo", 0), id="undo", marks=pytest.mark.soak),
+    pytest.param(("person", "flags/new-checkout", 2), id="a person", marks=pytest.mark.soak),
+    pytest.param(("jump", -20), id="clock back", marks=pytest.mark.soak),
+]
+
+
+@pytest.mark.usefixtures("in_memory")
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("between", BETWEEN)
+def test_another_run_a_stop_or_death_at_each_step_of_an_act(fault: str, between: Action | None) -> None:
+    for meanwhile, dies_at in _at_each_step(between):
+        history = History()
+        history.begin(asked=[0], mode="auto", most=5)
+        history.a_turn(seconds=61, writes=[fault, "ok"], down=False, meanwhile=meanwhile, dies_at=dies_at)
+        history.teardown()
+
+
+@pytest.mark.usefixtures("in_memory")
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("between", BETWEEN)
+def test_another_run_a_stop_or_death_at_each_step_of_an_undo(fault: str, between: Action | None) -> None:
+    for meanwhile, dies_at in _at_each_step(between):
+        history = History()
+        history.begin(asked=[0], mode="auto", most=5)
+        history.a_turn(seconds=61, writes=[], down=False, meanwhile={}, dies_at=None)
+        history.an_undo(person="dana", number=0, writes=[fault, "ok"], meanwhile=meanwhile, dies_at=dies_at)
+        history.teardown()
+
+
+def _at_each_step(between: Action | None) -> Iterator[tuple[dict[int, Action], int | None]]:
+    """What happens at one step of a process, for each step; without it, the step at which the process dies."""
+    for step in range(1, 31):
+        yield ({step: between}, None) if between else ({}, step)
 
 
 @pytest.mark.soak
