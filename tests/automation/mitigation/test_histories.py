@@ -224,6 +224,11 @@ BETWEEN = [
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("between", BETWEEN)
 def test_another_run_a_stop_or_death_at_each_step_of_an_act(fault: str, between: Action | None) -> None:
+    at_each_step_of_an_act(fault, between)
+
+
+def at_each_step_of_an_act(fault: str, between: Action | None) -> None:
+    """Histories of one act whose first write goes wrong, with something between each two steps of it."""
     for meanwhile, dies_at in _at_each_step(between):
         history = History()
         history.begin(asked=[0], mode="auto", most=5)

@@ -21,8 +21,8 @@ from dagster_project.automation.mitigation import approvals, execution, ladder, 
 from dagster_project.automation.mitigation.execution import Execution
 from dagster_project.automation.mitigation.mitigate import Turn
 from dagster_project.automation.mitigation.plans import Plan
-from tests.automation.mitigation.test_histories import SETTINGS, History
-from tests.automation.mitigation.world import Control
+from tests.automation.mitigation.test_histories import SETTINGS, History, at_each_step_of_an_act
+from tests.automation.mitigation.world import FAULTS, Control
 
 pytestmark = [pytest.mark.soak, pytest.mark.usefixtures("in_memory")]
 
@@ -191,3 +191,15 @@ def test_a_missing_guard_is_noticed(remove: Removal, monkeypatch: pytest.MonkeyP
     with pytest.raises((AssertionError, ExceptionGroup)):
         run_state_machine_as_test(History, settings=settings(SETTINGS, max_examples=MOST))
     print(f"\n| {remove.__name__.replace('_', ' ')} | {noticed[0][0]} | {noticed[0][1]} |")
+
+
+def test_a_plan_that_ends_without_its_write_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    move = proposals.Proposals.move
+    monkeypatch.setattr(
+        proposals.Proposals, "end", lambda self, seen, state, happening, _: move(self, seen, state, happening)
+    )
+    withheld = Execution._withheld
+    monkeypatch.setattr(Execution, "_withheld", lambda *given: _unless("ended it", withheld(*given)))
+    with pytest.raises(AssertionError):
+        for fault in FAULTS:
+            at_each_step_of_an_act(fault, ("worker", None))
