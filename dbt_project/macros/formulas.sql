@@ -58,9 +58,11 @@
 {%- endmacro %}
 
 {# Rounding of what marts show and thresholds compare: six decimals. The last bits of a sum depend on the order of its
-   rows, and those of exp and ln on the machine, and neither may reach an outbound row. #}
+   rows, and those of exp and ln on the machine, and neither may reach an outbound row. Twice, because a value that lies
+   half way between two results (29.7 / 64 = 0.4640625) would go up or down by those last bits: the first rounding, three
+   digits finer, takes them off. #}
 {% macro rounded(x, digits=6) -%}
-    cast(round({{ x }}, {{ digits }}) as double)
+    cast(round(round({{ x }}, {{ digits + 3 }}), {{ digits }}) as double)
 {%- endmacro %}
 
 {# Logarithm of an e-value, evidence that stays valid under continuous monitoring: a likelihood ratio against chance,

@@ -58,7 +58,7 @@ order_sums as (
 
     select
         issue_id,
-        avg(amount) as average_order_value,
+        cast(sum(cast(amount as decimal(24, 6))) as double) / count(*) as average_order_value,
         sum(is_before) as orders_before
     from orders
     group by issue_id

@@ -55,7 +55,7 @@ affected as (
         count(*) as customers_affected,
         sum(is_established) as known_people,
         sum(is_new) as new_accounts,
-        avg(cast(segment_weight as double)) as segment_weight,
+        cast(sum(cast(segment_weight as decimal(24, 6))) as double) / count(*) as segment_weight,
         cast(sum(cast(lifetime_value as decimal(24, 6))) as double) as lifetime_value
     from people
     group by issue_id
