@@ -58,11 +58,11 @@
 {%- endmacro %}
 
 {# Rounding of what marts show and thresholds compare: six decimals. The last bits of a sum depend on the order of its
-   rows, and those of exp and ln on the machine, and neither may reach an outbound row. Twice, because a value that lies
-   half way between two results (29.7 / 64 = 0.4640625) would go up or down by those last bits: the first rounding, three
-   digits finer, takes them off. #}
+   rows, and those of exp and ln on the machine, and neither may reach an outbound row. They would decide where a value
+   lies half way between two results (29.7 / 64 = 0.4640625), which engines round differently, too: 0.00005 of the
+   last digit is added, so that half goes up. #}
 {% macro rounded(x, digits=6) -%}
-    cast(round(round({{ x }}, {{ digits + 3 }}), {{ digits }}) as double)
+    cast(round({{ x }} + 0.5e-{{ digits + 4 }}, {{ digits }}) as double)
 {%- endmacro %}
 
 {# Logarithm of an e-value, evidence that stays valid under continuous monitoring: a likelihood ratio against chance,
