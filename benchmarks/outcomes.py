@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import shutil
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
@@ -27,7 +25,6 @@ import numpy as np
 import polars as pl
 
 from benchmarks.measuring import ROOT
-from benchmarks.product_scores import header
 from dagster_project import lake
 from dagster_project.decisioning.dbt_build import run_dbt
 from dagster_project.decisioning.playbook import land_playbook, load_playbook
@@ -47,7 +44,12 @@ TYPES = (
     *("feature_bug", "ui_usability", "shipping_delivery", "product_defect", "pricing_expectation", "customer_service"),
 )
 PLATFORMS = ("android", "ios", "web")
-OURS, NAIVE, DID, BSTS = "untreated, ranked among placebos", "naive before/after", "DiD, clustered errors", "structural time series"
+OURS, NAIVE, DID, BSTS = (
+    "untreated, ranked among placebos",
+    "naive before/after",
+    "DiD, clustered errors",
+    "structural time series",
+)
 
 Series = tuple[str, str, str]
 """Product, issue type, platform."""
@@ -141,7 +143,11 @@ def _world(kind: Kind, random: np.random.Generator) -> World:
 
 
 def _planted(
-    rates: dict[Series, np.ndarray], treated: tuple[str, str], started: int, acted: int, effect: float,
+    rates: dict[Series, np.ndarray],
+    treated: tuple[str, str],
+    started: int,
+    acted: int,
+    effect: float,
     random: np.random.Generator,
 ) -> float:
     """Plant an issue into the rates, and take a share of its excess away after the act; the number taken away."""
@@ -157,7 +163,9 @@ def _planted(
     return avoided
 
 
-def _highest(complaints: dict[Series, np.ndarray], product: str, acted: int, length: int) -> tuple[tuple[str, str], int]:
+def _highest(
+    complaints: dict[Series, np.ndarray], product: str, acted: int, length: int
+) -> tuple[tuple[str, str], int]:
     """The series of a product that was furthest above its usual level before the act."""
     found = []
     for issue_type in TYPES:
@@ -203,20 +211,49 @@ class Models:
         issue = {"issue_id": "ISS-1", "product": product, "issue_type": issue_type}
         text, instant, number = pl.String, pl.Datetime, pl.Float64
         span = {
-            **issue, "scope_kind": "all", "scope_value": "all", "platform": None, "funnel_step": None,
-            "refunds_follow": False, "started_at": started, "detected_at": started, "resolved_at": None,
-            "ended_at": AS_OF, "customer_value": 1.0,
+            **issue,
+            "scope_kind": "all",
+            "scope_value": "all",
+            "platform": None,
+            "funnel_step": None,
+            "refunds_follow": False,
+            "started_at": started,
+            "detected_at": started,
+            "resolved_at": None,
+            "ended_at": AS_OF,
+            "customer_value": 1.0,
         }
         act = {
-            **issue, "intervention_id": "p1", "kind": "fixing_release", "acted_at": acted, "ended_at": None,
-            "plan_id": None, "mitigation": None, "change_id": "r1", "version": "2", "ticket_event": None,
-            "actor": None, "undoes_suspect": True, "window_ends_at": acted + timedelta(days=WINDOW),
+            **issue,
+            "intervention_id": "p1",
+            "kind": "fixing_release",
+            "acted_at": acted,
+            "ended_at": None,
+            "plan_id": None,
+            "mitigation": None,
+            "change_id": "r1",
+            "version": "2",
+            "ticket_event": None,
+            "actor": None,
+            "undoes_suspect": True,
+            "window_ends_at": acted + timedelta(days=WINDOW),
         }
         episode = {
-            **issue, "first_tick": started, "detected_at": started, "elevated_until": acted, "resolved_at": None,
+            **issue,
+            "first_tick": started,
+            "detected_at": started,
+            "elevated_until": acted,
+            "resolved_at": None,
             "is_live": True,
         }
-        texts = {"platform": text, "funnel_step": text, "plan_id": text, "mitigation": text, "ticket_event": text, "actor": text}
+        texts = {
+            "platform": text,
+            "funnel_step": text,
+            "plan_id": text,
+            "mitigation": text,
+            "ticket_event": text,
+            "actor": text,
+        }
         times = {"ended_at": instant, "resolved_at": instant}
         return {
             "taxonomy": self.taxonomy,
@@ -245,12 +282,19 @@ def _hours(world: World) -> pl.DataFrame:
     return pl.concat(frames).filter((pl.col("amount") > 0) | (pl.col("exposure") > 0))
 
 
-def _frame(product: str, measure: str, series: str, ends: list[datetime], amount: np.ndarray, exposure: np.ndarray) -> pl.DataFrame:
+def _frame(
+    product: str, measure: str, series: str, ends: list[datetime], amount: np.ndarray, exposure: np.ndarray
+) -> pl.DataFrame:
     return pl.DataFrame(
         {"hour": ends, "amount": amount.astype(float), "exposure": exposure.astype(float)}
     ).with_columns(
-        product=pl.lit(product), measure=pl.lit(measure), series=pl.lit(series), scope_kind=pl.lit("all"),
-        scope_value=pl.lit("all"), ordered_money=pl.lit(0.0), refunded_money=pl.lit(0.0),
+        product=pl.lit(product),
+        measure=pl.lit(measure),
+        series=pl.lit(series),
+        scope_kind=pl.lit("all"),
+        scope_value=pl.lit("all"),
+        ordered_money=pl.lit(0.0),
+        refunded_money=pl.lit(0.0),
     )
 
 
@@ -316,7 +360,9 @@ def structural(world: World) -> Claim:
     controls = sum(daily.values())[:, None] / len(daily)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        fit = UnobservedComponents(own[:turn].astype(float), "llevel", exog=controls[:turn]).fit(disp=False, maxiter=200)
+        fit = UnobservedComponents(own[:turn].astype(float), "llevel", exog=controls[:turn]).fit(
+            disp=False, maxiter=200
+        )
         ahead = fit.get_forecast(last - turn, exog=controls[turn:last])
         mean = ahead.predicted_mean[1:]
         steps = ahead.se_mean[1:]
@@ -343,7 +389,9 @@ class Line:
 def _line(kind: Kind, method: str, results: list[tuple[World, Claim]]) -> Line:
     said = [(world, claim) for world, claim in results if not math.isnan(claim.avoided)]
     truth = [world.avoided for world, _ in said]
-    bias = sum(claim.avoided - world.avoided for world, claim in said) / max(1.0, sum(truth)) if kind.effect else math.nan
+    bias = (
+        sum(claim.avoided - world.avoided for world, claim in said) / max(1.0, sum(truth)) if kind.effect else math.nan
+    )
     covered = [claim.low <= world.avoided <= claim.high for world, claim in said]
     claimed = [claim.claims for _, claim in results]
     return Line(kind.name, method, len(results), float(np.mean(claimed)), bias, float(np.mean(covered)))
@@ -358,7 +406,10 @@ def main(count: int, seed: int, out: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         models = Models(Path(folder))
     methods: dict[str, Callable[[World], Claim]] = {
-        OURS: models.outcome, NAIVE: naive, DID: clustered, BSTS: structural,
+        OURS: models.outcome,
+        NAIVE: naive,
+        DID: clustered,
+        BSTS: structural,
     }
     lines: list[Line] = []
     for kinds in (QUIET, EFFECTS):

@@ -60,13 +60,13 @@ joined as (
         effects.p_more,
         case wanted.measure
             when 'complaints' then spans.customer_value
-            when 'support_contacts' then cast(null as double)
+            when 'support_contacts' then cast(settings.cost_support_contact as double)
             when 'failed_attempts' then unit_values.failed_attempt_value
             else unit_values.refund_value
         end as unit_value
     from {{ ref('int_issue_spans') }} as spans
     cross join wanted
-    cross join {{ ref('stg_playbook_settings') }}
+    cross join {{ ref('stg_playbook_settings') }} as settings
     left join {{ ref('int_issue_unit_values') }} as unit_values on spans.issue_id = unit_values.issue_id
     left join led on spans.issue_id = led.issue_id
     left join {{ ref('int_outcome_effects') }} as effects
@@ -89,8 +89,8 @@ answered as (
             when avoided is null or count_before = 0 then 'nothing_to_measure'
             when measured_until < window_ends_at and ended_at is null then 'too_early'
             when placebos < {{ var('outcome_placebos') }} then 'too_few_placebos'
-            when p_fewer * candidates <= {{ var('outcome_alpha') }} and is_credited then 'fewer'
-            when p_more * candidates <= {{ var('outcome_alpha') }} then 'more'
+            when p_fewer * candidates <= {{ var('outcome_alpha') }} and avoided_low > 0 and is_credited then 'fewer'
+            when p_more * candidates <= {{ var('outcome_alpha') }} and avoided_high < 0 then 'more'
             else 'not_distinguishable'
         end as answer
     from joined

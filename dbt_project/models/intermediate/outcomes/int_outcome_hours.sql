@@ -1,7 +1,7 @@
 {{ config(materialized='incremental', meta={'rebuilt_by': 'hour'}, pre_hook="{{ forget_since('hour') }}") }}
 
--- Counts that outcomes are measured by, per product, measure, series, scope and hour (named by its end): complaints, and
--- those that reached support, by issue type; failed attempts by step of the journey, with those who entered it as
+-- Counts that outcomes are measured by, per product, measure, series, scope and hour (named by its end): complaints,
+-- and those that reached support, by issue type; failed attempts by step of the journey, with those who entered it as
 -- exposure; refunds, with the orders; visits, which are the exposure of complaints.
 with orders as (
 

@@ -183,7 +183,7 @@ select
     exposure_before,
     count_after,
     exposure_after,
-    expected_after,
+    {{ rounded('expected_after') }} as expected_after,
     variance,
     {{ rounded('(count_after - expected_after) / sqrt(variance)') }} as score
 from varied
