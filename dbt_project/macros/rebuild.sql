@@ -34,3 +34,21 @@
         {{ relation }}
     {%- endif -%}
 {%- endmacro %}
+
+{# True for an intervention whose outcome may differ from what the last build measured. Later nothing can change it: what
+   people and systems tell after `outcome_late_days` does not count. #}
+{% macro outcome_is_due(relation) -%}
+    (
+        {{ relation }}.window_ends_at + {{ days(var('outcome_late_days')) }} > {{ rebuild_from() }}
+        or {{ relation }}.issue_id in (select issue_id from {{ ref('int_episodes') }} where is_live)
+    )
+{%- endmacro %}
+
+{% macro forget_due_outcomes() -%}
+    {%- if flags.INTROSPECT and is_incremental() -%}
+        delete from {{ this }}
+        where
+            window_ends_at + {{ days(var('outcome_late_days')) }} > {{ rebuild_from() }}
+            or issue_id not in (select issue_id from {{ this.include(identifier=false) }}.int_episodes where not is_live)
+    {%- endif -%}
+{%- endmacro %}

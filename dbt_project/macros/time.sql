@@ -33,3 +33,6 @@
 {% macro fresh(n) -%}
     case when {{ seconds_between('occurred_at', 'counted_at') }} <= {{ n }} * 3600 then evidence_weight else 0.0 end
 {%- endmacro %}
+
+{# The hour of an instant, named by its end. #}
+{% macro hour_end(instant) -%} date_trunc('hour', {{ instant }}) + interval '1' hour {%- endmacro %}
