@@ -2,25 +2,64 @@
 -- its place among those of placebos, in which nothing was adopted.
 with cases as (
 
-    select * from {{ ref('int_adoption_scores') }}
+    select * from {{ ref('int_adoption_differences') }}
     where is_case
+
+),
+
+pairs as (
+
+    select
+        cases.adopter,
+        cases.measure,
+        cases.difference as case_difference,
+        cases.difference_variance as case_variance,
+        placebos.difference,
+        placebos.difference_variance
+    from cases
+    inner join {{ ref('int_adoption_differences') }} as placebos
+        on cases.adopter = placebos.adopter and cases.measure = placebos.measure and placebos.is_placebo
+
+),
+
+-- Variance of differences beyond that of their counts, by the method of moments (DerSimonian & Laird 1986); as if five
+-- more had shown a fifth, as it is usual between months.
+usual as (
+
+    select
+        adopter,
+        measure,
+        greatest(0.0, ({{ exact_sum('difference * difference - difference_variance') }} + 5.0 * 0.04) / (count(*) + 5.0))
+            as usual_variance
+    from pairs
+    group by adopter, measure
 
 ),
 
 placebos as (
 
     select
-        cases.adopter,
-        cases.measure,
+        pairs.adopter,
+        pairs.measure,
+        usual.usual_variance,
         cast(count(*) as bigint) as placebos,
-        sum(case when scores.score <= cases.score then 1 else 0 end) as placebos_below,
-        sum(case when scores.score >= cases.score then 1 else 0 end) as placebos_above,
-        -- Single ones count up to three standard deviations; as if ten more had shown 1.5.
-        ({{ exact_sum('least(9.0, scores.score * scores.score)') }} + 15.0) / (count(*) + 10.0) as spread
-    from cases
-    inner join {{ ref('int_adoption_scores') }} as scores
-        on cases.adopter = scores.adopter and cases.measure = scores.measure and scores.is_placebo
-    group by cases.adopter, cases.measure
+        sum(case
+            when
+                {{ rounded('pairs.difference / sqrt(pairs.difference_variance + usual.usual_variance)') }}
+                <= {{ rounded('pairs.case_difference / sqrt(pairs.case_variance + usual.usual_variance)') }}
+                then 1
+            else 0
+        end) as placebos_below,
+        sum(case
+            when
+                {{ rounded('pairs.difference / sqrt(pairs.difference_variance + usual.usual_variance)') }}
+                >= {{ rounded('pairs.case_difference / sqrt(pairs.case_variance + usual.usual_variance)') }}
+                then 1
+            else 0
+        end) as placebos_above
+    from pairs
+    inner join usual on pairs.adopter = usual.adopter and pairs.measure = usual.measure
+    group by pairs.adopter, pairs.measure, usual.usual_variance
 
 ),
 
@@ -53,9 +92,9 @@ joined as (
             when placebos.placebos >= {{ var('outcome_placebos') }}
                 then {{ rounded('(1.0 + placebos.placebos_above) / (1.0 + placebos.placebos)') }}
         end as p_more,
-        greatest(1.0, coalesce(placebos.spread, 1.5)) as spread,
+        case when cases.difference is not null then sqrt(coalesce(placebos.usual_variance, 0.04)) end as spread,
         -- 90 %.
-        1.645 * sqrt(greatest(1.0, coalesce(placebos.spread, 1.5)) * cases.difference_variance) as margin
+        1.645 * sqrt(cases.difference_variance + coalesce(placebos.usual_variance, 0.04)) as margin
     from {{ ref('int_adoptions') }} as adoptions
     cross join (
         values

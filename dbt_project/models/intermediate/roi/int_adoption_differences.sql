@@ -93,6 +93,5 @@ select
     case when has_last_year then {{ rounded('log_ratio_last_year - control_log_ratio_last_year') }} end
         as last_year_difference,
     {{ rounded('difference') }} as difference,
-    {{ rounded('difference_variance') }} as difference_variance,
-    {{ rounded('difference / sqrt(difference_variance)') }} as score
+    {{ rounded('difference_variance') }} as difference_variance
 from differences
