@@ -24,15 +24,25 @@ pairs as (
 
 -- Variance of differences beyond that of their counts, by the method of moments (DerSimonian & Laird 1986); as if five
 -- more had shown a fifth, as it is usual between months.
+moments as (
+
+    select
+        adopter,
+        measure,
+        ({{ exact_sum('difference * difference - difference_variance') }} + 5.0 * 0.04) / (count(*) + 5.0)
+            as moment_variance
+    from pairs
+    group by adopter, measure
+
+),
+
 usual as (
 
     select
         adopter,
         measure,
-        greatest(0.0, ({{ exact_sum('difference * difference - difference_variance') }} + 5.0 * 0.04) / (count(*) + 5.0))
-            as usual_variance
-    from pairs
-    group by adopter, measure
+        greatest(0.0, moment_variance) as usual_variance
+    from moments
 
 ),
 

@@ -94,7 +94,7 @@ joined as (
         deployments.release_id,
         deployments.product,
         date_trunc('month', deployments.deployed_at) as month,
-        suspect.incidents as incidents,
+        suspect.incidents,
         last_one.incidents as incidents_by_last,
         {{ seconds_between('deployments.deployed_at', 'suspect.recovered_at') }} / 60.0 as minutes,
         {{ seconds_between('deployments.deployed_at', 'last_one.recovered_at') }} / 60.0 as minutes_by_last
@@ -110,12 +110,13 @@ counted as (
         product,
         month,
         cast(count(*) as bigint) as deployments,
-        {%- for suffix in ['', '_by_last'] %}
+    {%- for suffix in ['', '_by_last'] %}
         cast(count(incidents{{ suffix }}) as bigint) as failed_deployments{{ suffix }},
         cast(coalesce(sum(incidents{{ suffix }}), 0) as bigint) as incidents{{ suffix }},
         cast(count(minutes{{ suffix }}) as bigint) as recovered_deployments{{ suffix }},
-        median(minutes{{ suffix }}) as recovery_minutes{{ suffix }}{{ ',' if not loop.last }}
-        {%- endfor %}
+        median(minutes{{ suffix }}) as recovery_minutes{{ suffix }}
+        {{- ',' if not loop.last }}
+    {%- endfor %}
     from joined
     group by product, month
 

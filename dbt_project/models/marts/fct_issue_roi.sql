@@ -36,7 +36,7 @@ benefits as (
         issue_id,
         max(intervened_at) as intervened_at,
         {%- for kind in kinds %}
-        {{ exact_sum("case when is_earned and value_kind = '" ~ kind ~ "' then value end") }} as benefit_{{ kind }},
+            {{ exact_sum("case when is_earned and value_kind = '" ~ kind ~ "' then value end") }} as benefit_{{ kind }},
         {%- endfor %}
         {{ exact_sum('case when is_earned then value end') }} as benefit,
         {{ exact_sum('case when is_earned then value - value_low end') }} as below,
@@ -78,7 +78,7 @@ joined as (
         date_trunc('month', coalesce(benefits.intervened_at, issues.detected_at)) as month,
         benefits.intervened_at is not null as has_intervention,
         {%- for kind in kinds %}
-        coalesce(benefits.benefit_{{ kind }}, 0.0) as benefit_{{ kind }},
+            coalesce(benefits.benefit_{{ kind }}, 0.0) as benefit_{{ kind }},
         {%- endfor %}
         coalesce(benefits.benefit, 0.0) as benefit,
         coalesce(benefits.below, 0.0) as below,
@@ -126,7 +126,7 @@ select
     wrong_acts,
     effects_without_price,
     {%- for kind in kinds %}
-    {{ rounded('benefit_' ~ kind, 2) }} as benefit_{{ kind }},
+        {{ rounded('benefit_' ~ kind, 2) }} as benefit_{{ kind }},
     {%- endfor %}
     {{ rounded('benefit', 2) }} as benefit,
     {{ rounded('benefit - below', 2) }} as benefit_low,

@@ -13,7 +13,7 @@ with issues as (
         cast(sum(wrong_acts) as bigint) as wrong_acts,
         cast(sum(effects_without_price) as bigint) as effects_without_price,
         {%- for kind in kinds %}
-        {{ exact_sum('benefit_' ~ kind) }} as benefit_{{ kind }},
+            {{ exact_sum('benefit_' ~ kind) }} as benefit_{{ kind }},
         {%- endfor %}
         {{ exact_sum('benefit') }} as benefit,
         {{ in_quadrature('benefit - benefit_low') }} as below,
@@ -66,10 +66,10 @@ joined as (
         coalesce(issues.wrong_acts, 0) as wrong_acts,
         coalesce(issues.effects_without_price, 0) as effects_without_price,
         {%- for column in [
-            'benefit_revenue', 'benefit_refunds', 'benefit_support', 'benefit_customers', 'benefit', 'below', 'above',
-            'benefit_frozen', 'not_attributed_value', 'worsened_value', 'cost_engineering', 'cost_wrong_acts'
+                'benefit_revenue', 'benefit_refunds', 'benefit_support', 'benefit_customers', 'benefit', 'below', 'above',
+                'benefit_frozen', 'not_attributed_value', 'worsened_value', 'cost_engineering', 'cost_wrong_acts'
         ] %}
-        coalesce(issues.{{ column }}, 0.0) as {{ column }},
+            coalesce(issues.{{ column }}, 0.0) as {{ column }},
         {%- endfor %}
         coalesce(running.cost_running, 0.0) as cost_running
     from keys
@@ -110,7 +110,7 @@ select
     wrong_acts,
     effects_without_price,
     {%- for kind in kinds %}
-    {{ rounded('benefit_' ~ kind, 2) }} as benefit_{{ kind }},
+        {{ rounded('benefit_' ~ kind, 2) }} as benefit_{{ kind }},
     {%- endfor %}
     {{ rounded('benefit', 2) }} as benefit,
     {{ rounded('benefit_low', 2) }} as benefit_low,

@@ -20,30 +20,44 @@ with windows as (
 changes as (
 
     select
-        *
-        {%- for year in years %},
+        *,
+    {%- for year in years %}
         ln((count_after{{ year }} + 0.5) / nullif(exposure_after{{ year }}, 0.0))
         - ln((count_before{{ year }} + 0.5) / nullif(exposure_before{{ year }}, 0.0)) as log_ratio{{ year }},
         1.0 / (count_after{{ year }} + 0.5) + 1.0 / (count_before{{ year }} + 0.5) as variance{{ year }}
-        {%- endfor %}
+        {{- ',' if not loop.last }}
+    {%- endfor %}
     from windows
 
 ),
 
--- Controls are weighted by the inverse of their variances; a product is none of its own.
+-- Controls are weighted by the inverse of their variances.
+weighed as (
+
+    select
+        *,
+    {%- for year, condition in years.items() %}
+        case when {{ condition }} then 1 else 0 end as counted{{ year }},
+        case when {{ condition }} then 1.0 / variance{{ year }} else 0.0 end as weight{{ year }},
+        case when {{ condition }} then log_ratio{{ year }} / variance{{ year }} else 0.0 end as weighted{{ year }}
+        {{- ',' if not loop.last }}
+    {%- endfor %}
+    from changes
+
+),
+
+-- A product is no control of its own.
 pooled as (
 
     select
-        *
-        {%- for year, condition in years.items() %},
-        cast(sum(case when {{ condition }} then 1 else 0 end) over same - case when {{ condition }} then 1 else 0 end
-            as bigint) as controls{{ year }},
-        sum(case when {{ condition }} then 1.0 / variance{{ year }} else 0.0 end) over same
-        - case when {{ condition }} then 1.0 / variance{{ year }} else 0.0 end as control_weight{{ year }},
-        sum(case when {{ condition }} then log_ratio{{ year }} / variance{{ year }} else 0.0 end) over same
-        - case when {{ condition }} then log_ratio{{ year }} / variance{{ year }} else 0.0 end as control_sum{{ year }}
-        {%- endfor %}
-    from changes
+        *,
+    {%- for year in years %}
+        cast(sum(counted{{ year }}) over same - counted{{ year }} as bigint) as controls{{ year }},
+        sum(weight{{ year }}) over same - weight{{ year }} as all_weight{{ year }},
+        sum(weighted{{ year }}) over same - weighted{{ year }} as control_sum{{ year }}
+        {{- ',' if not loop.last }}
+    {%- endfor %}
+    from weighed
     window same as (partition by adopter, measure, shift)
 
 ),
@@ -51,12 +65,12 @@ pooled as (
 compared as (
 
     select
-        *
-        {%- for year in years %},
-        case when controls{{ year }} > 0 then control_sum{{ year }} / control_weight{{ year }} else 0.0 end
-            as control_log_ratio{{ year }},
-        case when controls{{ year }} > 0 then 1.0 / control_weight{{ year }} else 0.0 end as control_variance{{ year }}
-        {%- endfor %}
+        *,
+    {%- for year in years %}
+        case when controls{{ year }} > 0 then control_sum{{ year }} / all_weight{{ year }} else 0.0 end as control_mean{{ year }},
+        case when controls{{ year }} > 0 then 1.0 / all_weight{{ year }} else 0.0 end as control_variance{{ year }}
+        {{- ',' if not loop.last }}
+    {%- endfor %}
     from pooled
 
 ),
@@ -65,8 +79,8 @@ differences as (
 
     select
         *,
-        log_ratio - control_log_ratio
-        - case when has_last_year then log_ratio_last_year - control_log_ratio_last_year else 0.0 end as difference,
+        log_ratio - control_mean
+        - case when has_last_year then log_ratio_last_year - control_mean_last_year else 0.0 end as difference,
         variance + control_variance
         + case when has_last_year then variance_last_year + control_variance_last_year else 0.0 end
             as difference_variance
@@ -89,8 +103,8 @@ select
     count_after,
     exposure_after,
     {{ rounded('log_ratio') }} as log_ratio,
-    {{ rounded('control_log_ratio') }} as control_log_ratio,
-    case when has_last_year then {{ rounded('log_ratio_last_year - control_log_ratio_last_year') }} end
+    {{ rounded('control_mean') }} as control_log_ratio,
+    case when has_last_year then {{ rounded('log_ratio_last_year - control_mean_last_year') }} end
         as last_year_difference,
     {{ rounded('difference') }} as difference,
     {{ rounded('difference_variance') }} as difference_variance

@@ -84,8 +84,9 @@ select
     {%- for year, suffix in [(0, ''), (1, '_last_year')] %}
         {%- for period in ['before', 'after'] %}
             {%- for column, name in [('amount', 'count'), ('exposure', 'exposure')] %}
-                {%- set counted = "case when year = " ~ year ~ " and period = '" ~ period ~ "' then " ~ column ~ " end" %}
-                {%- set _ = columns.append('coalesce(' ~ exact_sum(counted) ~ ', 0.0) as ' ~ name ~ '_' ~ period ~ suffix) %}
+                {%- set inside = "year = " ~ year ~ " and period = '" ~ period ~ "'" %}
+                {%- set total = exact_sum('case when ' ~ inside ~ ' then ' ~ column ~ ' end') %}
+                {%- set _ = columns.append('coalesce(' ~ total ~ ', 0.0) as ' ~ name ~ '_' ~ period ~ suffix) %}
             {%- endfor %}
         {%- endfor %}
     {%- endfor %}

@@ -37,9 +37,10 @@ parts as (
     select
         *,
         cast(pieces as double) / all_pieces as feedback_share,
-        greatest(0.0, least(1.0,
+        least(
+            1.0,
             {{ seconds_between('charged_from', 'charged_until') }} / {{ seconds_between('month', 'next_month') }}
-        )) as month_share
+        ) as month_share
     from spans
 
 )
