@@ -54,7 +54,7 @@ pooled as (
     {%- for year in years %}
         cast(sum(counted{{ year }}) over same - counted{{ year }} as bigint) as controls{{ year }},
         sum(weight{{ year }}) over same - weight{{ year }} as all_weight{{ year }},
-        sum(weighted{{ year }}) over same - weighted{{ year }} as control_sum{{ year }}
+        sum(weighted{{ year }}) over same - weighted{{ year }} as all_sum{{ year }}
         {{- ',' if not loop.last }}
     {%- endfor %}
     from weighed
@@ -67,7 +67,7 @@ compared as (
     select
         *,
     {%- for year in years %}
-        case when controls{{ year }} > 0 then control_sum{{ year }} / all_weight{{ year }} else 0.0 end as control_mean{{ year }},
+        case when controls{{ year }} > 0 then all_sum{{ year }} / all_weight{{ year }} else 0.0 end as mean{{ year }},
         case when controls{{ year }} > 0 then 1.0 / all_weight{{ year }} else 0.0 end as control_variance{{ year }}
         {{- ',' if not loop.last }}
     {%- endfor %}
@@ -79,8 +79,8 @@ differences as (
 
     select
         *,
-        log_ratio - control_mean
-        - case when has_last_year then log_ratio_last_year - control_mean_last_year else 0.0 end as difference,
+        log_ratio - mean
+        - case when has_last_year then log_ratio_last_year - mean_last_year else 0.0 end as difference,
         variance + control_variance
         + case when has_last_year then variance_last_year + control_variance_last_year else 0.0 end
             as difference_variance
@@ -103,8 +103,8 @@ select
     count_after,
     exposure_after,
     {{ rounded('log_ratio') }} as log_ratio,
-    {{ rounded('control_mean') }} as control_log_ratio,
-    case when has_last_year then {{ rounded('log_ratio_last_year - control_mean_last_year') }} end
+    {{ rounded('mean') }} as control_log_ratio,
+    case when has_last_year then {{ rounded('log_ratio_last_year - mean_last_year') }} end
         as last_year_difference,
     {{ rounded('difference') }} as difference,
     {{ rounded('difference_variance') }} as difference_variance
