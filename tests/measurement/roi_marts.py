@@ -25,7 +25,9 @@ _NOTHING: dict[str, Any] = {
 }
 
 
-def issue(issue_id: str, product: str, month: datetime, benefit: float, low: float, high: float, **more: Any) -> dict:
+def issue(
+    issue_id: str, product: str, month: datetime, benefit: float, low: float, high: float, **more: Any
+) -> dict[str, Any]:
     """A row of ``fct_issue_roi``: revenue kept, and a ticket of 320."""
     own = {"issue_id": issue_id, "product": product, "issue_type": "app_crash", "month": month} | _NOTHING | more
     own |= {"release_cohort": more.get("release_cohort", "none"), "season": f"2026-Q{(month.month + 2) // 3}"}
