@@ -29,7 +29,9 @@ def issue(
     issue_id: str, product: str, month: datetime, benefit: float, low: float, high: float, **more: Any
 ) -> dict[str, Any]:
     """A row of ``fct_issue_roi``: revenue kept, and a ticket of 320."""
-    own = {"issue_id": issue_id, "product": product, "issue_type": "app_crash", "month": month} | _NOTHING | more
+    own: dict[str, Any] = (
+        {"issue_id": issue_id, "product": product, "issue_type": "app_crash", "month": month} | _NOTHING | more
+    )
     own |= {"release_cohort": more.get("release_cohort", "none"), "season": f"2026-Q{(month.month + 2) // 3}"}
     own |= {"currency": "EUR", "has_intervention": benefit > 0, "tickets": 1, "benefit_revenue": benefit}
     own |= {"benefit": benefit, "benefit_low": low, "benefit_high": high, "benefit_frozen": 2 * benefit}
