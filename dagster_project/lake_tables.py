@@ -504,11 +504,19 @@ _TABLES = (
         },
     ),
     LakeTable(
+        "playbook_adoptions",
+        "Days on which products adopted the loop, by playbook.yml. One row per product that it names.",
+        "decisioning",
+        ("product",),
+        {"product": pl.String(), "adopted_at": INSTANT},
+    ),
+    LakeTable(
         "playbook_settings",
-        "Thresholds of playbook.yml. One row.",
+        "Thresholds and unit costs of playbook.yml. One row.",
         "decisioning",
         (),
-        dict.fromkeys(
+        {"cost_currency": pl.String()}
+        | dict.fromkeys(
             (
                 *("open_score", "open_score_scoped", "close_score", "urgent_score", "min_excess", "min_ratio"),
                 "urgent_score_confirmed",
@@ -518,6 +526,8 @@ _TABLES = (
                 *("weight_unknown", "weight_server", "weight_client"),
                 *("rollback_alpha", "canned_people", "canned_days", "urgent_known_people", "urgent_people"),
                 *("p1_from", "p2_from", "p3_from", "max_automatic_per_day", "breaker_after"),
+                *("cost_support_contact", "cost_engineer_hour", "cost_hours_per_ticket", "cost_running_month"),
+                "cost_wrong_act",
             ),
             pl.Float64(),
         ),

@@ -31,6 +31,7 @@ _FAMILIES = {
     "models": ("drift", "label-queue", "add-labelled"),
     "demo": ("demo",),
     "repair": ("repair",),
+    "roi": ("roi",),
 }
 """Each command's file in this folder, imported when the command is asked for."""
 

@@ -48,7 +48,7 @@ class AsOf(Config):
 _GROUPS = {
     **dict.fromkeys(("seeds", "staging"), "staging"),
     **dict.fromkeys(("feedback", "activity"), "activity"),
-    **dict.fromkeys(("issues", "causes", "impact", "mitigations"), "issues"),
+    **dict.fromkeys(("issues", "causes", "impact", "mitigations", "outcomes", "roi"), "issues"),
     **dict.fromkeys(("marts", "outbound"), "marts"),
 }
 """The group of each folder of the dbt project. Rooms that read each other are one, so the groups stand in a row."""

@@ -1,4 +1,4 @@
-"""Playbook: the reviewed configuration of detection thresholds, priorities, actions, ticket links and mitigations.
+"""Playbook: the reviewed configuration of detection thresholds, priorities, actions, links, costs and mitigations.
 
 ``playbook.yml`` is validated on load and landed in the lake as small tables. So dbt decides by the same file that
 people review: one fact, one place. The taxonomy it refers to is the dbt seed ``taxonomy.csv``.
@@ -18,6 +18,7 @@ import yaml
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from dagster_project import lake
+from dagster_project.decisioning.costs import Costs, adoption_rows, cost_settings
 from dagster_project.decisioning.links import check_template
 from dagster_project.decisioning.mitigations import (
     Approvals,
@@ -192,6 +193,7 @@ class Playbook(Strict):
     priority: Thresholds
     defaults: Defaults
     rules: dict[str, Rule]
+    costs: Costs = Field(default_factory=Costs)
     approvals: Approvals = Field(default_factory=Approvals)
     approvers: dict[Name, Approver] = Field(default_factory=dict)
     targets: dict[Name, Target] = Field(default_factory=dict)
@@ -256,6 +258,7 @@ def land_playbook(home: Home, playbook: Playbook) -> None:
         **{f"{name.lower()}_from": value for name, value in playbook.priority.model_dump().items()},
         "max_automatic_per_day": playbook.approvals.max_automatic_per_day,
         "breaker_after": playbook.approvals.breaker_after,
+        **cost_settings(playbook.costs),
     }
     rules: list[dict[str, Any]] = []
     for issue_type in issue_types():
@@ -265,10 +268,11 @@ def land_playbook(home: Home, playbook: Playbook) -> None:
         rules.append({"issue_type": issue_type, **playbook.defaults.model_dump(), **own, "links": links})
     floats = {name: float(value) for name, value in settings.items()}
     landed: dict[str, list[dict[str, Any]]] = {
-        "playbook_settings": [floats],
+        "playbook_settings": [{**floats, "cost_currency": playbook.costs.currency}],
         "playbook_rules": [{name: rule[name] for name in schema_of("playbook_rules")} for rule in rules],
         "playbook_targets": target_rows(playbook.targets),
         "playbook_mitigations": mitigation_rows(playbook.mitigations, issue_types()),
+        "playbook_adoptions": adoption_rows(playbook.costs),
     }
     for table, rows_of_table in landed.items():
         lake.replace(home, table, pl.DataFrame(rows_of_table, schema=schema_of(table)))

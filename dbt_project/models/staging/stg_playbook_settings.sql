@@ -1,4 +1,4 @@
--- The thresholds of playbook.yml, landed by decisioning before each build.
+-- The thresholds and unit costs of playbook.yml, landed by decisioning before each build.
 with source as (
 
     select * from {{ source('lake', 'playbook_settings') }}
@@ -35,5 +35,11 @@ select
     p2_from,
     p3_from,
     max_automatic_per_day,
-    breaker_after
+    breaker_after,
+    cost_currency,
+    cost_support_contact,
+    cost_engineer_hour,
+    cost_hours_per_ticket,
+    cost_running_month,
+    cost_wrong_act
 from source
