@@ -27,6 +27,7 @@ MARTS = (
     "fct_release_correlation",
     "fct_release_terms",
     "fct_issue_lifecycle",
+    "fct_issue_delay",
     "fct_issue_days",
     "fct_issue_evidence",
     "fct_issue_facts",
