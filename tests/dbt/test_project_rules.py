@@ -36,6 +36,7 @@ MANY_PARENTS_ALLOWED = {
     "int_issue_evidence": "gathers every kind of evidence in one row per issue",
     "int_release_correlation": "the verdict on a change: its terms, its strength, and thresholds",
     "int_release_terms": "gathers every kind of evidence in one row per change",
+    "int_issue_value_days": "gathers every part of the revenue at risk, by day",
     "out_tickets": "all that a ticket is written from, in one row per issue",
     "fct_issues": "the issue with its priority: evidence, severity, routing, and three reference tables",
 }

@@ -106,6 +106,7 @@ select
     issue_id,
     product,
     issue_type,
+    suspect_release_id,
 
     ---------- text
     priority,
