@@ -3,8 +3,8 @@
 ) }}
 
 -- Orders and refunds by day. A day is settled some weeks later (`order_settled_days`): what becomes known of an order
--- or a refund after that changes it no more, but history that is loaded late counts as it first came. (An order of which
--- a late refund is the first trace is no history: it counts as a refund only.)
+-- or a refund after that changes it no more, but history that is loaded late counts as it first came. (An order whose
+-- first trace is a late refund is no history: it counts as a refund only.)
 with versions as (
 
     select
