@@ -30,6 +30,7 @@ _FAMILIES = {
     "outbound": ("audit", "dead-letters", "ledger", "outbox", "preview", "pull", "push"),
     "models": ("drift", "label-queue", "add-labelled"),
     "demo": ("demo",),
+    "docs": ("docs",),
     "repair": ("repair",),
     "roi": ("roi",),
 }

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from dagster_project.decisioning.incremental import Plan, forget_build, plan, recipe
@@ -80,6 +81,25 @@ def run_dbt(home: Home, arguments: Sequence[str]) -> None:
         raise _failed(outcome)
 
 
+def document(home: Home, folder: Path) -> None:
+    """Write dbt's documentation into a folder, as ``static_index.html``; call it with the warehouse's lock held.
+
+    Parsed, not compiled: compiled models would name the home's folders.
+
+    Raises:
+        DecisionError: dbt failed.
+    """
+    with dbt_environment(home):
+        parsed = _invoked(None, [*_QUIETLY, "parse", *_folders(home, folder)])
+        outcome = parsed
+        if parsed.success:
+            generate = ["docs", "generate", "--static", "--no-compile"]
+            outcome = _invoked(parsed.result, [*_QUIETLY, *generate, *_folders(home, folder)])
+    _release_warehouse()
+    if not outcome.success:
+        raise _failed(outcome)
+
+
 def _invoked(manifest: Any, arguments: list[str]) -> Any:
     """Outcome of a dbt command. A signal to stop, which dbt hands back as a failure, stops this program as well."""
     from dbt.cli.main import dbtRunner
@@ -115,8 +135,9 @@ def _manifest(home: Home) -> Any:
     return _PARSED[state]
 
 
-def _folders(home: Home) -> list[str]:
-    places = {"--project-dir": DBT_PROJECT, "--profiles-dir": DBT_PROJECT, "--target-path": home.root / _TARGET}
+def _folders(home: Home, target: Path | None = None) -> list[str]:
+    target = target or home.root / _TARGET
+    places = {"--project-dir": DBT_PROJECT, "--profiles-dir": DBT_PROJECT, "--target-path": target}
     return [word for option, folder in places.items() for word in (option, str(folder))]
 
 

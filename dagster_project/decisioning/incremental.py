@@ -40,6 +40,9 @@ _BACKFILL = timedelta(days=WINDOWS["backfill_days"])
 _GRACE = timedelta(days=WINDOWS["grace_days"])
 _IS_BACKFILL = pl.col("known_at") - pl.col("occurred_at") > _BACKFILL
 
+_IS_SETTLED = pl.col("known_at") - pl.col("ordered_at") > timedelta(days=WINDOWS["order_settled_days"])
+_IS_NEW_REFUND = (pl.col("known_at") - pl.col("refunded_at") <= _BACKFILL).fill_null(False)
+
 _EARLIEST = {
     "feedback": pl.when(_IS_BACKFILL).then("occurred_at").otherwise("known_at"),
     "releases": pl.col("deployed_at") - _GRACE,
@@ -47,8 +50,9 @@ _EARLIEST = {
     "service_metrics": pl.col("bucket_start"),
     "funnel_metrics": pl.col("bucket_start"),
     "campaigns": pl.col("started_at"),
-    # Issues know customers and orders as they were known at their end.
-    "orders": pl.col("known_at"),
+    # Issues know customers and orders as they were known at their end; a day of orders changes until it is settled, and
+    # then by history that is loaded late.
+    "orders": pl.when(_IS_SETTLED & ~_IS_NEW_REFUND).then("ordered_at").otherwise("known_at"),
     "customers": pl.col("known_at"),
     # A rejection counts for the days that begin afterwards.
     "baseline_exclusions": pl.col("known_at"),

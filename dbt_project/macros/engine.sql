@@ -66,3 +66,10 @@
 {% macro spark__key_phrases_of(json) -%}
     explode(from_json({{ json }}, 'array<struct<phrase: string>>'))
 {%- endmacro %}
+
+{# The value below which a share of the values of a group lie, interpolated; nulls do not count. #}
+{% macro percentile_of(x, share) %}{{ return(adapter.dispatch('percentile_of')(x, share)) }}{% endmacro %}
+
+{% macro duckdb__percentile_of(x, share) -%} quantile_cont({{ x }}, {{ share }}) {%- endmacro %}
+
+{% macro spark__percentile_of(x, share) -%} percentile({{ x }}, {{ share }}) {%- endmacro %}

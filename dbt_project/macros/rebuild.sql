@@ -12,6 +12,15 @@
     {%- if flags.INTROSPECT and is_incremental() -%} delete from {{ this }} where {{ column }} > {{ rebuild_from() }} {%- endif -%}
 {%- endmacro %}
 
+{# First day of orders that a build makes anew: from some weeks before the rebuild on, when the days before are settled. #}
+{% macro settled_until() -%} date_trunc('day', {{ rebuild_from() }} - {{ days(var('order_settled_days')) }}) {%- endmacro %}
+
+{% macro forget_days(since) -%}
+    {%- if flags.INTROSPECT and is_incremental() -%}
+        delete from {{ this }} where day >= date_trunc('day', {{ since }})
+    {%- endif -%}
+{%- endmacro %}
+
 {% macro forget_live_issues() -%}
     {%- if flags.INTROSPECT and is_incremental() -%}
         delete from {{ this }}

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 import dagster_project
@@ -36,6 +37,7 @@ MANY_PARENTS_ALLOWED = {
     "int_issue_evidence": "gathers every kind of evidence in one row per issue",
     "int_release_correlation": "the verdict on a change: its terms, its strength, and thresholds",
     "int_release_terms": "gathers every kind of evidence in one row per change",
+    "int_issue_value_days": "gathers every part of the revenue at risk, by day",
     "out_tickets": "all that a ticket is written from, in one row per issue",
     "fct_issues": "the issue with its priority: evidence, severity, routing, and three reference tables",
 }
@@ -57,6 +59,7 @@ class Project:
         self.tests = [node for node in ours.values() if node["resource_type"] == "test"]
         self.sources: dict[str, Node] = manifest["sources"]
         self.exposures: dict[str, Node] = manifest["exposures"]
+        self.semantic_models: dict[str, Node] = manifest["semantic_models"]
         self.groups: dict[str, Node] = manifest["groups"]
 
     def layer(self, key: str) -> str:
@@ -180,6 +183,14 @@ def test_python_reads_public_models_only(project: Project) -> None:
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in protected
     }
     assert_allowed(found, PROTECTED_READS_ALLOWED)
+
+
+def test_every_measure_of_the_semantic_models_can_be_computed_from_its_mart(project: Project, built: Home) -> None:
+    with duckdb.connect(str(built.warehouse), read_only=True) as warehouse:
+        for model in project.semantic_models.values():
+            table = model["node_relation"]["alias"]
+            for item in (*model["measures"], *model["dimensions"], *model["entities"]):
+                warehouse.execute(f"select {item['expr'] or item['name']} from {table}")
 
 
 def test_exposures_depend_on_public_models(project: Project) -> None:

@@ -27,9 +27,9 @@ class LakeBuilder:
     def complain(
         self, issue_type: str, at: datetime, *, product: str = "app", duplicate_of: str | None = None, **values: object
     ) -> None:
-        """One piece of feedback, already labelled, known five minutes after it was said."""
+        """One piece of feedback, labelled as soon as it is known: five minutes after it was said, unless told."""
         number = len(self.rows.get("feedback", []))
-        feedback_id, known_at = f"f{number:06d}", at + timedelta(minutes=5)
+        feedback_id, known_at = f"f{number:06d}", values.pop("known_at", at + timedelta(minutes=5))
         self.add(
             "feedback",
             feedback_id=feedback_id,
@@ -38,7 +38,7 @@ class LakeBuilder:
             product=product,
             occurred_at=at,
             text=f"text {number}",
-            known_at=values.pop("known_at", known_at),
+            known_at=known_at,
             schema_version=1,
             content_hash="1",
             **values,

@@ -6,6 +6,7 @@ import random
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -27,7 +28,13 @@ MARTS = (
     "fct_release_correlation",
     "fct_release_terms",
     "fct_issue_lifecycle",
+    "fct_issue_delay",
+    "fct_issue_times",
     "fct_issue_days",
+    "fct_orders_daily",
+    "fct_funnel_daily",
+    "fct_complaint_rates",
+    "fct_release_complaints",
     "fct_issue_evidence",
     "fct_issue_facts",
     "fct_issue_quotes",
@@ -243,3 +250,46 @@ def test_a_file_that_was_taken_away_is_missed(small: Home) -> None:
     assert plan(small, later).rebuild_from is not None
     next((small.lake / "labels").glob("ingest_date=2026*/*.parquet")).unlink()
     assert plan(small, later).rebuild_from is None
+
+
+def test_a_day_of_orders_is_the_same_however_late_its_refunds_and_its_history_come(tmp_path: Path) -> None:
+    grown, whole = Home(tmp_path / "grown"), Home(tmp_path / "whole")
+    until = START + timedelta(days=100)
+    orders = LakeBuilder(grown)
+    for number, at in enumerate(hours(START, until, 24.0)):
+        order = {"order_id": f"o{number}", "product": "app", "sku": "s", "currency": "EUR", "content_hash": "1"}
+        orders.add("orders", ordered_at=at, known_at=at, amount=10.0, **order)
+    orders.write()
+    build(grown, as_of=until)
+
+    later = LakeBuilder(grown)
+    refund = {"refunded_at": until, "refund_amount": 4.0, "known_at": until + timedelta(hours=1), "content_hash": "2"}
+    later.add("orders", **{**orders.rows["orders"][1], **refund})  # of an order whose day is long settled
+    later.add("orders", **{**orders.rows["orders"][80], "amount": 11.0, "known_at": until, "content_hash": "2"})
+    later.write()
+    usual = plan(grown, until + timedelta(hours=2)).rebuild_from
+    assert usual is not None and usual > until - timedelta(days=5)
+    build(grown, as_of=until + timedelta(hours=2))
+
+    history = LakeBuilder(grown)
+    old = {"order_id": "old", "ordered_at": START + timedelta(days=2), "known_at": until + timedelta(hours=3)}
+    history.add("orders", **{**orders.rows["orders"][0], **old})
+    history.write()
+    back = plan(grown, until + timedelta(hours=4)).rebuild_from
+    assert back is not None and back < START + timedelta(days=2)
+    build(grown, as_of=until + timedelta(hours=4))
+
+    shutil.copytree(grown.lake, whole.lake)
+    build(whole, as_of=until + timedelta(hours=4))
+    days = [
+        dict(_rows(home, "select day, (orders, revenue, refunds, refunded) from fct_orders_daily"))
+        for home in (grown, whole)
+    ]
+    assert days[0] == days[1]
+    found = {day: days[0][(START + timedelta(days=day)).replace(tzinfo=None)] for day in (1, 2, 80, 100)}
+    assert found == {1: (1, 10.0, 0, 0.0), 2: (2, 20.0, 0, 0.0), 80: (1, 11.0, 0, 0.0), 100: (0, 0.0, 1, 4.0)}
+
+
+def _rows(home: Home, query: str) -> list[tuple[Any, ...]]:
+    with duckdb.connect(str(home.warehouse), read_only=True) as connection:
+        return connection.execute(query).fetchall()

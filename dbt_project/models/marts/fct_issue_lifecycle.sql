@@ -14,10 +14,8 @@ tickets as (
 
     select
         issue_id,
-        min(case when event = 'created' then occurred_at end) as ticketed_at,
         min(case when event = 'resolved' then occurred_at end) as ticket_closed_at,
-        min(case when event in ('created', 'updated', 'resolved') then url end) as ticket_url,
-        min(case when by_person then occurred_at end) as first_touched_at
+        min(case when event in ('created', 'updated', 'resolved') then url end) as ticket_url
     from events
     group by issue_id
 
@@ -66,10 +64,19 @@ joined as (
 
     select
         issues.*,
-        tickets.ticketed_at,
+        clocks.first_complaint_at,
+        clocks.could_have_known_at,
+        clocks.ticketed_at,
+        clocks.first_touched_at,
+        clocks.plan_proposed_at,
+        clocks.approved_at,
+        clocks.in_force_at,
+        clocks.verified_at,
+        clocks.fixed_at,
+        clocks.usual_again_at,
+        clocks.closed_at,
         tickets.ticket_closed_at,
         tickets.ticket_url,
-        tickets.first_touched_at,
         case
             when status.resolution is null then ours.resolution
             when ours.occurred_at > status.occurred_at and ours.resolution = 'open' then 'open'
@@ -79,10 +86,12 @@ joined as (
         nullif(assigned.value, '') as ticket_assignee,
         case when status.by_person and status.resolution = 'resolved' then status.occurred_at end
             as resolved_by_person_at,
+        case when status.by_person and status.resolution = 'resolved' then status.value end as resolved_as,
         case when status.by_person and status.resolution = 'rejected' then status.occurred_at end as rejected_at,
         case when status.by_person and status.resolution = 'rejected' then status.value end as rejected_as,
         case when status.by_person and status.resolution = 'rejected' then nullif(status.actor, '') end as rejected_by
     from issues
+    left join {{ ref('int_issue_clocks') }} as clocks on issues.issue_id = clocks.issue_id
     left join tickets on issues.issue_id = tickets.issue_id
     left join ours on issues.issue_id = ours.issue_id and ours.newest = 1
     left join theirs as status
@@ -93,26 +102,55 @@ joined as (
 )
 
 select
+    ---------- ids
     issue_id,
     product,
     issue_type,
+    suspect_release_id,
+
+    ---------- text
     priority,
     status,
-    started_at,
-    detected_at,
-    ticketed_at,
-    resolved_at,
-    ticket_closed_at,
     ticket_url,
     ticket_status,
     ticket_assignee,
-    first_touched_at,
-    resolved_by_person_at,
-    rejected_at,
+    resolved_as,
     rejected_as,
     rejected_by,
+
+    ---------- clocks
+    started_at,
+    first_complaint_at,
+    could_have_known_at,
+    detected_at,
+    ticketed_at,
+    first_touched_at,
+    plan_proposed_at,
+    approved_at,
+    in_force_at,
+    verified_at,
+    fixed_at,
+    usual_again_at,
+    closed_at,
+    resolved_at,
+    ticket_closed_at,
+    resolved_by_person_at,
+    rejected_at,
+
+    ---------- minutes
+    cast({{ seconds_between('started_at', 'first_complaint_at') }} / 60.0 as double) as minutes_to_complain,
     cast({{ seconds_between('started_at', 'detected_at') }} / 60.0 as double) as minutes_to_detect,
+    cast({{ seconds_between('could_have_known_at', 'detected_at') }} / 60.0 as double) as minutes_unnoticed,
     cast({{ seconds_between('detected_at', 'ticketed_at') }} / 60.0 as double) as minutes_to_ticket,
     cast({{ seconds_between('ticketed_at', 'first_touched_at') }} / 60.0 as double) as minutes_to_touch,
+    cast({{ seconds_between('detected_at', 'plan_proposed_at') }} / 60.0 as double) as minutes_to_plan,
+    cast({{ seconds_between('plan_proposed_at', 'approved_at') }} / 60.0 as double) as minutes_to_approve,
+    cast({{ seconds_between(
+        'case when approved_at <= in_force_at then approved_at else plan_proposed_at end', 'in_force_at'
+    ) }} / 60.0 as double) as minutes_to_force,
+    cast({{ seconds_between('in_force_at', 'verified_at') }} / 60.0 as double) as minutes_to_verify,
+    cast({{ seconds_between('started_at', 'in_force_at') }} / 60.0 as double) as minutes_to_mitigate,
+    cast({{ seconds_between('started_at', 'fixed_at') }} / 60.0 as double) as minutes_to_fix,
+    cast({{ seconds_between('started_at', 'usual_again_at') }} / 60.0 as double) as minutes_to_usual,
     cast({{ seconds_between('started_at', 'resolved_at') }} / 60.0 as double) as minutes_to_resolve
 from joined

@@ -161,7 +161,7 @@ select
     cast(known_people as bigint) as known_people,
     cast(new_accounts as bigint) as new_accounts,
     revenue_at_risk,
-    lost_conversion_value,
+    case when has_business then lost_conversion_value else 0.0 end as lost_conversion_value,
     refund_value,
     churn_value,
     cast(signals as bigint) as signals,

@@ -2,49 +2,9 @@
 -- and those new among them, their weight by segment, their lifetime value at risk, all as known when the issue ended;
 -- and support load: tickets and chats a day against the 28 days before. Beside the complaints themselves, support shows
 -- pressure by the tickets and chats of other types, against what else is said of them.
-with known as (
+with members as (
 
-    select
-        members.issue_id,
-        members.feedback_id,
-        members.person_key,
-        lower(coalesce(customers.segment, members.customer_segment)) as segment,
-        cast(customers.lifetime_value as double) as lifetime_value,
-        members.is_support,
-        members.is_established,
-        members.is_new_account,
-        members.evidence_weight,
-        row_number() over (
-            partition by members.issue_id, members.feedback_id
-            order by customers.version desc
-        ) as version_rank
-    from {{ ref('int_issue_feedback') }} as members
-    inner join {{ ref('int_issues') }} as issues on members.issue_id = issues.issue_id
-    left join {{ ref('stg_customers') }} as customers
-        on members.customer_id = customers.customer_id and issues.ended_at >= customers.known_at
-
-),
-
-members as (
-
-    select * from known
-    where version_rank = 1
-
-),
-
--- One row per issue and customer: a customer who complains twice counts once.
-people as (
-
-    select
-        members.issue_id,
-        members.person_key,
-        max(case when members.is_established then 1 else 0 end) as is_established,
-        max(case when members.is_new_account then 1 else 0 end) as is_new,
-        max(coalesce(weights.weight, 0.0)) as segment_weight,
-        max(coalesce(members.lifetime_value, 0.0)) as lifetime_value
-    from members
-    left join {{ ref('segment_weights') }} as weights on members.segment = weights.segment
-    group by members.issue_id, members.person_key
+    select * from {{ ref('int_issue_feedback') }}
 
 ),
 
@@ -56,8 +16,8 @@ affected as (
         sum(is_established) as known_people,
         sum(is_new) as new_accounts,
         cast(sum(cast(segment_weight as decimal(24, 6))) as double) / count(*) as segment_weight,
-        cast(sum(cast(lifetime_value as decimal(24, 6))) as double) as lifetime_value
-    from people
+        cast(sum(cast(churn_value as decimal(24, 6))) as double) as churn_value
+    from {{ ref('int_issue_people') }}
     group by issue_id
 
 ),
@@ -139,7 +99,7 @@ select
     cast(coalesce(affected.known_people, 0) as bigint) as known_people,
     cast(coalesce(affected.new_accounts, 0) as bigint) as new_accounts,
     {{ rounded('coalesce(affected.segment_weight, 0.0)') }} as segment_weight,
-    {{ rounded('coalesce(affected.lifetime_value, 0.0) * taxonomy.churn_probability', 2) }} as churn_value,
+    {{ rounded('coalesce(affected.churn_value, 0.0)', 2) }} as churn_value,
     coalesce(support_during.support_count, 0.0) as support_count,
     (coalesce(support_during.support_count, 0.0) + 0.5)
     / greatest(1.0, {{ seconds_between('issues.first_tick', 'issues.ended_at') }} / 86400.0 + 1.0)
@@ -147,7 +107,6 @@ select
     coalesce(pressures.support_during, 0.0) as support_beside_count,
     coalesce({{ rounded('pressures.support_expected') }}, 0.0) as support_beside_expected
 from {{ ref('int_issues') }} as issues
-inner join {{ ref('taxonomy') }} as taxonomy on issues.issue_type = taxonomy.issue_type
 left join affected on issues.issue_id = affected.issue_id
 left join support_during on issues.issue_id = support_during.issue_id
 left join support_before on issues.issue_id = support_before.issue_id

@@ -40,6 +40,7 @@ select
     ordered_at < started_at as is_ordered_before,
     refunded_at > started_at - {{ days(var('evidence_days')) }} and refunded_at <= ended_at as is_refunded_in_period,
     refunded_at >= started_at as is_refunded_during,
+    refunded_at,
     refund_amount
 from versions
 where version_rank = 1

@@ -71,6 +71,7 @@ episodes as (
         min(case when is_alarm = 1 then onset_tick end) as first_tick,
         min(case when is_alarm = 1 then tick end) as detected_at,
         max(valid_to) as elevated_until,
+        max(count_valid_to) as count_elevated_until,
         max(score) as peak_score,
         max(times_expected) as peak_times_expected,
         max(quiet_hours) as quiet_hours
@@ -100,6 +101,7 @@ select
     first_tick,
     detected_at,
     elevated_until,
+    coalesce(count_elevated_until, elevated_until) as count_elevated_until,
     peak_score,
     peak_times_expected,
     resolved_at,
