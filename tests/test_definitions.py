@@ -40,6 +40,7 @@ TIMELY = {
     "lake/service_metrics",
     "lake/ticket_events",
     "mitigations/control",
+    "pages",
     "published_warehouse",
     "tickets/local",
 }
@@ -77,7 +78,7 @@ def test_every_asset_says_what_it_is_and_whose(defs: Definitions) -> None:
     external = {node.key.to_user_string() for node in nodes if not node.is_materializable}
     tables = {f"lake/{name}" for name in ("plan_events", "sync_runs", "sync_attempts", "sync_snapshot")}
     assert external == {"trackers/local", "control_systems/control", *tables}
-    assert len(nodes) == len(models) + len(external) + 23
+    assert len(nodes) == len(models) + len(external) + 24
 
 
 def test_whatever_talks_to_other_systems_is_retried(defs: Definitions) -> None:
@@ -146,7 +147,7 @@ def test_the_loop_sends_nothing_and_push_decides_nothing(defs: Definitions) -> N
     loop = defs.resolve_job_def("loop").asset_layer.executable_asset_keys
     push = defs.resolve_job_def("push").asset_layer.executable_asset_keys
     assert {AssetKey(["lake", "ticket_events"]), AssetKey(["lake", "baseline_exclusions"])} <= set(loop)
-    assert push == {AssetKey(["tickets", "local"]), AssetKey("closed_loop_report")}
+    assert push == {AssetKey(["tickets", "local"]), AssetKey("closed_loop_report"), AssetKey("pages")}
     mitigate = defs.resolve_job_def("mitigate").asset_layer.executable_asset_keys
     assert mitigate == {AssetKey(["mitigations", "control"])}
     assert not set(mitigate) & set(loop)

@@ -30,6 +30,7 @@ _FAMILIES = {
     "outbound": ("audit", "dead-letters", "ledger", "outbox", "preview", "pull", "push"),
     "models": ("drift", "label-queue", "add-labelled"),
     "demo": ("demo",),
+    "serve": ("serve",),
     "repair": ("repair",),
 }
 """Each command's file in this folder, imported when the command is asked for."""
