@@ -57,7 +57,7 @@ def _limits(job: str, seconds: int) -> dict[str, str]:
 
 _weekly = AssetSelection.assets("drift_report", "label_queue")
 _acting = AssetSelection.assets(*mitigation_assets.mitigations.keys)
-_outward = AssetSelection.assets(*automation_assets.tickets.keys, "closed_loop_report")
+_outward = AssetSelection.assets(*automation_assets.tickets.keys, "closed_loop_report", "pages")
 _inward = AssetSelection.all() - _acting - _outward - _weekly
 loop = define_asset_job(
     "loop",
@@ -76,7 +76,7 @@ push = define_asset_job(
     "push",
     selection=_outward,
     tags=_limits("push", _HOUR // 4),
-    description="Outward: bring every destination in line with the published queue, and write the closed-loop page.",
+    description="Outward: bring every destination in line with the published queue, and write the pages for people.",
 )
 drift = define_asset_job(
     "drift",

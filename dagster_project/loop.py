@@ -32,6 +32,7 @@ from dagster_project.ingestion.landing import LandingReport, land
 from dagster_project.ingestion.provenance import sources_of
 from dagster_project.ingestion.sources import WrongEntry
 from dagster_project.measurement.closed_loop import write_report
+from dagster_project.measurement.pages import write_pages
 from dagster_project.views import open_view
 
 Progress = Callable[[str], None]
@@ -75,6 +76,7 @@ def turn(
     as_of: datetime | None = None,
     send: bool = True,
     force: bool = False,
+    report: bool = True,
     progress: Progress = lambda _: None,
 ) -> TurnReport:
     """Run every stage once, as of an instant (default: now).
@@ -89,22 +91,32 @@ def turn(
         as_of: the instant to decide for.
         send: False pulls and decides only.
         force: True believes a clock that has jumped since the last run.
+        report: False writes no pages.
         progress: told of every step.
 
     Raises:
         FeedbackControlError: a stage could not do its work; what the stages before it did stays done.
     """
     with telling_repairs(progress) as repairs:
-        report = _turn(home, sources, as_of, send, force, progress)
-    return replace(report, repairs=repairs)
+        done = _turn(home, sources, as_of, _Chosen(send, force, report), progress)
+    return replace(done, repairs=repairs)
 
 
-def _turn(home: Home, sources: Path, as_of: datetime | None, send: bool, force: bool, progress: Progress) -> TurnReport:
+@dataclass(frozen=True)
+class _Chosen:
+    """What a turn is to do, beside its decision."""
+
+    send: bool
+    force: bool
+    report: bool
+
+
+def _turn(home: Home, sources: Path, as_of: datetime | None, chosen: _Chosen, progress: Progress) -> TurnReport:
     now = datetime.now(UTC).replace(microsecond=0)
     past = is_past(home.marked(), as_of, now)
     wrong: list[WrongEntry] = []
     configured = sources_of(home, sources, wrong)
-    check_clock(home, now, force=force)
+    check_clock(home, now, force=chosen.force)
     notes = repair_future(home, now)
     landed = land(home, configured, now=now, progress=progress)
     landed.note_wrong(wrong)
@@ -114,7 +126,7 @@ def _turn(home: Home, sources: Path, as_of: datetime | None, send: bool, force: 
     if past and as_of:
         view = open_view(home, as_of)
         decided = decide(view, as_of=as_of, progress=progress)
-        page = _page(view, failed, progress)
+        page = _page(view, failed, progress) if chosen.report else None
         return TurnReport(landed, labeled, PullReport(), decided, None, page, view=view, notes=notes, failed=failed)
     refused = refused_destinations(home)
     if home.is_rehearsal:
@@ -123,16 +135,17 @@ def _turn(home: Home, sources: Path, as_of: datetime | None, send: bool, force: 
     pulled, pushed = PullReport(), None
     with _going_on(home, "nothing is pulled or sent", failed, progress):
         notes += _repaired_ledger(home, now)
-        pulled = pull(home, now=now, destinations=destinations, progress=progress)
+        seen = as_of if as_of and home.is_rehearsal else now  # what people did is known when the decision is made
+        pulled = pull(home, now=seen, destinations=destinations, progress=progress)
     decided = decide(home, as_of=as_of or now, progress=progress)
     mitigated: MitigationReport | None = None
-    if send and not failed:
+    if chosen.send and not failed:
         with _going_on(home, "no mitigation goes on", failed, progress):
             mitigated = mitigate(home, now=present_of(home, datetime.now(UTC)), progress=progress)
         with _going_on(home, "nothing more is sent", failed, progress):
             # Leases count from the push's own present: the stages before it may have taken longer than a lease.
-            pushed = push(home, now=datetime.now(UTC), destinations=destinations, progress=progress)
-    page = _page(home, failed, progress)
+            pushed = push(home, now=present_of(home, datetime.now(UTC)), destinations=destinations, progress=progress)
+    page = _page(home, failed, progress) if chosen.report else None
     done = TurnReport(landed, labeled, pulled, decided, pushed, page, notes=notes, refused=refused, failed=failed)
     return replace(done, mitigated=mitigated)
 
@@ -149,6 +162,7 @@ def _page(home: Home, failed: list[str], progress: Progress) -> Path | None:
     page: Path | None = None
     with _going_on(home, "no report was written", failed, progress):
         page = write_report(home)
+        write_pages(home)
     return page
 
 

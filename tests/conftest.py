@@ -1,4 +1,4 @@
-"""Shared fixtures of all tests: the one trained model."""
+"""Shared fixtures of all tests: the one trained model, and the demo after all its turns."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from dagster_project import redaction
+from dagster_project.home import Home
 from models_ml.model.classifier import Classifier
 from models_ml.training.registry import champion
 from models_ml.training.train import load_or_train
+from tests.demo import played_demo
 
 _FIRST = ("test_loop.py", "test_train.py", "test_drift.py", "test_decisions.py", "test_decide.py", "test_histories.py")
 
@@ -39,3 +41,9 @@ def models_dir(tmp_path_factory: pytest.TempPathFactory, classifier: Classifier)
     (folder / classifier.version).symlink_to(classifier.folder)
     assert champion(folder).version == classifier.version
     return folder
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory, classifier: Classifier) -> Home:
+    """The demo's home after its four turns, for tests that only read it."""
+    return played_demo(tmp_path_factory.mktemp("demo") / "home")

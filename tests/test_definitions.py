@@ -40,6 +40,7 @@ TIMELY = {
     "lake/service_metrics",
     "lake/ticket_events",
     "mitigations/control",
+    "pages",
     "published_warehouse",
     "tickets/local",
 }
@@ -146,7 +147,7 @@ def test_the_loop_sends_nothing_and_push_decides_nothing(defs: Definitions) -> N
     loop = defs.resolve_job_def("loop").asset_layer.executable_asset_keys
     push = defs.resolve_job_def("push").asset_layer.executable_asset_keys
     assert {AssetKey(["lake", "ticket_events"]), AssetKey(["lake", "baseline_exclusions"])} <= set(loop)
-    assert push == {AssetKey(["tickets", "local"]), AssetKey("closed_loop_report")}
+    assert push == {AssetKey(["tickets", "local"]), AssetKey("closed_loop_report"), AssetKey("pages")}
     mitigate = defs.resolve_job_def("mitigate").asset_layer.executable_asset_keys
     assert mitigate == {AssetKey(["mitigations", "control"])}
     assert not set(mitigate) & set(loop)

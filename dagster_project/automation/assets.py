@@ -43,9 +43,10 @@ from dagster_project.automation.tickets.pull import pull
 from dagster_project.automation.tickets.push import PushReport, push
 from dagster_project.clock import check_clock
 from dagster_project.dagster_metadata import guarded, markdown
-from dagster_project.decisioning.assets import published_warehouse
+from dagster_project.decisioning.assets import AsOf, published_warehouse
+from dagster_project.decisioning.published import present_of
 from dagster_project.errors import ConfigurationError, FeedbackControlError
-from dagster_project.home import Home
+from dagster_project.home import Home, parse_instant
 from dagster_project.lake_tables import LAKE_TABLES
 from dagster_project.resources import EACH_DAY, EACH_TURN, OWNERS, RETRY, HomeResource
 
@@ -108,10 +109,14 @@ sync_tables = [
     retry_policy=RETRY,
 )
 @guarded
-def ticket_changes(context: AssetExecutionContext, home: HomeResource) -> Iterator[MaterializeResult[None]]:
+def ticket_changes(
+    context: AssetExecutionContext, home: HomeResource, config: AsOf
+) -> Iterator[MaterializeResult[None]]:
     """Pull what people did to our tickets, before the next decision; nothing is written to the trackers."""
     here = home.home()
-    report = pull(here, now=datetime.now(UTC), destinations=load_destinations(here), progress=context.log.info)
+    pinned = here.is_rehearsal and config.as_of
+    present = parse_instant(config.as_of) if pinned else datetime.now(UTC)
+    report = pull(here, now=present, destinations=load_destinations(here), progress=context.log.info)
     for problem in (*report.problems, *refused_destinations(here)):
         context.log.warning(problem)
     counts: dict[str, dict[str, int]] = {
@@ -158,7 +163,8 @@ def tickets(context: AssetExecutionContext, home: HomeResource) -> Iterator[Mate
     failed: list[str] = []
     for one in chosen:
         try:
-            report = push(here, now=datetime.now(UTC), destinations=[one], sinks=sinks, progress=context.log.info)
+            present = present_of(here, datetime.now(UTC))
+            report = push(here, now=present, destinations=[one], sinks=sinks, progress=context.log.info)
         except FeedbackControlError as error:  # no queue or no ledger: told for each destination, and with its checks
             report = PushReport()
             report.stop(one.name, str(error))

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,13 +47,16 @@ def demo(context: click.Context, until: datetime | None, yes: bool, goes_on: boo
     """A simulated shop with a bad release, a campaign and a shipping delay: eight inputs in, tickets out.
 
     Works in a home of its own  [default: .feedback-control-demo; --home or $FEEDBACK_HOME must name an empty folder or
-    a demo's]. Writes the shop's exports into HOME/demo, runs the loop over them as Dagster runs (so that the UI shows
-    it all), and prints the queue. Nothing leaves the home. A demo of another day starts over: the one before is moved
-    to a backup beside the home. The shop's story is in dagster_project/simulation/shop.
+    a demo's]. Writes the shop's exports into HOME/demo, and runs the loop over them on four days of the story, the last
+    as Dagster runs (for the UI); in between, simulated people touch and close tickets. Prints the queue.
+    Nothing leaves the home. A demo of another day starts over: the one before is moved to a backup beside the home. The
+    shop's story is in dagster_project/simulation/shop, its people's in dagster_project/simulation/people.py.
 
     The shop obeys HOME/control.json, which a plan changes once it is approved. --continue plays the hours after the
     demo's present with the flags and releases that are found there, and runs the loop again.
     """
+    from dagster_project.simulation.people import play
+
     started, home = datetime.now(UTC), _own_home(context)
     show = progress_since(started)
     if goes_on and until:
@@ -61,7 +65,11 @@ def demo(context: click.Context, until: datetime | None, yes: bool, goes_on: boo
     for refused in refused_destinations(home):
         show(refused)
     show("running the loop in Dagster (the first time trains the classifier: some minutes)")
-    _run_in_dagster(home, _shop(home) / "sources.yml", present)
+    sources = _shop(home) / "sources.yml"
+    if not goes_on:
+        play(home, present, partial(_earlier_turn, home, sources, show), show)
+    show(f"a turn as of {present:%Y-%m-%d %H:%M} UTC")
+    _run_in_dagster(home, sources, present)
     show_queue(home, include_resolved=True)
     _say_what_next(home, present)
     click.echo(f"done in {(datetime.now(UTC) - started).total_seconds():.0f} s")
@@ -126,7 +134,8 @@ def _say_what_next(home: Home, present: datetime) -> None:
     click.echo(f"present   {present:%Y-%m-%d %H:%M} UTC")
     click.echo(f"tickets   {home.tickets}")
     click.echo(f"control   {home.control} (the shop obeys it)")
-    click.echo(f"report    {home.reports / 'closed_loop.html'}")
+    click.echo(f"pages     {home.reports / 'index.html'}")
+    click.echo(f"          {command} serve")
     click.echo(f"look      {command} issues")
     click.echo(f"          {command} explain ISSUE_ID")
     click.echo(f"          {command} tickets")
@@ -168,6 +177,14 @@ def _start_over(home: Home, present: datetime, *, yes: bool) -> None:
     click.echo(f"the demo of another day is kept in {move_to_backup(home)}; remove it by hand", err=True)
 
 
+def _earlier_turn(home: Home, sources: Path, show: Progress, as_of: datetime) -> None:
+    """One turn in plain Python, without the pages and without what Dagster adds; the last turn stops at what fails."""
+    from dagster_project.loop import turn
+
+    for failure in turn(home, sources=sources, as_of=as_of, report=False).failures:
+        show(f"failed: {failure}")
+
+
 def _run_in_dagster(home: Home, sources: Path, as_of: datetime) -> None:
     home.dagster.mkdir(parents=True, exist_ok=True)
     if not (home.dagster / "dagster.yaml").exists():
@@ -196,7 +213,8 @@ def run_in_dagster(home: Home, *, sources: str, as_of: datetime) -> list[Execute
 
     resources = {"home": HomeResource(root=str(home.root), sources=sources), "dbt": dbt_resource()}
     plain: dict[str, Any] = {"loggers": {"plain": {}}}
-    pinned = {"ops": {"warehouse": {"config": {"as_of": as_of.isoformat()}}}, **plain}
+    instant = {"config": {"as_of": as_of.isoformat()}}
+    pinned = {"ops": {"warehouse": instant, "ticket_changes": instant}, **plain}
     results: list[ExecuteInProcessResult] = []
     dbt_log = home.root / "logs" / "dbt_console.log"
     dbt_log.parent.mkdir(parents=True, exist_ok=True)

@@ -31,6 +31,7 @@ _FAMILIES = {
     "models": ("drift", "label-queue", "add-labelled"),
     "demo": ("demo",),
     "docs": ("docs",),
+    "serve": ("serve",),
     "repair": ("repair",),
     "roi": ("roi",),
 }

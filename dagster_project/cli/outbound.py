@@ -27,6 +27,7 @@ from dagster_project.automation.tickets.pull import pull
 from dagster_project.automation.tickets.push import push
 from dagster_project.automation.tickets.push_report import Change, PlanKey
 from dagster_project.clock import check_clock
+from dagster_project.decisioning.published import present_of
 from dagster_project.errors import ConfigurationError, FeedbackControlError
 from dagster_project.home import Home
 from dagster_project.home_kind import read_marker
@@ -57,7 +58,7 @@ def push_command(
         check_clock(home, datetime.now(UTC))
     report = push(
         home,
-        now=datetime.now(UTC),
+        now=present_of(home, datetime.now(UTC)),
         destinations=_chosen(home, only),
         dry_run=dry_run,
         plan=keys,

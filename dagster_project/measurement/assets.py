@@ -1,4 +1,4 @@
-"""Measurement assets: the closed-loop page, and the weekly drift report and label queue."""
+"""Measurement assets: the closed-loop page, the pages for people, and the weekly drift report and label queue."""
 
 from datetime import timedelta
 
@@ -18,6 +18,7 @@ from dagster_project.decisioning.assets import published_warehouse
 from dagster_project.home import parse_instant
 from dagster_project.measurement import drift
 from dagster_project.measurement.closed_loop import write_report
+from dagster_project.measurement.pages import write_pages
 from dagster_project.resources import EACH_DAY, EACH_WEEK, OWNERS, HomeResource, now
 
 
@@ -33,6 +34,26 @@ def closed_loop_report(home: HomeResource) -> MaterializeResult[None]:
     """Page for people: complaint to issue to ticket, with times, as of the published decisions."""
     page = write_report(home.home())
     return MaterializeResult(metadata={"page": MetadataValue.path(str(page)), "open": MetadataValue.url(page.as_uri())})
+
+
+@asset(
+    deps=[published_warehouse, closed_loop_report],
+    group_name="measurement",
+    kinds={"html"},
+    owners=OWNERS["measurement"],
+    freshness_policy=EACH_DAY,
+)
+@guarded
+def pages(home: HomeResource) -> MaterializeResult[None]:
+    """Pages for executives, product managers and ML owners, and for each issue; `feedback-control serve` shows them."""
+    written = write_pages(home.home())
+    return MaterializeResult(
+        metadata={
+            "start": MetadataValue.path(str(written[0])),
+            "open": MetadataValue.url(written[0].as_uri()),
+            "pages": len(written),
+        }
+    )
 
 
 class Window(Config):

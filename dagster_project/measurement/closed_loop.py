@@ -106,7 +106,7 @@ def _figure(home: Home, issue: dict[str, Any], as_of: datetime) -> str:
 
     start = issue["started_at"] - timedelta(days=21)
     end = min(as_of, (issue["resolved_at"] or as_of) + timedelta(days=7))
-    rows = _activity(home, issue, start, end, as_of)
+    rows = activity(home, issue, start, end, as_of)
     suspect = {"issue_id": issue["issue_id"], "candidate_rank": 1, "verdict": "regression"}
     with mpl.rc_context({"svg.hashsalt": "feedback-control", "svg.fonttype": "none", "font.size": 9}):
         figure, axes = plt.subplots(figsize=(7.2, 2.4), layout="constrained")
@@ -130,7 +130,7 @@ def _figure(home: Home, issue: dict[str, Any], as_of: datetime) -> str:
     return drawn.getvalue().split("?>", 1)[-1].split('.dtd">', 1)[-1]
 
 
-def _activity(home: Home, issue: dict[str, Any], start: datetime, end: datetime, as_of: datetime) -> pl.DataFrame:
+def activity(home: Home, issue: dict[str, Any], start: datetime, end: datetime, as_of: datetime) -> pl.DataFrame:
     """The steps of the issue's product-wide series; where a tick ends before the next begins, nothing was said."""
     series = {"product": issue["product"], "issue_type": issue["issue_type"], "scope_kind": "all"}
     columns = ["tick", "valid_to", "feedback_count", "explained"]

@@ -20,6 +20,7 @@ from dagster_project.files import relocate
 from dagster_project.home import Home, parse_instant
 from dagster_project.home_kind import SHOP, read_marker
 from dagster_project.simulation.controls import playbook_is_edited
+from dagster_project.simulation.people import SIMULATED, is_simulated
 from dagster_project.simulation.shop.export_files import sources_file
 
 _STATE = (
@@ -73,19 +74,21 @@ def words_of_people(home: Home) -> list[str]:
 def _words(home: Home) -> Iterator[str]:
     if home.tickets.is_dir():
         try:
-            changed = {change.external_id for change in LocalTracker(home.tickets).changes_since(_LONG_AGO)}
+            changes = LocalTracker(home.tickets).changes_since(_LONG_AGO)
+            changed = {change.external_id for change in changes if not is_simulated(change.actor)}
         except Exception as error:  # a file that cannot be read was written by somebody else
             changed = {f"unreadable: {error}"}
         if changed:
             yield f"tickets that were edited: {', '.join(sorted(changed))}"
         if others := [path.name for path in sorted(home.tickets.iterdir()) if not _is_tracker_s(path)]:
             yield f"other files among the tickets: {', '.join(others)}"
-    for table, rows in (("ticket_events", pl.col("by_person")), ("baseline_exclusions", pl.lit(True))):
+    by_people = pl.col("by_person") & ~pl.col("actor").fill_null("").str.ends_with(SIMULATED)
+    for table, rows in (("ticket_events", by_people), ("baseline_exclusions", pl.lit(True))):
         if (home.lake / table).is_dir() and lake.scan(home, table).filter(rows).head(1).collect().height:
             yield f"what people did to tickets (lake/{table})"
     if (home.root / "ledger.sqlite").exists() and (people := Ledger(home.ledger_url).people()):
         yield f"acts of {', '.join(people)} in the ledger"
-    if queues := sorted(home.reports.rglob("*.csv")):
+    if queues := sorted((home.reports / "drift").rglob("*.csv")):
         yield f"label queues, which people fill in: {', '.join(path.name for path in queues)}"
     if playbook_is_edited(home):
         yield "a playbook.yml that was edited"

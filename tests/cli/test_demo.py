@@ -32,6 +32,7 @@ UNTIL = datetime(2026, 11, 23, tzinfo=UTC)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     """The demo's home, where a run of the loop does nothing."""
     monkeypatch.setattr(demo, "run_in_dagster", lambda *_, **__: [])
+    monkeypatch.setattr(demo, "_earlier_turn", lambda *_: None)
     monkeypatch.setattr(demo, "show_queue", lambda *_, **__: None)
     monkeypatch.setattr("dagster_project.enrichment.takeover.take_over_model", lambda *_: None)
     return Home(tmp_path / "demo")

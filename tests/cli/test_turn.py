@@ -99,6 +99,7 @@ def test_a_push_leases_from_its_own_beginning_however_long_the_turn_took(
     for name, result in (("land", whole.landed), ("label_new", whole.labeled), ("pull", whole.pulled)):
         monkeypatch.setattr(loop, name, lambda *_, result=result, **__: result)
     monkeypatch.setattr(loop, "write_report", lambda _: whole.report)
+    monkeypatch.setattr(loop, "write_pages", lambda _: [])
 
     def decide(*_: object, **__: object) -> DecisionReport:
         begun["decide"] = datetime.now(UTC)

@@ -117,6 +117,7 @@ def without_a_warehouse(patch: pytest.MonkeyPatch, folder: Path) -> tuple[Home, 
         return []
 
     write_page: Callable[[Home], Path] = lambda home: home.reports / "closed_loop.html"  # noqa: E731
+    patch.setattr(loop, "write_pages", lambda _: [])
     for module in (loop, replay):
         patch.setattr(module, "label_new", lambda *_, **__: labelled)
         patch.setattr(module, "decide", decide)

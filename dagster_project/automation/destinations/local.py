@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -34,6 +35,7 @@ from dagster_project.automation.ticket import (
     marker_line,
     markers_in,
 )
+from dagster_project.decisioning.published import present_of
 from dagster_project.errors import yaml_problem
 from dagster_project.files import write_text
 from dagster_project.home import Home
@@ -65,8 +67,10 @@ class LocalSettings(DestinationSettings):
         return value
 
     def build(self, home: Home) -> LocalTracker:
-        """The destination."""
-        return LocalTracker(home.root / (self.folder or home.tickets).expanduser(), name=self.name)
+        """The destination; in a rehearsal its clock is the rehearsal's present."""
+        folder = home.root / (self.folder or home.tickets).expanduser()
+        clock = partial(_present, home) if home.is_rehearsal else None
+        return LocalTracker(folder, name=self.name, clock=clock)
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,10 @@ class LocalTicket:
     def closed(self) -> bool:
         """True if its status counts as closed."""
         return _is_closed(self.status)
+
+
+def _present(home: Home) -> datetime:
+    return present_of(home, datetime.now(UTC))
 
 
 def list_tickets(folder: Path) -> list[LocalTicket]:

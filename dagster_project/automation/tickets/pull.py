@@ -174,7 +174,7 @@ def _rows(change: TicketChange, head: Intent, members: Iterable[Member], now: da
         "resolution": change.resolution,
         "actor": change.actor,
         "by_person": not change.by_program,
-        "occurred_at": change.occurred_at.astimezone(UTC),
+        "occurred_at": min(change.occurred_at, now).astimezone(UTC),  # what was read has happened
         "known_at": now,
     }
     return [row, *(for_member(row, one.subject_id) for one in members if one.joined_at <= change.occurred_at)]

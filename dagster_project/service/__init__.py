@@ -1,0 +1,1 @@
+"""HTTP for people: the pages of a home, read-only, on this machine."""
