@@ -3,9 +3,9 @@
     python -m benchmarks.outcomes                 # writes reports/outcomes.md: 200 quiet worlds and 200 with an effect
     python -m benchmarks.outcomes --worlds 40 --out FOLDER
 
-The models are those of the dbt project, compiled once and run by DuckDB over made-up hours of each world. Beside them, on
-the same worlds: naive before/after, difference-in-differences with errors clustered by series, and a Bayesian
-structural time series in the manner of CausalImpact (Brodersen et al. 2015, fitted by maximum likelihood).
+The models are those of the dbt project, compiled once and run by DuckDB over made-up hours of each world. Beside them,
+on the same worlds: naive before/after, difference-in-differences with errors clustered by series, and a structural
+time series in the manner of CausalImpact (Brodersen et al. 2015), fitted by maximum likelihood.
 """
 
 from __future__ import annotations
@@ -353,7 +353,7 @@ def structural(world: World) -> Claim:
     """Local level with a regression on the controls, fitted to the days before, projected over those after."""
     from statsmodels.tsa.statespace.structural import UnobservedComponents
 
-    before, after = _windows(world)
+    _, after = _windows(world)
     daily = {series: counts.reshape(DAYS, 24).sum(axis=1) for series, counts in _by_type(world).items()}
     turn, last = world.acted // 24, min(DAYS, after.stop // 24)
     own = daily.pop(world.treated)
@@ -419,13 +419,43 @@ def main(count: int, seed: int, out: Path) -> None:
                 lines.append(_line(kind, method, [(world, judge(world)) for world in made]))
                 click.echo(str(lines[-1]))
     out.mkdir(parents=True, exist_ok=True)
-    (out / "outcomes.md").write_text(page(lines), encoding="utf-8")
+    (out / "outcomes.md").write_text(page(lines, count, seed), encoding="utf-8")
     click.echo(f"wrote {out / 'outcomes.md'}")
 
 
-def page(lines: list[Line]) -> str:
+def page(lines: list[Line], count: int, seed: int) -> str:
     """The report in Markdown."""
-    return "\n".join(str(line) for line in lines)
+    return "\n".join(
+        (
+            "# Outcomes: claims, bias and coverage",
+            f"\nWritten by `python -m benchmarks.outcomes --worlds {count} --seed {seed}`.",
+            _METHOD,
+            "| world | method | worlds | effect claimed | bias | truth inside the 90 % interval |",
+            "| --- | --- | ---: | ---: | ---: | ---: |",
+            *(
+                f"| {line.kind} | {line.method} | {line.worlds} | {line.claimed:.0%} | {_signed(line.bias)}"
+                f" | {line.coverage:.0%} |"
+                for line in lines
+            ),
+            "",
+        )
+    )
+
+
+_METHOD = f"""
+Complaints of {len(TYPES)} issue types in one or three products over {DAYS} days; visits are known; days vary
+by a quarter beyond chance. In quiet worlds the act changes nothing; *taken at its highest* means that the
+series was chosen because it stood highest just before, as a false issue is. In the others an issue of four to
+eight times the usual level began 10 to 72 hours before the act, which took away a share of its excess. What
+came in the {WINDOW} days after is compared with what would have come.
+
+Bias is the error of the avoided complaints, as a share of the true ones. Of the rivals' claims, those at 5 %
+count. In quiet worlds a claim is false; in the others its frequency is the power.
+"""
+
+
+def _signed(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:+.0%}"
 
 
 if __name__ == "__main__":

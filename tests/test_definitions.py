@@ -78,7 +78,7 @@ def test_every_asset_says_what_it_is_and_whose(defs: Definitions) -> None:
     external = {node.key.to_user_string() for node in nodes if not node.is_materializable}
     tables = {f"lake/{name}" for name in ("plan_events", "sync_runs", "sync_attempts", "sync_snapshot")}
     assert external == {"trackers/local", "control_systems/control", *tables}
-    assert len(nodes) == len(models) + len(external) + 24
+    assert len(nodes) == len(models) + len(external) + 25
 
 
 def test_whatever_talks_to_other_systems_is_retried(defs: Definitions) -> None:
