@@ -169,7 +169,7 @@ def _highest(
     """The series of a product that was furthest above its usual level before the act."""
     found = []
     for issue_type in TYPES:
-        counts = sum(complaints[product, issue_type, platform] for platform in PLATFORMS)
+        counts = np.sum([complaints[product, issue_type, platform] for platform in PLATFORMS], axis=0)
         usual = float(counts[: acted - length].mean()) * length
         found.append(((float(counts[acted - length : acted].sum()) - usual) / math.sqrt(usual + 0.5), issue_type))
     return (product, max(found)[1]), acted - length
@@ -277,7 +277,7 @@ def _hours(world: World) -> pl.DataFrame:
     for (product, issue_type), counts in _by_type(world).items():
         frames.append(_frame(product, "complaints", issue_type, ends, counts, np.zeros(HOURS)))
     for product in {product for product, _ in world.visits}:
-        visits = sum(world.visits[product, platform] for platform in PLATFORMS)
+        visits = np.sum([world.visits[product, platform] for platform in PLATFORMS], axis=0)
         frames.append(_frame(product, "visits", "visit", ends, np.zeros(HOURS), visits))
     return pl.concat(frames).filter((pl.col("amount") > 0) | (pl.col("exposure") > 0))
 
@@ -357,7 +357,7 @@ def structural(world: World) -> Claim:
     daily = {series: counts.reshape(DAYS, 24).sum(axis=1) for series, counts in _by_type(world).items()}
     turn, last = world.acted // 24, min(DAYS, after.stop // 24)
     own = daily.pop(world.treated)
-    controls = sum(daily.values())[:, None] / len(daily)
+    controls = np.mean(list(daily.values()), axis=0)[:, None]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         fit = UnobservedComponents(own[:turn].astype(float), "llevel", exog=controls[:turn]).fit(
