@@ -24,7 +24,7 @@ from dagster_project.automation.mitigation.plans import Plan
 from tests.automation.mitigation.test_histories import SETTINGS, History, at_each_step_of_an_act
 from tests.automation.mitigation.world import FAULTS, Control
 
-pytestmark = [pytest.mark.soak, pytest.mark.usefixtures("in_memory")]
+pytestmark = pytest.mark.usefixtures("in_memory")
 
 MOST = 2_000
 """Histories within which a missing guard has to be noticed."""
@@ -172,6 +172,7 @@ REMOVALS: tuple[Removal, ...] = (
 )
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("remove", REMOVALS, ids=lambda remove: remove.__name__)
 def test_a_missing_guard_is_noticed(remove: Removal, monkeypatch: pytest.MonkeyPatch) -> None:
     remove(monkeypatch)
@@ -193,6 +194,64 @@ def test_a_missing_guard_is_noticed(remove: Removal, monkeypatch: pytest.MonkeyP
     print(f"\n| {remove.__name__.replace('_', ' ')} | {noticed[0][0]} | {noticed[0][1]} |")
 
 
+def _a_turn(history: History, *writes: str, seconds: int = 61) -> None:
+    history.a_turn(seconds=seconds, writes=list(writes), down=False, meanwhile={}, dies_at=None)
+
+
+def _change(history: History, *change: Any) -> None:
+    history.something_changes(change)
+
+
+def an_act_that_did_not_help(history: History) -> None:
+    """An automatic act is ineffective; then another issue asks for one at another target."""
+    history.begin(asked=[0], mode="auto", most=5)
+    _a_turn(history)
+    _change(history, "effect", 0, "ineffective")
+    _a_turn(history)
+    _change(history, "decide", 3, "auto", "regression", False)
+    _a_turn(history)
+
+
+def a_late_write(history: History) -> None:
+    """A write is under way for 20 seconds; one second after its lost answer the evidence is gone."""
+    history.begin(asked=[0], mode="auto", most=5)
+    _a_turn(history, "late", "busy")
+    _change(history, "withhold", 0)
+    _a_turn(history, seconds=1)
+    _a_turn(history, seconds=900)
+
+
+def two_plans_at_one_target(history: History) -> None:
+    """Two plans for one issue wait at one target, for different items; people approve both."""
+    history.begin(asked=[0, 1], mode="approve", most=5)
+    _a_turn(history)
+    for _ in range(2):
+        history.a_vote(person="dana", number=0, approves=True, writes=[], meanwhile={}, dies_at=None)
+
+
+NOTICED_BY: tuple[tuple[Callable[[History], None], Removal, str], ...] = (
+    (an_act_that_did_not_help, without_the_breaker, "acted in spite of the breaker"),
+    (a_late_write, without_the_settle_time, "its act was forgotten"),
+    (two_plans_at_one_target, without_the_hold_on_target_and_issue, "two acts in force"),
+)
+"""One history each for the guards that random ones meet seldom, with the promise that is broken without them."""
+
+
+@pytest.mark.parametrize(("live", "remove", "promise"), NOTICED_BY, ids=[live.__name__ for live, *_ in NOTICED_BY])
+def test_one_history_notices(
+    live: Callable[[History], None], remove: Removal, promise: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history = History()
+    live(history)
+    history.teardown()
+    remove(monkeypatch)
+    history = History()
+    live(history)
+    with pytest.raises(AssertionError, match=promise):
+        history.teardown()
+
+
+@pytest.mark.soak
 def test_a_plan_that_ends_without_its_write_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     move = proposals.Proposals.move
     monkeypatch.setattr(
