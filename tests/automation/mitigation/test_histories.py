@@ -248,6 +248,18 @@ def test_another_run_a_stop_or_death_at_each_step_of_an_undo(fault: str, between
         history.teardown()
 
 
+@pytest.mark.usefixtures("in_memory")
+def test_a_stop_and_soon_a_resume_at_each_step_of_an_act() -> None:
+    for step in range(1, 31):
+        history = History()
+        history.begin(asked=[0], mode="auto", most=5)
+        meanwhile: dict[int, Action] = {step: ("stop",), step + 2: ("resume",)}
+        history.a_turn(seconds=61, writes=[], down=False, meanwhile=meanwhile, dies_at=None)
+        world = history.world
+        assert world.is_stopped == (world.ledger.switch.stopped() is not None), f"step {step}: the oracle and the ledger differ"
+        history.teardown()
+
+
 def _at_each_step(between: Action | None) -> Iterator[tuple[dict[int, Action], int | None]]:
     """What happens at one step of a process, for each step; without it, the step at which the process dies."""
     for step in range(1, 31):

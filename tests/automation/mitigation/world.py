@@ -317,13 +317,15 @@ class World:
                 return
 
     def stop(self) -> None:
-        """A person stops all acts."""
-        self.ledger.switch.stop("kim", "wait", self.now)
+        """A person stops all acts, by a process of their own: nothing comes between the ledger and the oracle."""
+        with self.process(Process()):
+            self.ledger.switch.stop("kim", "wait", self.now)
         self.is_stopped = True
 
     def resume(self) -> None:
-        """A person lets acts go on."""
-        self.ledger.switch.resume("kim", "fine", self.now)
+        """A person lets acts go on, likewise."""
+        with self.process(Process()):
+            self.ledger.switch.resume("kim", "fine", self.now)
         self.is_stopped = False
 
     # ---------- the control systems
