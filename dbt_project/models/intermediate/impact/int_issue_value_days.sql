@@ -77,8 +77,8 @@ summed as (
     select
         days.issue_id,
         days.day,
-        coalesce(happened.complaints, 0) as complaints,
-        coalesce(happened.support_complaints, 0) as support_complaints,
+        cast(coalesce(happened.complaints, 0) as bigint) as complaints,
+        cast(coalesce(happened.support_complaints, 0) as bigint) as support_complaints,
         happened.entered,
         happened.completed,
         {{ seconds_between('days.started_at', 'least(days.day + ' ~ days(1) ~ ', days.ended_at)') }} / 86400.0

@@ -175,7 +175,7 @@ select
         ~ ' / sqrt(past_count / past_exposure * exposure_before + 0.5)'
     ) }} as elevation,
     basis,
-    control_series,
+    cast(control_series as bigint) as control_series,
     control_count_before,
     control_count_after,
     exposure_unit,
