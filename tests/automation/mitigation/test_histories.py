@@ -256,7 +256,9 @@ def test_a_stop_and_soon_a_resume_at_each_step_of_an_act() -> None:
         meanwhile: dict[int, Action] = {step: ("stop",), step + 2: ("resume",)}
         history.a_turn(seconds=61, writes=[], down=False, meanwhile=meanwhile, dies_at=None)
         world = history.world
-        assert world.is_stopped == (world.ledger.switch.stopped() is not None), f"step {step}: the oracle and the ledger differ"
+        assert world.is_stopped == (world.ledger.switch.stopped() is not None), (
+            f"step {step}: the oracle and the ledger differ"
+        )
         history.teardown()
 
 
