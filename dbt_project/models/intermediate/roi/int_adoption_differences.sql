@@ -52,7 +52,9 @@ pooled as (
     select
         *,
     {%- for year in years %}
-        cast(sum(counted{{ year }}) over (partition by adopter, measure, shift) - counted{{ year }} as bigint) as controls{{ year }},
+        cast(
+            sum(counted{{ year }}) over (partition by adopter, measure, shift) - counted{{ year }} as bigint
+        ) as controls{{ year }},
         sum(weight{{ year }}) over (partition by adopter, measure, shift) - weight{{ year }} as all_weight{{ year }},
         sum(weighted{{ year }}) over (partition by adopter, measure, shift) - weighted{{ year }} as all_sum{{ year }}
         {{- ',' if not loop.last }}
