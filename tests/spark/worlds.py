@@ -48,6 +48,7 @@ def set_up(home: Home) -> None:
     for table in ("feedback", "labels", "releases", "orders", "funnel_metrics", "service_metrics"):
         rows = lake.scan(home, table).collect()
         lake.replace(home, table, _told(table, pl.concat([rows, _over(rows)])))
+    _append(home, "orders", _settled(lake.scan(home, "orders").collect()))
     customers = pl.DataFrame({"number": range(900)}).select(
         customer_id=pl.format("c{}", "number"),
         segment=_one_of(_SEGMENTS, "number"),
@@ -67,6 +68,12 @@ def _over(rows: pl.DataFrame) -> pl.DataFrame:
     own = rows.filter(name.str.starts_with("bad_release_on_one_platform"))
     names = cs.ends_with("_id") | cs.by_name("product", "duplicate_of", require_all=False)
     return own.with_columns(cs.datetime() - _EARLIER, names + "-earlier")
+
+
+def _settled(orders: pl.DataFrame) -> pl.DataFrame:
+    """The orders of the first days once more, ten days earlier: days that no later build makes anew."""
+    first = orders.filter(pl.col("ordered_at") < pl.col("ordered_at").min() + timedelta(days=2))
+    return first.with_columns(cs.datetime() - timedelta(days=10), pl.col("order_id") + "-settled")
 
 
 def _told(table: str, rows: pl.DataFrame) -> pl.DataFrame:
