@@ -15,6 +15,7 @@ from dagster import (
     Definitions,
     colored_console_logger,
     define_asset_job,
+    in_process_executor,
     load_asset_checks_from_modules,
     load_assets_from_modules,
 )
@@ -91,6 +92,8 @@ defs = Definitions(
     jobs=[loop, mitigate, push, drift],
     schedules=[every_quarter_hour, every_monday],
     sensors=[new_files, plans_due, queue_changed],
+    # A run is one process: a process for each of its steps would import everything anew, which takes longer than the work.
+    executor=in_process_executor,
     resources={"home": HomeResource(), "dbt": dbt_resource()},
     loggers={"console": colored_console_logger, "plain": plain_console},
 )
