@@ -24,7 +24,7 @@ import polars as pl
 from pydantic import AwareDatetime
 
 from dagster_project import lake
-from dagster_project.decisioning.published import OUTBOUND, BrokenWarehouseError, read_built
+from dagster_project.decisioning.published import BrokenWarehouseError, is_published, read_built
 from dagster_project.decisioning.windows import WINDOWS
 from dagster_project.files import read_state, tell_repair, write_text
 from dagster_project.home import DBT_PROJECT, Home
@@ -170,10 +170,8 @@ def standing_since(home: Home, as_of: datetime) -> datetime | None:
     that had landed before has become known, and recipe and warehouse are those of the last build, which was published.
     In a rehearsal none stands: its instants follow a story. Call it with the warehouse's lock held.
     """
-    exported = [home.outbound / f"{mart}.jsonl" for mart in OUTBOUND]
-    if home.is_rehearsal or not all(path.exists() for path in (home.warehouse, home.published, *exported)):
+    if home.is_rehearsal or not is_published(home):
         return None
-    built = home.warehouse.stat()
     last = read_state(_memory(home), Built, "all models are built anew, which takes longer than a turn does else")
     if last is None or not last.as_of <= as_of < last.as_of + QUIET:
         return None
@@ -181,12 +179,11 @@ def standing_since(home: Home, as_of: datetime) -> datetime | None:
     files = _files(home)
     same = (last.recipe, last.warehouse, last.files, last.done) == (
         recipe(home.playbook),
-        _written(built),
+        _written(home.warehouse.stat()),
         files,
         _files(home, _DONE_BY_PEOPLE),
     )
-    is_published = home.published.stat().st_mtime_ns >= built.st_mtime_ns
-    if not same or not is_published or any(_changes(home, last.files, files, last.as_of, as_of)):
+    if not same or any(_changes(home, last.files, files, last.as_of, as_of)):
         return None
     return last.as_of
 

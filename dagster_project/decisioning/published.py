@@ -70,6 +70,14 @@ def publish(home: Home, *, progress: Progress = lambda _: None) -> DecisionRepor
         return standing(home, progress)
 
 
+def is_published(home: Home) -> bool:
+    """True if the published copy and the exports are those of the last build."""
+    exported = [home.outbound / f"{mart}.jsonl" for mart in OUTBOUND]
+    if not all(path.exists() for path in (home.warehouse, home.published, *exported)):
+        return False
+    return home.published.stat().st_mtime_ns >= home.warehouse.stat().st_mtime_ns
+
+
 def standing(home: Home, progress: Progress = lambda _: None) -> DecisionReport:
     """Summary of the published decision."""
     outbound = {mart: read_mart(home, mart).height for mart in OUTBOUND}
