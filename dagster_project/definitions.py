@@ -15,6 +15,7 @@ from dagster import (
     Definitions,
     colored_console_logger,
     define_asset_job,
+    in_process_executor,
     load_asset_checks_from_modules,
     load_assets_from_modules,
 )
@@ -32,7 +33,7 @@ from dagster_project.ingestion.sensors import new_files
 from dagster_project.measurement import assets as measurement_assets
 from dagster_project.measurement import checks as measurement_checks
 from dagster_project.measurement.schedules import every_monday, every_quarter_hour
-from dagster_project.resources import HomeResource, dbt_resource, plain_console
+from dagster_project.resources import HomeResource, plain_console
 
 outgoing.install()
 
@@ -91,6 +92,8 @@ defs = Definitions(
     jobs=[loop, mitigate, push, drift],
     schedules=[every_quarter_hour, every_monday],
     sensors=[new_files, plans_due, queue_changed],
-    resources={"home": HomeResource(), "dbt": dbt_resource()},
+    # A run is one process: one for each of its steps would import everything anew, which takes longer than the work.
+    executor=in_process_executor,
+    resources={"home": HomeResource()},
     loggers={"console": colored_console_logger, "plain": plain_console},
 )

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from dagster_project.errors import ConfigurationError
 from dagster_project.home_kind import REHEARSALS, VIEWS, Kind, Marker, kind_of, mark
 from models_ml.files import write_folder
-from models_ml.golden.golden_set import GOLDEN
+from models_ml.golden import GOLDEN
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DBT_PROJECT = REPOSITORY / "dbt_project"

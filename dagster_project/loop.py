@@ -32,7 +32,7 @@ from dagster_project.ingestion.landing import LandingReport, land
 from dagster_project.ingestion.provenance import sources_of
 from dagster_project.ingestion.sources import WrongEntry
 from dagster_project.measurement.closed_loop import write_report
-from dagster_project.measurement.pages import write_pages
+from dagster_project.measurement.pages import are_current, write_pages
 from dagster_project.views import open_view
 
 Progress = Callable[[str], None]
@@ -161,6 +161,8 @@ def _page(home: Home, failed: list[str], progress: Progress) -> Path | None:
     """The report, if it can be written."""
     page: Path | None = None
     with _going_on(home, "no report was written", failed, progress):
+        if are_current(home):
+            return home.reports / "closed_loop.html"
         page = write_report(home)
         write_pages(home)
     return page

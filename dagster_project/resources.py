@@ -22,7 +22,7 @@ from dagster import (
     RunsFilter,
     logger,
 )
-from dagster_dbt import DbtCliResource, DbtProject
+from dagster_dbt import DbtProject
 
 from dagster_project.home import DBT_PROJECT, Home
 
@@ -92,11 +92,6 @@ def dbt_project() -> DbtProject:
     if not project.manifest_path.exists() or project.manifest_path.stat().st_mtime < newest:
         project.preparer.prepare(project)
     return project
-
-
-def dbt_resource() -> DbtCliResource:
-    """Dbt's command line."""
-    return DbtCliResource(project_dir=dbt_project())
 
 
 def _put_dbt_on_path() -> None:

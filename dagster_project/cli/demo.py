@@ -209,9 +209,9 @@ def run_in_dagster(home: Home, *, sources: str, as_of: datetime) -> list[Execute
     from dagster import DagsterInstance
 
     from dagster_project.definitions import defs, loop, mitigate, push
-    from dagster_project.resources import HomeResource, dbt_resource, now
+    from dagster_project.resources import HomeResource, now
 
-    resources = {"home": HomeResource(root=str(home.root), sources=sources), "dbt": dbt_resource()}
+    resources = {"home": HomeResource(root=str(home.root), sources=sources)}
     plain: dict[str, Any] = {"loggers": {"plain": {}}}
     instant = {"config": {"as_of": as_of.isoformat()}}
     pinned = {"ops": {"warehouse": instant, "ticket_changes": instant}, **plain}

@@ -7,12 +7,14 @@ bad usage or configuration.
 
 from __future__ import annotations
 
+import ast
 import importlib
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
+from click.utils import make_default_short_help
 
 from dagster_project import outgoing
 from dagster_project.disk import disk_error
@@ -63,6 +65,16 @@ class _Main(click.Group):
                 return next((command for command in commands if command.name == cmd_name), None)
         return None
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands with the first sentences of their docstrings, read without importing what they need."""
+        texts = {name: text for family in _FAMILIES for name, text in _first_paragraphs(family).items()}
+        width = formatter.width - 6 - max(map(len, texts))
+        rows = [
+            (name, make_default_short_help(texts[name], width)) for name in self.list_commands(ctx) if name in texts
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
         try:
@@ -77,6 +89,24 @@ class _Main(click.Group):
                 raise
             click.echo(f"error: {known}", err=True)
             sys.exit(getattr(known, "exit_code", 1))
+
+
+def _first_paragraphs(family: str) -> dict[str, str]:
+    """The docstrings of a family's commands by name: the given one, else that which click makes of the function's."""
+    tree = ast.parse((Path(__file__).parent / f"{family}.py").read_text())
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    named = {_command_name(function): ast.get_docstring(function) or "" for function in functions}
+    return {name: text for name, text in named.items() if name in _FAMILIES[family]}
+
+
+def _command_name(function: ast.FunctionDef) -> str:
+    """The name of a command or group, from its decorator; the function's own in click's spelling without one."""
+    for decorator in function.decorator_list:
+        if isinstance(decorator, ast.Call) and decorator.args and isinstance(decorator.args[0], ast.Constant):
+            called = decorator.func
+            if isinstance(called, ast.Attribute) and called.attr in {"command", "group"}:
+                return str(decorator.args[0].value)
+    return function.name.replace("_", "-")
 
 
 @click.group(cls=_Main, context_settings={"help_option_names": ["-h", "--help"]})

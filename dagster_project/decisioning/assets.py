@@ -1,6 +1,7 @@
 """Decisioning assets: the playbook, the dbt models grouped by their folders, and the published copy."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -14,17 +15,17 @@ from dagster import (
     asset,
     multi_asset,
 )
-from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
+from dagster_dbt import DagsterDbtTranslator, dbt_assets
 from pydantic import Field
 
 from dagster_project import display, lake
 from dagster_project.clock import is_past
 from dagster_project.dagster_metadata import guarded, markdown
-from dagster_project.decisioning.dbt_build import BUILD, dbt_environment, remove_warehouse
+from dagster_project.decisioning.dbt_build import build
 from dagster_project.decisioning.explain import queue
-from dagster_project.decisioning.incremental import plan
+from dagster_project.decisioning.incremental import standing_since
 from dagster_project.decisioning.playbook import land_playbook, load_playbook
-from dagster_project.decisioning.published import publish, read_mart, writing
+from dagster_project.decisioning.published import is_published, publish, read_mart, standing, writing
 from dagster_project.errors import ConfigurationError
 from dagster_project.files import telling_repairs
 from dagster_project.home import parse_instant
@@ -104,30 +105,49 @@ def playbook(home: HomeResource) -> Iterator[MaterializeResult[None]]:
     pool=WAREHOUSE_POOL,
 )
 @guarded
-def warehouse(context: AssetExecutionContext, dbt: DbtCliResource, home: HomeResource, config: AsOf) -> Iterator[Any]:
-    """Build every model and run every data test, as of one instant."""
+def warehouse(context: AssetExecutionContext, home: HomeResource, config: AsOf) -> Iterator[Any]:
+    """Build every model and run every data test, as of one instant; nothing, while the last decision stands."""
     here, as_of = home.home(), parse_instant(config.as_of) if config.as_of else now()
     if is_past(here, as_of, now()):
         raise ConfigurationError(
             f"as of {config.as_of} is past, and {here.root} is a {here.kind} home: its queue is of the present;"
             f" `feedback-control --home {here.root} run --as-of {config.as_of}` decides it in a view of its own"
         )
-    with writing(here, context.log.info):  # the pool does not keep out runs of the command line
-        with telling_repairs(context.log.warning):
-            planned = plan(here, as_of)
-        if planned.rebuild_from is None and not context.is_subset:
-            remove_warehouse(here)
-        with dbt_environment(here):
-            # dagster-dbt asks the asset context for what Dagster has deprecated there; the context below it has it. One
-            # target folder for all runs, as one builds at a time: a folder for each would fill the disk.
-            build = dbt.cli(
-                [*BUILD, *planned.arguments()],
-                context=context.op_execution_context,
-                target_path=here.root / "dbt_target_dagster",
+    chosen = [key.path[-1] for key in context.selected_asset_keys] if context.is_subset else []
+    results: dict[str, dict[str, Any]] = {}
+    with writing(here, context.log.info), telling_repairs(context.log.warning):
+        if not chosen and (since := standing_since(here, as_of)):
+            context.log.info(f"nothing new is known: the decision of {since:%H:%M} UTC stands")
+            return
+        try:
+            # In this process, as on the command line: what dbt has parsed before is used again whatever the instant.
+            build(
+                here, as_of=as_of, select=sorted(chosen), told=partial(_keep_result, results), progress=context.log.info
             )
-            yield from build.stream()
-        if not context.is_subset:
-            planned.remember(here)
+        finally:
+            yield from _dagster_events(context, results.values())
+
+
+def _keep_result(results: dict[str, dict[str, Any]], event: Any) -> None:
+    """Keep what dbt says at the end of a model, seed or test; of a node that is built again, the last."""
+    if event.info.name in _RESULTS:
+        from dbt_common.events.functions import msg_to_dict
+
+        results[event.data.node_info.unique_id] = msg_to_dict(event)
+
+
+_RESULTS = frozenset({"LogSeedResult", "LogModelResult", "LogTestResult"})
+
+
+def _dagster_events(context: AssetExecutionContext, results: Iterable[dict[str, Any]]) -> Iterator[Any]:
+    """Materializations and check results of what dbt did, as dagster-dbt makes them of dbt's log."""
+    from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
+
+    for result in results:
+        event = DbtCoreCliEventMessage(raw_event=result, event_history_metadata={})
+        yield from event.to_default_asset_events(
+            manifest=dbt_project().manifest_path, dagster_dbt_translator=_Translator(), context=context
+        )
 
 
 _AFTER_PUSH = {AssetKey("fct_sync_days")}
@@ -150,7 +170,8 @@ _AFTER_PUSH = {AssetKey("fct_sync_days")}
 def published_warehouse(context: AssetExecutionContext, home: HomeResource) -> MaterializeResult[None]:
     """The read-only copy for analysts and the automation, swapped atomically, and the outbound rows as JSON Lines."""
     here = home.home()
-    report = publish(here, progress=context.log.info)
+    with writing(here, context.log.info):
+        report = standing(here) if is_published(here) else publish(here, progress=context.log.info)
     shown = {
         "issue_id": "issue",
         "priority": "priority",

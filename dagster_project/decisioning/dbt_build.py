@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
@@ -21,13 +21,32 @@ from dagster_project.outgoing import excerpt
 BUILD = ("build", "--exclude-resource-type", "unit_test")
 """A production build: seeds, models and data tests; unit tests belong in CI."""
 
+Told = Callable[[Any], None]
+"""Called with an event of dbt (``EventMsg``)."""
+
 _TARGET = "dbt_target"
 
 _QUIETLY = ("--quiet", "--no-use-colors", "--log-level-file", "none")
 
 
-def build(home: Home, *, as_of: datetime, command: Sequence[str] = BUILD, progress: Progress = lambda _: None) -> None:
+def build(
+    home: Home,
+    *,
+    as_of: datetime,
+    command: Sequence[str] = BUILD,
+    select: Sequence[str] = (),
+    told: Told | None = None,
+    progress: Progress = lambda _: None,
+) -> None:
     """Bring every model up to an instant, incrementally where the last build allows it; one build at a time.
+
+    Args:
+        home: the installation.
+        as_of: the instant to build for.
+        command: dbt's command and its options.
+        select: the models to build, by name; none means all. Such a build is not remembered as one of everything.
+        told: called with each of dbt's events, from dbt's threads.
+        progress: told when another process holds the warehouse.
 
     Raises:
         ConfigurationError: the playbook is wrong.
@@ -36,26 +55,28 @@ def build(home: Home, *, as_of: datetime, command: Sequence[str] = BUILD, progre
     with writing(home, progress):
         land_playbook(home, load_playbook(home.playbook))
         planned = plan(home, as_of)
+        chosen = [*command, *(["--select", *select] if select else [])]
         try:
-            _build(home, planned, command)
+            _build(home, planned, chosen, told)
         except DecisionError as error:
             forget_build(home)
             if planned.rebuild_from is None or not _BROKEN.search(str(error)):
                 raise
             tell_repair(f"{home.warehouse} is broken ({error}): all models are built anew")
             planned = plan(home, as_of)
-            _build(home, planned, command)
-        planned.remember(home)
+            _build(home, planned, chosen, told)
+        if not select:
+            planned.remember(home)
 
 
 _BROKEN = re.compile("IO Error|Corrupt|Serialization Error|INTERNAL Error|FATAL Error|database has been invalidated")
 """DuckDB's words for a damaged file; dbt passes them on as text."""
 
 
-def _build(home: Home, planned: Plan, command: Sequence[str]) -> None:
-    if planned.rebuild_from is None and command == BUILD:
+def _build(home: Home, planned: Plan, command: Sequence[str], told: Told | None) -> None:
+    if planned.rebuild_from is None and tuple(command) == BUILD:
         remove_warehouse(home)
-    run_dbt(home, [*command, *planned.arguments()])
+    run_dbt(home, [*command, *planned.arguments()], told=told)
 
 
 def remove_warehouse(home: Home) -> None:
@@ -66,8 +87,8 @@ def remove_warehouse(home: Home) -> None:
         path.unlink(missing_ok=True)
 
 
-def run_dbt(home: Home, arguments: Sequence[str]) -> None:
-    """Run dbt in this process over the home's lake and warehouse.
+def run_dbt(home: Home, arguments: Sequence[str], *, told: Told | None = None) -> None:
+    """Run dbt in this process over the home's lake and warehouse; ``told`` is called with each of its events.
 
     Raises:
         DecisionError: dbt failed; the message carries its first reasons.
@@ -75,7 +96,7 @@ def run_dbt(home: Home, arguments: Sequence[str]) -> None:
     for folder in (home.root, home.root / "logs", home.root / _TARGET):
         ensure_folder(folder)
     with dbt_environment(home):
-        outcome = _invoked(_manifest(home), [*_QUIETLY, *arguments, *_folders(home)])
+        outcome = _invoked(_manifest(home), [*_QUIETLY, *arguments, *_folders(home)], told)
     _release_warehouse()
     if not outcome.success:
         raise _failed(outcome)
@@ -100,11 +121,11 @@ def document(home: Home, folder: Path) -> None:
         raise _failed(outcome)
 
 
-def _invoked(manifest: Any, arguments: list[str]) -> Any:
+def _invoked(manifest: Any, arguments: list[str], told: Told | None = None) -> Any:
     """Outcome of a dbt command. A signal to stop, which dbt hands back as a failure, stops this program as well."""
     from dbt.cli.main import dbtRunner
 
-    outcome = dbtRunner(manifest=manifest).invoke(arguments)
+    outcome = dbtRunner(manifest=manifest, callbacks=[told] if told else None).invoke(arguments)
     if isinstance(outcome.exception, KeyboardInterrupt | SystemExit):
         _release_warehouse()
         raise outcome.exception

@@ -14,9 +14,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -24,7 +24,7 @@ import polars as pl
 from pydantic import AwareDatetime
 
 from dagster_project import lake
-from dagster_project.decisioning.published import BrokenWarehouseError, read_built
+from dagster_project.decisioning.published import BrokenWarehouseError, is_published, read_built
 from dagster_project.decisioning.windows import WINDOWS
 from dagster_project.files import read_state, tell_repair, write_text
 from dagster_project.home import DBT_PROJECT, Home
@@ -70,7 +70,15 @@ _READ_WHOLE = frozenset(
 )
 """Lake tables whose models are rebuilt whole by every build (the playbook itself is part of the recipe)."""
 
+_DONE_BY_PEOPLE = ("ticket_events", "plan_events")
+"""Of these, the tables by which a decision learns what was done; the others are about pushes, or part of the recipe."""
+
+QUIET = timedelta(hours=1)
+"""Longest time that a decision stands while nothing new is known; then what depends on time alone is decided anew."""
+
 _KNOWN = frozenset({*_EARLIEST, *_COUNTED_IN})
+
+_BUILT_FROM = tuple(sorted(name for name, table in LAKE_TABLES.items() if table.in_dbt and name not in _READ_WHOLE))
 
 _ALWAYS_READ = date(1970, 1, 1)
 
@@ -86,6 +94,7 @@ class Built:
     recipe: str
     warehouse: str
     files: Files
+    done: Files = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -111,6 +120,7 @@ class Plan:
             "recipe": self.recipe,
             "warehouse": _written(home.warehouse.stat()),
             "files": self.files,
+            "done": _files(home, _DONE_BY_PEOPLE),
         }
         write_text(_memory(home), json.dumps(said))
 
@@ -151,6 +161,31 @@ def plan(home: Home, as_of: datetime) -> Plan:
     except BrokenWarehouseError as broken:
         tell_repair(f"{broken}: all models are built anew")
         return everything
+
+
+def standing_since(home: Home, as_of: datetime) -> datetime | None:
+    """As-of instant of the published decision if a new one would know nothing more; None if it has to be made anew.
+
+    It stands for an hour at most, while no file of the lake that a decision reads has appeared, changed or gone, no row
+    that had landed before has become known, and recipe and warehouse are those of the last build, which was published.
+    In a rehearsal none stands: its instants follow a story. Call it with the warehouse's lock held.
+    """
+    if home.is_rehearsal or not is_published(home):
+        return None
+    last = read_state(_memory(home), Built, "all models are built anew, which takes longer than a turn does else")
+    if last is None or not last.as_of <= as_of < last.as_of + QUIET:
+        return None
+    lake.ensure_tables(home)  # sets broken files aside
+    files = _files(home)
+    same = (last.recipe, last.warehouse, last.files, last.done) == (
+        recipe(home.playbook),
+        _written(home.warehouse.stat()),
+        files,
+        _files(home, _DONE_BY_PEOPLE),
+    )
+    if not same or any(_changes(home, last.files, files, last.as_of, as_of)):
+        return None
+    return last.as_of
 
 
 def _incremental(home: Home, as_of: datetime, last: Built, everything: Plan) -> Plan:
@@ -204,11 +239,9 @@ def _may_hold(file: str, before: datetime, as_of: datetime) -> bool:
     return day == _ALWAYS_READ or before.astimezone(UTC).date() <= day <= as_of.astimezone(UTC).date()
 
 
-def _files(home: Home) -> Files:
+def _files(home: Home, tables: Iterable[str] = _BUILT_FROM) -> Files:
     files: Files = {}
-    for table in sorted(set(LAKE_TABLES) - _READ_WHOLE):
-        if not LAKE_TABLES[table].in_dbt:
-            continue
+    for table in tables:
         root = home.lake / table
         own = {path.relative_to(root).as_posix(): path.stat() for path in sorted(root.glob("*/*.parquet"))}
         files[table] = {file: _written(stat) for file, stat in own.items()}

@@ -65,8 +65,23 @@ def publish(home: Home, *, progress: Progress = lambda _: None) -> DecisionRepor
     with writing(home, progress):
         _refuse_earlier(home)
         write_atomically(home.published, lambda copy: _copy_warehouse(home, copy))
-        exported = {mart: _export(home, mart) for mart in OUTBOUND}
-        issues = read_mart(home, "fct_issues", ["status", "verdict"])
+        for mart in OUTBOUND:
+            _export(home, mart)
+        return standing(home, progress)
+
+
+def is_published(home: Home) -> bool:
+    """True if the published copy and the exports are those of the last build."""
+    exported = [home.outbound / f"{mart}.jsonl" for mart in OUTBOUND]
+    if not all(path.exists() for path in (home.warehouse, home.published, *exported)):
+        return False
+    return home.published.stat().st_mtime_ns >= home.warehouse.stat().st_mtime_ns
+
+
+def standing(home: Home, progress: Progress = lambda _: None) -> DecisionReport:
+    """Summary of the published decision."""
+    outbound = {mart: read_mart(home, mart).height for mart in OUTBOUND}
+    issues = read_mart(home, "fct_issues", ["status", "verdict"])
     is_open = pl.col("status") == "open"
     counts = issues.select(
         issues_open=is_open.sum(),
@@ -74,7 +89,7 @@ def publish(home: Home, *, progress: Progress = lambda _: None) -> DecisionRepor
         regressions=(is_open & (pl.col("verdict") == "regression")).sum(),
     ).row(0, named=True)
     progress(f"decided: {counts['issues_open']} open issues, {counts['regressions']} tied to a release")
-    return DecisionReport(outbound=exported, **counts)
+    return DecisionReport(outbound=outbound, **counts)
 
 
 def as_of_of_queue(home: Home) -> datetime | None:
@@ -247,7 +262,7 @@ def _attach(connection: duckdb.DuckDBPyConnection, path: Path, name: str, *, rea
     connection.execute(f"attach '{literal}' as {name} ({'read_only' if read_only else 'read_write'})")
 
 
-def _export(home: Home, mart: str) -> int:
+def _export(home: Home, mart: str) -> None:
     rows = read_mart(home, mart)
     ordered = rows.sort(rows.columns, nulls_last=True)
     lines = [
@@ -255,7 +270,6 @@ def _export(home: Home, mart: str) -> int:
         for row in ordered.iter_rows(named=True)
     ]
     write_text(home.outbound / f"{mart}.jsonl", "".join(lines))
-    return rows.height
 
 
 def _readable(value: object) -> str:

@@ -108,7 +108,7 @@ def _label_new(home: Home, model: Classifier, progress: Progress) -> LabelReport
         seconds=time.monotonic() - started,
         model_version=model.version,
         label_version=labeller.version,
-        runtime=model.encoder.runtime.name,
+        runtime=model.encoder.runtime.name if waiting.height else "not used",  # opening it takes a second
         model_card=model.folder / "model_card.md",
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dagster_project.home import DEFAULT_HOME, DEMO_HOME, Home
-from models_ml.golden.golden_set import GOLDEN
+from models_ml.golden import GOLDEN
 from models_ml.training.takeover import take_over
 
 

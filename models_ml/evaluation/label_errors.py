@@ -19,7 +19,8 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from models_ml.golden.golden_set import GOLDEN, GoldenSet, GoldenSetError, load_golden
+from models_ml.golden import GOLDEN
+from models_ml.golden.golden_set import GoldenSet, GoldenSetError, load_golden
 from models_ml.model.calibration import softmax
 from models_ml.model.encoder import embed, load_encoder
 from models_ml.model.linear_head import fit_head

@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Literal
 
 from models_ml.errors import ModelError
+from models_ml.golden import GOLDEN
 from models_ml.model.sentiment import POLARITIES
 from models_ml.taxonomy import CHANNELS, ISSUE_TYPES
 from models_ml.text.channels import prepare
-
-GOLDEN = Path(__file__).parent
 
 Split = Literal["train", "calibration", "evaluation"]
 SPLITS: tuple[Split, ...] = ("train", "calibration", "evaluation")

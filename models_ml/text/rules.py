@@ -25,6 +25,8 @@ from models_ml.taxonomy import ISSUE_TYPES
 from models_ml.text.language import LANGUAGES, UNDETERMINED
 from models_ml.text.preprocess import MAX_CHARACTERS, clean
 
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C, where PyYAML was built with it
+
 RULES = Path(__file__).parent / "rules.yml"
 
 _APOSTROPHES = str.maketrans(dict.fromkeys("’‘ʼ´`′＇", "'"))
@@ -132,7 +134,7 @@ def load_rules(path: Path = RULES) -> Rules:
         RulesError: the file is missing or not YAML, or a rule is wrong.
     """
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = yaml.load(path.read_text(encoding="utf-8"), _LOADER)
     except FileNotFoundError:
         raise RulesError(f"{path} does not exist; restore rules.yml from the repository") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from models_ml.errors import ModelError
 from models_ml.files import write_json
-from models_ml.golden.golden_set import GOLDEN, GoldenSet, load_golden
+from models_ml.golden import GOLDEN
+from models_ml.golden.golden_set import GoldenSet, load_golden
 from models_ml.model.calibration import answers
 from models_ml.model.classifier import Classifier
 from models_ml.model.integrity import BrokenModelError

@@ -13,7 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from models_ml.files import locked, sha256_of, write_folder
-from models_ml.golden.golden_set import GOLDEN, load_golden
+from models_ml.golden import GOLDEN
+from models_ml.golden.golden_set import load_golden
 from models_ml.model.classifier import Classifier
 from models_ml.training.train import TrainingConfig, content_hash
 

@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 
 from models_ml.errors import ModelError
 from models_ml.files import ensure_folder, locked, remove_abandoned, write_folder, write_json
-from models_ml.golden.golden_set import GOLDEN, SPLITS, GoldenSet, GoldenText, load_golden
+from models_ml.golden import GOLDEN
+from models_ml.golden.golden_set import SPLITS, GoldenSet, GoldenText, load_golden
 from models_ml.model.calibration import answers, fit_temperature, fit_thresholds, readable_languages, softmax
 from models_ml.model.char_ngrams import Target, fit_char_ngrams
 from models_ml.model.classifier import FORMAT, Classifier

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
+import click
 import polars as pl
 import pytest
 from click.testing import CliRunner, Result
@@ -219,3 +220,21 @@ def test_the_package_itself_is_the_command(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "dagster_project", "--help"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "Usage: python -m dagster_project" in done.stdout
+
+
+def test_help_lists_every_command_without_importing_it() -> None:
+    shown = CliRunner().invoke(main, ["--help"], terminal_width=120).stdout
+    context = click.Context(main)
+    for name in main.list_commands(context):
+        command = main.get_command(context, name)
+        assert command is not None
+        if not command.hidden:
+            assert f"  {name} " in shown
+            assert command.get_short_help_str(limit=40).removesuffix("...") in shown
+    heavy = "{'numpy', 'polars', 'sqlalchemy', 'httpx', 'pydantic', 'dagster', 'duckdb'}"
+    told = (
+        "import atexit, sys; from dagster_project.cli.main import main\n"
+        f"atexit.register(lambda: print('heavy:', {heavy}.intersection(sys.modules)))\nmain(['--help'])"
+    )
+    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+    assert "heavy: set()" in done.stdout

@@ -13,7 +13,9 @@ import pytest
 
 from dagster_project.decisioning import incremental
 from dagster_project.decisioning.dbt_build import build, run_dbt
-from dagster_project.decisioning.incremental import plan
+from dagster_project.decisioning.decide import decide
+from dagster_project.decisioning.incremental import plan, standing_since
+from dagster_project.decisioning.published import publish
 from dagster_project.errors import DecisionError
 from dagster_project.home import Home
 from tests.decisioning.lake_builder import LakeBuilder, hours
@@ -186,6 +188,48 @@ def test_everything_is_built_where_there_is_no_memory_or_it_does_not_fit(
     playbook.write_text("another", encoding="utf-8")
     monkeypatch.setattr("dagster_project.home.PLAYBOOK", playbook)
     assert plan(small, later).rebuild_from is None
+
+
+def test_a_published_decision_stands_until_something_new_is_known_or_an_hour_has_passed(
+    small: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = START + timedelta(days=1)
+    soon = built + timedelta(minutes=30)
+    home = Home(shutil.copytree(small.root, tmp_path / "home"))
+    assert standing_since(home, soon) is None  # built, but not published
+    first = publish(home)
+    said: list[str] = []
+    assert decide(home, as_of=soon, progress=said.append) == first
+    assert said == ["nothing new is known: the decision of 00:00 UTC stands"]
+    assert standing_since(home, built + timedelta(hours=1)) is None
+    assert standing_since(home, built - timedelta(minutes=1)) is None
+
+    def changed(table: str, **row: Any) -> datetime | None:
+        added = LakeBuilder(home)
+        added.add(table, known_at=built + timedelta(minutes=20), content_hash="1", **row)
+        added.write()
+        found = standing_since(home, soon)
+        for file in (home.lake / table).glob("*/*.parquet"):
+            if not (small.lake / file.relative_to(home.lake)).exists():
+                file.unlink()
+        return found
+
+    release = {"release_id": "app@3.0", "product": "app", "environment": "production", "deployed_at": built}
+    assert changed("releases", **release) is None
+    event = {"event_id": "e1", "issue_id": "ISS-1", "kind": "status", "occurred_at": built}
+    assert changed("ticket_events", **event) is None
+    assert standing_since(home, soon) == built
+    (home.outbound / "out_tickets.jsonl").rename(home.outbound / "aside")
+    assert standing_since(home, soon) is None
+    (home.outbound / "aside").rename(home.outbound / "out_tickets.jsonl")
+    playbook = tmp_path / "playbook.yml"
+    playbook.write_text("another", encoding="utf-8")
+    with monkeypatch.context() as patch:
+        patch.setattr("dagster_project.home.PLAYBOOK", playbook)
+        assert standing_since(home, soon) is None
+    assert standing_since(home, soon) == built
+    home.marked("replay")
+    assert standing_since(home, soon) is None
 
 
 def test_what_landed_before_but_was_not_known_yet_counts_when_it_becomes_known(small: Home) -> None:

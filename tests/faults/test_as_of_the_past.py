@@ -79,14 +79,13 @@ def test_a_warehouse_of_the_past_is_not_published(two: SimpleNamespace) -> None:
 
 def test_dagster_pinned_to_the_past_builds_nothing_in_a_production_home(two: SimpleNamespace) -> None:
     from dagster_project.decisioning.assets import warehouse
-    from dagster_project.resources import dbt_resource
 
     home = two.real.marked("production")
     decided(home, [REAL], TODAY)
     before = tree(home.root)
     result = materialize(
         [warehouse],
-        resources={"home": HomeResource(root=str(home.root)), "dbt": dbt_resource()},
+        resources={"home": HomeResource(root=str(home.root))},
         run_config={"ops": {"warehouse": {"config": {"as_of": LAST_WEEK}}}},
         raise_on_error=False,
     )

@@ -26,8 +26,9 @@ from dagster_project.lake_tables import schema_of
 from dagster_project.measurement.drift import DriftReport, label_queue, report, write_report
 from dagster_project.measurement.schedules import every_monday
 from dagster_project.resources import HomeResource
+from models_ml.golden import GOLDEN
 from models_ml.golden.active_learning import COLUMNS, add_labelled
-from models_ml.golden.golden_set import GOLDEN, load_golden
+from models_ml.golden.golden_set import load_golden
 
 AS_OF = datetime(2026, 5, 15, tzinfo=UTC)
 LAST_WEEK, THIS_WEEK = AS_OF - timedelta(days=10), AS_OF - timedelta(days=3)

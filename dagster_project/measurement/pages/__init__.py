@@ -11,6 +11,6 @@
 A page needs no script and loads nothing. Totals are the sums of the rows that are shown and written beside them.
 """
 
-from dagster_project.measurement.pages.write import write_pages
+from dagster_project.measurement.pages.write import are_current, write_pages
 
-__all__ = ["write_pages"]
+__all__ = ["are_current", "write_pages"]

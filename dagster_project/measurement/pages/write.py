@@ -15,6 +15,15 @@ OWN = ("*.html", "issues/ISS-*.html", "rows/*.csv")
 KEPT = frozenset({"closed_loop.html"})
 
 
+def are_current(home: Home) -> bool:
+    """True if the pages show what is published, and the models and drift reports that are there."""
+    shown = [home.reports / "index.html", *(home.reports / name for name in KEPT)]
+    read = [home.published, *home.models.glob("*/metrics.json"), *(home.reports / "drift").glob("*/drift.json")]
+    if not all(path.exists() for path in (*shown, home.published)):
+        return False
+    return min(path.stat().st_mtime_ns for path in shown) >= max(path.stat().st_mtime_ns for path in read)
+
+
 def write_pages(home: Home) -> list[Path]:
     """Write every page from the published marts; returns their paths, ``index.html`` first."""
     marts = read_marts(home)

@@ -11,7 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from models_ml.evaluation.label_errors import Suspicion, TooFewTextsError, find_label_errors, main
-from models_ml.golden.golden_set import GOLDEN, GoldenSet, GoldenText, load_golden
+from models_ml.golden import GOLDEN
+from models_ml.golden.golden_set import GoldenSet, GoldenText, load_golden
 
 TYPES = ("app_crash", "shipping_delivery", "pricing_expectation", "login_account")
 """Types that even a frozen encoder tells apart."""

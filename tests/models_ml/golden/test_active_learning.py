@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models_ml.golden import active_learning
+from models_ml.golden import GOLDEN, active_learning
 from models_ml.golden.active_learning import (
     COLUMNS,
     Candidate,
@@ -23,7 +23,7 @@ from models_ml.golden.active_learning import (
     split_of,
     write_queue,
 )
-from models_ml.golden.golden_set import GOLDEN, SPLITS, GoldenSetError, load_golden
+from models_ml.golden.golden_set import SPLITS, GoldenSetError, load_golden
 
 SURE = Candidate("0", "the app crashes", "app_review", "en", "app_crash", 0.95, "performance", 0.02, False)
 

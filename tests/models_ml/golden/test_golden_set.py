@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from models_ml.golden.golden_set import GOLDEN, GoldenSetError, load_golden
+from models_ml.golden import GOLDEN
+from models_ml.golden.golden_set import GoldenSetError, load_golden
 
 HEADER = "text_id,text,channel,language,issue_type,secondary_type,sentiment,split,note\n"
 ROW = "t1,It crashes,app_review,en,app_crash,,negative,train,\n"

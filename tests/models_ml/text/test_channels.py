@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from models_ml.golden.golden_set import GOLDEN
+from models_ml.golden import GOLDEN
 from models_ml.taxonomy import CHANNELS
 from models_ml.text.channels import prepare
 from models_ml.text.preprocess import MAX_CHARACTERS, clean, join

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from models_ml.golden.golden_set import GOLDEN, load_golden
+from models_ml.golden import GOLDEN
+from models_ml.golden.golden_set import load_golden
 from models_ml.model.classifier import Classifier
 from models_ml.taxonomy import ISSUE_TYPES
 from models_ml.training import registry

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from models_ml.golden.golden_set import GOLDEN, SPLITS, load_golden
+from models_ml.golden import GOLDEN
+from models_ml.golden.golden_set import SPLITS, load_golden
 from models_ml.model.classifier import Classifier
 from models_ml.taxonomy import ISSUE_TYPES
 from models_ml.training.train import TrainingConfig, content_hash, load_or_train
