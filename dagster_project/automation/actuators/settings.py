@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from dagster_project.automation.actuators.base import Actuator, Desired
 from dagster_project.automation.borders import Environment
+from dagster_project.automation.secret_url import safe_for_a_secret
 from dagster_project.home import Home
 
 NAME = r"^[a-z0-9][a-z0-9_-]{0,49}$"
@@ -63,13 +64,4 @@ class HttpTargetSettings(TargetSettings):
     settle_seconds: float = Field(5, ge=0, le=3600)
     timeout_seconds: float = Field(15, gt=0, le=25)
 
-    @field_validator("base_url")
-    @classmethod
-    def _safe_for_a_secret(cls, value: str) -> str:
-        url = urlsplit(value)
-        if url.username or url.password:
-            raise ValueError("must not contain a user or password; secrets come from the variables named by *_env")
-        local = url.hostname in ("localhost", "127.0.0.1", "::1")
-        if url.scheme != "https" and not (local and url.scheme == "http"):
-            raise ValueError("must begin with https://, because a secret is sent there")
-        return value
+    _safe_for_a_secret = field_validator("base_url")(safe_for_a_secret)

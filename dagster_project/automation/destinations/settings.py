@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import ClassVar, Literal
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from dagster_project.automation.secret_url import safe_for_a_secret
 
 Priority = Literal["P1", "P2", "P3", "P4"]
 NAME = r"^[a-z0-9][a-z0-9_-]{0,49}$"
@@ -57,13 +58,4 @@ class HttpSettings(DestinationSettings):
     timeout_seconds: float = Field(20, gt=0, le=25)  # several requests have to fit into the ledger's lease
     pace_seconds: float = Field(1, ge=0, le=10)
 
-    @field_validator("base_url")
-    @classmethod
-    def _safe_for_a_secret(cls, value: str) -> str:
-        url = urlsplit(value)
-        if url.username or url.password:
-            raise ValueError("must not contain a user or password; secrets come from the variables named by *_env")
-        local = url.hostname in ("localhost", "127.0.0.1", "::1")
-        if url.scheme != "https" and not (local and url.scheme == "http"):
-            raise ValueError("must begin with https://, because a secret is sent there")
-        return value
+    _safe_for_a_secret = field_validator("base_url")(safe_for_a_secret)

@@ -26,6 +26,7 @@ from dagster_project.automation.actuators.config import Target
 from dagster_project.automation.actuators.local import LocalState
 from dagster_project.automation.actuators.settings import TargetSettings
 from dagster_project.automation.outcomes import Deferred, DeliveryError, NotSent, Rejected, Unknown
+from dagster_project.errors import ConfigurationError
 from dagster_project.home import Home
 
 Tick = Callable[[int], None]
@@ -192,8 +193,12 @@ class SimulatedSettings(TargetSettings):
     kind: Literal["simulated"] = "simulated"
 
     def build(self, home: Home) -> SimulatedControl:
-        """None: whoever plays a scenario has it."""
-        raise NotImplementedError(f"{self.name} is handed over by `target_of`")
+        """No actuator of its own: whoever plays a scenario has it.
+
+        Raises:
+            ConfigurationError: always; a playbook cannot name this kind.
+        """
+        raise ConfigurationError(f"target {self.name}: kind simulated is for rehearsals in tests; name another kind")
 
 
 def target_of(control: SimulatedControl, **settings: Any) -> Target:
