@@ -18,6 +18,7 @@ REASONS = {
     "comes_back": "comes back",
     "costs_more_than_a_fix": "costs more than a fix",
     "rises": "complaints rise beyond chance",
+    "fix_is_out": "an open issue of which the fix is out",
     "nothing_beyond_the_usual": "nothing beyond the usual",
 }
 """Words for the codes of ``reason``."""

@@ -39,6 +39,7 @@ def write(site: Site, marts: Marts, quarter: Quarter, name: str, links: dict[str
         links=links,
         currency=marts.currency,
         roadmap=site.table(_roadmap(site)) if quarter == marts.quarters[0] else None,
+        roadmap_issues=site.table(_roadmap_issues(site)) if quarter == marts.quarters[0] else None,
         evidence=site.table(evidence),
         by_segment=site.table(by_segment),
         by_feature=site.table(by_feature),
@@ -108,6 +109,12 @@ def _roadmap(site: Site) -> Table:
     return Table("roadmap", _ROADMAP, rows, empty="No complaint counts in the last four weeks.")
 
 
+def _roadmap_issues(site: Site) -> Table:
+    rows = read_mart(site.home, "fct_roadmap_issues", where={"is_now": True})
+    ordered = rows.sort("product", "issue_type", "feature", "issue_id").to_dicts()
+    return Table("roadmap-issues", _ROADMAP_ISSUES, ordered, empty="No issue lasted in the last four weeks.")
+
+
 def _segments(row: dict[str, Any]) -> str:
     return ", ".join(f"{segment} {customers}" for segment, customers in row["customers_by_segment"].items())
 
@@ -136,11 +143,24 @@ _ROADMAP = [
     Column("complaints", "complaints", "count", is_summed=True),
     Column("complaints_before", "in the four weeks before", "count", is_summed=True),
     Column("complaints_slope", "change a week", "rate"),
+    Column("trend", "beyond chance"),
     Column("customers", "customers", "count"),
     Column("segments", "by segment"),
     Column("support_share", "by support", "share"),
     Column("mention_share", "share of what names a feature", "share"),
     Column("episodes", "issues in 180 days", "count"),
+    Column("fixes_out", "fixes out", "count"),
+    Column("lost_value", "cost in the window", "amount", is_summed=True),
+    Column("lost_conversion_value", "of it lost conversion", "amount", is_summed=True),
+]
+_ROADMAP_ISSUES = [
+    Column("product", "product"),
+    Column("issue_type", "issue type", "code"),
+    Column("feature", "feature"),
+    Column("issue_id", "issue", "issue"),
+    Column("priority", "priority"),
+    Column("status", "status"),
+    Column("complaints", "complaints of the issue", "count", is_summed=True),
     Column("lost_value", "cost in the window", "amount", is_summed=True),
     Column("lost_conversion_value", "of it lost conversion", "amount", is_summed=True),
 ]

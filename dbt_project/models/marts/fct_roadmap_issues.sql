@@ -1,5 +1,5 @@
--- What the issues of the last `recurrence_days` say of each feature. What an issue cost in the rolling window is split
--- over the features that its complaints name, by their number, so that the parts add up to the issue's.
+-- The issues behind fct_roadmap. What an issue cost in the rolling window is split over the features that its complaints
+-- name, by their number, so that the parts add up to the issue's.
 with issues as (
 
     select
@@ -10,8 +10,11 @@ with issues as (
         priority,
         started_at,
         resolved_at,
-        status = 'open' or resolved_at > {{ as_of() }} - {{ days(var('roadmap_days')) }} as is_now
-    from {{ ref('fct_issues') }}
+        status = 'open' as is_open,
+        fixed_at is not null as is_fix_out,
+        status = 'open' or resolved_at > {{ as_of() }} - {{ days(var('roadmap_days')) }} as is_now,
+        started_at > {{ as_of() }} - {{ days(var('recurrence_days')) }} as is_episode
+    from {{ ref('fct_issue_lifecycle') }}
     where started_at > {{ as_of() }} - {{ days(var('recurrence_days')) }} or status = 'open'
 
 ),
@@ -22,7 +25,7 @@ named as (
     select
         issues.issue_id,
         coalesce(feedback.feature, 'none') as feature,
-        count(*) as complaints
+        cast(count(*) as bigint) as complaints
     from issues
     inner join {{ ref('int_feedback') }} as feedback
         on
@@ -39,7 +42,12 @@ shares as (
 
     select
         *,
-        cast(complaints as double) / sum(complaints) over (partition by issue_id) as share
+        sum(complaints) over (partition by issue_id) as complaints_in_all,
+        sum(complaints) over (
+            partition by issue_id
+            order by feature
+            rows unbounded preceding
+        ) as complaints_so_far
     from named
 
 ),
@@ -72,24 +80,36 @@ costs as (
             0.0,
             sum(case when from_end = 1 then lost_conversion_so_far else 0.0 end)
             - sum(case when is_before and from_end_of_part = 1 then lost_conversion_so_far else 0.0 end)
-        ) as lost_conversion
+        ) as lost_conversion_value
     from last_days
     group by issue_id
 
 )
 
 select
+    issues.issue_id,
     issues.product,
     issues.issue_type,
     shares.feature,
-    cast(sum(case when issues.is_now then 1 else 0 end) as bigint) as issues,
-    cast(sum(case when issues.status = 'open' then 1 else 0 end) as bigint) as open_issues,
-    cast(sum(case when issues.started_at > {{ as_of() }} - {{ days(var('recurrence_days')) }} then 1 else 0 end) as bigint)
-        as episodes,
-    min(case when issues.status = 'open' then issues.priority end) as worst_priority,
-    {{ rounded(exact_sum('shares.share * coalesce(costs.lost_value, 0.0)'), 2) }} as lost_value,
-    {{ rounded(exact_sum('shares.share * coalesce(costs.lost_conversion, 0.0)'), 2) }} as lost_conversion_value
+    issues.status,
+    issues.priority,
+    issues.is_open,
+    issues.is_fix_out,
+    issues.is_now,
+    issues.is_episode,
+    issues.started_at,
+    issues.resolved_at,
+    shares.complaints,
+    {{ rounded('cast(shares.complaints as double) / shares.complaints_in_all') }} as complaint_share,
+    {%- for column in ['lost_value', 'lost_conversion_value'] %}
+        {%- set amount = 'case when issues.is_now then coalesce(costs.' ~ column ~ ', 0.0) else 0.0 end' %}
+        -- Whole cents: what the features up to this one cost, less what those before it did.
+        {{ rounded(
+            rounded(amount ~ ' * shares.complaints_so_far / shares.complaints_in_all', 2) ~ ' - ' ~ rounded(
+                amount ~ ' * (shares.complaints_so_far - shares.complaints) / shares.complaints_in_all', 2
+            ), 2
+        ) }} as {{ column }}{{ ',' if not loop.last }}
+    {%- endfor %}
 from issues
 inner join shares on issues.issue_id = shares.issue_id
 left join costs on issues.issue_id = costs.issue_id
-group by issues.product, issues.issue_type, shares.feature
