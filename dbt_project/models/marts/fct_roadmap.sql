@@ -22,8 +22,8 @@ complaints as (
         cast(count(distinct case when is_now then person_key end) as bigint) as customers,
         cast(count(distinct case when is_now and segment_weight >= 0.7 then person_key end) as bigint)
             as valued_customers,
-        -- Least squares over four weeks, by their distance to the middle: 1.5 down to -1.5, whose squares add up to 5. Each
-        -- week's count varies by itself (Poisson), and so the slope by the sum of squares times counts over 25.
+        -- Least squares over four weeks, by their distance to the middle: 1.5 down to -1.5, whose squares add up to 5.
+        -- Each week's count varies by itself (Poisson), and so the slope by the sum of squares times counts over 25.
         sum(case when weeks_ago < 4 then 1.5 - weeks_ago else 0.0 end) / 5.0 as slope,
         sum(case when weeks_ago < 4 then (1.5 - weeks_ago) * (1.5 - weeks_ago) else 0.0 end) / 25.0
             as slope_variance

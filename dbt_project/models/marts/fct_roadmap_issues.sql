@@ -1,5 +1,5 @@
--- The issues behind fct_roadmap. What an issue cost in the rolling window is split over the features that its complaints
--- name, by their number, so that the parts add up to the issue's.
+-- The issues behind fct_roadmap. What an issue cost in the rolling window is split over the features that its
+-- complaints name, by their number, so that the parts add up to the issue's.
 with issues as (
 
     select
@@ -84,13 +84,35 @@ costs as (
     from last_days
     group by issue_id
 
+),
+
+-- Whole cents: what the features up to this one cost, less what those before it did.
+split as (
+
+    select
+        shares.issue_id,
+        shares.feature,
+        shares.complaints,
+        {{ rounded('cast(shares.complaints as double) / shares.complaints_in_all') }} as complaint_share,
+        {{ rounded('costs.lost_value * shares.complaints_so_far / shares.complaints_in_all', 2) }} as value_so_far,
+        {{ rounded(
+            'costs.lost_value * (shares.complaints_so_far - shares.complaints) / shares.complaints_in_all', 2
+        ) }} as value_before,
+        {{ rounded('costs.lost_conversion_value * shares.complaints_so_far / shares.complaints_in_all', 2) }}
+            as conversion_so_far,
+        {{ rounded(
+            'costs.lost_conversion_value * (shares.complaints_so_far - shares.complaints) / shares.complaints_in_all', 2
+        ) }} as conversion_before
+    from shares
+    left join costs on shares.issue_id = costs.issue_id
+
 )
 
 select
     issues.issue_id,
     issues.product,
     issues.issue_type,
-    shares.feature,
+    split.feature,
     issues.status,
     issues.priority,
     issues.is_open,
@@ -99,17 +121,13 @@ select
     issues.is_episode,
     issues.started_at,
     issues.resolved_at,
-    shares.complaints,
-    {{ rounded('cast(shares.complaints as double) / shares.complaints_in_all') }} as complaint_share,
-    {%- for column in ['lost_value', 'lost_conversion_value'] %}
-        {%- set amount = 'case when issues.is_now then coalesce(costs.' ~ column ~ ', 0.0) else 0.0 end' %}
-        -- Whole cents: what the features up to this one cost, less what those before it did.
-        {{ rounded(
-            rounded(amount ~ ' * shares.complaints_so_far / shares.complaints_in_all', 2) ~ ' - ' ~ rounded(
-                amount ~ ' * (shares.complaints_so_far - shares.complaints) / shares.complaints_in_all', 2
-            ), 2
-        ) }} as {{ column }}{{ ',' if not loop.last }}
-    {%- endfor %}
+    split.complaints,
+    split.complaint_share,
+    case when issues.is_now then coalesce({{ rounded('split.value_so_far - split.value_before', 2) }}, 0.0) else 0.0 end
+        as lost_value,
+    case
+        when issues.is_now then coalesce({{ rounded('split.conversion_so_far - split.conversion_before', 2) }}, 0.0)
+        else 0.0
+    end as lost_conversion_value
 from issues
-inner join shares on issues.issue_id = shares.issue_id
-left join costs on issues.issue_id = costs.issue_id
+inner join split on issues.issue_id = split.issue_id
