@@ -1,4 +1,4 @@
-"""The thirteen questions of docs/analysts.md, each asked of the published copy of a shop of which the answer is known."""
+"""The thirteen questions of docs/analysts.md, asked of the published copy of a shop of which the answer is known."""
 
 from __future__ import annotations
 
@@ -200,8 +200,9 @@ def test_13_what_came_back_and_what_cost_more_than_a_fix_goes_on_the_next_train(
 def test_13_every_complaint_of_the_window_is_counted_once(home: Home) -> None:
     (row,) = select(
         home,
-        "select count(*) as complaints from fct_feedback inner join taxonomy using (issue_type) where is_counted and"
-        " actionable and counted_at > timestamp '2026-03-19 00:15:00' and counted_at <= timestamp '2026-04-16 00:15:00'",
+        "select count(*) as complaints from fct_feedback inner join taxonomy using (issue_type)"
+        " where is_counted and actionable"
+        " and counted_at > timestamp '2026-03-19 00:15:00' and counted_at <= timestamp '2026-04-16 00:15:00'",
     )
     until = UNTIL + timedelta(minutes=15)
     assert naive(until) == datetime(2026, 4, 16, 0, 15)
