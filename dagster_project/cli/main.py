@@ -36,6 +36,7 @@ _FAMILIES = {
     "serve": ("serve",),
     "repair": ("repair",),
     "roi": ("roi",),
+    "roadmap": ("roadmap",),
 }
 """Each command's file in this folder, imported when the command is asked for."""
 

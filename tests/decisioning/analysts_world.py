@@ -1,4 +1,4 @@
-"""A shop whose course is known to the minute: what the twelve questions of docs/analysts.md are asked of.
+"""A shop whose course is known to the minute: what the thirteen questions of docs/analysts.md are asked of.
 
 Seven weeks with traffic, orders and customers. A delivery problem in March that comes back in April, with five refunds
 a day instead of one; and Android 2.0, which breaks the checkout of every second customer until 2.0.1. Reviews of it

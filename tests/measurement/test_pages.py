@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import polars as pl
 import pytest
 
 from dagster_project.decisioning.published import read_mart
@@ -259,7 +260,40 @@ def test_features_add_up_to_their_issue_types(pages: dict[str, Page]) -> None:
     for issue_type, complaints in zip(types.column("issue type"), types.column("complaints"), strict=True):
         rows = zip(features.column("issue type"), features.column("complaints"), strict=True)
         assert sum(number(one) for name, one in rows if name == issue_type) == number(complaints)
-    assert types.rows[0][types.headings.index("when")] == "patch now"
+
+
+def test_the_roadmap_has_every_complaint_of_four_weeks_once_and_the_open_p1_first(
+    demo: Home, pages: dict[str, Page]
+) -> None:
+    table = pages[QUARTER.product].tables["t-roadmap"]
+    assert table.rows == pages["product.html"].tables["t-roadmap"].rows
+    actionable = read_mart(demo, "taxonomy", ["issue_type"], where={"actionable": True})["issue_type"].to_list()
+    counted = read_mart(demo, "fct_feedback", ["counted_at"], where={"is_counted": True, "issue_type": actionable})
+    until = UNTIL.replace(tzinfo=None)
+    window = pl.col("counted_at").is_between(until - timedelta(days=28), until, closed="right")
+    assert sum(map(number, table.column("complaints"))) == counted.filter(window).height > 50
+    first = dict(zip(table.headings, table.rows[0], strict=True))
+    assert (first["when"], first["why"]) == ("patch now", "an open issue of P1 or P2")
+    assert first["issue type"].replace("_", " ") == "checkout failure"
+    for by_segment, customers in zip(table.column("by segment"), table.column("customers"), strict=True):
+        assert sum(int(one.rpartition(" ")[2]) for one in by_segment.split(", ") if one != "") == number(customers)
+    issues = read_mart(demo, "fct_issues", ["status", "revenue_at_risk", "detected_at"])
+    lost = sum(map(number, table.column("cost in the window")))
+    assert 0 < lost <= sum(issues["revenue_at_risk"].to_list()) + 0.005
+    behind = pages[QUARTER.product].tables["t-roadmap-issues"]
+    for heading in ("cost in the window", "of it lost conversion"):
+        wanted, found = amounts(table, heading), amounts(behind, heading)
+        assert set(found) <= set(wanted)
+        assert {key: found.get(key, 0.0) for key in wanted} == pytest.approx(wanted, abs=0.001)
+
+
+def amounts(table: ShownTable, heading: str) -> dict[tuple[str, str], float]:
+    """The amounts of a column, added up by issue type and feature; the demo has one product."""
+    sums: dict[tuple[str, str], float] = {}
+    rows = zip(table.column("issue type"), table.column("feature"), table.column(heading), strict=True)
+    for issue_type, feature, cell in rows:
+        sums[issue_type, feature] = sums.get((issue_type, feature), 0.0) + number(cell)
+    return sums
 
 
 def test_segments_add_up_to_the_customers(pages: dict[str, Page]) -> None:

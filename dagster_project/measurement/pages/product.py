@@ -1,8 +1,7 @@
-"""The page for product managers: what a quarter's feedback says of each issue type and feature, ranked with reasons."""
+"""The page for product managers: the roadmap evidence, and what a quarter's feedback says of each type and feature."""
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +12,21 @@ from dagster_project.measurement.pages import figures
 from dagster_project.measurement.pages.facts import Marts, Rows
 from dagster_project.measurement.pages.quarters import Quarter
 from dagster_project.measurement.pages.site import Column, Site, Table, count
+from dagster_project.measurement.roadmap import REASONS, RECOMMENDATIONS, read_roadmap
 
 _COLUMNS = (
     *("product", "issue_type", "feature", "channel", "person_key", "customer_segment", "counted_at"),
     "is_counted",
 )
 _SUPPORT = ("support_ticket", "chat")
-_SLOPE_WEEKS = 4
 _SHOWN = 12
-ADVICE = ("patch now", "next train", "watch")
 
 
 def write(site: Site, marts: Marts, quarter: Quarter, name: str, links: dict[str, str]) -> Path:
     """Write the page of a quarter under a name."""
     said = _complaints(site, quarter)
     segments = sorted({row["segment"] for row in said.select("segment").unique().to_dicts()})
-    ranked = _ranked(_by(said, segments, ["product", "issue_type"]), said, marts, quarter)
+    ranked = _with_issues(_by(said, segments, ["product", "issue_type"]), marts, quarter)
     evidence = Table(f"{quarter.name}-evidence", _EVIDENCE, ranked, empty="No complaints were counted.")
     by_segment = Table(f"{quarter.name}-customers-by-segment", _segment_columns(segments), ranked)
     features = _by(said, segments, ["product", "issue_type", "feature"])
@@ -40,6 +38,8 @@ def write(site: Site, marts: Marts, quarter: Quarter, name: str, links: dict[str
         quarters=marts.quarters,
         links=links,
         currency=marts.currency,
+        roadmap=site.table(_roadmap(site)) if quarter == marts.quarters[0] else None,
+        roadmap_issues=site.table(_roadmap_issues(site)) if quarter == marts.quarters[0] else None,
         evidence=site.table(evidence),
         by_segment=site.table(by_segment),
         by_feature=site.table(by_feature),
@@ -82,30 +82,9 @@ def _by(said: pl.DataFrame, segments: list[str], keys: list[str]) -> Rows:
     return shares.sort(["complaints", *keys], descending=[True, *[False] * len(keys)]).to_dicts()
 
 
-def _slopes(said: pl.DataFrame) -> dict[tuple[str, str], float]:
-    """Change of the complaints a week, from one week to the next, over the last four weeks (least squares)."""
-    latest = said["counted_at"].max()
-    if latest is None:
-        return {}
-    week = ((pl.lit(latest) - pl.col("counted_at")) / timedelta(days=7)).floor().cast(pl.Int64)
-    counts = (
-        said.with_columns(week=week)
-        .filter(pl.col("week") < _SLOPE_WEEKS)
-        .group_by("product", "issue_type", "week")
-        .len()
-    )
-    middle = (_SLOPE_WEEKS - 1) / 2
-    spread = sum((one - middle) ** 2 for one in range(_SLOPE_WEEKS))
-    slopes: dict[tuple[str, str], float] = {}
-    for product, issue_type, back, complaints in counts.iter_rows():
-        key = product, issue_type
-        slopes[key] = slopes.get(key, 0.0) + (middle - back) * complaints / spread
-    return slopes
-
-
-def _ranked(rows: Rows, said: pl.DataFrame, marts: Marts, quarter: Quarter) -> Rows:
-    """The rows with what the quarter's issues cost, and what to do; the most urgent first."""
-    slopes, ranked = _slopes(said), []
+def _with_issues(rows: Rows, marts: Marts, quarter: Quarter) -> Rows:
+    """The rows with the issues of the quarter and what they cost; what costs most first."""
+    found = []
     for row in rows:
         key = row["product"], row["issue_type"]
         issues = [one for one in marts.issues_of(quarter) if (one["product"], one["issue_type"]) == key]
@@ -114,28 +93,30 @@ def _ranked(rows: Rows, said: pl.DataFrame, marts: Marts, quarter: Quarter) -> R
             "recurrences": max((one["recurrences"] for one in issues), default=0),
             "lost_conversion": sum(one["lost_conversion_value"] or 0.0 for one in issues),
             "revenue_at_risk": sum(one["revenue_at_risk"] for one in issues),
-            "slope": round(slopes.get(key, 0.0), 2),
         }
-        advice, reason = _advice(issues, more)
-        ranked.append({**row, **more, "advice": advice, "reason": reason})
+        found.append({**row, **more})
     return sorted(
-        ranked,
-        key=lambda row: (ADVICE.index(row["advice"]), -row["revenue_at_risk"], -row["complaints"], row["issue_type"]),
+        found, key=lambda row: (-row["revenue_at_risk"], -row["complaints"], row["product"], row["issue_type"])
     )
 
 
-def _advice(issues: Rows, more: dict[str, Any]) -> tuple[str, str]:
-    """When to act, and the reason."""
-    still = [one for one in issues if one["status"] == "open"]
-    if still:
-        first = min(still, key=lambda one: (one["priority"], one["issue_id"]))
-        cause = f", suspect {first['suspect_version']}" if first["suspect_version"] else ""
-        return "patch now" if first["priority"] in ("P1", "P2") else "next train", f"open {first['priority']}{cause}"
-    if more["recurrences"]:
-        return "next train", f"came back {more['recurrences']} times in 180 days"
-    if issues:
-        return "watch", "an issue of this quarter is over"
-    return ("watch", "complaints rise") if more["slope"] >= 1 else ("watch", "no issue")
+def _roadmap(site: Site) -> Table:
+    words = {"recommendation": RECOMMENDATIONS, "reason": REASONS}
+    rows = [
+        row | {name: texts[row[name]] for name, texts in words.items()} | {"segments": _segments(row)}
+        for row in read_roadmap(site.home)
+    ]
+    return Table("roadmap", _ROADMAP, rows, empty="No complaint counts in the last four weeks.")
+
+
+def _roadmap_issues(site: Site) -> Table:
+    rows = read_mart(site.home, "fct_roadmap_issues", where={"is_now": True})
+    ordered = rows.sort("product", "issue_type", "feature", "issue_id").to_dicts()
+    return Table("roadmap-issues", _ROADMAP_ISSUES, ordered, empty="No issue lasted in the last four weeks.")
+
+
+def _segments(row: dict[str, Any]) -> str:
+    return ", ".join(f"{segment} {customers}" for segment, customers in row["customers_by_segment"].items())
 
 
 _KEYS = [Column("issue_type", "issue type", "code"), Column("product", "product")]
@@ -146,14 +127,42 @@ _COUNTED = [
 ]
 _EVIDENCE = [
     *_KEYS,
-    Column("advice", "when"),
-    Column("reason", "why"),
     *_COUNTED,
-    Column("slope", "change a week", "rate"),
     Column("issues", "issues", "count", is_summed=True),
     Column("recurrences", "came back", "count"),
     Column("lost_conversion", "lost conversion", "amount", is_summed=True),
     Column("revenue_at_risk", "revenue at risk", "amount", is_summed=True),
+]
+_ROADMAP = [
+    Column("product", "product"),
+    Column("roadmap_rank", "rank", "count"),
+    Column("issue_type", "issue type", "code"),
+    Column("feature", "feature"),
+    Column("recommendation", "when"),
+    Column("reason", "why"),
+    Column("complaints", "complaints", "count", is_summed=True),
+    Column("complaints_before", "in the four weeks before", "count", is_summed=True),
+    Column("complaints_slope", "change a week", "rate"),
+    Column("trend", "beyond chance"),
+    Column("customers", "customers", "count"),
+    Column("segments", "by segment"),
+    Column("support_share", "by support", "share"),
+    Column("mention_share", "share of what names a feature", "share"),
+    Column("episodes", "issues in 180 days", "count"),
+    Column("fixes_out", "fixes out", "count"),
+    Column("lost_value", "cost in the window", "amount", is_summed=True),
+    Column("lost_conversion_value", "of it lost conversion", "amount", is_summed=True),
+]
+_ROADMAP_ISSUES = [
+    Column("product", "product"),
+    Column("issue_type", "issue type", "code"),
+    Column("feature", "feature"),
+    Column("issue_id", "issue", "issue"),
+    Column("priority", "priority"),
+    Column("status", "status"),
+    Column("complaints", "complaints of the issue", "count", is_summed=True),
+    Column("lost_value", "cost in the window", "amount", is_summed=True),
+    Column("lost_conversion_value", "of it lost conversion", "amount", is_summed=True),
 ]
 _FEATURES = [Column("feature", "feature"), *_KEYS, *_COUNTED]
 
