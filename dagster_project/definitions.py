@@ -3,7 +3,7 @@
 ``loop`` turns feedback, telemetry and what people did to tickets into decisions; ``mitigate`` and ``push`` carry them
 out, in control systems and in trackers. They are apart so that nothing leaves until somebody switches the sensors
 ``plans_due`` and ``queue_changed`` on, and so that a control system that is down keeps no ticket from being opened.
-``drift`` is weekly. Schedules and sensors start switched off.
+``drift`` is weekly. Schedules and sensors start switched off, but for ``old_runs``, which deletes old run records.
 """
 
 from collections.abc import Sequence
@@ -33,6 +33,7 @@ from dagster_project.ingestion.sensors import new_files
 from dagster_project.measurement import assets as measurement_assets
 from dagster_project.measurement import checks as measurement_checks
 from dagster_project.measurement.schedules import every_monday, every_quarter_hour
+from dagster_project.measurement.sensors import old_runs
 from dagster_project.resources import HomeResource, plain_console
 
 outgoing.install()
@@ -91,7 +92,7 @@ defs = Definitions(
     asset_checks=load_asset_checks_from_modules(CHECKS),
     jobs=[loop, mitigate, push, drift],
     schedules=[every_quarter_hour, every_monday],
-    sensors=[new_files, plans_due, queue_changed],
+    sensors=[new_files, plans_due, queue_changed, old_runs],
     # A run is one process: one for each of its steps would import everything anew, which takes longer than the work.
     executor=in_process_executor,
     resources={"home": HomeResource()},

@@ -47,6 +47,7 @@ def examine(home: Home, sources: Path | None = None) -> list[Finding]:
     return [
         Finding("versions", True, ", ".join(f"{name} {importlib.metadata.version(name)}" for name in _NEEDED)),
         _disk(home),
+        _check("sizes", lambda: _sizes(home)),
         _check("home", lambda: f"{home.kind}: {home.root}"),
         *_several("sources", lambda: _sources(home, sources)),
         _check("playbook", lambda: _playbook(home)),
@@ -80,6 +81,19 @@ def _disk(home: Home) -> Finding:
     return Finding(
         "disk", free >= _FREE_GB, f"{free:.1f} GB free at {home.root}" + ("" if free >= _FREE_GB else "; make room")
     )
+
+
+def _sizes(home: Home) -> str:
+    """Space that each part of the home takes, the largest first; parts below a megabyte are left out."""
+    sizes = {part.name: _size(part) / 1e6 for part in home.root.iterdir()}
+    shown = sorted(((size, name) for name, size in sizes.items() if size >= 1), reverse=True)
+    total = f"{sum(sizes.values()):,.0f} MB"
+    return f"{total}: {', '.join(f'{name} {size:,.0f}' for size, name in shown)}" if shown else total
+
+
+def _size(part: Path) -> int:
+    files = part.rglob("*") if part.is_dir() else [part]
+    return sum(path.lstat().st_size for path in files if not path.is_dir())
 
 
 def _sources(home: Home, chosen: Path | None) -> Iterator[Finding]:

@@ -52,9 +52,11 @@ def view_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def chosen_view(home: Home, as_of: datetime | None) -> Home:
     """The home whose decisions are read: that of a view, or the home itself."""
+    if as_of is None or home.is_rehearsal:
+        return home
     from dagster_project.views import find_view
 
-    return home if as_of is None or home.is_rehearsal else find_view(home, as_of)
+    return find_view(home, as_of)
 
 
 def progress_since(started: datetime) -> Callable[[str], None]:
@@ -69,10 +71,11 @@ def progress_since(started: datetime) -> Callable[[str], None]:
 def show_queue(home: Home, *, include_resolved: bool) -> None:
     """Print the queue of issues as a table."""
     from dagster_project.decisioning.explain import queue
-    from dagster_project.decisioning.history import history
 
     rows = queue(home, include_resolved=include_resolved)
     if not rows:
+        from dagster_project.decisioning.history import history
+
         known = history(home)
         click.echo("\n".join(known.lines()) if known.is_short else "no open issues")
         return

@@ -65,22 +65,19 @@ def publish(home: Home, *, progress: Progress = lambda _: None) -> DecisionRepor
     with writing(home, progress):
         _refuse_earlier(home)
         write_atomically(home.published, lambda copy: _copy_warehouse(home, copy))
-        for mart in OUTBOUND:
-            _export(home, mart)
         return standing(home, progress)
 
 
 def is_published(home: Home) -> bool:
-    """True if the published copy and the exports are those of the last build."""
-    exported = [home.outbound / f"{mart}.jsonl" for mart in OUTBOUND]
-    if not all(path.exists() for path in (home.warehouse, home.published, *exported)):
+    """True if the published copy is that of the last build."""
+    if not (home.warehouse.exists() and home.published.exists()):
         return False
     return home.published.stat().st_mtime_ns >= home.warehouse.stat().st_mtime_ns
 
 
 def standing(home: Home, progress: Progress = lambda _: None) -> DecisionReport:
-    """Summary of the published decision."""
-    outbound = {mart: read_mart(home, mart).height for mart in OUTBOUND}
+    """Export the outbound marts of the published decision, and sum it up; an export that is as it should be stays."""
+    outbound = {mart: _export(home, mart) for mart in OUTBOUND}
     issues = read_mart(home, "fct_issues", ["status", "verdict"])
     is_open = pl.col("status") == "open"
     counts = issues.select(
@@ -262,14 +259,17 @@ def _attach(connection: duckdb.DuckDBPyConnection, path: Path, name: str, *, rea
     connection.execute(f"attach '{literal}' as {name} ({'read_only' if read_only else 'read_write'})")
 
 
-def _export(home: Home, mart: str) -> None:
+def _export(home: Home, mart: str) -> int:
     rows = read_mart(home, mart)
     ordered = rows.sort(rows.columns, nulls_last=True)
     lines = [
         json.dumps(row, default=_readable, sort_keys=True, ensure_ascii=False) + "\n"
         for row in ordered.iter_rows(named=True)
     ]
-    write_text(home.outbound / f"{mart}.jsonl", "".join(lines))
+    file, text = home.outbound / f"{mart}.jsonl", "".join(lines)
+    if not file.is_file() or file.read_bytes() != text.encode():
+        write_text(file, text)
+    return rows.height
 
 
 def _readable(value: object) -> str:

@@ -180,6 +180,14 @@ def test_the_doctor_names_each_source_and_destination_that_is_not_well(
     assert [one["ok"] for one in listed if one["subject"] == "destinations"] == [False]
 
 
+def test_the_doctor_says_what_takes_the_space(home: Home) -> None:
+    (home.root / "lake").mkdir(exist_ok=True)
+    (home.root / "lake" / "large.parquet").write_bytes(b"0" * 3_000_000)
+    listed = json.loads(cli(home, "doctor", "--json").stdout)
+    (sizes,) = [finding["detail"] for finding in listed if finding["subject"] == "sizes"]
+    assert "MB: lake 3" in sizes
+
+
 def test_the_doctor_looks_at_everything_whatever_is_damaged(home: Home) -> None:
     home.models.mkdir()
     (home.models / "champion.json").write_text('{"version": ')

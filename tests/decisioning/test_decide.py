@@ -22,6 +22,7 @@ from dagster_project.decisioning import dbt_build, wording
 from dagster_project.decisioning.decide import decide
 from dagster_project.decisioning.explain import explain, queue
 from dagster_project.decisioning.facts import Evidence, read_facts
+from dagster_project.decisioning.incremental import forget_build
 from dagster_project.decisioning.published import read_mart
 from dagster_project.errors import ConfigurationError, DecisionError
 from dagster_project.home import DBT_PROJECT, Home
@@ -224,9 +225,12 @@ def test_an_unknown_issue_says_which_ones_there_are(decided: Home) -> None:
 def test_deciding_twice_gives_byte_equal_outbound_rows_and_readers_survive_the_swap(copy: Home) -> None:
     exported = copy.outbound / "out_tickets.jsonl"
     first = exported.read_bytes()
+    forget_build(copy)  # else the decision stands
     with duckdb.connect(str(copy.published), read_only=True) as reader:
         before = reader.execute("select count(*) from fct_issues").fetchone()
-        decide(copy, as_of=AS_OF)
+        said: list[str] = []
+        decide(copy, as_of=AS_OF, progress=said.append)
+        assert said[0] == "deciding: dbt builds the models"
         assert reader.execute("select count(*) from fct_issues").fetchone() == before
     assert exported.read_bytes() == first
     assert all(json.loads(line)["as_of"] == "2026-04-12T00:00:00Z" for line in first.decode().splitlines())
@@ -292,11 +296,11 @@ def test_a_failing_build_names_the_model(tmp_path: Path, monkeypatch: pytest.Mon
     LakeBuilder(home).write()
     run_dbt = dbt_build.run_dbt
 
-    def break_before(home: Home, arguments: Sequence[str]) -> None:
+    def break_before(home: Home, arguments: Sequence[str], **more: Any) -> None:
         """A column that is gone after the check of the lake: what is broken before it is set aside, and heals."""
         for path in (home.lake / "orders").rglob("*.parquet"):
             pl.read_parquet(path).drop("ordered_at").write_parquet(path)
-        run_dbt(home, arguments)
+        run_dbt(home, arguments, **more)
 
     with monkeypatch.context() as patch, pytest.raises(DecisionError, match="dbt did not finish: stg_orders: "):
         patch.setattr(dbt_build, "run_dbt", break_before)

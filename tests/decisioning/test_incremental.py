@@ -219,9 +219,12 @@ def test_a_published_decision_stands_until_something_new_is_known_or_an_hour_has
     event = {"event_id": "e1", "issue_id": "ISS-1", "kind": "status", "occurred_at": built}
     assert changed("ticket_events", **event) is None
     assert standing_since(home, soon) == built
-    (home.outbound / "out_tickets.jsonl").rename(home.outbound / "aside")
-    assert standing_since(home, soon) is None
-    (home.outbound / "aside").rename(home.outbound / "out_tickets.jsonl")
+    exported = home.outbound / "out_tickets.jsonl"
+    whole = exported.read_bytes()
+    for damage in (lambda: exported.write_bytes(b"\xff garbage"), exported.unlink):
+        damage()
+        decide(home, as_of=soon)
+        assert exported.read_bytes() == whole
     playbook = tmp_path / "playbook.yml"
     playbook.write_text("another", encoding="utf-8")
     with monkeypatch.context() as patch:
