@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from dagster import DagsterInstance, DagsterRunStatus, build_sensor_context, job, op
+from dagster import DagsterInstance, DagsterRunStatus, SkipReason, build_sensor_context, job, op
 
 from dagster_project.errors import ConfigurationError
 from dagster_project.measurement import sensors
@@ -32,6 +32,12 @@ def runs(instance: DagsterInstance) -> set[str]:
     return {run.run_id for run in instance.get_runs()}
 
 
+def said(instance: DagsterInstance) -> str:
+    result = old_runs(build_sensor_context(instance=instance))
+    assert isinstance(result, SkipReason)
+    return str(result.skip_message)
+
+
 def test_finished_runs_that_are_old_go_with_their_events_and_logs(tmp_path: Path) -> None:
     with DagsterInstance.local_temp(str(tmp_path)) as instance:
         ids = [one.execute_in_process(instance=instance).run_id for one in (drift, loop, loop, loop)]
@@ -50,11 +56,10 @@ def test_the_sensor_keeps_as_many_days_as_it_is_told(tmp_path: Path, monkeypatch
     with DagsterInstance.local_temp(str(tmp_path)) as instance:
         for _ in range(2):
             loop.execute_in_process(instance=instance)
-        context = build_sensor_context(instance=instance)
-        assert old_runs(context).skip_message == "0 runs older than 30 days were deleted"
+        assert said(instance) == "0 runs older than 30 days were deleted"
         monkeypatch.setattr(sensors, "now", lambda: datetime.now(UTC) + timedelta(days=8))
         monkeypatch.setenv("FEEDBACK_KEEP_RUNS_DAYS", "7")
-        assert old_runs(context).skip_message == "1 runs older than 7 days were deleted"
+        assert said(instance) == "1 runs older than 7 days were deleted"
         monkeypatch.setenv("FEEDBACK_KEEP_RUNS_DAYS", "never")
         with pytest.raises(ConfigurationError, match="make it a number of days"):
-            old_runs(context)
+            said(instance)
