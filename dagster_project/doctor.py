@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -92,8 +93,11 @@ def _sizes(home: Home) -> str:
 
 
 def _size(part: Path) -> int:
-    files = part.rglob("*") if part.is_dir() else [part]
-    return sum(path.lstat().st_size for path in files if not path.is_dir())
+    size = 0
+    for path in part.rglob("*") if part.is_dir() else [part]:
+        with suppress(FileNotFoundError):  # a turn under way has replaced it
+            size += 0 if path.is_dir() else path.lstat().st_size
+    return size
 
 
 def _sources(home: Home, chosen: Path | None) -> Iterator[Finding]:

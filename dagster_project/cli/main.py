@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from click.utils import make_default_short_help
 
 from dagster_project import outgoing
 from dagster_project.disk import disk_error
@@ -67,14 +66,10 @@ class _Main(click.Group):
         return None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands with the first sentences of their docstrings, read without importing what they need."""
-        texts = {name: text for family in _FAMILIES for name, text in _first_paragraphs(family).items()}
-        width = formatter.width - 6 - max(map(len, texts))
-        rows = [
-            (name, make_default_short_help(texts[name], width)) for name in self.list_commands(ctx) if name in texts
-        ]
-        with formatter.section("Commands"):
-            formatter.write_dl(rows)
+        """List the commands as click does, with docstrings read from their source: nothing is imported."""
+        texts = {name: text for family in _FAMILIES for name, text in _docstrings(family).items()}
+        listed = click.Group(commands=[click.Command(name, help=text) for name, text in texts.items()])
+        listed.format_commands(ctx, formatter)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
@@ -92,8 +87,8 @@ class _Main(click.Group):
             sys.exit(getattr(known, "exit_code", 1))
 
 
-def _first_paragraphs(family: str) -> dict[str, str]:
-    """The docstrings of a family's commands by name: the given one, else that which click makes of the function's."""
+def _docstrings(family: str) -> dict[str, str]:
+    """Docstrings of a family's commands, by the command's name; a hidden one that no function defines is left out."""
     tree = ast.parse((Path(__file__).parent / f"{family}.py").read_text())
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
     named = {_command_name(function): ast.get_docstring(function) or "" for function in functions}
@@ -101,7 +96,7 @@ def _first_paragraphs(family: str) -> dict[str, str]:
 
 
 def _command_name(function: ast.FunctionDef) -> str:
-    """The name of a command or group, from its decorator; the function's own in click's spelling without one."""
+    """Name of a command or group: the one that its decorator gives, else the function's with hyphens, as in click."""
     for decorator in function.decorator_list:
         if isinstance(decorator, ast.Call) and decorator.args and isinstance(decorator.args[0], ast.Constant):
             called = decorator.func

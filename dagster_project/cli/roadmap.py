@@ -43,8 +43,6 @@ def roadmap(home: Home, product: str | None, file: Path | None, as_of: datetime 
 
 
 def _show(rows: list[dict[str, Any]]) -> None:
-    from dagster_project.measurement.roadmap import REASONS, RECOMMENDATIONS
-
     table = Table(title="Roadmap evidence, last four weeks", title_justify="left", box=None)
     for name in ("product", "rank", "issue type", "feature", "when", "why"):
         table.add_column(name, overflow="fold")
@@ -56,8 +54,7 @@ def _show(rows: list[dict[str, Any]]) -> None:
             str(row["roadmap_rank"]),
             row["issue_type"],
             row["feature"],
-            RECOMMENDATIONS[row["recommendation"]],
-            REASONS[row["reason"]],
+            *(row[code].replace("_", " ") for code in ("recommendation", "reason")),
             str(row["complaints"]),
             str(row["complaints_before"]),
             f"{row['complaints_slope']:+.1f}",

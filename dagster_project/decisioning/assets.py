@@ -22,10 +22,10 @@ from dagster_project import display, lake
 from dagster_project.clock import is_past
 from dagster_project.dagster_metadata import guarded, markdown
 from dagster_project.decisioning.dbt_build import build
+from dagster_project.decisioning.decide import standing_decision
 from dagster_project.decisioning.explain import queue
-from dagster_project.decisioning.incremental import standing_since
 from dagster_project.decisioning.playbook import land_playbook, load_playbook
-from dagster_project.decisioning.published import is_published, publish, read_mart, standing, writing
+from dagster_project.decisioning.published import publish, read_mart, writing
 from dagster_project.errors import ConfigurationError
 from dagster_project.files import telling_repairs
 from dagster_project.home import parse_instant
@@ -116,14 +116,12 @@ def warehouse(context: AssetExecutionContext, home: HomeResource, config: AsOf) 
     chosen = [key.path[-1] for key in context.selected_asset_keys] if context.is_subset else []
     results: dict[str, dict[str, Any]] = {}
     with writing(here, context.log.info), telling_repairs(context.log.warning):
-        if not chosen and (since := standing_since(here, as_of)):
-            context.log.info(f"nothing new is known: the decision of {since:%H:%M} UTC stands")
+        # Of a decision that stands nothing is materialized, and Dagster skips the steps after this one.
+        if not chosen and standing_decision(here, as_of, context.log.info):
             return
         try:
             # In this process, as on the command line: what dbt has parsed before is used again whatever the instant.
-            build(
-                here, as_of=as_of, select=sorted(chosen), told=partial(_keep_result, results), progress=context.log.info
-            )
+            build(here, as_of=as_of, select=sorted(chosen), told=partial(_keep_result, results))
         finally:
             yield from _dagster_events(context, results.values())
 
@@ -170,8 +168,7 @@ _AFTER_PUSH = {AssetKey("fct_sync_days")}
 def published_warehouse(context: AssetExecutionContext, home: HomeResource) -> MaterializeResult[None]:
     """The read-only copy for analysts and the automation, swapped atomically, and the outbound rows as JSON Lines."""
     here = home.home()
-    with writing(here, context.log.info):
-        report = standing(here) if is_published(here) else publish(here, progress=context.log.info)
+    report = publish(here, progress=context.log.info)
     shown = {
         "issue_id": "issue",
         "priority": "priority",

@@ -24,7 +24,7 @@ import polars as pl
 from pydantic import AwareDatetime
 
 from dagster_project import lake
-from dagster_project.decisioning.published import BrokenWarehouseError, is_published, read_built
+from dagster_project.decisioning.published import BrokenWarehouseError, read_built
 from dagster_project.decisioning.windows import WINDOWS
 from dagster_project.files import read_state, tell_repair, write_text
 from dagster_project.home import DBT_PROJECT, Home
@@ -164,13 +164,13 @@ def plan(home: Home, as_of: datetime) -> Plan:
 
 
 def standing_since(home: Home, as_of: datetime) -> datetime | None:
-    """As-of instant of the published decision if a new one would know nothing more; None if it has to be made anew.
+    """As-of instant of the last build if a new one would know nothing more; None if it has to be made anew.
 
     It stands for an hour at most, while no file of the lake that a decision reads has appeared, changed or gone, no row
-    that had landed before has become known, and recipe and warehouse are those of the last build, which was published.
+    that had landed before has become known, and recipe and warehouse are those of the last build.
     In a rehearsal none stands: its instants follow a story. Call it with the warehouse's lock held.
     """
-    if home.is_rehearsal or not is_published(home):
+    if home.is_rehearsal or not home.warehouse.exists():
         return None
     last = read_state(_memory(home), Built, "all models are built anew, which takes longer than a turn does else")
     if last is None or not last.as_of <= as_of < last.as_of + QUIET:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -65,18 +65,27 @@ def publish(home: Home, *, progress: Progress = lambda _: None) -> DecisionRepor
     with writing(home, progress):
         _refuse_earlier(home)
         write_atomically(home.published, lambda copy: _copy_warehouse(home, copy))
-        return standing(home, progress)
+        return _exported(home, progress)
 
 
-def is_published(home: Home) -> bool:
-    """True if the published copy is that of the last build."""
+def ensure_published(home: Home, progress: Progress = lambda _: None) -> DecisionReport:
+    """Publish the last build unless that is done; a copy that cannot be read is replaced, exports are mended."""
+    with writing(home, progress):
+        if _is_published(home):
+            with suppress(DecisionError):
+                return _exported(home, progress)
+        return publish(home, progress=progress)
+
+
+def _is_published(home: Home) -> bool:
+    """True if the published copy is as new as the last build."""
     if not (home.warehouse.exists() and home.published.exists()):
         return False
     return home.published.stat().st_mtime_ns >= home.warehouse.stat().st_mtime_ns
 
 
-def standing(home: Home, progress: Progress = lambda _: None) -> DecisionReport:
-    """Export the outbound marts of the published decision, and sum it up; an export that is as it should be stays."""
+def _exported(home: Home, progress: Progress) -> DecisionReport:
+    """Export the outbound marts of the published decision, and sum it up."""
     outbound = {mart: _export(home, mart) for mart in OUTBOUND}
     issues = read_mart(home, "fct_issues", ["status", "verdict"])
     is_open = pl.col("status") == "open"
@@ -108,7 +117,7 @@ def _as_of(database: Path) -> datetime | None:
         return None
     try:
         latest = _read(database, OUTBOUND[0], ["as_of"], None)["as_of"].max()
-    except duckdb.Error:  # another version's, or damaged: whoever reads more of it says so
+    except (duckdb.Error, BrokenWarehouseError):  # another version's, or damaged: whoever reads more of it says so
         return None
     return latest.replace(tzinfo=UTC) if isinstance(latest, datetime) else None
 
@@ -260,6 +269,7 @@ def _attach(connection: duckdb.DuckDBPyConnection, path: Path, name: str, *, rea
 
 
 def _export(home: Home, mart: str) -> int:
+    """Number of rows exported; a file that holds them already stays as it is."""
     rows = read_mart(home, mart)
     ordered = rows.sort(rows.columns, nulls_last=True)
     lines = [

@@ -9,20 +9,6 @@ import polars as pl
 from dagster_project.decisioning.published import read_mart
 from dagster_project.home import Home
 
-RECOMMENDATIONS = {"patch_now": "patch now", "next_train": "next train", "watch": "watch"}
-"""Words for the codes of ``recommendation``, the most urgent first."""
-
-REASONS = {
-    "urgent_issue": "an open issue of P1 or P2",
-    "open_issue": "an open issue",
-    "comes_back": "comes back",
-    "costs_more_than_a_fix": "costs more than a fix",
-    "rises": "complaints rise beyond chance",
-    "fix_is_out": "an open issue of which the fix is out",
-    "nothing_beyond_the_usual": "nothing beyond the usual",
-}
-"""Words for the codes of ``reason``."""
-
 
 def read_roadmap(home: Home, product: str | None = None) -> list[dict[str, Any]]:
     """Rows of ``fct_roadmap`` with ``customers_by_segment``, in the order of their rank in each product.

@@ -28,8 +28,8 @@ _AT_ONCE = 200
 @sensor(
     minimum_interval_seconds=3600,
     default_status=DefaultSensorStatus.RUNNING,
-    description="Retention: delete finished runs older than 30 days ($FEEDBACK_KEEP_RUNS_DAYS) with their events and"
-    " logs. The last run of each job stays. Lake, warehouse, tickets and ledger are not touched.",
+    description=f"Retention: delete finished runs older than {KEEP_DAYS} days ($FEEDBACK_KEEP_RUNS_DAYS) with their"
+    " events and logs. The last run of each job stays. Lake, warehouse, tickets and ledger are not touched.",
 )
 @guarded
 def old_runs(context: SensorEvaluationContext) -> SkipReason:

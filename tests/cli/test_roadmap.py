@@ -58,7 +58,7 @@ def test_the_table_is_ranked_by_product_with_words_for_codes(home: Home) -> None
     assert result.exit_code == 0
     lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
     assert [line.split()[:2] for line in lines[2:]] == [["app", "1"], ["shop", "1"], ["shop", "2"]]
-    assert lines[3] == "shop 1 app_crash search patch now an open issue of P1 or P2 12 4 +2.8 3 25% 1 1,234"
+    assert lines[3] == "shop 1 app_crash search patch now urgent issue 12 4 +2.8 3 25% 1 1,234"
 
 
 def test_json_and_a_file_have_the_columns_of_the_mart_and_the_segments(home: Home, tmp_path: Path) -> None:

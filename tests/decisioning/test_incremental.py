@@ -15,7 +15,6 @@ from dagster_project.decisioning import incremental
 from dagster_project.decisioning.dbt_build import build, run_dbt
 from dagster_project.decisioning.decide import decide
 from dagster_project.decisioning.incremental import plan, standing_since
-from dagster_project.decisioning.published import publish
 from dagster_project.errors import DecisionError
 from dagster_project.home import Home
 from tests.decisioning.lake_builder import LakeBuilder, hours
@@ -196,11 +195,14 @@ def test_a_published_decision_stands_until_something_new_is_known_or_an_hour_has
     built = START + timedelta(days=1)
     soon = built + timedelta(minutes=30)
     home = Home(shutil.copytree(small.root, tmp_path / "home"))
-    assert standing_since(home, soon) is None  # built, but not published
-    first = publish(home)
     said: list[str] = []
-    assert decide(home, as_of=soon, progress=said.append) == first
-    assert said == ["nothing new is known: the decision of 00:00 UTC stands"]
+    first = decide(home, as_of=soon, progress=said.append)  # built, but not published, as after a kill
+    assert said[0] == "nothing new is known: the decision of 00:00 UTC stands"
+    written = home.published.stat().st_mtime_ns
+    assert decide(home, as_of=soon) == first
+    assert home.published.stat().st_mtime_ns == written
+    home.published.write_bytes(b"no database")
+    assert decide(home, as_of=soon) == first
     assert standing_since(home, built + timedelta(hours=1)) is None
     assert standing_since(home, built - timedelta(minutes=1)) is None
 
@@ -233,6 +235,35 @@ def test_a_published_decision_stands_until_something_new_is_known_or_an_hour_has
     assert standing_since(home, soon) == built
     home.marked("replay")
     assert standing_since(home, soon) is None
+
+
+@pytest.mark.long
+def test_in_dagster_nothing_is_made_while_the_decision_stands_and_a_part_is_made_by_name(
+    small: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dagster import ExecuteInProcessResult, materialize
+
+    from dagster_project.decisioning import assets
+    from dagster_project.resources import HomeResource
+
+    home = Home(shutil.copytree(small.root, tmp_path / "home"))
+    monkeypatch.setattr(assets, "now", lambda: START + timedelta(days=1, minutes=30))
+
+    def made(selection: list[str] | None = None) -> tuple[set[str], ExecuteInProcessResult]:
+        resources = {"home": HomeResource(root=str(home.root))}
+        result = materialize([assets.warehouse], resources=resources, selection=selection)
+        events = result.get_asset_materialization_events()
+        return {event.asset_key.path[-1] for event in events if event.asset_key}, result
+
+    nothing, _ = made()
+    assert nothing == set()
+    assert home.published.exists()  # it stood, but was not published
+    assert made(["fct_issue_times", "taxonomy"])[0] == {"fct_issue_times", "taxonomy"}
+    everything, result = made()  # something else wrote the warehouse
+    assert {"fct_issues", "out_tickets", "taxonomy"} < everything
+    checks = result.get_asset_check_evaluations()
+    assert len(checks) > 300
+    assert all(check.passed for check in checks)
 
 
 def test_what_landed_before_but_was_not_known_yet_counts_when_it_becomes_known(small: Home) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
@@ -12,7 +11,7 @@ from dagster_project.measurement.pages import figures
 from dagster_project.measurement.pages.facts import Marts, Rows
 from dagster_project.measurement.pages.quarters import Quarter
 from dagster_project.measurement.pages.site import Column, Site, Table, count
-from dagster_project.measurement.roadmap import REASONS, RECOMMENDATIONS, read_roadmap
+from dagster_project.measurement.roadmap import as_table, read_roadmap
 
 _COLUMNS = (
     *("product", "issue_type", "feature", "channel", "person_key", "customer_segment", "counted_at"),
@@ -101,22 +100,16 @@ def _with_issues(rows: Rows, marts: Marts, quarter: Quarter) -> Rows:
 
 
 def _roadmap(site: Site) -> Table:
-    words = {"recommendation": RECOMMENDATIONS, "reason": REASONS}
-    rows = [
-        row | {name: texts[row[name]] for name, texts in words.items()} | {"segments": _segments(row)}
-        for row in read_roadmap(site.home)
-    ]
-    return Table("roadmap", _ROADMAP, rows, empty="No complaint counts in the last four weeks.")
+    rows = as_table(read_roadmap(site.home))
+    segments = [name for name in rows.columns if name.startswith("customers_")]
+    columns = [*_ROADMAP, *(Column(name, name.replace("_", " "), "count") for name in segments), *_COST]
+    return Table("roadmap", columns, rows.to_dicts(), empty="No complaint counts in the last four weeks.")
 
 
 def _roadmap_issues(site: Site) -> Table:
     rows = read_mart(site.home, "fct_roadmap_issues", where={"is_now": True})
     ordered = rows.sort("product", "issue_type", "feature", "issue_id").to_dicts()
     return Table("roadmap-issues", _ROADMAP_ISSUES, ordered, empty="No issue lasted in the last four weeks.")
-
-
-def _segments(row: dict[str, Any]) -> str:
-    return ", ".join(f"{segment} {customers}" for segment, customers in row["customers_by_segment"].items())
 
 
 _KEYS = [Column("issue_type", "issue type", "code"), Column("product", "product")]
@@ -133,36 +126,33 @@ _EVIDENCE = [
     Column("lost_conversion", "lost conversion", "amount", is_summed=True),
     Column("revenue_at_risk", "revenue at risk", "amount", is_summed=True),
 ]
+_FEATURE = [*_KEYS, Column("feature", "feature")]
+_COST = [
+    Column("lost_value", "cost in the window", "amount", is_summed=True),
+    Column("lost_conversion_value", "of it lost conversion", "amount", is_summed=True),
+]
 _ROADMAP = [
-    Column("product", "product"),
     Column("roadmap_rank", "rank", "count"),
-    Column("issue_type", "issue type", "code"),
-    Column("feature", "feature"),
-    Column("recommendation", "when"),
-    Column("reason", "why"),
+    *_FEATURE,
+    Column("recommendation", "when", "code"),
+    Column("reason", "why", "code"),
     Column("complaints", "complaints", "count", is_summed=True),
     Column("complaints_before", "in the four weeks before", "count", is_summed=True),
     Column("complaints_slope", "change a week", "rate"),
     Column("trend", "beyond chance"),
     Column("customers", "customers", "count"),
-    Column("segments", "by segment"),
     Column("support_share", "by support", "share"),
     Column("mention_share", "share of what names a feature", "share"),
     Column("episodes", "issues in 180 days", "count"),
     Column("fixes_out", "fixes out", "count"),
-    Column("lost_value", "cost in the window", "amount", is_summed=True),
-    Column("lost_conversion_value", "of it lost conversion", "amount", is_summed=True),
 ]
 _ROADMAP_ISSUES = [
-    Column("product", "product"),
-    Column("issue_type", "issue type", "code"),
-    Column("feature", "feature"),
+    *_FEATURE,
     Column("issue_id", "issue", "issue"),
     Column("priority", "priority"),
     Column("status", "status"),
     Column("complaints", "complaints of the issue", "count", is_summed=True),
-    Column("lost_value", "cost in the window", "amount", is_summed=True),
-    Column("lost_conversion_value", "of it lost conversion", "amount", is_summed=True),
+    *_COST,
 ]
 _FEATURES = [Column("feature", "feature"), *_KEYS, *_COUNTED]
 

@@ -16,7 +16,7 @@ KEPT = frozenset({"closed_loop.html"})
 
 
 def are_current(home: Home) -> bool:
-    """True if the pages show what is published, and the models and drift reports that are there."""
+    """True if the pages were written after what they show: the published copy, the models and the drift reports."""
     shown = [home.reports / "index.html", *(home.reports / name for name in KEPT)]
     read = [home.published, *home.models.glob("*/metrics.json"), *(home.reports / "drift").glob("*/drift.json")]
     if not all(path.exists() for path in (*shown, home.published)):
@@ -31,14 +31,6 @@ def write_pages(home: Home) -> list[Path]:
     before = {path for pattern in OWN for path in home.reports.glob(pattern)}
     newest = marts.quarters[0] if marts.quarters else None
     links = {"executives": "executives.html", "product": "product.html"}
-    index = site.page(
-        "index.html",
-        "index.html.j2",
-        links=links,
-        quarters=marts.quarters,
-        issues=site.table(_issues(marts)),
-        closed_loop=(home.reports / "closed_loop.html").exists(),
-    )
     for quarter in marts.quarters:
         own = {"executives": quarter.executives, "product": quarter.product}
         executives.write(site, marts, quarter, quarter.executives, own)
@@ -49,6 +41,15 @@ def write_pages(home: Home) -> list[Path]:
     for issue in marts.issues:
         chain.write(site, marts, issue, links)
     labels.write(site, links)
+    # Last, as it says that all the others are there (``are_current``).
+    index = site.page(
+        "index.html",
+        "index.html.j2",
+        links=links,
+        quarters=marts.quarters,
+        issues=site.table(_issues(marts)),
+        closed_loop=(home.reports / "closed_loop.html").exists(),
+    )
     for path in before - set(site.written):
         if path.name not in KEPT:
             path.unlink(missing_ok=True)

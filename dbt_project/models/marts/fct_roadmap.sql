@@ -25,8 +25,9 @@ complaints as (
         -- Least squares over four weeks, by their distance to the middle: 1.5 down to -1.5, whose squares add up to 5.
         -- Each week's count varies by itself (Poisson), and so the slope by the sum of squares times counts over 25.
         sum(case when weeks_ago < 4 then 1.5 - weeks_ago else 0.0 end) / 5.0 as slope,
-        sum(case when weeks_ago < 4 then (1.5 - weeks_ago) * (1.5 - weeks_ago) else 0.0 end) / 25.0
-            as slope_variance
+        {{ var('roadmap_slope_z') }}
+        * sqrt(sum(case when weeks_ago < 4 then (1.5 - weeks_ago) * (1.5 - weeks_ago) else 0.0 end) / 25.0)
+            as slope_by_chance
     from said
     group by product, issue_type, feature
 
@@ -114,13 +115,12 @@ joined as (
         coalesce(issues.episodes, 0) >= {{ var('roadmap_episodes') }} as is_recurring,
         coalesce(issues.lost_value, 0.0) > settings.cost_engineer_hour * settings.cost_hours_per_ticket as is_costly,
         coalesce(
-            complaints.complaints >= {{ var('roadmap_complaints') }}
-            and complaints.slope > {{ var('roadmap_slope_z') }} * sqrt(complaints.slope_variance),
+            complaints.complaints >= {{ var('roadmap_complaints') }} and complaints.slope > complaints.slope_by_chance,
             false
         ) as is_rising,
         case
-            when complaints.slope > {{ var('roadmap_slope_z') }} * sqrt(complaints.slope_variance) then 'rises'
-            when complaints.slope < -{{ var('roadmap_slope_z') }} * sqrt(complaints.slope_variance) then 'falls'
+            when complaints.slope > complaints.slope_by_chance then 'rises'
+            when complaints.slope < -complaints.slope_by_chance then 'falls'
             else 'steady'
         end as trend
     from keys
