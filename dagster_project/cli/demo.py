@@ -6,6 +6,7 @@ import logging
 import os
 import shutil
 import sys
+import warnings
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from datetime import UTC, datetime, timedelta
@@ -206,9 +207,14 @@ def run_in_dagster(home: Home, *, sources: str, as_of: datetime) -> list[Execute
 
     The partition is today: the day of ingestion, whatever the as-of instant.
     """
+    # Dagster's logger for libraries: dagster-dbt tells there what it calls, which dbt's own log file has as well.
+    logging.getLogger("dagster.builtin").setLevel(logging.WARNING)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "sqlglotrs is deprecated")  # dagster-dbt's own dependency
+        from dagster_project.definitions import defs, loop, mitigate, push
+
     from dagster import DagsterInstance
 
-    from dagster_project.definitions import defs, loop, mitigate, push
     from dagster_project.resources import HomeResource, now
 
     resources = {"home": HomeResource(root=str(home.root), sources=sources)}
@@ -218,8 +224,6 @@ def run_in_dagster(home: Home, *, sources: str, as_of: datetime) -> list[Execute
     results: list[ExecuteInProcessResult] = []
     dbt_log = home.root / "logs" / "dbt_console.log"
     dbt_log.parent.mkdir(parents=True, exist_ok=True)
-    # Dagster's logger for libraries: dagster-dbt tells there what it calls, which dbt's own log file has as well.
-    logging.getLogger("dagster.builtin").setLevel(logging.WARNING)
     with DagsterInstance.from_config(str(home.dagster)) as instance:
         for job, config, day in ((loop, pinned, f"{now():%Y-%m-%d}"), (mitigate, plain, None), (push, plain, None)):
             definition = defs.resolve_job_def(job.name)

@@ -1,3 +1,5 @@
+{{ config(meta={'dagster': {'ref': {'name': 'fct_roadmap'}}}) }}
+
 -- Every total of fct_roadmap, by product, is the sum of what it drills down to: complaints those of fct_feedback in the
 -- window, customers those by segment, money that of the issues; and an issue's features add up to its complaints.
 with totals as (

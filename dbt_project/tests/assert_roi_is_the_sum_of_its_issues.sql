@@ -1,3 +1,5 @@
+{{ config(meta={'dagster': {'ref': {'name': 'fct_roi'}}}) }}
+
 -- Every total of fct_roi is the sum of its rows in fct_issue_roi, and these are the sum of theirs in fct_issue_outcomes.
 {% set columns = [
     'benefit_revenue', 'benefit_refunds', 'benefit_support', 'benefit_customers', 'benefit', 'benefit_frozen',

@@ -264,6 +264,8 @@ def test_in_dagster_nothing_is_made_while_the_decision_stands_and_a_part_is_made
     checks = result.get_asset_check_evaluations()
     assert len(checks) > 300
     assert all(check.passed for check in checks)
+    # A test of several tables that names none for Dagster would be an observation, with a warning, and no check.
+    assert not [event for event in result.all_events if event.event_type_value == "ASSET_OBSERVATION"]
 
 
 def test_what_landed_before_but_was_not_known_yet_counts_when_it_becomes_known(small: Home) -> None:
