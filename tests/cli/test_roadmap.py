@@ -25,7 +25,7 @@ def row(product: str, rank: int, feature: str, recommendation: str, reason: str,
 
 
 ROWS = [
-    row("shop", 2, "none", "watch", "nothing_beyond_the_usual", support_share=None, complaints=0, lost_value=0.0),
+    row("shop", 2, "none", "watch", "as_usual", support_share=None, complaints=0, lost_value=0.0),
     row("shop", 1, "search", "patch_now", "urgent_issue"),
     row("app", 1, "none", "next_train", "comes_back"),
 ]
@@ -66,7 +66,7 @@ def test_json_and_a_file_have_the_columns_of_the_mart_and_the_segments(home: Hom
     found = json.loads(cli(home, "--product", "shop", "--csv", str(file), "--json").stdout)
     assert [(one["feature"], one["reason"]) for one in found] == [
         ("search", "urgent_issue"),
-        ("none", "nothing_beyond_the_usual"),
+        ("none", "as_usual"),
     ]
     assert found[0]["customers_by_segment"] == {"unknown": 1, "vip": 2}
     with file.open(encoding="utf-8") as lines:

@@ -30,6 +30,7 @@ def write(site: Site, marts: Marts, quarter: Quarter, name: str, links: dict[str
     by_segment = Table(f"{quarter.name}-customers-by-segment", _segment_columns(segments), ranked)
     features = _by(said, segments, ["product", "issue_type", "feature"])
     by_feature = Table(f"{quarter.name}-evidence-by-feature", _FEATURES, features)
+    is_newest = quarter == marts.quarters[0]
     return site.page(
         name,
         "product.html.j2",
@@ -37,8 +38,7 @@ def write(site: Site, marts: Marts, quarter: Quarter, name: str, links: dict[str
         quarters=marts.quarters,
         links=links,
         currency=marts.currency,
-        roadmap=site.table(_roadmap(site)) if quarter == marts.quarters[0] else None,
-        roadmap_issues=site.table(_roadmap_issues(site)) if quarter == marts.quarters[0] else None,
+        roadmap=[site.table(one) for one in (*_roadmap(site), _roadmap_issues(site))] if is_newest else None,
         evidence=site.table(evidence),
         by_segment=site.table(by_segment),
         by_feature=site.table(by_feature),
@@ -99,11 +99,17 @@ def _with_issues(rows: Rows, marts: Marts, quarter: Quarter) -> Rows:
     )
 
 
-def _roadmap(site: Site) -> Table:
-    rows = as_table(read_roadmap(site.home))
-    segments = [name for name in rows.columns if name.startswith("customers_")]
-    columns = [*_ROADMAP, *(Column(name, name.replace("_", " "), "count") for name in segments), *_COST]
-    return Table("roadmap", columns, rows.to_dicts(), empty="No complaint counts in the last four weeks.")
+def _roadmap(site: Site) -> list[Table]:
+    """The roadmap, what else it rests on, and its customers by segment; three tables, as a screen is not so wide."""
+    flat = as_table(read_roadmap(site.home))
+    segments = [name for name in flat.columns if name.startswith("customers_")]
+    by_segment = [Column(name, name.removeprefix("customers_"), "count") for name in segments]
+    parts = {
+        "roadmap": _ROADMAP,
+        "roadmap-measures": _MEASURES,
+        "roadmap-customers": [*_RANKED, _CUSTOMERS, *by_segment],
+    }
+    return [Table(name, columns, flat.to_dicts(), empty=_NOTHING_TO_PLAN) for name, columns in parts.items()]
 
 
 def _roadmap_issues(site: Site) -> Table:
@@ -112,10 +118,11 @@ def _roadmap_issues(site: Site) -> Table:
     return Table("roadmap-issues", _ROADMAP_ISSUES, ordered, empty="No issue lasted in the last four weeks.")
 
 
+_CUSTOMERS = Column("customers", "customers", "count")
 _KEYS = [Column("issue_type", "issue type", "code"), Column("product", "product")]
 _COUNTED = [
     Column("complaints", "complaints", "count", is_summed=True),
-    Column("customers", "customers", "count"),
+    _CUSTOMERS,
     Column("support_share", "by support", "share"),
 ]
 _EVIDENCE = [
@@ -126,25 +133,29 @@ _EVIDENCE = [
     Column("lost_conversion", "lost conversion", "amount", is_summed=True),
     Column("revenue_at_risk", "revenue at risk", "amount", is_summed=True),
 ]
+_NOTHING_TO_PLAN = "No complaint counts in the last four weeks."
 _FEATURE = [*_KEYS, Column("feature", "feature")]
-_COST = [
-    Column("lost_value", "cost in the window", "amount", is_summed=True),
-    Column("lost_conversion_value", "of it lost conversion", "amount", is_summed=True),
-]
+_RANKED = [Column("roadmap_rank", "rank", "count"), *_FEATURE]
+_COST = Column("lost_value", "cost in the window", "amount", is_summed=True)
+_CONVERSION = Column("lost_conversion_value", "of it lost conversion", "amount", is_summed=True)
 _ROADMAP = [
-    Column("roadmap_rank", "rank", "count"),
-    *_FEATURE,
+    *_RANKED,
     Column("recommendation", "when", "code"),
     Column("reason", "why", "code"),
     Column("complaints", "complaints", "count", is_summed=True),
-    Column("complaints_before", "in the four weeks before", "count", is_summed=True),
     Column("complaints_slope", "change a week", "rate"),
+    _CUSTOMERS,
+    _COST,
+]
+_MEASURES = [
+    *_RANKED,
+    Column("complaints_before", "complaints before", "count", is_summed=True),
     Column("trend", "beyond chance"),
-    Column("customers", "customers", "count"),
     Column("support_share", "by support", "share"),
-    Column("mention_share", "share of what names a feature", "share"),
-    Column("episodes", "issues in 180 days", "count"),
+    Column("mention_share", "of all mentions", "share"),
+    Column("episodes", "in 180 days", "count"),
     Column("fixes_out", "fixes out", "count"),
+    _CONVERSION,
 ]
 _ROADMAP_ISSUES = [
     *_FEATURE,
@@ -152,7 +163,8 @@ _ROADMAP_ISSUES = [
     Column("priority", "priority"),
     Column("status", "status"),
     Column("complaints", "complaints of the issue", "count", is_summed=True),
-    *_COST,
+    _COST,
+    _CONVERSION,
 ]
 _FEATURES = [Column("feature", "feature"), *_KEYS, *_COUNTED]
 
@@ -160,7 +172,7 @@ _FEATURES = [Column("feature", "feature"), *_KEYS, *_COUNTED]
 def _segment_columns(segments: list[str]) -> list[Column]:
     """Customers of each issue type by segment; who complained about several types is counted in each."""
     counts = [Column(f"segment_{one}", one, "count") for one in segments]
-    return [*_KEYS, Column("customers", "customers", "count"), *counts]
+    return [*_KEYS, _CUSTOMERS, *counts]
 
 
 def _chart(evidence: Table, quarter: Quarter) -> figures.Chart:

@@ -170,7 +170,7 @@ select
         when is_costly then 'costs_more_than_a_fix'
         when is_rising then 'rises'
         when is_fix_out then 'fix_is_out'
-        else 'nothing_beyond_the_usual'
+        else 'as_usual'
     end as reason,
     is_urgent,
     is_open,
